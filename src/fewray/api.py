@@ -1,0 +1,172 @@
+"""fewray from Python: the functions behind the commands. ``import fewray`` offers them without loading PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fewray.config import GanOptions, StudyOptions, recipe
+from fewray.errors import InputError
+
+if TYPE_CHECKING:
+    from fewray.data.manifest import Manifest
+    from fewray.quality.evaluate import Quality
+
+
+def load_dataset(source: str | Path, *, group_regex: str | None = None) -> Manifest:
+    """Return the rows of ``phantom[:key=value,...]``, ``covid4``, a folder of class folders, or a CSV file."""
+    from fewray.data import load_dataset as load
+
+    return load(source, group_regex=group_regex)
+
+
+def train_generator(
+    data: str | Path | Manifest,
+    out: str | Path,
+    *,
+    options: GanOptions | str = "paper",
+    classes: Sequence[str] | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "auto",
+    processes: int = 0,
+    threads: int = 0,
+    resume: bool = False,
+    checkpoint_every: int = 5,
+    probe_every: int = 20,
+    extractor: str = "lite0",
+    on_epoch: Callable[[str, Mapping[str, Any]], None] = lambda label, row: None,
+) -> dict[str, dict[str, Any]]:
+    """Train one generator a class into ``out/<class>``; return each one's last log row.
+
+    Rows of split ``test`` are never seen. ``options`` is a recipe's name or a GanOptions; ``resume`` continues what
+    ``out`` holds, on a CPU with the same bits as if it had never stopped.
+    """
+    from fewray.study.generators import Machine, train_generators
+
+    manifest = training_rows(load_dataset(data) if isinstance(data, str | Path) else data)
+    return train_generators(
+        manifest,
+        recipe(options) if isinstance(options, str) else options,
+        Path(out),
+        classes=classes,
+        seed=seed,
+        machine=Machine(device=device, precision=precision, processes=processes, threads=threads),
+        resume=resume,
+        checkpoint_every=checkpoint_every,
+        probe_every=probe_every,
+        extractor=extractor,
+        on_epoch=on_epoch,
+    )
+
+
+def generate(
+    run: str | Path,
+    out: str | Path,
+    *,
+    per_class: int,
+    classes: Sequence[str] | None = None,
+    first_seed: int = 0,
+    device: str = "auto",
+) -> Manifest:
+    """Write ``per_class`` synthetic images of each class of ``run`` to ``out``; return their manifest."""
+    from fewray.gan.generate import generate as make
+
+    return make(Path(run), Path(out), per_class=per_class, classes=classes, first_seed=first_seed, device=device)
+
+
+def measure_quality(
+    real: str | Path | Manifest,
+    synthetic: str | Path | Manifest,
+    *,
+    extractor: str = "lite0",
+    weights: Path | None = None,
+    image_size: int = 64,
+    fit: str = "squash",
+    seed: int = 0,
+    device: str = "auto",
+) -> Quality:
+    """Measure FID, KID and Inception Score of ``synthetic`` against the training rows of ``real``, per class and pooled.
+
+    Both are read as grey images of ``image_size`` pixels. The real-against-real floor stands beside every figure.
+    """
+    from fewray.quality.evaluate import measure_quality as measure
+
+    reference = training_rows(load_dataset(real) if isinstance(real, str | Path) else real)
+    made = load_dataset(synthetic) if isinstance(synthetic, str | Path) else synthetic
+    return measure(
+        _images_by_class(reference, image_size, fit),
+        _images_by_class(made, image_size, fit),
+        extractor=extractor,
+        weights=weights,
+        seed=seed,
+        device=device,
+    )
+
+
+def run_study(
+    data: str | Path | Manifest,
+    out: str | Path,
+    *,
+    options: StudyOptions | str = "standard",
+    generators: str | Path | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    processes: int = 0,
+    threads: int = 0,
+    on_event: Callable[[str, Mapping[str, Any]], None] = lambda kind, event: None,
+) -> Path:
+    """Run a study into ``out`` and return the path of its ``report.html``.
+
+    ``options`` is a preset's name or a StudyOptions. ``generators`` is a folder made by :func:`train_generator` to take
+    the synthetic images from; without it they are trained here. What ``out`` holds already is not done again.
+    """
+    from fewray.report.render import render_report
+    from fewray.study.generators import Machine
+    from fewray.study.published import run_published, study_options
+
+    run_published(
+        load_dataset(data) if isinstance(data, str | Path) else data,
+        study_options(options) if isinstance(options, str) else options,
+        Path(out),
+        generators=Path(generators) if generators else None,
+        machine=Machine(device=device, precision=precision, processes=processes, threads=threads),
+        on_event=on_event,
+    )
+    return render_report(Path(out))
+
+
+def training_rows(manifest: Manifest) -> Manifest:
+    """Return the rows a generator may see: those of split ``train``, or all of them where the data has no split."""
+    return manifest.where(split="train") if "train" in manifest.counts() else manifest
+
+
+def make_study_options(
+    preset: str = "standard",
+    *,
+    protocol: str = "published",
+    recipe_name: str | None = None,
+    steps: int | None = None,
+    double_softmax: bool = False,
+    **changes: Any,
+) -> StudyOptions:
+    """Return a preset with the changes that are not None; InputError names an unknown preset, protocol or arm."""
+    from fewray.study.arms import arm_mixture
+    from fewray.study.published import study_options
+
+    if protocol != "published":
+        raise InputError(f"--protocol {protocol}: no such protocol; there is published")
+    options = study_options(preset).with_(**{name: value for name, value in changes.items() if value is not None})
+    for arm in options.arms:
+        arm_mixture(arm)
+    if recipe_name is not None:
+        options = options.with_(gan=recipe(recipe_name))
+    classifier = options.classifier.with_(double_softmax=double_softmax or options.classifier.double_softmax)
+    return options.with_(classifier=classifier if steps is None else classifier.with_(steps=steps))
+
+
+def _images_by_class(manifest: Manifest, size: int, fit: str) -> dict[str, Any]:
+    from fewray.images import load_images
+
+    return {label: load_images(manifest.where(label=label).paths(), size, fit) for label in manifest.classes}

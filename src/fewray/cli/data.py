@@ -1,0 +1,66 @@
+"""``fewray data list``, ``fewray data fetch``, ``fewray data check``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fewray.cli.generators import GroupRegex
+from fewray.cli.show import AsJson, log, print_json, print_table
+
+app = typer.Typer(help="List, fetch and check image data.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List the data sets that --data knows by name, and whether they are here."""
+    from fewray.data import known_datasets
+
+    known = known_datasets()
+    if as_json:
+        print_json(known)
+    else:
+        print_table("Data sets", ("name", "here", "what"), [(d["name"], d["here"] or "", d["what"]) for d in known])
+
+
+@app.command("fetch")
+def fetch(
+    name: Annotated[str, typer.Argument(help="covid4.")],
+    source: Annotated[Path | None, typer.Option("--from", help="A local copy, verified in the same way.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Download a data set at its pinned version, or copy it from a folder; every file is verified."""
+    from fewray.data.fetch import fetch_dataset
+
+    manifest = fetch_dataset(name, source)
+    facts = {"name": name, "files": len(manifest), "counts": manifest.counts(), "notes": manifest.notes}
+    if as_json:
+        print_json(facts)
+        return
+    print(f"{name}: {len(manifest)} files verified")
+    for warning in manifest.notes.get("warnings", []):
+        log(f"note: {warning}")
+
+
+@app.command("check")
+def check(
+    source: Annotated[str, typer.Argument(help="phantom[:key=value,...], covid4, a folder, or a CSV file.")],
+    group_regex: GroupRegex = None,
+    as_json: AsJson = False,
+) -> None:
+    """Report counts, sizes, modes, unreadable files, duplicates, and patients on both sides of the split."""
+    from fewray.data import load_dataset
+    from fewray.data.audit import audit
+
+    found = audit(load_dataset(source, group_regex=group_regex))
+    if as_json:
+        print_json(found.to_json())
+        return
+    for title, header, rows in found.tables():
+        print_table(title, header, rows)
+    for warning in found.warnings:
+        print(f"warning: {warning}")
+    if not found.warnings:
+        print("no warnings")

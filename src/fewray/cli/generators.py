@@ -1,0 +1,145 @@
+"""``fewray summary``, ``fewray train``, ``fewray generate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fewray.cli.show import AsJson, EpochProgress, log, print_json, print_table
+
+Data = Annotated[
+    str, typer.Option("--data", "-d", help="phantom[:key=value,...], covid4, a folder of class folders, or a CSV file.")
+]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.", file_okay=False)]
+Classes = Annotated[str, typer.Option(help="Only these classes, separated by commas.")]
+Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
+Precision = Annotated[str, typer.Option(help="auto, bf16 or fp32; auto takes bf16 where the hardware multiplies it.")]
+Processes = Annotated[int, typer.Option(min=0, help="Trainings side by side; 0: one a core, one on a GPU.")]
+Threads = Annotated[int, typer.Option(min=0, help="Threads in each; 0: the cores shared out. Results depend on it.")]
+GroupRegex = Annotated[
+    str | None, typer.Option(help="Pattern whose first group, found in the file name, names the patient.")
+]
+
+
+def summary(recipe: Annotated[str, typer.Argument(help="Recipe: paper or quick.")], as_json: AsJson = False) -> None:
+    """Print a recipe's layer tables: output shape, parameters, mult-adds as the paper counts them, sizes in MB."""
+    from fewray.config import recipe as options_of
+    from fewray.gan.summary import summarise_recipe
+
+    networks = summarise_recipe(options_of(recipe))
+    if as_json:
+        layers = {name: [vars(layer) for layer in network.layers] for name, network in networks.items()}
+        print_json({**{name: network.to_json() for name, network in networks.items()}, "layers": layers})
+        return
+    for number, (name, network) in enumerate(networks.items(), start=1):
+        rows = [
+            (layer.name, str([-1, *layer.output]), f"{layer.params:,}" if layer.params else "", f"{layer.mult_adds:,}")
+            for layer in network.layers
+        ]
+        print_table(f"Table {number}. {name}", ("Layer (type: depth-index)", "Output shape", "Param #", "Mult-adds"), rows)
+        print(
+            f"Total params: {network.params:,}\n"
+            f"Total mult-adds (M): {network.mult_adds:.2f} (as the paper counts; really done: "
+            f"{network.true_mult_adds:.2f})\n"
+            f"Input size (MB): {network.input_mb:.2f}\nForward/backward pass size (MB): "
+            f"{network.forward_backward_mb:.2f}\nParams size (MB): {network.params_mb:.2f}\n"
+            f"Estimated total size (MB): {network.total_mb:.2f}\n"
+        )
+
+
+def train(
+    data: Data,
+    out: Out,
+    recipe: Annotated[str, typer.Option("--recipe", "-r", help="Recipe: paper or quick.")] = "paper",
+    classes: Classes = "",
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue what --out holds.")] = False,
+    checkpoint_every: Annotated[int, typer.Option(min=1, help="Epochs between checkpoints.")] = 5,
+    quality_every: Annotated[int, typer.Option(min=0, help="Epochs between FID, KID, IS; 0: never.")] = 20,
+    extractor: Annotated[str, typer.Option(help="Feature extractor of FID, KID, IS.")] = "lite0",
+    group_regex: GroupRegex = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    processes: Processes = 0,
+    threads: Threads = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train one generator a class on the training rows; write log, grids and checkpoints to --out/<class>."""
+    from fewray import api
+    from fewray.config import recipe as options_of
+
+    options = options_of(recipe)
+    if epochs is not None:
+        options = options.with_(epochs=epochs)
+    rows = api.training_rows(api.load_dataset(data, group_regex=group_regex))
+    wanted = _listed(classes)
+    if dry_run:
+        from fewray.study.generators import Machine
+        from fewray.study.plan import plan_training
+
+        machine = Machine(device=device, precision=precision, processes=processes, threads=threads)
+        plan = plan_training(rows, options, wanted or rows.classes, machine)
+        if as_json:
+            print_json(plan)
+        else:
+            print_table("Planned", tuple(plan[0]), [tuple(row.values()) for row in plan])
+        return
+    for label, count in rows.counts().get("train", {}).items():
+        if count + options.classic_images < options.batch_size and (not wanted or label in wanted):
+            log(f"{label}: {count} images are fewer than a batch of {options.batch_size}; each is drawn more than once")
+    with EpochProgress() as progress:
+        last = api.train_generator(
+            rows,
+            out,
+            options=options,
+            classes=wanted,
+            seed=seed,
+            device=device,
+            precision=precision,
+            processes=processes,
+            threads=threads,
+            resume=resume,
+            checkpoint_every=checkpoint_every,
+            probe_every=quality_every,
+            extractor=extractor,
+            on_epoch=progress.epoch,
+        )
+    if as_json:
+        print_json({"out": str(out), "classes": last})
+        return
+    names = ("epoch", "images_seen", "loss_d", "loss_g", "d_x", "d_g_z1", "d_g_z2", "fid", "kid", "is", "seconds")
+    table = [(label, *(_short(row.get(name)) for name in names)) for label, row in last.items()]
+    print_table(f"Generators in {out} (FID, KID, IS: {extractor})", ("class", *names), table)
+
+
+def generate(
+    run: Annotated[Path, typer.Argument(help="Folder made by `fewray train`.")],
+    out: Out,
+    per_class: Annotated[int, typer.Option(help="Images a class.")] = 100,
+    classes: Classes = "",
+    first_seed: Annotated[int, typer.Option(help="Image i is the answer to seed first-seed + i.")] = 0,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Write synthetic images as --out/<class>/seedNNNNNN.png, with a manifest that names their generators."""
+    from fewray import api
+
+    made = api.generate(
+        run, out, per_class=per_class, classes=_listed(classes), first_seed=first_seed, device=device
+    )
+    if as_json:
+        print_json({"out": str(out), "images": len(made), "classes": list(made.classes), "sha256": made.sha256()})
+    else:
+        print(f"{len(made)} images of {', '.join(made.classes)} in {out}")
+
+
+def _listed(text: str) -> tuple[str, ...] | None:
+    return tuple(name.strip() for name in text.split(",") if name.strip()) or None
+
+
+def _short(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)

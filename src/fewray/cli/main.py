@@ -1,0 +1,66 @@
+"""The commands' tree and the way errors reach the user: one line, exit 2 for bad input, 1 for a failed run."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import click
+import typer
+
+from fewray import __version__
+from fewray.cli import data, generators, study
+from fewray.errors import InputError, RunFailed
+
+app = typer.Typer(
+    name="fewray",
+    help="Does GAN augmentation help your X-ray classifier? Train the generators, check the images, compare, report.",
+    epilog="Results go to stdout, progress to stderr. Not for clinical use.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(data.app, name="data")
+app.command("summary")(generators.summary)
+app.command("train")(generators.train)
+app.command("generate")(generators.generate)
+app.command("quality")(study.quality)
+app.command("study")(study.study)
+app.command("report")(study.report)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fewray {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Does GAN augmentation help your X-ray classifier? Train the generators, check the images, compare, report."""
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    command = typer.main.get_command(app)
+    try:
+        status = command.main(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        status = done.exit_code
+    except click.ClickException as error:
+        error.show()
+        status = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        print("stopped; run the same command again to go on", file=sys.stderr)
+        status = 130
+    except (InputError, RunFailed) as error:
+        print(f"fewray: {error}", file=sys.stderr)
+        status = error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()
+        status = 141
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,103 @@
+"""How results and progress are printed: tables or JSON on stdout, bars or log lines on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Annotated, Any
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def print_json(value: Any) -> None:
+    """Print ``value`` as JSON on stdout."""
+    print(json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False))
+
+
+def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table on stdout; numbers stand right."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    rows = [list(map(str, row)) for row in rows]
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    for index, name in enumerate(header):
+        numeric = bool(rows) and all(row[index][:1] in "0123456789-+[" for row in rows if row[index])
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(cell.replace("[", r"\[") for cell in row))
+    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    console.print(table)
+
+
+def log(line: str) -> None:
+    """Print one plain line on stderr."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def epoch_line(label: str, row: Mapping[str, Any]) -> str:
+    """Return the paper's log line for one epoch of one class, with means over the epoch's batches.
+
+    ``FID``, ``KID`` and ``InceptionScore`` follow on the epochs that measured them.
+    """
+    batches = row["batches"]
+    line = (
+        f"{label} [{row['epoch']}/{row['epochs']}][{batches - 1}/{batches}] Loss_D: {row['loss_d']:.4f} "
+        f"Loss_G: {row['loss_g']:.4f} D(x): {row['d_x']:.4f} D(G(z)): {row['d_g_z1']:.4f} / {row['d_g_z2']:.4f}"
+    )
+    for name, key in (("FID", "fid"), ("KID", "kid"), ("InceptionScore", "is")):
+        if row.get(key) is not None:
+            line += f" {name}: {row[key]:.4f}"
+    return f"{line} ({row['extractor']})" if row.get("extractor") else line
+
+
+class EpochProgress:
+    """A bar a class on a terminal, with the log lines above it; log lines alone elsewhere."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self.progress = Progress(*columns, console=self.console) if self.console.is_terminal else None
+        self.bars: dict[str, Any] = {}
+
+    def __enter__(self) -> EpochProgress:
+        if self.progress is not None:
+            self.progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.progress is not None:
+            self.progress.stop()
+
+    def epoch(self, label: str, row: Mapping[str, Any]) -> None:
+        """Show that ``label`` finished an epoch."""
+        if self.progress is None:
+            log(epoch_line(label, row))
+            return
+        self.advance(label, row["epoch"], row["epochs"])
+        self.console.print(epoch_line(label, row), markup=False)
+
+    def advance(self, name: str, done: int, total: int) -> None:
+        """Move the bar called ``name``."""
+        if self.progress is None:
+            return
+        if name not in self.bars:
+            self.bars[name] = self.progress.add_task(name, total=total)
+        self.progress.update(self.bars[name], completed=done)
+
+    def line(self, text: str) -> None:
+        """Print a line beside the bars."""
+        if self.progress is None:
+            log(text)
+        else:
+            self.console.print(text, markup=False)

@@ -1,0 +1,165 @@
+"""Every option of every run, as frozen dataclasses; the recipes and presets are instances of them.
+
+An options object is written to ``options.json`` beside what it produced, and read back by ``from_json``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, Self
+
+from fewray.errors import InputError
+
+Fit = Literal["pad", "squash"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Base of all option sets: JSON in and out, unknown names refused."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON types (tuples become lists)."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Rebuild from :meth:`to_json`; InputError names options that do not exist."""
+        known = {field.name: field for field in fields(cls)}
+        if unknown := sorted(set(values) - set(known)):
+            raise InputError(f"{cls.__name__} has no option {', '.join(unknown)}; it has {', '.join(known)}")
+        made: dict[str, Any] = {}
+        for name, value in values.items():
+            if name in _NESTED and isinstance(value, Mapping):
+                value = _NESTED[name].from_json(value)
+            made[name] = tuple(value) if isinstance(value, list) else value
+        return cls(**made)
+
+    def with_(self, **changes: Any) -> Self:
+        """Return a copy with the given options changed."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassicAugmentation(Options):
+    """Random affine augmentation. Each operation is applied with probability ``p``, ``repeats`` times over.
+
+    The defaults are the public predecessor's strengths without its colour jitter, which the paper does not name:
+    rotation +-5 degrees twice, horizontal flip twice, scale 0.9 to 1.1 four times, translation 10 % four times,
+    drawn at ``work_size`` pixels and reduced to the target size.
+    """
+
+    p: float = 0.5
+    rotation_degrees: float = 5.0
+    rotation_repeats: int = 2
+    flip_repeats: int = 2
+    scale_low: float = 0.9
+    scale_high: float = 1.1
+    scale_repeats: int = 4
+    translation: float = 0.1
+    """Largest shift as a share of the width and of the height."""
+    translation_repeats: int = 4
+    intensity: float = 0.0
+    """Largest relative change of brightness and of contrast; 0 leaves grey values alone."""
+    work_size: int = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class GanOptions(Options):
+    """One generator's training. Defaults: the paper's per-class DCGAN (Davoodi & Lo Giudice; Radford et al. 2015)."""
+
+    recipe: str = "paper"
+    image_size: int = 64
+    fit: Fit = "squash"
+    latent_dim: int = 100
+    latent: Literal["uniform", "normal"] = "uniform"
+    base_channels: int = 64
+    dropout: tuple[float, float, float] = (0.5, 0.5, 0.25)
+    """Dropout rates of the discriminator's blocks 1, 3 and 4 (the predecessor's; the paper gives none)."""
+    batch_size: int = 32
+    epochs: int = 200
+    classic_images: int = 1000
+    """Classic-augmented images added to the originals of the class before training."""
+    augmentation: ClassicAugmentation = ClassicAugmentation()
+    learning_rate: float = 2e-4
+    beta1: float = 0.5
+    beta2: float = 0.999
+    init_std: float = 0.02
+    ema_half_life: float = 0.0
+    """Half-life of the averaged generator in images seen; 0 samples from the raw generator, as the paper does."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierOptions(Options):
+    """One classifier's training. Defaults: the paper's SGD and the predecessor's CNN."""
+
+    network: Literal["paper"] = "paper"
+    image_size: int = 64
+    fit: Fit = "squash"
+    channels: tuple[int, int, int] = (32, 64, 128)
+    hidden: int = 256
+    dropout: float = 0.5
+    batch_size: int = 256
+    steps: int = 1200
+    """An upstream epoch is four random draws of ``batch_size``, so 300 epochs are 1,200 steps."""
+    learning_rate: float = 0.01
+    momentum: float = 0.9
+    double_softmax: bool = False
+    """Apply softmax before a cross-entropy that applies it again, as the predecessor did."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyOptions(Options):
+    """A whole comparison of augmentation arms."""
+
+    protocol: Literal["published"] = "published"
+    preset: str = "standard"
+    arms: tuple[str, ...] = ("none", "classic", "synthetic", "classic+synthetic")
+    seeds: int = 5
+    seed: int = 0
+    gan: GanOptions = GanOptions()
+    classifier: ClassifierOptions = ClassifierOptions()
+    classic_per_class: int = 1000
+    synthetic_per_class: int = 1000
+    published_passes: int = 500
+    """Passes over the test images in training mode, for the figures as the paper computed them."""
+    mixtures: bool = False
+    mixture_classic: tuple[int, ...] = (0, 500, 1000, 2000, 3000)
+    mixture_synthetic: tuple[int, ...] = (0, 100, 500, 1000, 2000)
+    extractor: str = "lite0"
+
+
+_NESTED: dict[str, type[Options]] = {
+    "augmentation": ClassicAugmentation,
+    "gan": GanOptions,
+    "classifier": ClassifierOptions,
+}
+
+RECIPES: dict[str, GanOptions] = {
+    "paper": GanOptions(),
+    "quick": GanOptions(
+        recipe="quick", base_channels=32, epochs=24, classic_images=1000, ema_half_life=2000.0
+    ),
+}
+"""Generator recipes by name."""
+
+PRESETS: dict[str, StudyOptions] = {
+    "quick": StudyOptions(
+        preset="quick",
+        seeds=2,
+        gan=RECIPES["quick"],
+        classifier=ClassifierOptions(batch_size=64, steps=120),
+        classic_per_class=250,
+        synthetic_per_class=250,
+        published_passes=50,
+    ),
+    "standard": StudyOptions(),
+}
+"""Study presets by name: ``quick`` shows the machinery in minutes, ``standard`` is the published protocol."""
+
+
+def recipe(name: str) -> GanOptions:
+    """Return the recipe called ``name``; InputError lists those there are."""
+    if name not in RECIPES:
+        raise InputError(f"--recipe {name}: no such recipe; there are {', '.join(RECIPES)}")
+    return RECIPES[name]

@@ -1,0 +1,96 @@
+"""Where a run computes and in which precision, and how its seeds are drawn."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fewray.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
+
+DEVICES = ("auto", "cuda", "mps", "cpu")
+PRECISIONS = ("auto", "bf16", "fp32")
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """Return the device called ``name``; ``auto`` takes cuda, then mps, then cpu.
+
+    Raises InputError for an unknown device or one this machine does not have.
+    """
+    import torch
+
+    have = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    kind = name.split(":")[0]
+    if kind == "auto":
+        return torch.device(next(kind for kind, present in have.items() if present))
+    if kind not in have:
+        raise InputError(f"--device {name}: no such device; one of {', '.join(DEVICES)}")
+    if not have[kind]:
+        raise InputError(f"--device {name}: this machine has none that PyTorch can use; use --device auto")
+    return torch.device(name)
+
+
+def choose_precision(device: torch.device, name: str = "auto") -> str:
+    """Return ``bf16`` or ``fp32``; ``auto`` takes bf16 where the hardware multiplies it natively."""
+    import torch
+
+    if name not in PRECISIONS:
+        raise InputError(f"--precision {name}: no such precision; one of {', '.join(PRECISIONS)}")
+    if name != "auto":
+        return name
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
+    if device.type == "cpu":
+        return "bf16" if _cpu_has_bf16() else "fp32"
+    return "fp32"
+
+
+def _cpu_has_bf16() -> bool:
+    """Whether the CPU has bf16 dot products (AVX512-BF16, AMX): without them bf16 is slower than fp32."""
+    import torch
+
+    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(probe and probe())
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
+    """Return the context in which networks run: bf16 products with fp32 parameters, or plain fp32."""
+    import torch
+
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+
+
+def child_seed(seed: int, *names: str | int) -> int:
+    """Return the seed of the thing called ``names`` below ``seed``: 63 bits, independent between names.
+
+    Names are hashed, so that adding one stream never shifts another (NumPy's SeedSequence, O'Neill 2015).
+    """
+    digest = hashlib.sha256("/".join(map(str, names)).encode()).digest()
+    words = np.frombuffer(digest, dtype="<u4").tolist()
+    state = np.random.SeedSequence([abs(int(seed)), *words]).generate_state(1, np.uint64)[0]
+    return int(state) >> 1
+
+
+@contextmanager
+def fixed_threads(count: int) -> Iterator[None]:
+    """Compute with exactly ``count`` threads inside the block: results on CPU depend on their number."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,132 @@
+"""Training with its files: the log, the grids, the checkpoint. One folder a class; killed at any moment, it resumes.
+
+``folder/``  ``options.json``  ``stats.jsonl``  ``reals.png``  ``fakes-000020.png``  ``checkpoint.safetensors``
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from fewray.config import GanOptions
+from fewray.device import child_seed
+from fewray.errors import InputError, RunFailed
+from fewray.gan.checkpoint import load_checkpoint, read_header, save_checkpoint
+from fewray.gan.sampling import sample
+from fewray.gan.training import Tick, TrainState, train_gan
+from fewray.images import grid, save_png
+from fewray.runs import append_jsonl, read_jsonl, write_bytes, write_json
+
+CHECKPOINT = "checkpoint.safetensors"
+GRID_IMAGES = 64
+
+Probe = Callable[[np.ndarray], Mapping[str, Any]]
+"""Synthetic uint8 images to figures (fid, kid, is, extractor, num_real, num_fake)."""
+
+
+def train_run(
+    folder: Path,
+    images: np.ndarray,
+    options: GanOptions,
+    *,
+    seed: int,
+    device: torch.device,
+    precision: str,
+    about: Mapping[str, Any],
+    resume: bool = False,
+    checkpoint_every: int = 5,
+    probe: Probe | None = None,
+    probe_every: int = 20,
+    probe_images: int = 500,
+    on_tick: Callable[[Tick, Mapping[str, Any]], None] | None = None,
+) -> dict[str, Any]:
+    """Train one class's generator into ``folder`` and return its last row of ``stats.jsonl``.
+
+    ``images`` are what :func:`fewray.gan.training.train_gan` takes. ``about`` (class, hashes of the rows seen, counts)
+    goes into ``options.json`` and the checkpoint. ``probe`` is called every ``probe_every`` epochs and at the end with
+    ``probe_images`` images of fixed seeds. RunFailed on a non-finite loss: the last good checkpoint is kept.
+    """
+    path = folder / CHECKPOINT
+    state = _start(path, options, seed=seed, device=device, about=about, resume=resume)
+    log = folder / "stats.jsonl"
+    kept = [row for row in read_jsonl(log) if row["epoch"] <= state.epoch]
+    _rewrite(log, kept)
+    write_json(folder / "options.json", {**options.to_json(), "seed": seed, "precision": precision, **about})
+    if not (folder / "reals.png").exists():
+        save_png(grid(images[:GRID_IMAGES], 8), folder / "reals.png")
+    started, spent = time.monotonic(), kept[-1]["seconds"] if kept else 0.0
+    row = kept[-1] if kept else {}
+    for tick in train_gan(images, state, precision=precision):
+        last = tick.epoch == options.epochs
+        if not (tick.finite and _weights_finite(state)):
+            raise RunFailed(
+                f"{folder.name}: loss or weights not finite in epoch {tick.epoch} (Loss_D {tick.loss_d}, Loss_G "
+                f"{tick.loss_g}); {_kept(path)}; lower the learning rate or use --precision fp32"
+            )
+        row = tick.to_json()
+        if probe is not None and (last or tick.epoch % probe_every == 0):
+            row |= probe(sample(state.sampler, options, _probe_seeds(seed, probe_images)))
+        row["seconds"] = round(spent + time.monotonic() - started, 3)
+        if last or tick.epoch % checkpoint_every == 0:
+            # The log first: a crash between the two leaves a row too many, which the next start takes away.
+            append_jsonl(log, row)
+            _save_grid(folder, state, tick.epoch)
+            save_checkpoint(state, path, about=dict(about))
+        else:
+            append_jsonl(log, row)
+        if on_tick is not None:
+            on_tick(tick, row)
+    return row
+
+
+def _start(
+    path: Path, options: GanOptions, *, seed: int, device: torch.device, about: Mapping[str, Any], resume: bool
+) -> TrainState:
+    if not path.exists():
+        return TrainState(options, seed=seed, device=device)
+    if not resume:
+        raise InputError(f"{path.parent}: holds a training already; add --resume to continue it or choose another --out")
+    header = read_header(path)
+    now, then = options.with_(epochs=0).to_json(), GanOptions.from_json(header["options"]).with_(epochs=0).to_json()
+    changed = [name for name in now if now[name] != then[name]]
+    changed += [name for name in ("rows_sha256", "label") if header["about"].get(name) != about.get(name)]
+    if header["seed"] != seed:
+        changed.append("seed")
+    if changed:
+        raise InputError(f"{path.parent}: was trained with other {', '.join(changed)}; use the same, or another --out")
+    if header["epoch"] > options.epochs:
+        raise InputError(f"{path.parent}: has {header['epoch']} epochs, more than --epochs {options.epochs}")
+    state = load_checkpoint(path, device)
+    state.options = options
+    return state
+
+
+def _probe_seeds(seed: int, count: int) -> list[int]:
+    return [child_seed(seed, "probe", index) for index in range(count)]
+
+
+def _save_grid(folder: Path, state: TrainState, epoch: int) -> None:
+    seeds = [child_seed(state.seed, "grid", index) for index in range(GRID_IMAGES)]
+    save_png(grid(sample(state.sampler, state.options, seeds), 8), folder / f"fakes-{epoch:06d}.png")
+
+
+def _rewrite(log: Path, rows: list[dict[str, Any]]) -> None:
+    import json
+
+    write_bytes(log, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows).encode())
+
+
+def _weights_finite(state: TrainState) -> bool:
+    """Whether no parameter of G or D is infinite or NaN (one sum a network: NaN and infinity survive it)."""
+    total = sum(p.detach().double().sum() for network in (state.G, state.D) for p in network.parameters())
+    return math.isfinite(float(total))
+
+
+def _kept(path: Path) -> str:
+    return f"the checkpoint of epoch {read_header(path)['epoch']} is kept" if path.exists() else "no checkpoint yet"

@@ -1,0 +1,100 @@
+"""Files of a run: JSON written atomically, a JSONL log, and a lock so that two processes never share a folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fewray.errors import InputError, RunFailed
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content`` so that ``path`` holds either the old bytes or all the new ones.
+
+    Raises RunFailed when the disk is full or the folder cannot be written; the old file stays.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise RunFailed(f"{path}: cannot be written ({error.strerror or error}); free the disk or choose --out") from error
+    finally:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as JSON with sorted keys; NaN and infinity are refused, since JSON has none."""
+    text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    write_bytes(path, (text + "\n").encode())
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON; InputError names the file when it is missing or broken."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found; a folder written by fewray is wanted") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as JSON ({error}); make the run again") from None
+
+
+def append_jsonl(path: Path, row: Mapping[str, Any]) -> None:
+    """Append one line."""
+    try:
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(row, allow_nan=False) + "\n")
+    except OSError as error:
+        raise RunFailed(f"{path}: cannot be written ({error.strerror}); free the disk or choose --out") from error
+
+
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    """Read the lines; a last line cut short by a crash is left out, an absent file has none."""
+    if not path.exists():
+        return []
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold ``folder`` for this process; InputError when another one has it. A killed process frees its lock."""
+    path = folder / ".lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        stream = path.open("a+")
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made or written ({error.strerror}); choose another --out") from None
+    try:
+        _take(stream.fileno(), folder)
+        yield
+    finally:
+        stream.close()
+
+
+def _take(descriptor: int, folder: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:  # Windows: no advisory lock; the atomic writes still keep files whole
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise InputError(f"{folder}: in use by another fewray; wait for it or choose another --out") from None

@@ -1,0 +1,171 @@
+"""The image sets of a study and the training set of each arm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from fewray.augment import classic_augment
+from fewray.config import StudyOptions
+from fewray.data.manifest import Manifest
+from fewray.device import child_seed
+from fewray.errors import InputError
+from fewray.images import load_images
+from fewray.study.jobs import JobStore, key_of
+
+ARMS = {"none": (0, 0), "classic": (1, 0), "synthetic": (0, 1), "classic+synthetic": (1, 1)}
+"""Arms by name: whether classic and synthetic images are added to the real ones."""
+
+
+class Counts(Protocol):
+    """How many images of each kind a condition adds per class."""
+
+    @property
+    def classic(self) -> int: ...  # noqa: D102
+    @property
+    def synthetic(self) -> int: ...  # noqa: D102
+
+
+def arm_mixture(arm: str) -> tuple[int, int]:
+    """Return whether ``arm`` adds classic and synthetic images; InputError lists the arms there are."""
+    if arm not in ARMS:
+        raise InputError(f"--arms {arm}: no such arm; there are {', '.join(ARMS)}")
+    return ARMS[arm]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmSet:
+    """All images of a study: uint8, real and test (n, 1, S, S), added ones (classes, count, 1, S, S)."""
+
+    classes: tuple[str, ...]
+    real: np.ndarray
+    real_labels: np.ndarray
+    test: np.ndarray
+    test_labels: np.ndarray
+    classic: np.ndarray | None
+    synthetic: np.ndarray | None
+    keys: dict[str, str]
+    """Addresses of the parts: what a result made from them depends on."""
+    paths: dict[str, Path]
+
+    def training(self, classic: int, synthetic: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the images and labels of an arm: the real rows, then so many added images a class."""
+        images, labels = [self.real], [self.real_labels]
+        for added, count in ((self.classic, classic), (self.synthetic, synthetic)):
+            if count:
+                assert added is not None and added.shape[1] >= count
+                images.append(added[:, :count].reshape(-1, *added.shape[2:]))
+                labels.append(np.repeat(np.arange(len(self.classes)), count))
+        return np.concatenate(images), np.concatenate(labels).astype(np.int64)
+
+    def files(self) -> dict[str, Any]:
+        """Return what another process needs to :meth:`open` the same set."""
+        return {"classes": self.classes, "keys": self.keys, "paths": self.paths}
+
+    @classmethod
+    def open(cls, files: Mapping[str, Any]) -> ArmSet:
+        """Open the arrays without reading them: processes share the pages."""
+        parts = {name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in files["paths"].items()}
+        missing = {"classic": None, "synthetic": None}
+        return cls(classes=files["classes"], keys=files["keys"], paths=files["paths"], **{**missing, **parts})
+
+
+def build_sets(
+    train: Manifest,
+    test: Manifest,
+    options: StudyOptions,
+    cells: Sequence[Counts],
+    run: Path | None,
+    store: JobStore,
+) -> ArmSet:
+    """Make what is missing of the study's image sets and open them.
+
+    ``run`` holds the generators. InputError when one of them saw a test row or none of this training set's rows.
+    """
+    size, fit = options.classifier.image_size, options.classifier.fit
+    keys, paths = {}, {}
+
+    def keep(name: str, key: str, make: Any) -> None:
+        keys[name], paths[name] = key, store.array_path(name, key)
+        if not paths[name].exists():
+            store.save_array(name, key, make())
+
+    for name, rows in (("real", train), ("test", test)):
+        key = key_of(rows=rows.sha256(), size=size, fit=fit)
+        keep(name, key, lambda rows=rows: load_images(rows.paths(), size, fit))
+        keep(f"{name}_labels", key, lambda rows=rows: rows.labels())
+    if most := max(cell.classic for cell in cells):
+        key = key_of(
+            rows=train.sha256(),
+            options=options.gan.augmentation.to_json(),
+            count=most,
+            seed=options.seed,
+            size=size,
+            fit=fit,
+        )
+        keep("classic", key, lambda: _classic_sets(train, options, most))
+    if run is not None and (most := max(cell.synthetic for cell in cells)):
+        sources = check_generators(run, train, test)
+        key = key_of(checkpoints=sources, count=most, seed=options.seed)
+        keep("synthetic", key, lambda: _synthetic_sets(run, train.classes, options, most))
+    return ArmSet.open({"classes": train.classes, "keys": keys, "paths": paths})
+
+
+def check_generators(run: Path, train: Manifest, test: Manifest) -> dict[str, str]:
+    """Return the checkpoint hash of each class in ``run``, after making sure that no generator saw a test row."""
+    from fewray.gan.generate import provenance, run_classes
+
+    checkpoints = run_classes(run)
+    known, held_out = ({row.sha256 for row in rows.rows} for rows in (train, test))
+    sources: dict[str, str] = {}
+    for label in train.classes:
+        if label not in checkpoints:
+            raise InputError(f"--generators {run}: no generator for class {label}; it has {', '.join(checkpoints)}")
+        about = provenance(checkpoints[label])
+        seen = set(about["rows_seen"])
+        if leaked := seen & held_out:
+            raise InputError(
+                f"--generators {run}: the generator of {label} saw {len(leaked)} test rows; its images would leak "
+                "them into training; train generators on the training rows alone"
+            )
+        if strangers := seen - known:
+            raise InputError(
+                f"--generators {run}: the generator of {label} saw {len(strangers)} images that are not training rows "
+                f"of this data; use generators trained on it"
+            )
+        sources[label] = about["checkpoint_sha256"]
+    return sources
+
+
+def _classic_sets(train: Manifest, options: StudyOptions, count: int) -> np.ndarray:
+    augmentation, size = options.gan.augmentation, options.classifier.image_size
+    made = []
+    for label in train.classes:
+        rows = train.where(label=label)
+        large = load_images(rows.paths(), augmentation.work_size, options.classifier.fit)
+        seed = child_seed(options.seed, "classic", label)
+        made.append(classic_augment(large, count, size=size, options=augmentation, seed=seed))
+    return np.stack(made)
+
+
+def _synthetic_sets(run: Path, classes: Sequence[str], options: StudyOptions, count: int) -> np.ndarray:
+    import torch
+
+    from fewray.gan.checkpoint import load_generator
+    from fewray.gan.generate import run_classes
+    from fewray.gan.sampling import sample
+
+    checkpoints, made = run_classes(run), []
+    for label in classes:
+        network, gan = load_generator(checkpoints[label], torch.device("cpu"))
+        if gan.image_size != options.classifier.image_size:
+            raise InputError(
+                f"--generators {run}: {label} makes {gan.image_size} px images; the classifier takes "
+                f"{options.classifier.image_size} px"
+            )
+        made.append(sample(network, gan, range(options.seed, options.seed + count)))
+    return np.stack(made)

@@ -1,0 +1,204 @@
+"""Train one generator a class: classic-augmented training sets, the probe of quality, all classes side by side."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fewray.augment import classic_augment
+from fewray.config import GanOptions
+from fewray.data.manifest import Manifest
+from fewray.device import child_seed, choose_device, choose_precision, cores, fixed_threads
+from fewray.errors import InputError
+from fewray.images import load_images
+from fewray.runs import locked, read_json, write_bytes, write_json
+from fewray.workers import Report, run_parallel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """Where generators train: device, precision, processes side by side and threads in each."""
+
+    device: str = "auto"
+    precision: str = "auto"
+    processes: int = 0
+    """0: one a core on a CPU, one at all on a GPU."""
+    threads: int = 0
+    """0: the cores shared out among the processes."""
+
+    def settled(self, tasks: int) -> Machine:
+        """Return the machine with every choice made, for ``tasks`` independent pieces of work."""
+        device = choose_device(self.device)
+        available = cores() if device.type == "cpu" else 1
+        processes = max(1, min(self.processes or available, tasks))
+        return Machine(
+            device=str(device),
+            precision=choose_precision(device, self.precision),
+            processes=processes,
+            threads=self.threads or max(1, available // processes),
+        )
+
+
+def training_images(rows: Manifest, options: GanOptions, *, seed: int) -> np.ndarray:
+    """Return what a generator trains on: the originals of one class and its classic-augmented images.
+
+    uint8 (n + classic_images, 1, image_size, image_size). The augmented ones are drawn at the augmentation's
+    ``work_size`` and reduced, as the paper's predecessor did.
+    """
+    originals = load_images(rows.paths(), options.image_size, options.fit)
+    if options.classic_images == 0:
+        return originals
+    large = load_images(rows.paths(), options.augmentation.work_size, options.fit)
+    augmented = classic_augment(
+        large, options.classic_images, size=options.image_size, options=options.augmentation, seed=seed
+    )
+    return np.concatenate([originals, augmented])
+
+
+def train_generators(
+    manifest: Manifest,
+    options: GanOptions,
+    out: Path,
+    *,
+    classes: Sequence[str] | None = None,
+    seed: int = 0,
+    machine: Machine | None = None,
+    resume: bool = False,
+    checkpoint_every: int = 5,
+    probe_every: int = 20,
+    extractor: str = "lite0",
+    on_epoch: Callable[[str, Mapping[str, Any]], None] = lambda label, row: None,
+) -> dict[str, dict[str, Any]]:
+    """Train a generator for each class of ``manifest``'s rows into ``out/<class>`` and return their last log rows.
+
+    Every row of ``manifest`` is seen: hand over training rows only. ``probe_every`` 0 measures no quality on the way.
+    InputError for an unknown class, a class without images, or a folder that holds another training.
+    """
+    wanted = tuple(classes or manifest.classes)
+    for label in wanted:
+        if label not in manifest.classes:
+            raise InputError(f"--classes {label}: no such class; there are {', '.join(manifest.classes)}")
+        if len(manifest.where(label=label)) == 0:
+            raise InputError(f"class {label}: 0 training images; at least 1 is wanted")
+    machine = _recorded(out, (machine or Machine()), len(wanted), resume)
+    with locked(out):
+        write_json(
+            out / "options.json",
+            {
+                "gan": options.to_json(),
+                "data": manifest.name,
+                "data_sha256": manifest.sha256(),
+                "classes": sorted({*wanted, *_classes_before(out)}),
+                "seed": seed,
+                "device": machine.device,
+                "precision": machine.precision,
+                "threads": machine.threads,
+            },
+        )
+        tasks = [
+            {
+                "rows": manifest.where(label=label),
+                "label": label,
+                "options": options,
+                "folder": out / label,
+                "seed": child_seed(seed, "generator", label),
+                "machine": machine,
+                "resume": resume,
+                "checkpoint_every": checkpoint_every,
+                "probe_every": probe_every,
+                "extractor": extractor,
+            }
+            for label in wanted
+        ]
+        results = run_parallel(
+            train_class,
+            tasks,
+            processes=machine.processes,
+            threads=machine.threads,
+            on_message=lambda message: on_epoch(*message),
+        )
+    return dict(zip(wanted, results, strict=True))
+
+
+def train_class(
+    *,
+    rows: Manifest,
+    label: str,
+    options: GanOptions,
+    folder: Path,
+    seed: int,
+    machine: Machine,
+    resume: bool,
+    checkpoint_every: int,
+    probe_every: int,
+    extractor: str,
+    report: Report,
+) -> dict[str, Any]:
+    """Train one class's generator in this process; ``report`` gets (label, row of the log) an epoch."""
+    from fewray.gan.run import train_run
+    from fewray.quality.evaluate import QualityProbe
+
+    seen = sorted(row.sha256 for row in rows.rows)
+    about = {
+        "label": label,
+        "num_train": len(rows),
+        "classic_images": options.classic_images,
+        "rows_seen": seen,
+        "rows_sha256": hashlib.sha256("\n".join(seen).encode()).hexdigest(),
+        "origin": "phantom" if all(row.origin == "phantom" for row in rows.rows) else "real",
+    }
+    with locked(folder), fixed_threads(machine.threads):
+        images = _training_set(folder / "training.npy", rows, options, seed=seed, resume=resume)
+        originals = images[: len(rows)]
+        probe = QualityProbe(originals, extractor=extractor, seed=seed) if probe_every and len(rows) > 1 else None
+        return train_run(
+            folder,
+            images,
+            options,
+            seed=seed,
+            device=choose_device(machine.device),
+            precision=machine.precision,
+            about=about,
+            resume=resume,
+            checkpoint_every=checkpoint_every,
+            probe=probe,
+            probe_every=probe_every,
+            on_tick=lambda tick, row: report((label, row)),
+        )
+
+
+def _training_set(path: Path, rows: Manifest, options: GanOptions, *, seed: int, resume: bool) -> np.ndarray:
+    """Return the training images; a resumed run reads the very bytes it began with."""
+    if resume and path.exists():
+        return np.load(path, allow_pickle=False)
+    images = training_images(rows, options, seed=child_seed(seed, "classic"))
+    stream = io.BytesIO()
+    np.save(stream, images, allow_pickle=False)
+    write_bytes(path, stream.getvalue())
+    return images
+
+
+def _recorded(out: Path, machine: Machine, tasks: int, resume: bool) -> Machine:
+    """Settle the machine; a resumed run keeps the precision and threads it began with, so that its bits agree."""
+    settled = machine.settled(tasks)
+    path = out / "options.json"
+    if not (resume and path.exists()):
+        return settled
+    before = read_json(path)
+    return Machine(
+        device=settled.device,
+        precision=before["precision"] if machine.precision == "auto" else settled.precision,
+        processes=settled.processes,
+        threads=machine.threads or before["threads"],
+    )
+
+
+def _classes_before(out: Path) -> list[str]:
+    path = out / "options.json"
+    return list(read_json(path).get("classes", [])) if path.exists() else []

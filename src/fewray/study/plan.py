@@ -1,0 +1,109 @@
+"""What a run would do and how long it would take here, without doing it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fewray.config import ClassifierOptions, GanOptions, StudyOptions
+from fewray.data.manifest import Manifest
+from fewray.device import choose_device, fixed_threads
+from fewray.study.generators import Machine
+
+TIMED_STEPS = 3
+
+
+def plan_training(
+    rows: Manifest, options: GanOptions, classes: Sequence[str], machine: Machine | None = None
+) -> list[dict[str, Any]]:
+    """Return one row a generator: its images, steps, and minutes estimated from a few steps timed now."""
+    from fewray.gan.training import batches_per_epoch
+
+    settled = (machine or Machine()).settled(len(classes))
+    per_step = _gan_step_seconds(options, settled)
+    planned = []
+    for label in classes:
+        images = len(rows.where(label=label)) + options.classic_images
+        steps = options.epochs * batches_per_epoch(images, options)
+        planned.append({"job": f"generator {label}", "images": images, "steps": steps, "seconds": per_step * steps})
+    return _with_total(planned, settled.processes)
+
+
+def plan_study(
+    manifest: Manifest, options: StudyOptions, *, trains: bool, machine: Machine | None = None
+) -> list[dict[str, Any]]:
+    """Return one row a generator (where ``trains``) and one a classifier, with minutes estimated as above."""
+    from fewray.study.published import cells, split_rows
+
+    train, _ = split_rows(manifest)
+    planned_cells = cells(options)
+    settled = (machine or Machine()).settled(len(planned_cells) * options.seeds)
+    planned = []
+    if trains and any(cell.synthetic for cell in planned_cells):
+        planned += plan_training(train, options.gan, train.classes, machine)[:-1]
+        for row in planned:
+            row["seconds"] = 60 * row.pop("minutes")
+    per_step = _classifier_step_seconds(options.classifier, len(train.classes), settled)
+    k = len(train.classes)
+    for cell in planned_cells:
+        images = len(train) + k * (cell.classic + cell.synthetic)
+        steps = options.classifier.steps
+        planned += [
+            {"job": f"{cell.name} seed {seed}", "images": images, "steps": steps, "seconds": per_step * steps}
+            for seed in range(options.seeds)
+        ]
+    return _with_total(planned, settled.processes)
+
+
+def _with_total(planned: list[dict[str, Any]], processes: int) -> list[dict[str, Any]]:
+    total = {
+        "job": f"all, {processes} side by side",
+        "images": sum(row["images"] for row in planned),
+        "steps": sum(row["steps"] for row in planned),
+        "seconds": sum(row["seconds"] for row in planned) / processes,
+    }
+    rows = [*planned, total]
+    for row in rows:
+        row["minutes"] = round(row.pop("seconds") / 60, 1)
+    return rows
+
+
+def _gan_step_seconds(options: GanOptions, machine: Machine) -> float:
+    from fewray.gan.training import TrainState, train_gan
+
+    count = options.batch_size * TIMED_STEPS
+    images = np.random.default_rng(0).integers(0, 256, (count, 1, options.image_size, options.image_size), np.uint8)
+    state = TrainState(options.with_(epochs=2), seed=0, device=choose_device(machine.device))
+    with fixed_threads(machine.threads):
+        epochs = train_gan(images, state, precision=machine.precision)
+        next(epochs)
+        started = time.perf_counter()
+        next(epochs)
+    return (time.perf_counter() - started) / TIMED_STEPS
+
+
+def _classifier_step_seconds(options: ClassifierOptions, classes: int, machine: Machine) -> float:
+    from fewray.classify.training import train_classifier
+
+    count, size = options.batch_size, options.image_size
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (count, 1, size, size), np.uint8)
+    labels = np.arange(count) % classes
+    spent = []
+    with fixed_threads(machine.threads):
+        for steps in (1, 1 + TIMED_STEPS):  # the difference leaves out what a training costs once
+            started = time.perf_counter()
+            train_classifier(
+                images,
+                labels,
+                options.with_(steps=steps),
+                n_classes=classes,
+                seed=0,
+                device=machine.device,
+                precision=machine.precision,
+            )
+            spent.append(time.perf_counter() - started)
+    return max(spent[1] - spent[0], 0.0) / TIMED_STEPS

@@ -1,0 +1,297 @@
+"""The published protocol: default split, one generator a class, arms that add classic or synthetic images.
+
+The generators and the classic images come from the training rows alone. Every arm takes the same number of optimiser
+steps with the same seeds. The test set is predicted by each trained network; nothing is chosen on it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fewray.config import PRESETS, StudyOptions
+from fewray.data.manifest import Manifest
+from fewray.device import child_seed
+from fewray.errors import InputError
+from fewray.runs import locked, write_json
+from fewray.study.arms import ArmSet, arm_mixture, build_sets
+from fewray.study.generators import Machine, train_generators
+from fewray.study.jobs import JobStore, key_of
+from fewray.study.results import assemble, write_predictions
+from fewray.workers import Report, run_parallel
+
+OnEvent = Callable[[str, Mapping[str, Any]], None]
+
+
+def study_options(preset: str) -> StudyOptions:
+    """Return the preset called ``preset``; InputError lists those there are."""
+    if preset not in PRESETS:
+        raise InputError(f"--preset {preset}: no such preset; there are {', '.join(PRESETS)}")
+    return PRESETS[preset]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One condition: so many classic and synthetic images a class beside the real ones."""
+
+    name: str
+    classic: int
+    synthetic: int
+
+
+def cells(options: StudyOptions) -> list[Cell]:
+    """Return the arms, and with ``mixtures`` the predecessor's grid of classic against synthetic counts as well."""
+    found = []
+    for arm in options.arms:
+        uses_classic, uses_synthetic = arm_mixture(arm)
+        found.append(
+            Cell(
+                name=arm,
+                classic=options.classic_per_class * uses_classic,
+                synthetic=options.synthetic_per_class * uses_synthetic,
+            )
+        )
+    if options.mixtures:
+        found += [
+            Cell(name=f"mixture-{classic}-{synthetic}", classic=classic, synthetic=synthetic)
+            for classic in options.mixture_classic
+            for synthetic in options.mixture_synthetic
+        ]
+    return found
+
+
+def run_published(
+    manifest: Manifest,
+    options: StudyOptions,
+    out: Path,
+    *,
+    generators: Path | None = None,
+    machine: Machine | None = None,
+    on_event: OnEvent = lambda kind, event: None,
+) -> dict[str, Any]:
+    """Run the protocol into ``out`` and return what ``study.json`` holds. What is there already is not done again.
+
+    Writes ``study.json`` (no clock times), ``timing.json``, ``predictions.csv``, ``generators/``, ``synthetic/``,
+    ``jobs/``. InputError when the data has no train and test split, or a generator saw a test row.
+    """
+    train, test = split_rows(manifest)
+    planned = cells(options)
+    machine = machine or Machine()
+    store = JobStore(out / "jobs")
+    clock = _Clock()
+    with locked(out):
+        run = (generators or out / "generators") if any(cell.synthetic for cell in planned) else None
+        if run is not None and generators is None:
+            with clock("generators"):
+                train_generators(
+                    train,
+                    options.gan,
+                    run,
+                    seed=child_seed(options.seed, "generators"),
+                    machine=machine,
+                    resume=True,
+                    extractor=options.extractor,
+                    on_epoch=lambda label, row: on_event("epoch", {"label": label, **row}),
+                )
+        with clock("image sets"):
+            sets = build_sets(train, test, options, planned, run, store)
+        with clock("quality"):
+            quality = _quality(sets, options, store)
+        results = _classify(sets, options, planned, machine, store, on_event, clock)
+        settled = machine.settled(len(planned) * options.seeds)
+        where = {"device": settled.device, "precision": settled.precision, "threads": settled.threads}
+        study = assemble(train, test, options, planned, sets, results, quality, run, where)
+        write_json(out / "study.json", study)
+        write_predictions(out / "predictions.csv", test, sets, planned, results)
+        write_json(out / "timing.json", clock.to_json())
+    return study
+
+
+def split_rows(manifest: Manifest) -> tuple[Manifest, Manifest]:
+    """Return the training and the test rows; InputError when a split or a class of one is empty."""
+    counts = manifest.counts()
+    if not counts.get("train") or not counts.get("test"):
+        raise InputError(
+            f"--data {manifest.name}: splits {sorted(counts)}; the published protocol wants train and test rows "
+            "(<split>/<class>/* or a CSV with a column split)"
+        )
+    train, test = manifest.where(split="train"), manifest.where(split="test")
+    for label in manifest.classes:
+        for name, rows in (("training", train), ("test", test)):
+            if len(rows.where(label=label)) == 0:
+                raise InputError(f"class {label}: 0 {name} images; at least 1 is wanted")
+    return train, test
+
+
+def _quality(sets: ArmSet, options: StudyOptions, store: JobStore) -> dict[str, Any] | None:
+    """Measure the synthetic images against the real training images, class by class."""
+    if sets.synthetic is None:
+        return None
+    key = key_of(sets=sets.keys, extractor=options.extractor, seed=options.seed)
+    found = store.load("quality", key)
+    if found is None:
+        from fewray.quality.evaluate import measure_quality
+
+        n = options.synthetic_per_class
+        real = {label: sets.real[sets.real_labels == index] for index, label in enumerate(sets.classes)}
+        fake = {label: np.asarray(sets.synthetic[index, :n]) for index, label in enumerate(sets.classes)}
+        found = measure_quality(real, fake, extractor=options.extractor, seed=options.seed).to_json()
+        store.save("quality", key, found)
+    return found
+
+
+def _classify(
+    sets: ArmSet,
+    options: StudyOptions,
+    planned: list[Cell],
+    machine: Machine,
+    store: JobStore,
+    on_event: OnEvent,
+    clock: _Clock,
+) -> dict[tuple[str, int], dict[str, Any]]:
+    """Train the classifiers that are not there yet, side by side; return every (cell, seed)'s result."""
+    wanted: dict[tuple[str, int], str] = {}
+    settled = machine.settled(len(planned) * options.seeds)
+    for seed in range(options.seeds):  # all arms of a seed first: a study cut short compares whole seeds
+        for cell in planned:
+            wanted[cell.name, seed] = key_of(
+                sets=sets.keys,
+                classic=cell.classic,
+                synthetic=cell.synthetic,
+                seed=seed,
+                study_seed=options.seed,
+                classifier=options.classifier.to_json(),
+                passes=options.published_passes,
+                precision=settled.precision,
+                threads=settled.threads,
+                device=settled.device.split(":")[0],
+            )
+    missing = {key: name for name, key in wanted.items() if store.load("classifier", key) is None}
+    done = len(set(wanted.values())) - len(missing)
+    on_event("classifiers", {"done": done, "total": done + len(missing)})
+    tasks = []
+    by_name = {cell.name: cell for cell in planned}
+    for key, (name, seed) in missing.items():
+        cell = by_name[name]
+        tasks.append(
+            {
+                "key": key,
+                "name": name,
+                "seed": seed,
+                "cell": cell,
+                "sets": sets.files(),
+                "options": options,
+                "machine": settled,
+                "store": store,
+            }
+        )
+
+    def finished(index: int, result: Mapping[str, Any]) -> None:
+        clock.add(f"classifier {tasks[index]['name']} seed {tasks[index]['seed']}", result["seconds"])
+        on_event("classifier", {"arm": tasks[index]["name"], **result})
+
+    run_parallel(
+        train_cell,
+        tasks,
+        processes=settled.processes,
+        threads=settled.threads,
+        on_message=lambda message: on_event("step", message),
+        on_done=finished,
+    )
+    return {name: _require(store, key) for name, key in wanted.items()}
+
+
+def _require(store: JobStore, key: str) -> dict[str, Any]:
+    result = store.load("classifier", key)
+    assert result is not None, key
+    return result
+
+
+def train_cell(
+    *,
+    key: str,
+    name: str,
+    seed: int,
+    cell: Cell,
+    sets: Mapping[str, Any],
+    options: StudyOptions,
+    machine: Machine,
+    store: JobStore,
+    report: Report,
+) -> dict[str, Any]:
+    """Train and score one classifier in this process and keep its result; return its accuracy and seconds."""
+    from fewray.classify.published import published_figures
+    from fewray.classify.training import predict, train_classifier
+
+    started = time.monotonic()
+    arms = ArmSet.open(sets)
+    images, labels = arms.training(cell.classic, cell.synthetic)
+    classifier_seed = child_seed(options.seed, "classifier", seed)
+    trained = train_classifier(
+        images,
+        labels,
+        options.classifier,
+        n_classes=len(arms.classes),
+        seed=classifier_seed,
+        device=machine.device,
+        precision=machine.precision,
+        on_step=lambda step, loss: report({"arm": name, "seed": seed, "step": step, "loss": loss}),
+    )
+    probabilities = predict(trained.model, arms.test)
+    published = published_figures(
+        trained.model, arms.test, arms.test_labels, passes=options.published_passes, seed=classifier_seed
+    )
+    predicted = probabilities.argmax(axis=1)
+    store.save(
+        "classifier",
+        key,
+        {
+            "seed": seed,
+            "train_images": len(labels),
+            "probabilities": [[round(float(p), 7) for p in row] for row in probabilities],
+            "published": published.to_json(),
+        },
+    )
+    accuracy = float((predicted == arms.test_labels).mean())
+    return {"seed": seed, "accuracy": accuracy, "seconds": round(time.monotonic() - started, 3)}
+
+
+class _Clock:
+    """Seconds spent on each piece of work in this invocation."""
+
+    def __init__(self) -> None:
+        self.started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        self.begin = time.monotonic()
+        self.jobs: list[dict[str, Any]] = []
+
+    def add(self, job: str, seconds: float) -> None:
+        self.jobs.append({"job": job, "seconds": seconds})
+
+    def __call__(self, job: str) -> _Timed:
+        return _Timed(self, job)
+
+    def to_json(self) -> dict[str, Any]:
+        import platform
+
+        return {
+            "started": self.started,
+            "seconds": round(time.monotonic() - self.begin, 3),
+            "host": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+            "jobs": self.jobs,
+        }
+
+
+class _Timed:
+    def __init__(self, clock: _Clock, job: str) -> None:
+        self.clock, self.job = clock, job
+
+    def __enter__(self) -> None:
+        self.begin = time.monotonic()
+
+    def __exit__(self, *error: object) -> None:
+        self.clock.add(self.job, round(time.monotonic() - self.begin, 3))

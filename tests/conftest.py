@@ -1,0 +1,20 @@
+"""Shared fixtures."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def covid4() -> Path:
+    """Return the folder of the real data set; skip with the reason where it is not present."""
+    named = os.environ.get("FEWRAY_COVID4", "")
+    if named and (Path(named) / "train").is_dir():
+        return Path(named)
+    from fewray.data.fetch import data_folder
+
+    kept = data_folder("covid4")
+    if (kept / "train").is_dir():
+        return kept
+    pytest.skip("covid4 is not here: set FEWRAY_COVID4 or run `fewray data fetch covid4`")
