@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-import click
 import typer
 
 from fewray import __version__
@@ -18,6 +17,7 @@ app = typer.Typer(
     epilog="Results go to stdout, progress to stderr. Not for clinical use.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     add_completion=False,
 )
 app.add_typer(data.app, name="data")
@@ -46,21 +46,11 @@ def root(
 
 def main() -> None:
     """Run the command line and exit with its status."""
-    command = typer.main.get_command(app)
     try:
-        status = command.main(standalone_mode=False)
-    except click.exceptions.Exit as done:
-        status = done.exit_code
-    except click.ClickException as error:
-        error.show()
-        status = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        print("stopped; run the same command again to go on", file=sys.stderr)
-        status = 130
+        app()
     except (InputError, RunFailed) as error:
         print(f"fewray: {error}", file=sys.stderr)
-        status = error.exit_code
-    except BrokenPipeError:
-        sys.stderr.close()
-        status = 141
-    sys.exit(status if isinstance(status, int) else 0)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("fewray: stopped; run the same command again to go on", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,59 @@
+"""Make docs/cli.md from the command tree and docs/results.md from docs/results/*.json; ``--check`` compares only."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+
+DOCS = Path(__file__).parent
+
+
+def command_reference() -> str:
+    """Return docs/cli.md: the help text of every command."""
+    from fewray.cli.main import app
+
+    parts = ["# Commands\n\nMade by `make docs` from the commands themselves.\n"]
+
+    def add(command: Any, path: str) -> None:
+        context = command.make_context(path, [], resilient_parsing=True)
+        context.max_content_width = context.terminal_width = 100
+        parts.append(f"\n## `{path}`\n\n```\n{command.get_help(context).strip()}\n```\n")
+        for name, child in sorted(getattr(command, "commands", {}).items()):
+            add(child, f"{path} {name}")
+
+    add(typer.main.get_command(app), "fewray")
+    return "".join(parts)
+
+
+def results() -> str | None:
+    """Return docs/results.md from the committed study, or None where no study is committed."""
+    if not (DOCS / "results" / "study.json").exists():
+        return None
+    from fewray.report.render import render_results
+
+    return render_results(DOCS / "results")
+
+
+def main() -> None:
+    """Write the pages, or exit 1 naming those that are not what would be written."""
+    check = "--check" in sys.argv[1:]
+    drifted = []
+    for name, text in (("cli.md", command_reference()), ("results.md", results())):
+        path = DOCS / name
+        if text is None:
+            continue
+        if check and (not path.exists() or path.read_text(encoding="utf-8") != text):
+            drifted.append(name)
+        elif not check:
+            path.write_text(text, encoding="utf-8")
+    if drifted:
+        sys.exit(f"docs/{', docs/'.join(drifted)}: not what the code makes; run `make docs`")
+    if check:
+        print("docs: as generated")
+
+
+if __name__ == "__main__":
+    main()
