@@ -1,0 +1,65 @@
+"""Image data: what ``--data`` names, as one type of manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fewray.data.manifest import Manifest, Row
+from fewray.errors import InputError
+
+__all__ = ["Manifest", "Row", "known_datasets", "load_dataset"]
+
+
+def load_dataset(source: str | Path, *, group_regex: str | None = None) -> Manifest:
+    """Return the rows of ``phantom[:key=value,...]``, ``covid4``, a folder of class folders, or a CSV file.
+
+    InputError says what was found instead.
+    """
+    from fewray.data.folders import load_csv, load_folder
+
+    text = str(source)
+    name, _, specification = text.partition(":")
+    if name == "phantom" and not Path(text).exists():
+        from fewray.data.phantom import load_phantom
+
+        return load_phantom(_pairs(specification))
+    if text == "covid4" and not Path(text).exists():
+        from fewray.data.fetch import load_covid4
+
+        return load_covid4()
+    path = Path(source)
+    if path.is_dir():
+        manifest = path / "manifest.csv"
+        return load_csv(manifest) if manifest.is_file() else load_folder(path, group_regex=group_regex)
+    if path.is_file() and path.suffix.lower() == ".csv":
+        return load_csv(path, group_regex=group_regex)
+    found = "a file that is no CSV" if path.is_file() else "not found"
+    raise InputError(f"--data {text}: {found}; phantom, covid4, a folder of class folders or a CSV file is wanted")
+
+
+def known_datasets() -> list[dict[str, str]]:
+    """Return the sets known by name: ``name``, ``here`` (where it lies, or empty), ``what``."""
+    from fewray.data.fetch import load_covid4
+
+    try:
+        here = str(load_covid4().rows[0].path.parents[2])
+    except InputError:
+        here = ""
+    return [
+        {"name": "phantom", "here": "drawn when used", "what": "chest phantoms: drawings in the four classes of covid4"},
+        {
+            "name": "covid4",
+            "here": here,
+            "what": "306 chest X-rays in 4 classes (270 train, 36 test); class is confounded with source",
+        },
+    ]
+
+
+def _pairs(text: str) -> dict[str, str]:
+    pairs = {}
+    for part in filter(None, text.split(",")):
+        key, equals, value = part.partition("=")
+        if not equals:
+            raise InputError(f"phantom option {part!r}: key=value is wanted")
+        pairs[key.strip()] = value.strip()
+    return pairs

@@ -1,0 +1,117 @@
+"""Feature extractors: grey images to the vectors that every metric compares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from fewray.device import choose_device
+from fewray.errors import InputError
+from fewray.images import check_images
+
+BATCH = 32
+EXTRACTORS = ("lite0", "lite0@<pixels>", "pixels", "inception")
+
+
+@dataclass(frozen=True)
+class Features:
+    """``features`` float32 (n, d) and, where the network classifies, ``probabilities`` float32 (n, classes)."""
+
+    features: np.ndarray
+    probabilities: np.ndarray | None
+
+
+class Extractor(Protocol):
+    """Anything that turns uint8 images (n, 1, H, W) into features. ``name`` goes into every figure made from them."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def dim(self) -> int: ...  # noqa: D102
+    def __call__(self, images: np.ndarray) -> Features: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class NetworkExtractor:
+    """A network fed with the grey image three times over, resized bilinearly (antialiased when made smaller)."""
+
+    name: str
+    dim: int
+    size: int
+    network: Callable[[Tensor], tuple[Tensor, Tensor]]
+    mean: float
+    scale: float
+    device: torch.device
+
+    @torch.inference_mode()
+    def __call__(self, images: np.ndarray) -> Features:
+        """Return features and class probabilities, computed in batches in fp32."""
+        check_images(images)
+        features, probabilities = [np.zeros((0, self.dim), np.float32)], []
+        for start in range(0, len(images), BATCH):
+            batch = torch.from_numpy(images[start : start + BATCH]).to(self.device).float()
+            if batch.shape[2:] != (self.size, self.size):
+                smaller = max(batch.shape[2:]) > self.size
+                batch = functional.interpolate(batch, (self.size, self.size), mode="bilinear", antialias=smaller)
+            batch = ((batch - self.mean) / self.scale).expand(-1, 3, -1, -1)
+            found, logits = self.network(batch.contiguous(memory_format=torch.channels_last))
+            features.append(found.float().cpu().numpy())
+            probabilities.append(logits.float().softmax(1).cpu().numpy())
+        return Features(np.concatenate(features), np.concatenate(probabilities) if probabilities else None)
+
+
+@dataclass(frozen=True)
+class PixelExtractor:
+    """The pixels themselves, reduced to ``size`` x ``size`` and scaled to 0 to 1."""
+
+    size: int = 32
+
+    @property
+    def name(self) -> str:
+        """``pixels@<size>``."""
+        return f"pixels@{self.size}"
+
+    @property
+    def dim(self) -> int:
+        """Number of pixels."""
+        return self.size**2
+
+    def __call__(self, images: np.ndarray) -> Features:
+        """Return the pixels; there are no probabilities."""
+        x = torch.from_numpy(check_images(images)).float()
+        x = functional.interpolate(x, (self.size, self.size), mode="bilinear", antialias=True)
+        return Features((x / 255).flatten(1).numpy(), None)
+
+
+def load_extractor(name: str = "lite0", *, weights: Path | None = None, device: str = "auto") -> Extractor:
+    """Return the extractor called ``name``; InputError lists those there are.
+
+    ``lite0`` reads images at 128 px (twice the 64 px of the generators); ``lite0@224`` at the size it was trained on.
+    ``inception`` is the FID network, from ``weights``.
+    """
+    where = choose_device(device)
+    kind, _, size = name.partition("@")
+    if kind == "lite0" and (size.isdigit() or not size):
+        from fewray.quality.efficientnet_lite0 import FEATURES, load_lite0
+
+        pixels = int(size or 128)
+        if not 32 <= pixels <= 1024:
+            raise InputError(f"--extractor {name}: {pixels} px; 32 to 1024 is wanted")
+        network = load_lite0().to(where, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        return NetworkExtractor(f"lite0@{pixels}", FEATURES, pixels, network, 127.0, 128.0, where)
+    if name in ("pixels", "pixels@32"):
+        return PixelExtractor()
+    if name == "inception":
+        from fewray.quality.inception import FEATURES, load_inception
+
+        if weights is None:
+            raise InputError("--extractor inception: no --weights; pt_inception-2015-12-05-6726825d.pth is wanted")
+        return NetworkExtractor("inception", FEATURES, 299, load_inception(weights).to(where), 127.5, 127.5, where)
+    raise InputError(f"--extractor {name}: no such extractor; there are {', '.join(EXTRACTORS)}")
