@@ -112,7 +112,7 @@ def to_float(images: np.ndarray) -> Tensor:
     """Map uint8 (n, 1, H, W) to a float32 tensor in -1 to 1."""
     import torch
 
-    return torch.from_numpy(np.ascontiguousarray(check_images(images))).float() / 127.5 - 1
+    return torch.from_numpy(np.array(check_images(images))).float() / 127.5 - 1
 
 
 def to_uint8(images: Tensor) -> np.ndarray:

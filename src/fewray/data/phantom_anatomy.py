@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fewray.data.phantom_canvas import Canvas, Field, Pose, capsule, dome, ellipse, step
+from fewray.data.phantom_canvas import REACH, Canvas, Field, Pose, capsule, dome, ellipse, step
 
 Tree = list[np.ndarray]
 """A branching system of tubes: for each generation the lines, (lines, points, 2) in patient coordinates."""
@@ -22,6 +22,8 @@ class Patient:
 
     child: float
     """0 an adult, 1 a small child: narrower body, flatter ribs, rounder heart, larger thymus."""
+    neck: float
+    """Half width of the neck."""
     half_width: float
     """Of the inside of the rib cage at its widest."""
     wall: float
@@ -38,6 +40,14 @@ class Patient:
     """Thickness of the breast shadows; 0 for none."""
     arms: float
     """How far the arms are raised at the sides."""
+    knob: float
+    """How far the aorta's arch stands out on the image's right."""
+    thymus: float
+    """How far a child's thymus widens the upper mediastinum."""
+    chin: float
+    """y of the chin; above the film on most."""
+    marking: float
+    """Strength of the vessels against the average."""
     vessels: tuple[Tree, Tree]
     gas: tuple[tuple[float, float, float, float], ...]
     """Gas in stomach and bowel: x, y, half-axes."""
@@ -63,18 +73,23 @@ def grow_patient(seed: int) -> Patient:
     """Draw the patient of a seed at random."""
     rng = np.random.default_rng((seed, 1))
     child = float(np.clip(rng.beta(0.9, 0.9), 0, 1))
-    right_dome = 0.42 + 0.035 * rng.standard_normal() - 0.02 * child
+    right_dome = 0.38 + 0.035 * rng.standard_normal() - 0.02 * child
     return Patient(
         child=child,
+        neck=float(rng.uniform(0.20, 0.34)),
         half_width=0.70 - 0.06 * child + 0.03 * rng.standard_normal(),
-        wall=0.12 + 0.05 * rng.beta(2, 3),
+        wall=0.11 + 0.16 * rng.beta(1.5, 3) * (1 - 0.6 * child),
         depth=float(np.exp(0.10 * rng.standard_normal())),
         apex=-0.70 + 0.08 * child + 0.03 * rng.standard_normal(),
         right_dome=right_dome,
         left_dome=right_dome + 0.045 + 0.025 * rng.standard_normal(),
         heart=1.0 + 0.05 * child + 0.07 * rng.standard_normal(),
         breasts=0.12 * rng.beta(2, 2) * (rng.random() < 0.5) * (child < 0.4),
-        arms=float(rng.uniform(-0.15, 0.25)),
+        arms=float(rng.uniform(-0.05, 0.55)),
+        knob=float(rng.uniform(0.0, 0.07)),
+        thymus=float(rng.uniform(0.0, 0.09)),
+        chin=float(rng.uniform(-1.75, -1.15)),
+        marking=float(np.exp(0.18 * rng.standard_normal())),
         vessels=(grow_tree(rng, -1), grow_tree(rng, 1)),
         gas=tuple(_gas(rng)),
         seed=seed,
@@ -84,29 +99,34 @@ def grow_patient(seed: int) -> Patient:
 def _gas(rng: np.random.Generator) -> list[tuple[float, float, float, float]]:
     bubbles = []
     if rng.random() < 0.65:
-        bubbles.append((rng.uniform(0.2, 0.42), rng.uniform(0.10, 0.17), rng.uniform(0.06, 0.14), 0.05))
+        bubbles.append((*rng.uniform((0.2, 0.10, 0.06), (0.42, 0.17, 0.14)).tolist(), 0.05))
     for _ in range(int(rng.integers(0, 4))):
-        bubbles.append((rng.uniform(0.05, 0.5), rng.uniform(0.18, 0.45), *rng.uniform(0.03, 0.07, 2)))
+        bubbles.append(tuple(rng.uniform((0.05, 0.18, 0.03, 0.03), (0.5, 0.45, 0.07, 0.07)).tolist()))
     return bubbles
 
 
-def grow_tree(rng: np.random.Generator, side: int, generations: int = 5, trunks: int = 4) -> Tree:
+def grow_tree(rng: np.random.Generator, side: int, generations: int = 6, trunks: int = 5) -> Tree:
     """Grow the vessels of one lung from its hilum outward (``side`` -1 for the image's left, 1 for its right)."""
-    start = np.tile([0.15 * side, -0.06], (trunks, 1)) + rng.normal(0, [0.01, 0.05], (trunks, 2))
-    heading = np.linspace(-1.25, 1.3, trunks) + rng.normal(0, 0.15, trunks)
+    start = np.tile([0.15 * side, -0.04], (trunks, 1)) + rng.normal(0, [0.01, 0.05], (trunks, 2))
+    heading = np.linspace(-1.2, 1.35, trunks) + rng.normal(0, 0.15, trunks)
+    share = np.linspace(0, 1, 24)
     tree = []
     for generation in range(generations):
-        length = 0.17 * 0.86**generation * rng.uniform(0.7, 1.3, len(start))
-        bend = rng.normal(0, 0.35, len(start))
-        along = np.linspace(0, 1, 40)
-        angle = heading[:, None] + bend[:, None] * along
-        steps = np.stack([side * np.cos(angle), np.sin(angle)], -1) * (length[:, None] / 39)[..., None]
+        length = 0.125 * 0.88**generation * rng.uniform(0.6, 1.4, len(start))
+        wave = rng.normal(0, 0.35, (2, len(start), 1))
+        angle = heading[:, None] + wave[0] * share + wave[1] * np.sin(2 * np.pi * share)
+        steps = np.stack([side * np.cos(angle), np.sin(angle)], -1) * (length[:, None] / 23)[..., None]
         lines = start[:, None] + np.cumsum(steps, axis=1)
         tree.append(lines)
-        spread = rng.uniform(0.2, 0.6, len(start))
-        heading = np.concatenate([angle[:, -1] + spread, angle[:, -1] - spread * rng.uniform(0.5, 1.1, len(start))])
+        fork = rng.uniform(0.2, 0.7, (2, len(start)))
+        heading = np.concatenate([angle[:, -1] + fork[0], angle[:, -1] - fork[1]])
         start = np.concatenate([lines[:, -1]] * 2)
     return tree
+
+
+def elbow_of(p: Patient, side: int) -> tuple[float, float]:
+    """Where an upper arm ends."""
+    return side * (p.half_width + p.wall + 0.16 + 1.3 * p.arms), 0.70 - 0.8 * p.arms
 
 
 def body(c: Canvas, p: Patient) -> Field:
@@ -115,11 +135,11 @@ def body(c: Canvas, p: Patient) -> Field:
     k = p.child
     half = c.along_y(
         [
-            (-1.4, 0.27),
-            (-1.0, 0.22 + 0.02 * k),
-            (-0.88, 0.30),
-            (-0.76, 0.58 - 0.06 * k),
-            (-0.66, 0.80 - 0.08 * k),
+            (-1.4, 0.32),
+            (-1.0, p.neck),
+            (-0.90, p.neck + 0.10),
+            (-0.80, 0.56 + 0.5 * (p.neck - 0.25)),
+            (-0.68, 0.82 - 0.06 * k),
             (-0.5, side + 0.07),
             (-0.2, side + 0.02),
             (0.35, side),
@@ -131,15 +151,16 @@ def body(c: Canvas, p: Patient) -> Field:
     trunk = p.depth * deep * dome((np.abs(c.x) / half) ** 3)
     total = trunk**2
     for s in (-1, 1):
-        shoulder, elbow = (s * (side - 0.02), -0.56), (s * (side + 0.14 + p.arms), 0.35 - p.arms)
-        arm = dome((capsule(c, shoulder, elbow) / (0.15 - 0.02 * k)) ** 2)
-        total = total + (0.42 * p.depth * arm) ** 2
+        shoulder, elbow = (s * (side - 0.02), -0.56), elbow_of(p, s)
+        columns, part = c.strip(*sorted((s * (side - 0.2), s * REACH)))
+        arm = dome((capsule(part, shoulder, elbow) / (0.16 - 0.02 * k)) ** 2)
+        total[:, columns] += (0.42 * p.depth * arm) ** 2
     thickness = np.sqrt(total)
     if p.breasts:
         for s in (-1, 1):
             bulge = np.maximum(1 - ellipse(c, s * 0.38, 0.22, 0.30, 0.30, s * 0.3), 0)
             thickness = thickness + p.breasts * np.minimum(bulge * 3, 1) * step(c.y - 0.1, 0.3)
-    chin = dome(ellipse(c, 0.0, -1.13 + 0.06 * k, 0.26, 0.25))
+    chin = dome(ellipse(c, 0.0, p.chin, 0.27, 0.30))
     return thickness + 0.7 * chin
 
 
@@ -169,14 +190,14 @@ def lungs(c: Canvas, p: Patient, pose: Pose) -> Lungs:
     w, a, k = p.half_width, p.apex, p.child
     cage = c.along_y(
         [
-            (a - 0.05, 0.16 * w),
-            (a, 0.34 * w),
-            (a + 0.08, 0.55 * w),
-            (a + 0.22, 0.74 * w),
-            (a + 0.45, (0.89 + 0.02 * k) * w),
-            (a + 0.80, 0.98 * w),
+            (a - 0.05, 0.14 * w),
+            (a, 0.30 * w),
+            (a + 0.08, (0.47 - 0.02 * k) * w),
+            (a + 0.22, (0.63 - 0.03 * k) * w),
+            (a + 0.45, (0.80 - 0.02 * k) * w),
+            (a + 0.80, 0.94 * w),
             (a + 1.05, w),
-            (a + 1.40, 0.97 * w),
+            (a + 1.40, 0.98 * w),
         ]
     )
     floor = diaphragm(c, p, pose)
@@ -191,36 +212,57 @@ def lungs(c: Canvas, p: Patient, pose: Pose) -> Lungs:
 
 
 def mediastinum(c: Canvas, p: Patient, pose: Pose) -> Field:
-    """Heart, great vessels, thymus and hila: the path length that they take from the lungs."""
-    h, k, x0 = p.heart, p.child, pose.turn
-    base = min(p.left_dome, p.right_dome) + pose.breath
-    y0 = base - 0.20 * h
-    left = dome(ellipse(c, x0 + 0.12 * h, y0, 0.315 * h, 0.225 * h, 0.62 - 0.1 * k) ** 1.3)
-    right = dome(ellipse(c, x0 - 0.055, y0 - 0.02, (0.15 + 0.02 * k) * h, 0.235 * h) ** 1.3)
-    heart = np.maximum(0.80 * left, 0.66 * right)
-    trunk = dome(ellipse(c, x0 + 0.085, y0 - 0.26, 0.085, 0.16, 0.25) ** 1.4)
-    knob = dome(ellipse(c, x0 + 0.07, y0 - 0.47, 0.085 - 0.02 * k, 0.085) ** 1.4) * (1 - 0.5 * k)
-    half = c.along_y([(-1.0, 0.08), (-0.62, 0.10), (-0.4, 0.105 + 0.05 * k), (-0.1, 0.10 + 0.02 * k), (0.3, 0.06)])
-    vena = dome(((c.x - x0 + 0.015) / half) ** 2 * 1.0)
-    great = np.maximum.reduce([0.62 * trunk, 0.60 * knob, 0.55 * vena])
-    return np.hypot(heart, great * (1 - 0.5 * (heart > 0) * heart))
+    """Heart, great vessels and thymus: the path length that they take from the lungs.
 
+    Two border curves: superior vena cava and right atrium on the image's left; aortic knob, pulmonary trunk, left
+    ventricle and apex on its right.
+    """
+    h, k = p.heart, p.child
+    top, floor = p.apex, p.left_dome + pose.breath
+    thymus = p.thymus * k
 
-def markings(c: Canvas, tree: Tree, shrink: float = 1.0) -> Field:
-    """Draw a tree of vessels, thinner with every generation."""
-    total = np.zeros_like(c.x)
-    for generation, lines in enumerate(tree):
-        radius = 0.0145 * 0.66**generation * shrink
-        total += c.strokes(lines, radius, 0.105 * 0.76**generation)
-    return total
+    def border(*knots: tuple[float, float]) -> Field:
+        return c.along_y([(top + share * (floor - top), x) for share, x in knots])
 
-
-def hila(c: Canvas, p: Patient, pose: Pose) -> Field:
-    """Soft density of the vessels' and bronchi's roots."""
-    spots = [(-0.17, -0.03, 0.055, 0.10), (-0.19, 0.08, 0.035, 0.09), (0.17, -0.08, 0.06, 0.08), (0.2, 0.0, 0.04, 0.07)]
-    return sum(
-        (0.16 * np.exp(-1.2 * ellipse(c, x + pose.turn * 0.5, y, a, b)) for x, y, a, b in spots), np.zeros_like(c.x)
+    right = border(
+        (-0.4, 0.13),
+        (0.0, 0.13),
+        (0.20, 0.115 + 0.6 * thymus),
+        (0.38, 0.11 + thymus),
+        (0.60, 0.115 + 0.5 * thymus),
+        (0.79, 0.175 * h),
+        (0.91, 0.185 * h),
+        (1.04, 0.13 * h),
+        (1.22, 0.08),
     )
+    left = border(
+        (-0.4, 0.13),
+        (0.02, 0.13),
+        (0.15, 0.11 + 0.4 * thymus),
+        (0.235, 0.10 + p.knob * (1 - 0.7 * k) + 0.7 * thymus),
+        (0.33, 0.105 + 0.3 * p.knob + thymus),
+        (0.42, 0.145 + 0.8 * thymus),
+        (0.54, 0.175 + 0.3 * thymus),
+        (0.68, 0.275 * h),
+        (0.82, 0.385 * h),
+        (0.93, 0.43 * h),
+        (0.99, 0.445 * h),
+        (1.05, 0.42 * h),
+        (1.2, 0.30 * h),
+    )
+    deep = border((-0.3, 0.25), (0.0, 0.30), (0.35, 0.52), (0.65, 0.62), (0.9, 0.68))
+    off = (c.x - pose.turn + 0.5 * (right - left)) / (0.5 * (right + left))
+    return deep * p.depth * dome(np.abs(off) ** 3)
+
+
+def vessels(c: Canvas, p: Patient, pose: Pose) -> Field:
+    """The vessels of both lungs, thinner with every generation, and the soft density of their roots."""
+    total = np.zeros_like(c.x)
+    for generation, lines in enumerate(zip(*p.vessels, strict=True)):
+        total += c.strokes(np.concatenate(lines), 0.0135 * 0.74**generation, 0.085 * p.marking * 0.84**generation)
+    for x, y, a, b in ((-0.17, -0.01, 0.06, 0.11), (-0.2, 0.09, 0.04, 0.10), (0.17, -0.06, 0.07, 0.10)):
+        total += 0.16 * np.exp(-1.2 * ellipse(c, x + pose.turn * 0.5, y, a, b))
+    return total
 
 
 def airways(c: Canvas, p: Patient, pose: Pose) -> Field:
@@ -228,8 +270,10 @@ def airways(c: Canvas, p: Patient, pose: Pose) -> Field:
     x0, carina = pose.turn * 0.5, -0.20
     half = c.along_y([(-1.2, 0.052), (-0.5, 0.048), (carina, 0.05)])
     tube = dome(((c.x - x0) / half) ** 2) * step(carina - c.y, 0.03)
-    for end in ((-0.16, -0.02), (0.18, -0.05)):
-        tube = np.maximum(tube, dome((capsule(c, (x0, carina - 0.02), (x0 + end[0], end[1])) / 0.034) ** 2) * 0.7)
+    columns, part = c.strip(-0.3, 0.3)
+    for x, y in ((-0.16, -0.02), (0.18, -0.05)):
+        bronchus = dome((capsule(part, (x0, carina - 0.02), (x0 + x, y)) / 0.034) ** 2)
+        tube[:, columns] = np.maximum(tube[:, columns], 0.7 * bronchus)
     return tube
 
 

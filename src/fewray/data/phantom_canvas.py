@@ -6,11 +6,12 @@ Fields are float32 ``(n, n)`` arrays of path length in units of the chest's dept
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import gaussian_filter
 
 Field = np.ndarray
 """float32 (n, n): one number a pixel."""
@@ -19,7 +20,6 @@ REACH = 1.8
 """Tables and textures cover patient coordinates from -REACH to REACH."""
 
 _STEPS = 4096
-_TEXTURE = 192
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +54,15 @@ class Canvas:
     @staticmethod
     def _index(value: Field) -> np.ndarray:
         return np.clip((value + REACH) * (_STEPS / (2 * REACH)), 0, _STEPS - 1).astype(np.int32)
+
+    def strip(self, left: float, right: float) -> tuple[slice, Canvas]:
+        """Return the columns that hold every pixel with ``left`` <= x <= ``right``, and the canvas of just those."""
+        held = np.flatnonzero(((self.x >= left) & (self.x <= right)).any(axis=0))
+        columns = slice(held[0], held[-1] + 1) if len(held) else slice(0, 0)
+        part = copy(self)
+        part.x, part.y = self.x[:, columns], self.y[:, columns]
+        part._column, part._row = self._column[:, columns], self._row[:, columns]
+        return columns, part
 
     def along_y(self, knots: list[tuple[float, float]]) -> Field:
         """Spread a smooth function of y, given by ``(y, value)`` knots, over the canvas."""
@@ -90,11 +99,16 @@ class Canvas:
 
     def texture(self, rng: np.random.Generator, scale: float) -> Field:
         """Smooth noise of mean 0 and standard deviation 1 that moves with the patient; ``scale`` in patient units."""
-        white = rng.standard_normal((_TEXTURE, _TEXTURE), dtype=np.float32)
-        smooth = gaussian_filter(white, scale * _TEXTURE / (2 * REACH), mode="wrap")
-        smooth /= smooth.std()
-        place = [(self.y + REACH) * (_TEXTURE / (2 * REACH)), (self.x + REACH) * (_TEXTURE / (2 * REACH))]
-        return map_coordinates(smooth, place, order=1, mode="grid-wrap")
+        cells = round(2 * REACH / scale * 2)
+        smooth = gaussian_filter(rng.standard_normal((cells, cells), dtype=np.float32), 2.0, mode="wrap", truncate=3)
+        smooth *= np.float32(2.0 * np.sqrt(4 * np.pi))
+        flat = np.pad(smooth, (0, 1), mode="wrap").ravel()
+        x, y = (np.clip((v + REACH) * (cells / (2 * REACH)), 0, cells - 0.01) for v in (self.x, self.y))
+        j, i = x.astype(np.int32), y.astype(np.int32)
+        x, y, at = (x - j).astype(np.float32), (y - i).astype(np.float32), i * (cells + 1) + j
+        top = flat[at] * (1 - x) + flat[at + 1] * x
+        low = flat[at + cells + 1] * (1 - x) + flat[at + cells + 2] * x
+        return top * (1 - y) + low * y
 
 
 def _table(knots: list[tuple[float, float]]) -> np.ndarray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, zoom
+from scipy.ndimage import gaussian_filter
 
 from fewray.data.phantom_canvas import Canvas, Field, Pose, dome, step
 
@@ -50,8 +50,8 @@ def take_pose(rng: np.random.Generator, child: float) -> Pose:
     """Place the patient on the film at random."""
     return Pose(
         angle=float(np.deg2rad(rng.normal(0, 2.0))),
-        zoom=float(rng.uniform(0.98, 1.22) - 0.02 * child),
-        shift=(float(rng.normal(0, 0.035)), float(rng.normal(0.10, 0.05))),
+        zoom=float(rng.uniform(1.02, 1.26) - 0.04 * child),
+        shift=(float(rng.normal(0, 0.035)), float(rng.normal(0.04, 0.05))),
         turn=float(rng.normal(0, 0.016)),
         breath=float(rng.normal(0, 0.035)),
     )
@@ -62,13 +62,13 @@ def take_exposure(rng: np.random.Generator) -> Exposure:
     return Exposure(
         hardness=float(rng.uniform(2.4, 3.2)),
         scatter=float(rng.uniform(0.02, 0.10)),
-        level=float(rng.normal(0.62, 0.07)),
-        latitude=float(rng.uniform(0.15, 0.26)),
+        level=float(rng.normal(0.57, 0.06)),
+        latitude=float(rng.uniform(0.28, 0.46)),
         edge=float(rng.uniform(0.0, 0.7)),
         blur=float(rng.uniform(0.002, 0.007)),
         noise=float(rng.uniform(0.006, 0.022)),
-        black=float(max(rng.normal(0.01, 0.03), 0.0)),
-        white=float(min(rng.normal(0.96, 0.05), 1.0)),
+        black=float(max(rng.normal(0.01, 0.04), 0.0)),
+        white=float(min(rng.normal(0.90, 0.07), 1.0)),
         gamma=float(np.exp(0.15 * rng.standard_normal())),
     )
 
@@ -90,8 +90,12 @@ def _broad(field: Field, sigma: float) -> Field:
     edges = np.linspace(0, n, 33).astype(int)[:-1]
     sums = np.add.reduceat(np.add.reduceat(field, edges, 0), edges, 1)
     counts = np.diff(np.append(edges, n))
-    coarse = gaussian_filter(sums / (counts[:, None] * counts[None, :]), sigma * 16, mode="nearest")
-    return zoom(coarse, n / 32, order=1, mode="nearest", grid_mode=True).astype(np.float32)
+    means = (sums / (counts[:, None] * counts[None, :])).astype(np.float32)
+    coarse = gaussian_filter(means, sigma * 16, mode="nearest")
+    place = np.clip((np.arange(n, dtype=np.float32) + 0.5) * (32 / n) - 0.5, 0, 30.999)
+    low, share = place.astype(int), place % 1
+    rows = coarse[low] * (1 - share)[:, None] + coarse[low + 1] * share[:, None]
+    return rows[:, low] * (1 - share) + rows[:, low + 1] * share
 
 
 def write(c: Canvas, text: str, x: float, y: float, height: float) -> Field:

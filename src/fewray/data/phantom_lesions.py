@@ -40,7 +40,7 @@ def consolidation(c: Canvas, p: Patient, lung: Lungs, rng: np.random.Generator, 
     far = np.hypot(lung.outward - centre[0] - 0.12 * rng.standard_normal(), (lung.height - centre[1]) * 0.9) / reach
     patch = step(1.0 - far + 0.20 * c.texture(rng, 0.06), 0.45)
     filled = mask * patch * step(side * c.x, 0.02)
-    bronchi = sum((c.strokes(t, 0.008, 0.5) for t in grow_tree(rng, side, generations=3)), np.zeros_like(c.x))
+    bronchi = c.strokes(np.concatenate(grow_tree(rng, side, generations=4)), 0.006, 0.22)
     density = min(0.85 * severity, 0.95) * (1 + 0.06 * c.texture(rng, 0.03))
     return filled * density * (1 - np.minimum(bronchi, 0.6))
 
@@ -50,9 +50,8 @@ def interstitial(c: Canvas, p: Patient, lung: Lungs, rng: np.random.Generator, s
     away = np.hypot((np.abs(c.x) - 0.20) / 0.30, (c.y + 0.0) / 0.38)
     central = np.exp(-(away**2))
     streaks = np.zeros_like(c.x)
-    for side in (-1, 1):
-        for generation, lines in enumerate(grow_tree(rng, side, generations=5, trunks=6)):
-            streaks += c.strokes(lines, 0.014 * 0.78**generation, 0.34 * 0.9**generation)
+    for generation, lines in enumerate(zip(grow_tree(rng, -1), grow_tree(rng, 1), strict=True)):
+        streaks += c.strokes(np.concatenate(lines), 0.014 * 0.82**generation, 0.30 * 0.92**generation)
     net = np.maximum(1 - np.abs(c.texture(rng, 0.020)) / 0.45, 0) + np.maximum(1 - np.abs(c.texture(rng, 0.035)) / 0.4, 0)
     haze = central * (0.26 + 0.05 * c.texture(rng, 0.10))
     return severity * (0.55 * haze + np.minimum(streaks, 0.7) * (0.25 + 0.5 * central) + 0.17 * net * (0.25 + central))

@@ -6,6 +6,8 @@ steps with the same seeds. The test set is predicted by each trained network; no
 
 from __future__ import annotations
 
+import os
+import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,8 +20,8 @@ from fewray.config import PRESETS, StudyOptions
 from fewray.data.manifest import Manifest
 from fewray.device import child_seed
 from fewray.errors import InputError
-from fewray.runs import locked, write_json
-from fewray.study.arms import ArmSet, arm_mixture, build_sets
+from fewray.runs import locked, read_json, write_json
+from fewray.study.arms import ArmSet, arm_mixture, build_sets, check_generators
 from fewray.study.generators import Machine, train_generators
 from fewray.study.jobs import JobStore, key_of
 from fewray.study.results import assemble, write_predictions
@@ -86,6 +88,8 @@ def run_published(
     clock = _Clock()
     with locked(out):
         run = (generators or out / "generators") if any(cell.synthetic for cell in planned) else None
+        if generators is not None and run is not None:
+            check_generators(run, train, test)
         if run is not None and generators is None:
             with clock("generators"):
                 train_generators(
@@ -108,7 +112,7 @@ def run_published(
         study = assemble(train, test, options, planned, sets, results, quality, run, where)
         write_json(out / "study.json", study)
         write_predictions(out / "predictions.csv", test, sets, planned, results)
-        write_json(out / "timing.json", clock.to_json())
+        write_json(out / "timing.json", clock.to_json(out / "timing.json", run))
     return study
 
 
@@ -254,7 +258,11 @@ def train_cell(
             "seed": seed,
             "train_images": len(labels),
             "probabilities": [[round(float(p), 7) for p in row] for row in probabilities],
-            "published": published.to_json(),
+            "published": {
+                "passes": published.passes,
+                "accuracy": published.accuracy,
+                "per_class": dict(zip(arms.classes, published.per_class, strict=True)),
+            },
         },
     )
     accuracy = float((predicted == arms.test_labels).mean())
@@ -262,7 +270,7 @@ def train_cell(
 
 
 class _Clock:
-    """Seconds spent on each piece of work in this invocation."""
+    """Seconds spent on each piece of work, added to what earlier calls into the same folder spent."""
 
     def __init__(self) -> None:
         self.started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
@@ -275,14 +283,14 @@ class _Clock:
     def __call__(self, job: str) -> _Timed:
         return _Timed(self, job)
 
-    def to_json(self) -> dict[str, Any]:
-        import platform
-
+    def to_json(self, earlier: Path, run: Path | None) -> dict[str, Any]:
+        before = read_json(earlier) if earlier.exists() else {"started": self.started, "seconds": 0.0, "jobs": []}
         return {
-            "started": self.started,
-            "seconds": round(time.monotonic() - self.begin, 3),
-            "host": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-            "jobs": self.jobs,
+            "started": before["started"],
+            "seconds": round(before["seconds"] + time.monotonic() - self.begin, 3),
+            "host": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+            "generators": str(run.resolve()) if run else None,
+            "jobs": before["jobs"] + self.jobs,
         }
 
 

@@ -1,0 +1,117 @@
+"""Figures of a report: inline SVG for curves, PNG data addresses for image grids. Same numbers, same bytes."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+SERIES = ("#0b6e99", "#c4572b", "#4d7c3a", "#7a5aa6", "#8a6d1f", "#555555")
+
+
+def loss_curves(rows: Sequence[Mapping[str, Any]], title: str) -> str | None:
+    """Return losses and D's probabilities over epochs as SVG, or None without a log."""
+    if not rows:
+        return None
+    figure, (left, right) = _figure(2)
+    epochs = [row["epoch"] for row in rows]
+    for index, (key, name) in enumerate((("loss_d", "Loss_D"), ("loss_g", "Loss_G"))):
+        left.plot(epochs, [row[key] for row in rows], color=SERIES[index], label=name, linewidth=1.2)
+    names = (("d_x", "D(x)"), ("d_g_z1", "D(G(z)) before"), ("d_g_z2", "D(G(z)) after"))
+    for index, (key, name) in enumerate(names):
+        right.plot(epochs, [row[key] for row in rows], color=SERIES[index], label=name, linewidth=1.2)
+    right.set_ylim(0, 1)
+    right.axhline(0.5, color="#999999", linewidth=0.6, linestyle=":")
+    for axes in (left, right):
+        axes.set_xlabel("epoch")
+        axes.legend(frameon=False, fontsize=8)
+    left.set_title(title, loc="left", fontsize=10)
+    return _svg(figure)
+
+
+def quality_curves(logs: Mapping[str, Sequence[Mapping[str, Any]]], key: str, title: str) -> str | None:
+    """Return one figure (``fid`` or ``kid``) over epochs, a line a class, or None where none was measured."""
+    measured = {label: [row for row in rows if row.get(key) is not None] for label, rows in logs.items()}
+    if not any(measured.values()):
+        return None
+    figure, (axes,) = _figure(1)
+    for index, (label, rows) in enumerate(measured.items()):
+        values = [row[key] for row in rows]
+        axes.plot([r["epoch"] for r in rows], values, "o-", color=SERIES[index % 6], label=label, markersize=3)
+    axes.set_xlabel("epoch")
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, fontsize=8)
+    axes.set_title(title, loc="left", fontsize=10)
+    return _svg(figure)
+
+
+def seed_spread(arms: Mapping[str, Any], paper: Mapping[str, Any]) -> str:
+    """Return every seed's accuracy by arm (as correct, and as the paper computes it), intervals, the paper's figures."""
+    figure, (axes,) = _figure(1, height=0.5 * len(arms) + 1.3)
+    for row, (name, arm) in enumerate(arms.items()):
+        y = len(arms) - row
+        low, high = arm["accuracy"]["wilson"]
+        axes.plot([low, high], [y, y], color="#999999", linewidth=5, alpha=0.45, solid_capstyle="butt")
+        axes.plot([run["accuracy"] for run in arm["runs"]], [y] * len(arm["runs"]), "o", color=SERIES[0], markersize=5)
+        published = [run["published"]["accuracy"] for run in arm["runs"]]
+        axes.plot(published, [y - 0.22] * len(published), "x", color=SERIES[1], markersize=5)
+        if name in paper and isinstance(paper[name], float):
+            axes.plot([paper[name]], [y - 0.22], "D", color="black", markersize=5)
+    axes.set_yticks([len(arms) - row for row in range(len(arms))], list(arms))
+    axes.set_ylim(0.3, len(arms) + 0.6)
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("accuracy on the test images")
+    return _svg(figure)
+
+
+def mixture_curves(mixtures: Sequence[Mapping[str, Any]]) -> str:
+    """Return accuracy against images added a class, a line for each number of synthetic images."""
+    figure, (axes,) = _figure(1)
+    for index, synthetic in enumerate(sorted({cell["synthetic"] for cell in mixtures})):
+        cells = sorted((c for c in mixtures if c["synthetic"] == synthetic), key=lambda cell: cell["classic"])
+        axes.errorbar(
+            [cell["classic"] + synthetic for cell in cells],
+            [cell["accuracy_mean"] for cell in cells],
+            yerr=[cell["accuracy_sd"] or 0 for cell in cells],
+            color=SERIES[index % 6],
+            marker="o",
+            markersize=3,
+            capsize=2,
+            linewidth=1,
+            label=f"{synthetic} synthetic",
+        )
+    axes.set_xlabel("images added a class")
+    axes.set_ylabel("accuracy")
+    axes.legend(frameon=False, fontsize=8)
+    return _svg(figure)
+
+
+def picture(path: Path) -> str | None:
+    """Return a PNG file as a data address, or None where it is not there."""
+    if not path.is_file():
+        return None
+    return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def _figure(columns: int, height: float = 2.6) -> tuple[Any, list[Any]]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, height), layout="constrained")
+    axes = [figure.add_subplot(1, columns, index + 1) for index in range(columns)]
+    for each in axes:
+        each.spines[["top", "right"]].set_visible(False)
+        each.tick_params(labelsize=8)
+    return figure, axes
+
+
+def _svg(figure: Any) -> str:
+    """Return the figure as SVG that scales with the page; no date and fixed ids, so that bytes repeat."""
+    import matplotlib
+
+    stream = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": "fewray", "svg.fonttype": "none", "font.family": "sans-serif"}):
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+    text = stream.getvalue()
+    return text[text.index("<svg") :]
