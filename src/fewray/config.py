@@ -137,9 +137,7 @@ _NESTED: dict[str, type[Options]] = {
 
 RECIPES: dict[str, GanOptions] = {
     "paper": GanOptions(),
-    "quick": GanOptions(
-        recipe="quick", base_channels=32, epochs=24, classic_images=1000, ema_half_life=2000.0
-    ),
+    "quick": GanOptions(recipe="quick", base_channels=32, epochs=24, classic_images=1000, ema_half_life=2000.0),
 }
 """Generator recipes by name."""
 

@@ -60,7 +60,7 @@ def _cpu_has_bf16() -> bool:
     return bool(probe and probe())
 
 
-def autocast(device: torch.device, precision: str) -> AbstractContextManager[None]:
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
     """Return the context in which networks run: bf16 products with fp32 parameters, or plain fp32."""
     import torch
 

@@ -72,7 +72,7 @@ def resize(grey: np.ndarray, size: int, fit: str = "pad") -> np.ndarray:
     if fit != "pad":
         raise InputError(f"fit: {fit}; pad or squash is wanted")
     scale = size / max(image.size)
-    inner = tuple(max(1, round(side * scale)) for side in image.size)
+    inner = max(1, round(image.width * scale)), max(1, round(image.height * scale))
     square = Image.new("L", (size, size))
     square.paste(image.resize(inner, Image.Resampling.BICUBIC), ((size - inner[0]) // 2, (size - inner[1]) // 2))
     return np.asarray(square)

@@ -29,7 +29,9 @@ def write_bytes(path: Path, content: bytes) -> None:
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
     except OSError as error:
-        raise RunFailed(f"{path}: cannot be written ({error.strerror or error}); free the disk or choose --out") from error
+        raise RunFailed(
+            f"{path}: cannot be written ({error.strerror or error}); free the disk or choose --out"
+        ) from error
     finally:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""The classifier, its training and its scores."""

@@ -63,9 +63,7 @@ def published_figures(
     return PublishedFigures(
         passes=passes,
         accuracy=right / passes,
-        per_class=tuple(
-            {name: float(means[row, index]) for row, name in enumerate(names)} for index in range(k)
-        ),
+        per_class=tuple({name: float(means[row, index]) for row, name in enumerate(names)} for index in range(k)),
     )
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fewray.classify.networks import build_network
+from fewray.classify.networks import PaperCNN, build_network
 from fewray.config import ClassifierOptions
 from fewray.device import autocast, child_seed, choose_device, choose_precision
 from fewray.errors import InputError, RunFailed
@@ -23,7 +23,7 @@ REPORT_EVERY = 20
 class Trained:
     """A trained network and its loss at every step."""
 
-    model: nn.Module
+    model: PaperCNN
     losses: np.ndarray
 
 
@@ -101,7 +101,9 @@ def _check(images: np.ndarray, labels: np.ndarray, options: ClassifierOptions, n
     if images.shape[2:] != (size, size):
         raise InputError(f"training images: {images.shape[2]} x {images.shape[3]}; {size} x {size} is wanted")
     if len(images) == 0 or len(images) != len(labels):
-        raise InputError(f"training set: {len(images)} images and {len(labels)} labels; as many, at least 1, are wanted")
+        raise InputError(
+            f"training set: {len(images)} images and {len(labels)} labels; as many, at least 1, are wanted"
+        )
     if n_classes < 2:
         raise InputError(f"classes: {n_classes}; a classifier needs at least 2")
     if labels.min() < 0 or labels.max() >= n_classes:

@@ -38,7 +38,9 @@ def summary(recipe: Annotated[str, typer.Argument(help="Recipe: paper or quick."
             (layer.name, str([-1, *layer.output]), f"{layer.params:,}" if layer.params else "", f"{layer.mult_adds:,}")
             for layer in network.layers
         ]
-        print_table(f"Table {number}. {name}", ("Layer (type: depth-index)", "Output shape", "Param #", "Mult-adds"), rows)
+        print_table(
+            f"Table {number}. {name}", ("Layer (type: depth-index)", "Output shape", "Param #", "Mult-adds"), rows
+        )
         print(
             f"Total params: {network.params:,}\n"
             f"Total mult-adds (M): {network.mult_adds:.2f} (as the paper counts; really done: "
@@ -128,9 +130,7 @@ def generate(
     """Write synthetic images as --out/<class>/seedNNNNNN.png, with a manifest that names their generators."""
     from fewray import api
 
-    made = api.generate(
-        run, out, per_class=per_class, classes=_listed(classes), first_seed=first_seed, device=device
-    )
+    made = api.generate(run, out, per_class=per_class, classes=_listed(classes), first_seed=first_seed, device=device)
     if as_json:
         print_json({"out": str(out), "images": len(made), "classes": list(made.classes), "sha256": made.sha256()})
     else:

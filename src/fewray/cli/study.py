@@ -62,7 +62,9 @@ def study(
     classic: Annotated[int | None, typer.Option(min=1, help="Classic-augmented images a class.")] = None,
     synthetic: Annotated[int | None, typer.Option(min=1, help="Synthetic images a class.")] = None,
     double_softmax: Annotated[bool, typer.Option(help="Train with softmax applied twice, as the predecessor.")] = False,
-    mixtures: Annotated[bool, typer.Option("--mixtures", help="Run the grid of classic x synthetic counts too.")] = False,
+    mixtures: Annotated[
+        bool, typer.Option("--mixtures", help="Run the grid of classic x synthetic counts too.")
+    ] = False,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     group_regex: GroupRegex = None,
     device: Device = "auto",
@@ -173,8 +175,21 @@ def _print_results(found: Mapping[str, Any]) -> None:
                     *(_figure(correct[key]) for key in ("accuracy", "sensitivity", "specificity", "ppv", "f1")),
                 )
             )
-        header = ("class", "acc.*", "sens.*", "spec.*", "F1Score*", "accuracy", "sensitivity", "specificity", "PPV", "F1")
-        print_table(f"Table 4, arm {name} (* as the paper computes it; the rest: evaluation mode, true F1)", header, table)
+        header = (
+            "class",
+            "acc.*",
+            "sens.*",
+            "spec.*",
+            "F1Score*",
+            "accuracy",
+            "sensitivity",
+            "specificity",
+            "PPV",
+            "F1",
+        )
+        print_table(
+            f"Table 4, arm {name} (* as the paper computes it; the rest: evaluation mode, true F1)", header, table
+        )
 
 
 def _figure(value: float | None) -> str:

@@ -46,7 +46,11 @@ def known_datasets() -> list[dict[str, str]]:
     except InputError:
         here = ""
     return [
-        {"name": "phantom", "here": "drawn when used", "what": "chest phantoms: drawings in the four classes of covid4"},
+        {
+            "name": "phantom",
+            "here": "drawn when used",
+            "what": "chest phantoms: drawings in the four classes of covid4",
+        },
         {
             "name": "covid4",
             "here": here,

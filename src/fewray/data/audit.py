@@ -57,7 +57,7 @@ class Audit:
         """Return plain JSON."""
         return asdict(self)
 
-    def tables(self) -> list[tuple[str, Sequence[str], list[Sequence[str]]]]:
+    def tables(self) -> list[tuple[str, Sequence[str], Sequence[Sequence[str]]]]:
         """Return title, header and rows of each table."""
         splits = list(self.counts)
         rows = []
@@ -65,10 +65,20 @@ class Audit:
             modes = ", ".join(f"{mode} {count}" for mode, count in self.modes[label].items())
             counts = [str(self.counts[split].get(label, 0)) for split in splits]
             rows.append(
-                (label, *counts, size["smallest"], size["median"], size["largest"], "" if size["aspect"] is None else f"{size['aspect']:.2f}", modes)
+                (
+                    label,
+                    *counts,
+                    size["smallest"],
+                    size["median"],
+                    size["largest"],
+                    "" if size["aspect"] is None else f"{size['aspect']:.2f}",
+                    modes,
+                )
             )
         header = ("class", *(s or "images" for s in splits), "smallest", "median", "largest", "w/h", "modes")
-        tables: list[tuple[str, Sequence[str], list[Sequence[str]]]] = [(f"{self.name}: sizes in pixels", header, rows)]
+        tables: list[tuple[str, Sequence[str], Sequence[Sequence[str]]]] = [
+            (f"{self.name}: sizes in pixels", header, rows)
+        ]
         if self.unreadable:
             bad = [(entry["path"], entry["error"]) for entry in self.unreadable]
             tables.append(("Cannot be read", ("file", "why"), bad))
@@ -110,7 +120,9 @@ def audit(manifest: Manifest) -> Audit:
     return Audit(
         name=manifest.name,
         counts=manifest.counts(),
-        sizes={label: _sizes([facts[i] for i in readable if manifest.rows[i].label == label]) for label in manifest.classes},
+        sizes={
+            label: _sizes([facts[i] for i in readable if manifest.rows[i].label == label]) for label in manifest.classes
+        },
         modes={
             label: dict(Counter(facts[i].mode for i in readable if manifest.rows[i].label == label).most_common())
             for label in manifest.classes
@@ -203,7 +215,9 @@ def _warnings(
     if duplicates:
         found.append(f"{len(duplicates)} sets of byte-equal files: keep one of each, or they count twice")
     if near:
-        found.append(f"near duplicates ({len(near)} pairs): look at them, and give both films of a pair the same patient")
+        found.append(
+            f"near duplicates ({len(near)} pairs): look at them, and give both films of a pair the same patient"
+        )
     if across:
         found.append(f"the split leaks: {', '.join(across[:5])} has images on both sides")
     if shortcut is not None and shortcut.told_apart:

@@ -77,7 +77,11 @@ def _download(scratch: Path) -> Path:
         archive = pooch.retrieve(URL, known_hash=None, path=scratch, fname="covid4.zip", progressbar=False)
         with zipfile.ZipFile(archive) as packed:
             packed.extractall(scratch)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:  # every file is verified below, so the archive need not be
+    except (
+        OSError,
+        ValueError,
+        zipfile.BadZipFile,
+    ) as error:  # every file is verified below, so the archive need not be
         raise RunFailed(f"{URL}: cannot be downloaded ({error}); get a copy and use --from DIR") from error
     found = next(scratch.glob(f"*/{FOLDER}"), None)
     if found is None:

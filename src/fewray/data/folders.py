@@ -61,7 +61,9 @@ def load_csv(path: Path, *, group_regex: str | None = None) -> Manifest:
     for number, record in enumerate(records, start=2):
         values = {name: (record.get(name) or "").strip() for name in COLUMNS}
         if not values["path"] or not values["label"]:
-            raise InputError(f"{path} row {number}: path {values['path']!r}, label {values['label']!r}; both are wanted")
+            raise InputError(
+                f"{path} row {number}: path {values['path']!r}, label {values['label']!r}; both are wanted"
+            )
         if values["split"].lower() not in SPLITS:
             raise InputError(f"{path} row {number}: split {values['split']!r}; train, test or nothing is wanted")
         file = path.parent / values["path"]

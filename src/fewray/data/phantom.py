@@ -62,7 +62,9 @@ class PhantomOptions(Options):
             counts = getattr(self, name)
             if len(counts) != len(CLASSES) or min(counts) < 0:
                 shown = "/".join(map(str, counts))
-                raise InputError(f"phantom {name}: {shown}; one count for all classes wanted, or one each as 60/70/70/70")
+                raise InputError(
+                    f"phantom {name}: {shown}; one count for all classes wanted, or one each as 60/70/70/70"
+                )
         if not sum(self.train) + sum(self.test):
             raise InputError("phantom train and test: no film at all; a count above 0 wanted")
         for name in ("difficulty", "confound_strength"):

@@ -68,11 +68,11 @@ def spine(c: Canvas, p: Patient, pose: Pose) -> Field:
     bodies = dome((x / waist) ** 4) * (1 - 0.45 * step(np.abs(within) - 0.40, 0.08))
     plates = np.exp(-(((np.abs(within) - 0.36) / 0.05) ** 2)) * (np.abs(x) < waist)
     dy = (within + 0.10) * period
-    pedicles = sum(
-        (_tube(np.hypot((x - s * 0.62 * half) / 0.020, dy / 0.030), 0.8) for s in (-1, 1)), np.zeros_like(x)
-    )
+    pedicles = sum((_tube(np.hypot((x - s * 0.62 * half) / 0.020, dy / 0.030), 0.8) for s in (-1, 1)), np.zeros_like(x))
     processes = _tube(np.hypot(x / 0.014, (within - 0.25) * period / 0.035), 0.4)
-    wings = np.exp(-(((within + 0.05) / 0.13) ** 2)) * step(np.abs(x) - half, 0.02) * step(half + 0.075 - np.abs(x), 0.02)
+    wings = (
+        np.exp(-(((within + 0.05) / 0.13) ** 2)) * step(np.abs(x) - half, 0.02) * step(half + 0.075 - np.abs(x), 0.02)
+    )
     total[:, columns] = 0.09 * bodies + 0.03 * plates + 0.05 * pedicles + 0.05 * processes + 0.06 * wings
     return total
 
@@ -90,7 +90,15 @@ def clavicles(c: Canvas, p: Patient, pose: Pose) -> Field:
         middle = c.along_x(
             sorted(
                 (s * (inner + share * span), height - rise * up)
-                for share, up in ((-0.1, -0.1), (0.0, 0.0), (0.2, 0.25), (0.45, 0.72), (0.7, 1.0), (0.85, 0.98), (1.0, 0.85))
+                for share, up in (
+                    (-0.1, -0.1),
+                    (0.0, 0.0),
+                    (0.2, 0.25),
+                    (0.45, 0.72),
+                    (0.7, 1.0),
+                    (0.85, 0.98),
+                    (1.0, 0.85),
+                )
             )
         )
         along = (s * c.x - inner) / span

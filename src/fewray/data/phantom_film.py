@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from fewray.data.phantom_canvas import Canvas, Field, Pose, dome, step
+from fewray.data.phantom_canvas import Canvas, Field, Pose, step
 
 Confound = Literal["none", "mark", "border"]
 

@@ -52,7 +52,9 @@ def interstitial(c: Canvas, p: Patient, lung: Lungs, rng: np.random.Generator, s
     streaks = np.zeros_like(c.x)
     for generation, lines in enumerate(zip(grow_tree(rng, -1), grow_tree(rng, 1), strict=True)):
         streaks += c.strokes(np.concatenate(lines), 0.014 * 0.82**generation, 0.30 * 0.92**generation)
-    net = np.maximum(1 - np.abs(c.texture(rng, 0.020)) / 0.45, 0) + np.maximum(1 - np.abs(c.texture(rng, 0.035)) / 0.4, 0)
+    net = np.maximum(1 - np.abs(c.texture(rng, 0.020)) / 0.45, 0) + np.maximum(
+        1 - np.abs(c.texture(rng, 0.035)) / 0.4, 0
+    )
     haze = central * (0.26 + 0.05 * c.texture(rng, 0.10))
     return severity * (0.55 * haze + np.minimum(streaks, 0.7) * (0.25 + 0.5 * central) + 0.17 * net * (0.25 + central))
 

@@ -41,7 +41,9 @@ def metadata_shortcut(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for train, test in StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(metadata, labels, groups):
-            forest = RandomForestClassifier(200, min_samples_leaf=2, random_state=seed).fit(metadata[train], labels[train])
+            forest = RandomForestClassifier(200, min_samples_leaf=2, random_state=seed).fit(
+                metadata[train], labels[train]
+            )
             probabilities = np.zeros((len(test), k))
             probabilities[:, forest.classes_] = forest.predict_proba(metadata[test])
             right += int((probabilities.argmax(1) == labels[test]).sum())

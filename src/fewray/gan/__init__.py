@@ -1,0 +1,1 @@
+"""Generators: networks, training, checkpoints, sampling."""

@@ -32,7 +32,13 @@ def save_checkpoint(state: TrainState, path: Path, *, about: dict[str, Any]) -> 
     for name, optimiser in (("adam_g", state.optimiser_g), ("adam_d", state.optimiser_d)):
         for index, moments in optimiser.state_dict()["state"].items():
             tensors |= {f"{name}.{index}.{key}": torch.as_tensor(value) for key, value in moments.items()}
-    header = {"format": FORMAT, "epoch": state.epoch, "seed": state.seed, "options": state.options.to_json(), "about": about}
+    header = {
+        "format": FORMAT,
+        "epoch": state.epoch,
+        "seed": state.seed,
+        "options": state.options.to_json(),
+        "about": about,
+    }
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     write_bytes(path, save(plain, metadata={"run": json.dumps(header, sort_keys=True)}))
 

@@ -91,7 +91,9 @@ def _start(
     if not path.exists():
         return TrainState(options, seed=seed, device=device)
     if not resume:
-        raise InputError(f"{path.parent}: holds a training already; add --resume to continue it or choose another --out")
+        raise InputError(
+            f"{path.parent}: holds a training already; add --resume to continue it or choose another --out"
+        )
     header = read_header(path)
     now, then = options.with_(epochs=0).to_json(), GanOptions.from_json(header["options"]).with_(epochs=0).to_json()
     changed = [name for name in now if now[name] != then[name]]

@@ -1,0 +1,1 @@
+"""What synthetic images are worth: features and the distances between them."""

@@ -66,9 +66,21 @@ class Quality:
         everything = [w for found in (*self.classes.values(), self.pooled) for w in found.warnings]
         return list(dict.fromkeys(everything))
 
-    def table(self) -> tuple[str, Sequence[str], list[Sequence[str]]]:
+    def table(self) -> tuple[str, Sequence[str], Sequence[Sequence[str]]]:
         """Return title, header and rows for printing. Values and floors are at the same number of images, m."""
-        header = ("class", "real", "synthetic", "FID", "KID", "IS", "m", "FID at m", "its floor", "KID at m", "its floor")
+        header = (
+            "class",
+            "real",
+            "synthetic",
+            "FID",
+            "KID",
+            "IS",
+            "m",
+            "FID at m",
+            "its floor",
+            "KID at m",
+            "its floor",
+        )
         rows = []
         for label, found in (*self.classes.items(), ("all", self.pooled)):
             fid, kernel = found.fid_floor, found.kid_floor
@@ -85,7 +97,9 @@ class Quality:
                     *(_pair(kernel.value_mean, kernel.value_std, kernel.mean, kernel.std, 3) if kernel else ("", "")),
                 )
             )
-        title = f"Synthetic against real, extractor {self.extractor} (floor: real against real, 20 splits, m images a side)"
+        title = (
+            f"Synthetic against real, extractor {self.extractor} (floor: real against real, 20 splits, m images a side)"
+        )
         return title, header, rows
 
 
@@ -103,7 +117,9 @@ def measure_quality(
     InputError when the classes differ or a class has fewer than 2 images on a side.
     """
     if set(real) != set(fake):
-        raise InputError(f"classes: real {', '.join(sorted(real))}; synthetic {', '.join(sorted(fake))}; the same are wanted")
+        raise InputError(
+            f"classes: real {', '.join(sorted(real))}; synthetic {', '.join(sorted(fake))}; the same are wanted"
+        )
     for label in real:
         for side, images in (("real", real[label]), ("synthetic", fake[label])):
             if len(images) < 2:

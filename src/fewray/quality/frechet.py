@@ -30,5 +30,5 @@ def _root_trace(x: np.ndarray, y: np.ndarray) -> float:
     """Return tr((X^T X Y^T Y)^(1/2)), the nuclear norm of X Y^T, from the smallest matrix that has it."""
     d = x.shape[1]
     # Rows beyond d are rotated away first: a triangular factor has the same Gram matrix.
-    x, y = (np.linalg.qr(rows, mode="r") if len(rows) > d else rows for rows in (x, y))
+    x, y = (np.asarray(np.linalg.qr(rows, mode="r")) if len(rows) > d else rows for rows in (x, y))
     return float(np.linalg.svd(x @ y.T, compute_uv=False).sum())

@@ -41,9 +41,7 @@ def mmd2(real: np.ndarray, fake: np.ndarray) -> float:
     return float(within_x + within_y - 2 * _kernel_sum(x, y) / (n * m))
 
 
-def kid(
-    real: np.ndarray, fake: np.ndarray, *, seed: int, subset_size: int | None = None, subsets: int = 100
-) -> Kid:
+def kid(real: np.ndarray, fake: np.ndarray, *, seed: int, subset_size: int | None = None, subsets: int = 100) -> Kid:
     """Return the kernel distance as published: over ``subsets`` random subsets without replacement.
 
     ``subset_size`` adapts to the smaller side: half of it, at least 2 and at most 1000, the published size. With less

@@ -22,8 +22,10 @@ ARMS = {"none": (0, 0), "classic": (1, 0), "synthetic": (0, 1), "classic+synthet
 
 
 class Counts(Protocol):
-    """How many images of each kind a condition adds per class."""
+    """A condition by name, and how many images of each kind it adds per class."""
 
+    @property
+    def name(self) -> str: ...  # noqa: D102
     @property
     def classic(self) -> int: ...  # noqa: D102
     @property
@@ -57,7 +59,8 @@ class ArmSet:
         images, labels = [self.real], [self.real_labels]
         for added, count in ((self.classic, classic), (self.synthetic, synthetic)):
             if count:
-                assert added is not None and added.shape[1] >= count
+                assert added is not None
+                assert added.shape[1] >= count
                 images.append(added[:, :count].reshape(-1, *added.shape[2:]))
                 labels.append(np.repeat(np.arange(len(self.classes)), count))
         return np.concatenate(images), np.concatenate(labels).astype(np.int64)

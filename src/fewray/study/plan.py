@@ -36,7 +36,8 @@ def plan_study(
     manifest: Manifest, options: StudyOptions, *, trains: bool, machine: Machine | None = None
 ) -> list[dict[str, Any]]:
     """Return one row a generator (where ``trains``) and one a classifier, with minutes estimated as above."""
-    from fewray.study.published import cells, split_rows
+    from fewray.study.cells import cells
+    from fewray.study.published import split_rows
 
     train, _ = split_rows(manifest)
     planned_cells = cells(options)

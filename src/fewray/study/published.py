@@ -6,11 +6,7 @@ steps with the same seeds. The test set is predicted by each trained network; no
 
 from __future__ import annotations
 
-import os
-import platform
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +16,14 @@ from fewray.config import PRESETS, StudyOptions
 from fewray.data.manifest import Manifest
 from fewray.device import child_seed
 from fewray.errors import InputError
-from fewray.runs import locked, read_json, write_json
-from fewray.study.arms import ArmSet, arm_mixture, build_sets, check_generators
+from fewray.runs import locked, write_json
+from fewray.study.arms import ArmSet, build_sets, check_generators
+from fewray.study.cells import Cell, cells, train_cell
+from fewray.study.clock import Clock
 from fewray.study.generators import Machine, train_generators
 from fewray.study.jobs import JobStore, key_of
 from fewray.study.results import assemble, write_predictions
-from fewray.workers import Report, run_parallel
+from fewray.workers import run_parallel
 
 OnEvent = Callable[[str, Mapping[str, Any]], None]
 
@@ -35,36 +33,6 @@ def study_options(preset: str) -> StudyOptions:
     if preset not in PRESETS:
         raise InputError(f"--preset {preset}: no such preset; there are {', '.join(PRESETS)}")
     return PRESETS[preset]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One condition: so many classic and synthetic images a class beside the real ones."""
-
-    name: str
-    classic: int
-    synthetic: int
-
-
-def cells(options: StudyOptions) -> list[Cell]:
-    """Return the arms, and with ``mixtures`` the predecessor's grid of classic against synthetic counts as well."""
-    found = []
-    for arm in options.arms:
-        uses_classic, uses_synthetic = arm_mixture(arm)
-        found.append(
-            Cell(
-                name=arm,
-                classic=options.classic_per_class * uses_classic,
-                synthetic=options.synthetic_per_class * uses_synthetic,
-            )
-        )
-    if options.mixtures:
-        found += [
-            Cell(name=f"mixture-{classic}-{synthetic}", classic=classic, synthetic=synthetic)
-            for classic in options.mixture_classic
-            for synthetic in options.mixture_synthetic
-        ]
-    return found
 
 
 def run_published(
@@ -85,7 +53,7 @@ def run_published(
     planned = cells(options)
     machine = machine or Machine()
     store = JobStore(out / "jobs")
-    clock = _Clock()
+    clock = Clock()
     with locked(out):
         run = (generators or out / "generators") if any(cell.synthetic for cell in planned) else None
         if generators is not None and run is not None:
@@ -156,7 +124,7 @@ def _classify(
     machine: Machine,
     store: JobStore,
     on_event: OnEvent,
-    clock: _Clock,
+    clock: Clock,
 ) -> dict[tuple[str, int], dict[str, Any]]:
     """Train the classifiers that are not there yet, side by side; return every (cell, seed)'s result."""
     wanted: dict[tuple[str, int], str] = {}
@@ -214,92 +182,3 @@ def _require(store: JobStore, key: str) -> dict[str, Any]:
     result = store.load("classifier", key)
     assert result is not None, key
     return result
-
-
-def train_cell(
-    *,
-    key: str,
-    name: str,
-    seed: int,
-    cell: Cell,
-    sets: Mapping[str, Any],
-    options: StudyOptions,
-    machine: Machine,
-    store: JobStore,
-    report: Report,
-) -> dict[str, Any]:
-    """Train and score one classifier in this process and keep its result; return its accuracy and seconds."""
-    from fewray.classify.published import published_figures
-    from fewray.classify.training import predict, train_classifier
-
-    started = time.monotonic()
-    arms = ArmSet.open(sets)
-    images, labels = arms.training(cell.classic, cell.synthetic)
-    classifier_seed = child_seed(options.seed, "classifier", seed)
-    trained = train_classifier(
-        images,
-        labels,
-        options.classifier,
-        n_classes=len(arms.classes),
-        seed=classifier_seed,
-        device=machine.device,
-        precision=machine.precision,
-        on_step=lambda step, loss: report({"arm": name, "seed": seed, "step": step, "loss": loss}),
-    )
-    probabilities = predict(trained.model, arms.test)
-    published = published_figures(
-        trained.model, arms.test, arms.test_labels, passes=options.published_passes, seed=classifier_seed
-    )
-    predicted = probabilities.argmax(axis=1)
-    store.save(
-        "classifier",
-        key,
-        {
-            "seed": seed,
-            "train_images": len(labels),
-            "probabilities": [[round(float(p), 7) for p in row] for row in probabilities],
-            "published": {
-                "passes": published.passes,
-                "accuracy": published.accuracy,
-                "per_class": dict(zip(arms.classes, published.per_class, strict=True)),
-            },
-        },
-    )
-    accuracy = float((predicted == arms.test_labels).mean())
-    return {"seed": seed, "accuracy": accuracy, "seconds": round(time.monotonic() - started, 3)}
-
-
-class _Clock:
-    """Seconds spent on each piece of work, added to what earlier calls into the same folder spent."""
-
-    def __init__(self) -> None:
-        self.started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-        self.begin = time.monotonic()
-        self.jobs: list[dict[str, Any]] = []
-
-    def add(self, job: str, seconds: float) -> None:
-        self.jobs.append({"job": job, "seconds": seconds})
-
-    def __call__(self, job: str) -> _Timed:
-        return _Timed(self, job)
-
-    def to_json(self, earlier: Path, run: Path | None) -> dict[str, Any]:
-        before = read_json(earlier) if earlier.exists() else {"started": self.started, "seconds": 0.0, "jobs": []}
-        return {
-            "started": before["started"],
-            "seconds": round(before["seconds"] + time.monotonic() - self.begin, 3),
-            "host": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-            "generators": str(run.resolve()) if run else None,
-            "jobs": before["jobs"] + self.jobs,
-        }
-
-
-class _Timed:
-    def __init__(self, clock: _Clock, job: str) -> None:
-        self.clock, self.job = clock, job
-
-    def __enter__(self) -> None:
-        self.begin = time.monotonic()
-
-    def __exit__(self, *error: object) -> None:
-        self.clock.add(self.job, round(time.monotonic() - self.begin, 3))

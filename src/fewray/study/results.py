@@ -22,7 +22,7 @@ PAPER = {"classic": 0.780, "synthetic": 0.818}
 Results = Mapping[tuple[str, int], Mapping[str, Any]]
 
 
-def arm_summary(cell: Any, sets: ArmSet, runs: Sequence[Mapping[str, Any]], steps: int) -> dict[str, Any]:
+def arm_summary(cell: Counts, sets: ArmSet, runs: Sequence[Mapping[str, Any]], steps: int) -> dict[str, Any]:
     """Return one arm's figures: every seed, mean and spread, both versions of Table 4.
 
     The interval is Wilson's for the mean accuracy at n = test images: more seeds are not more patients.
@@ -211,7 +211,7 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}
 
 
-def write_predictions(path: Path, test: Manifest, sets: ArmSet, cells: Sequence[Any], results: Results) -> None:
+def write_predictions(path: Path, test: Manifest, sets: ArmSet, cells: Sequence[Counts], results: Results) -> None:
     """Write one line a test image, arm and seed: its name, group, label, predicted class and probabilities."""
     stream = io.StringIO()
     table = csv.writer(stream, lineterminator="\n")

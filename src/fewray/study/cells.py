@@ -1,0 +1,98 @@
+"""The conditions of a study, and the training of one classifier under one of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fewray.config import StudyOptions
+from fewray.device import child_seed
+from fewray.study.arms import ArmSet, arm_mixture
+from fewray.study.generators import Machine
+from fewray.study.jobs import JobStore
+from fewray.workers import Report
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One condition: so many classic and synthetic images a class beside the real ones."""
+
+    name: str
+    classic: int
+    synthetic: int
+
+
+def cells(options: StudyOptions) -> list[Cell]:
+    """Return the arms, and with ``mixtures`` the predecessor's grid of classic against synthetic counts as well."""
+    found = []
+    for arm in options.arms:
+        uses_classic, uses_synthetic = arm_mixture(arm)
+        found.append(
+            Cell(
+                name=arm,
+                classic=options.classic_per_class * uses_classic,
+                synthetic=options.synthetic_per_class * uses_synthetic,
+            )
+        )
+    if options.mixtures:
+        found += [
+            Cell(name=f"mixture-{classic}-{synthetic}", classic=classic, synthetic=synthetic)
+            for classic in options.mixture_classic
+            for synthetic in options.mixture_synthetic
+        ]
+    return found
+
+
+def train_cell(
+    *,
+    key: str,
+    name: str,
+    seed: int,
+    cell: Cell,
+    sets: Mapping[str, Any],
+    options: StudyOptions,
+    machine: Machine,
+    store: JobStore,
+    report: Report,
+) -> dict[str, Any]:
+    """Train and score one classifier in this process and keep its result; return its accuracy and seconds."""
+    from fewray.classify.published import published_figures
+    from fewray.classify.training import predict, train_classifier
+
+    started = time.monotonic()
+    arms = ArmSet.open(sets)
+    images, labels = arms.training(cell.classic, cell.synthetic)
+    classifier_seed = child_seed(options.seed, "classifier", seed)
+    trained = train_classifier(
+        images,
+        labels,
+        options.classifier,
+        n_classes=len(arms.classes),
+        seed=classifier_seed,
+        device=machine.device,
+        precision=machine.precision,
+        on_step=lambda step, loss: report({"arm": name, "seed": seed, "step": step, "loss": loss}),
+    )
+    probabilities = predict(trained.model, arms.test)
+    published = published_figures(
+        trained.model, arms.test, arms.test_labels, passes=options.published_passes, seed=classifier_seed
+    )
+    predicted = probabilities.argmax(axis=1)
+    store.save(
+        "classifier",
+        key,
+        {
+            "seed": seed,
+            "train_images": len(labels),
+            "probabilities": [[round(float(p), 7) for p in row] for row in probabilities],
+            "published": {
+                "passes": published.passes,
+                "accuracy": published.accuracy,
+                "per_class": dict(zip(arms.classes, published.per_class, strict=True)),
+            },
+        },
+    )
+    accuracy = float((predicted == arms.test_labels).mean())
+    return {"seed": seed, "accuracy": accuracy, "seconds": round(time.monotonic() - started, 3)}

@@ -1,0 +1,174 @@
+"""FID, KID, IS: closed forms, properties, independent implementations, unbiasedness."""
+
+import numpy as np
+import pytest
+import scipy.linalg
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torchmetrics.image.fid import _compute_fid  # the formula alone: no network, no torchvision
+
+from fewray.errors import InputError
+from fewray.quality.floor import floor_of
+from fewray.quality.frechet import frechet_distance
+from fewray.quality.inception_score import inception_score
+from fewray.quality.kernel import kid, mmd2
+
+
+def cloud(n: int, d: int, seed: int, shift: float = 0.0, scale: float = 1.0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return shift + scale * rng.standard_normal((n, d)) @ np.diag(np.linspace(0.5, 2, d))
+
+
+def textbook_fid(x: np.ndarray, y: np.ndarray) -> float:
+    a, b = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
+    root = scipy.linalg.sqrtm(a @ b)
+    return float(((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(a + b - 2 * np.real(root)))
+
+
+def naive_mmd2(x: np.ndarray, y: np.ndarray) -> float:
+    d = x.shape[1]
+
+    def k(a: np.ndarray, b: np.ndarray) -> float:
+        return (float(a @ b) / d + 1) ** 3
+
+    n, m = len(x), len(y)
+    xx = sum(k(x[i], x[j]) for i in range(n) for j in range(n) if i != j) / (n * (n - 1))
+    yy = sum(k(y[i], y[j]) for i in range(m) for j in range(m) if i != j) / (m * (m - 1))
+    return xx + yy - 2 * sum(k(a, b) for a in x for b in y) / (n * m)
+
+
+def test_fid_of_a_shifted_cloud_is_the_shift_squared():
+    x = cloud(200, 8, 0)
+    assert frechet_distance(x, x + 3.0) == pytest.approx(8 * 9.0, rel=1e-10)
+
+
+def test_fid_of_a_scaled_cloud_has_its_closed_form():
+    x = cloud(300, 6, 1) - cloud(300, 6, 1).mean(0)
+    expected = 0.25 * np.trace(np.cov(x, rowvar=False))  # S2 = 2.25 S1: tr(S1 + 2.25 S1 - 3 S1)
+    assert frechet_distance(x, 1.5 * x) == pytest.approx(expected, rel=1e-9)
+
+
+def test_fid_of_known_gaussians_in_one_dimension():
+    x, y = np.array([[0.0], [2.0]]), np.array([[5.0], [11.0]])
+    assert frechet_distance(x, y) == pytest.approx(7.0**2 + (np.sqrt(2) - np.sqrt(18)) ** 2)
+
+
+@pytest.mark.parametrize(("n", "m", "d"), [(400, 300, 16), (900, 1000, 64), (150, 700, 100)])
+def test_fid_agrees_with_two_other_implementations(n: int, m: int, d: int):
+    import torch
+
+    x, y = cloud(n, d, 2), cloud(m, d, 3, shift=0.3, scale=1.2)
+    ours = frechet_distance(x, y)
+    assert ours == pytest.approx(textbook_fid(x, y), rel=1e-6)
+    a, b = (torch.from_numpy(v) for v in (x, y))
+    theirs = _compute_fid(a.mean(0), torch.cov(a.T), b.mean(0), torch.cov(b.T)).item()
+    assert ours == pytest.approx(theirs, rel=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:Matrix is singular")
+@pytest.mark.parametrize(("n", "m", "d"), [(20, 30, 64), (60, 40, 200)])
+def test_fid_agrees_where_the_covariance_is_singular(n: int, m: int, d: int):
+    x, y = cloud(n, d, 4), cloud(m, d, 5, shift=0.2)
+    a, b = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
+    # Eigenvalues of S1 S2 are those of S1^(1/2) S2 S1^(1/2), which is symmetric: a root without sqrtm's trouble.
+    values, vectors = np.linalg.eigh(a)
+    half = vectors * np.sqrt(np.clip(values, 0, None)) @ vectors.T
+    root = np.sqrt(np.clip(np.linalg.eigvalsh(half @ b @ half), 0, None)).sum()
+    expected = ((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(a) + np.trace(b) - 2 * root
+    assert frechet_distance(x, y) == pytest.approx(expected, rel=1e-4)
+    jitter = 1e-10 * np.eye(d)
+    regular = np.real(scipy.linalg.sqrtm((a + jitter) @ (b + jitter)))
+    with_sqrtm = ((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(a + b - 2 * regular)
+    assert frechet_distance(x, y) == pytest.approx(with_sqrtm, rel=1e-4)
+
+
+@settings(max_examples=25, deadline=None)
+@given(n=st.integers(2, 40), m=st.integers(2, 40), d=st.integers(1, 60), seed=st.integers(0, 999))
+def test_properties_hold_at_any_size(n: int, m: int, d: int, seed: int):
+    x, y = cloud(n, d, seed), cloud(m, d, seed + 1000, shift=0.5)
+    for metric in (frechet_distance, mmd2):
+        value = metric(x, y)
+        assert np.isfinite(value)
+        assert metric(y, x) == pytest.approx(value, rel=1e-6, abs=1e-8)
+        order = np.random.default_rng(seed).permutation(n)
+        assert metric(x[order], y) == pytest.approx(value, rel=1e-6, abs=1e-8)
+    assert frechet_distance(x, x) == pytest.approx(0, abs=1e-6 * max(1.0, float(np.var(x)) * d))
+
+
+def test_mmd2_agrees_with_a_naive_loop():
+    x, y = cloud(13, 7, 6), cloud(9, 7, 7, shift=0.4)
+    assert mmd2(x, y) == pytest.approx(naive_mmd2(x, y), rel=1e-10)
+
+
+def test_mmd2_agrees_with_torchmetrics():
+    import torch
+    from torchmetrics.image.kid import poly_mmd
+
+    x, y = cloud(50, 12, 8), cloud(50, 12, 9, shift=0.4)
+    theirs = poly_mmd(torch.from_numpy(x), torch.from_numpy(y)).item()
+    assert mmd2(x, y) == pytest.approx(theirs, rel=1e-6)
+
+
+def test_mmd2_does_not_depend_on_the_block_size(monkeypatch: pytest.MonkeyPatch):
+    from fewray.quality import kernel
+
+    x, y = cloud(50, 12, 8), cloud(33, 12, 9)
+    whole = mmd2(x, y)
+    monkeypatch.setattr(kernel, "BLOCK", 7)
+    assert mmd2(x, y) == pytest.approx(whole, rel=1e-10)
+
+
+def test_kid_is_unbiased_over_1000_draws():
+    rng = np.random.default_rng(0)
+    values = np.array([mmd2(rng.standard_normal((20, 5)), rng.standard_normal((15, 5))) for _ in range(1000)])
+    assert abs(values.mean()) < 4 * values.std() / np.sqrt(1000)
+    assert (values < 0).any()
+
+
+def test_kid_subset_size_adapts_and_is_said():
+    x, y = cloud(30, 5, 1), cloud(21, 5, 2)
+    found = kid(x, y, seed=0)
+    assert (found.subset_size, found.subsets) == (10, 100)
+    whole = kid(x[:21], y, seed=0, subset_size=21)
+    assert whole.mean == pytest.approx(mmd2(x[:21], y), rel=1e-9)
+    with pytest.raises(InputError, match="2 to 21"):
+        kid(x, y, seed=0, subset_size=22)
+
+
+def test_inception_score_closed_forms():
+    sure = np.eye(10)[np.arange(1000) % 10]
+    assert inception_score(sure, splits=1).mean == pytest.approx(10)
+    assert inception_score(np.full((50, 10), 0.1)).mean == pytest.approx(1)
+    assert inception_score(np.tile(np.eye(10)[0], (50, 1))).mean == pytest.approx(1)
+    assert inception_score(sure).splits == 2
+
+
+def test_inception_score_agrees_with_a_plain_loop():
+    p = np.random.default_rng(0).dirichlet(np.ones(7), 40)
+    marginal = p.mean(0)
+    expected = np.exp(np.mean([sum(v * np.log(v / marginal[j]) for j, v in enumerate(row)) for row in p]))
+    assert inception_score(p).mean == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.parametrize("bad", [np.zeros((1, 4)), np.zeros(5), np.zeros((0, 4))])
+def test_too_few_rows_are_refused(bad: np.ndarray):
+    for metric in (frechet_distance, mmd2):
+        with pytest.raises((InputError, IndexError)):
+            metric(bad, cloud(5, 4, 0))
+
+
+def test_features_of_other_widths_are_refused():
+    with pytest.raises(InputError, match="same extractor"):
+        frechet_distance(cloud(5, 4, 0), cloud(5, 3, 0))
+
+
+def test_the_floor_of_equal_clouds_is_the_value_and_a_shift_rises_above_it():
+    x, same, far = cloud(80, 6, 1), cloud(200, 6, 2), cloud(200, 6, 3, shift=2.0)
+    floor = floor_of(frechet_distance, x, same, seed=0)
+    assert floor is not None
+    assert (floor.m, floor.splits) == (40, 20)
+    assert abs(floor.value_mean - floor.mean) < 5 * floor.std
+    shifted = floor_of(frechet_distance, x, far, seed=0)
+    assert shifted is not None
+    assert shifted.value_mean > floor.mean + 10 * floor.std
+    assert floor_of(frechet_distance, x[:3], same, seed=0) is None
