@@ -32,7 +32,7 @@ def results() -> str | None:
     """Return docs/results.md from the committed study, or None where no study is committed."""
     if not (DOCS / "results" / "study.json").exists():
         return None
-    from fewray.report.render import render_results
+    from fewray.report.markdown import render_results
 
     return render_results(DOCS / "results")
 

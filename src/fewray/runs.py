@@ -38,8 +38,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as JSON with sorted keys; NaN and infinity are refused, since JSON has none."""
-    text = json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    """Write ``value`` as JSON, keys in the order given; NaN and infinity are refused, since JSON has none."""
+    text = json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False)
     write_bytes(path, (text + "\n").encode())
 
 

@@ -128,7 +128,8 @@ def report(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the main tables as Markdown instead.")] = False,
 ) -> None:
     """Write report.html again from a finished study's files, or a report on generators alone."""
-    from fewray.report.render import render_report, render_results, render_train_report
+    from fewray.report.markdown import render_results
+    from fewray.report.render import render_report, render_train_report
 
     if markdown:
         print(render_results(run), end="")

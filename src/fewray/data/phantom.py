@@ -45,7 +45,7 @@ class PhantomOptions(Options):
     train: tuple[int, ...] = (60, 70, 70, 70)
     test: tuple[int, ...] = (9, 9, 9, 9)
     seed: int = 0
-    difficulty: float = 0.5
+    difficulty: float = 0.3
     """0 the diseases are plain, 1 they cannot be seen. At the default a small CNN is right in about 4 of 5 films."""
     confound: developed.Confound = "none"
     """A planted fault that gives a class away: ``mark`` a lead disc in a corner, ``border`` a pale frame."""
@@ -84,7 +84,7 @@ def draw(
     patient_seed: int,
     film_seed: int,
     size: int,
-    difficulty: float = 0.5,
+    difficulty: float = 0.3,
     confound: developed.Confound = "none",
 ) -> np.ndarray:
     """Draw one film: uint8 (size, size), 0 black (air) to 255 white (bone).

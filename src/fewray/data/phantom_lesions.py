@@ -15,7 +15,7 @@ def disease(label: str, c: Canvas, p: Patient, lung: Lungs, *, seed: int, streng
     if label == "normal" or strength <= 0:
         return np.zeros_like(c.x)
     rng = np.random.default_rng((seed, 6))
-    severity = strength * float(np.exp(0.25 * rng.standard_normal()))
+    severity = 1.4 * strength * float(np.exp(0.20 * rng.standard_normal()))
     drawing = {"pneumonia_bac": consolidation, "pneumonia_vir": interstitial, "covid": ground_glass}[label]
     return np.clip(drawing(c, p, lung, rng, severity), 0, 0.97)
 
@@ -36,7 +36,7 @@ def consolidation(c: Canvas, p: Patient, lung: Lungs, rng: np.random.Generator, 
     else:
         mask = step(line - 0.08, soft)
         centre = (0.55, 0.76)
-    reach = rng.uniform(0.30, 0.50) * (0.6 + 0.4 * min(severity, 1))
+    reach = rng.uniform(0.34, 0.54) * (0.6 + 0.4 * min(severity, 1))
     far = np.hypot(lung.outward - centre[0] - 0.12 * rng.standard_normal(), (lung.height - centre[1]) * 0.9) / reach
     patch = step(1.0 - far + 0.20 * c.texture(rng, 0.06), 0.45)
     filled = mask * patch * step(side * c.x, 0.02)

@@ -1,0 +1,138 @@
+"""docs/results.md from a study's committed files: every figure with its n, seeds, hardware, date and command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fewray.runs import read_json
+
+
+def render_results(folder: Path) -> str:
+    """Return the page for the study in ``folder`` (``study.json``, ``timing.json`` and, where there is one, ``run.json``).
+
+    ``run.json`` holds ``commands``, ``hardware``, ``date`` and ``notes``: what a study cannot know of itself.
+    """
+    study = read_json(folder / "study.json")
+    timing = read_json(folder / "timing.json") if (folder / "timing.json").exists() else {}
+    run = read_json(folder / "run.json") if (folder / "run.json").exists() else {}
+    parts = [
+        f"# Results on {study['data']['name']}\n\nMade by `make docs` from `docs/results/*.json`; not for clinical use.\n",
+        f"**In short.** {study['answer']}\n",
+        *(f"- {note}\n" for note in run.get("notes", [])),
+        _commands(run, timing),
+        _accuracy(study),
+        _table4(study),
+        _generators(study),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _commands(run: Mapping[str, Any], timing: Mapping[str, Any]) -> str:
+    if not run:
+        return ""
+    lines = "\n".join(run["commands"])
+    spent = f" The study itself took {timing['seconds'] / 60:.0f} minutes." if timing.get("seconds") else ""
+    return f"## How\n\n```\n{lines}\n```\n\n{run['hardware']}, {run['date']}.{spent}\n"
+
+
+def _accuracy(study: Mapping[str, Any]) -> str:
+    rows = []
+    for name, arm in study["arms"].items():
+        a = arm["accuracy"]
+        images = sum(sum(counts.values()) for counts in arm["train_counts"].values())
+        paper = study["paper"].get(name)
+        rows.append(
+            (
+                name,
+                images,
+                arm["steps"],
+                len(arm["runs"]),
+                _number(a["mean"]),
+                f"{a['wilson'][0]:.2f} to {a['wilson'][1]:.2f}",
+                "one seed" if a["sd"] is None else _number(a["sd"]),
+                _number(arm["table4"]["published_accuracy"]),
+                _number(paper) if isinstance(paper, float) else "",
+            )
+        )
+    n = next(iter(study["arms"].values()))["accuracy"]["n_test"]
+    header = ("arm", "images", "steps", "seeds", "accuracy", "95 % interval", "sd", "as the paper computes it", "paper")
+    placed = "".join(f"\nArm {a}: {p['rank_text']}.\n" for a, p in study["paper"]["placement"].items())
+    return f"## Accuracy on {n} test images\n\n{_table(header, rows)}\nInterval: Wilson at n = {n}.\n{placed}"
+
+
+def _table4(study: Mapping[str, Any]) -> str:
+    parts = [
+        "## Table 4\n\nColumns with * are computed as the paper computed them (passes in training mode; F1Score is the "
+        "harmonic mean of sensitivity and specificity), the others in evaluation mode, over all seeds.\n"
+    ]
+    header = ("class", "acc.*", "sens.*", "spec.*", "F1Score*", "accuracy", "sensitivity", "specificity", "PPV", "F1")
+    for name, arm in study["arms"].items():
+        rows = []
+        for label in study["data"]["classes"]:
+            printed, correct = arm["table4"]["published"][label], arm["table4"]["correct"][label]
+            left = [_number(printed[k]) for k in ("accuracy", "sensitivity", "specificity", "f1_published")]
+            right = [_number(correct[k]) for k in ("accuracy", "sensitivity", "specificity", "ppv", "f1")]
+            rows.append((label, *left, *right))
+        parts.append(f"### {name}\n\n{_table(header, rows)}")
+    return "\n".join(parts)
+
+
+def _generators(study: Mapping[str, Any]) -> str:
+    if not study.get("generators"):
+        return ""
+    rows = [
+        (
+            label,
+            g["recipe"],
+            g["epochs"],
+            g["steps"],
+            g["num_train"],
+            *(_number(g["final"][k]) for k in ("loss_d", "loss_g", "d_x", "d_g_z1", "d_g_z2")),
+        )
+        for label, g in study["generators"].items()
+    ]
+    header = ("class", "recipe", "epochs", "steps", "originals", "Loss_D", "Loss_G", "D(x)", "D(G(z)) before", "after")
+    text = f"## Generators\n\n{_table(header, rows)}"
+    quality = study.get("quality")
+    if not quality:
+        return text
+    rows = []
+    for label, q in quality["classes"].items():
+        fid, kid = q["fid_floor"], q["kid_floor"]
+        rows.append(
+            (
+                label,
+                q["num_real"],
+                q["num_fake"],
+                _number(q["fid"], 1),
+                _number(q["kid"]),
+                _number(q["is_mean"], 2),
+                fid["m"] if fid else "",
+                _pair(fid, "value_mean", "value_std", 1),
+                _pair(fid, "mean", "std", 1),
+                _pair(kid, "value_mean", "value_std", 3),
+                _pair(kid, "mean", "std", 3),
+            )
+        )
+    header = ("class", "real", "synthetic", "FID", "KID", "IS", "m", "FID at m", "floor", "KID at m", "floor")
+    return (
+        f"{text}\nAgainst the real training images, extractor {quality['extractor']} ({quality['pooled']['dim']} "
+        f"features, so FID's covariance is singular at this n). Floor: real against real. m images a side, mean ± sd "
+        f"over 20 random splits.\n\n{_table(header, rows)}"
+    )
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    lines = [f"| {' | '.join(header)} |", f"|{' --- |' * len(header)}"]
+    lines += [f"| {' | '.join(map(str, row))} |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "undefined" if value is None else f"{value:.{digits}f}"
+
+
+def _pair(floor: Mapping[str, Any] | None, mean: str, std: str, digits: int) -> str:
+    return f"{floor[mean]:.{digits}f} ± {floor[std]:.{digits}f}" if floor else "too few"
