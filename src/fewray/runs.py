@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from fewray.errors import InputError, RunFailed
+
+LOCK_SECONDS = 5.0
+"""How long a folder is waited for: the workers of a killed run need a moment to notice and end."""
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -96,7 +100,12 @@ def _take(descriptor: int, folder: Path) -> None:
         import fcntl
     except ImportError:  # Windows: no advisory lock; the atomic writes still keep files whole
         return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise InputError(f"{folder}: in use by another fewray; wait for it or choose another --out") from None
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError:
+            if time.monotonic() >= deadline:
+                raise InputError(f"{folder}: in use by another fewray; wait for it or choose another --out") from None
+        time.sleep(0.1)

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import platformdirs
@@ -24,11 +25,11 @@ from fewray.config import Options
 from fewray.data import phantom_anatomy as anatomy
 from fewray.data import phantom_bones as bones
 from fewray.data import phantom_film as developed
-from fewray.data.manifest import Manifest, Row, sha256_of
+from fewray.data.manifest import Manifest, Row
 from fewray.data.phantom_canvas import Canvas, Pose
 from fewray.data.phantom_lesions import disease
 from fewray.errors import InputError
-from fewray.images import save_png
+from fewray.images import png_bytes
 from fewray.runs import write_json
 
 CLASSES = ("covid", "normal", "pneumonia_bac", "pneumonia_vir")
@@ -45,7 +46,7 @@ class PhantomOptions(Options):
     train: tuple[int, ...] = (60, 70, 70, 70)
     test: tuple[int, ...] = (9, 9, 9, 9)
     seed: int = 0
-    difficulty: float = 0.3
+    difficulty: float = 0.4
     """0 the diseases are plain, 1 they cannot be seen. At the default a small CNN is right in about 4 of 5 films."""
     confound: developed.Confound = "none"
     """A planted fault that gives a class away: ``mark`` a lead disc in a corner, ``border`` a pale frame."""
@@ -84,7 +85,7 @@ def draw(
     patient_seed: int,
     film_seed: int,
     size: int,
-    difficulty: float = 0.3,
+    difficulty: float = 0.4,
     confound: developed.Confound = "none",
 ) -> np.ndarray:
     """Draw one film: uint8 (size, size), 0 black (air) to 255 white (bone).
@@ -182,33 +183,41 @@ def parse_options(spec: dict[str, str]) -> PhantomOptions:
     return PhantomOptions.from_json(values)
 
 
-def _draw_all(folder: Path, options: PhantomOptions) -> Iterator[Row]:
+def _plan(options: PhantomOptions) -> Iterator[tuple[Row, dict[str, Any]]]:
+    """Give each film's row (its path below the folder, no hash yet) and what :func:`draw` is to be called with."""
     patient = 0
     for split_number, split in enumerate(("train", "test")):
         for class_number, (label, count) in enumerate(zip(CLASSES, getattr(options, split), strict=True)):
-            (folder / split / label).mkdir(parents=True)
             rng = np.random.default_rng((options.seed, split_number, class_number))
             done = 0
             while done < count:
                 patient += 1
                 patient_seed = int(rng.integers(2**62))
                 films = min(int(rng.choice((1, 2, 3), p=(0.7, 0.2, 0.1))), count - done)
-                for film in range(films):
-                    planted = label == options.confound_class and rng.random() < options.confound_strength
-                    image = draw(
-                        label,
-                        patient_seed=patient_seed,
-                        film_seed=film,
-                        size=options.size,
-                        difficulty=options.difficulty,
-                        confound=options.confound if planted else "none",
-                    )
-                    path = folder / split / label / f"patient{patient:04d}-{film + 1}.png"
-                    save_png(image, path)
-                    group = f"patient{patient:04d}"
-                    sha256 = sha256_of(path)
-                    yield Row(path=path, label=label, split=split, group=group, sha256=sha256, origin="phantom")
                 done += films
+                for film in range(films):
+                    planted = rng.random() < options.confound_strength and label == options.confound_class
+                    name = f"patient{patient:04d}"
+                    path = Path(split, label, f"{name}-{film + 1}.png")
+                    yield (
+                        Row(path=path, label=label, split=split, group=name, sha256="", origin="phantom"),
+                        {
+                            "patient_seed": patient_seed,
+                            "film_seed": film,
+                            "size": options.size,
+                            "difficulty": options.difficulty,
+                            "confound": options.confound if planted else "none",
+                        },
+                    )
+
+
+def _draw_all(folder: Path, options: PhantomOptions) -> Iterator[Row]:
+    for row, how in _plan(options):
+        path = folder / row.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = png_bytes(draw(row.label, **how))
+        path.write_bytes(content)
+        yield replace(row, path=path, sha256=hashlib.sha256(content).hexdigest())
 
 
 def _identity(options: PhantomOptions) -> dict[str, object]:

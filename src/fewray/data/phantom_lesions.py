@@ -56,7 +56,7 @@ def interstitial(c: Canvas, p: Patient, lung: Lungs, rng: np.random.Generator, s
         1 - np.abs(c.texture(rng, 0.035)) / 0.4, 0
     )
     haze = central * (0.26 + 0.05 * c.texture(rng, 0.10))
-    return severity * (0.55 * haze + np.minimum(streaks, 0.7) * (0.25 + 0.5 * central) + 0.17 * net * (0.25 + central))
+    return 0.88 * severity * (0.55 * haze + np.minimum(streaks, 0.7) * (0.25 + 0.5 * central) + 0.17 * net * (0.25 + central))
 
 
 def ground_glass(c: Canvas, p: Patient, lung: Lungs, rng: np.random.Generator, severity: float) -> Field:
@@ -70,6 +70,6 @@ def ground_glass(c: Canvas, p: Patient, lung: Lungs, rng: np.random.Generator, s
             wide, tall = rng.uniform(0.07, 0.14), rng.uniform(0.09, 0.18)
             dx, dy = (c.x - x) / wide, (c.y - y) / tall
             patch = np.exp(-0.5 * (dx * dx + dy * dy) ** 1.4)
-            clear *= 1 - np.minimum(severity * rng.uniform(0.35, 0.60), 0.9) * patch
+            clear *= 1 - np.minimum(severity * rng.uniform(0.30, 0.52), 0.9) * patch
     mottle = 1 + 0.16 * c.texture(rng, 0.05) + 0.10 * c.texture(rng, 0.02)
     return (1 - clear) * mottle

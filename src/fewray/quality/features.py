@@ -56,7 +56,7 @@ class NetworkExtractor:
         check_images(images)
         features, probabilities = [np.zeros((0, self.dim), np.float32)], []
         for start in range(0, len(images), BATCH):
-            batch = torch.from_numpy(images[start : start + BATCH]).to(self.device).float()
+            batch = torch.from_numpy(np.array(images[start : start + BATCH])).to(self.device).float()
             if batch.shape[2:] != (self.size, self.size):
                 smaller = max(batch.shape[2:]) > self.size
                 batch = functional.interpolate(batch, (self.size, self.size), mode="bilinear", antialias=smaller)
@@ -85,7 +85,7 @@ class PixelExtractor:
 
     def __call__(self, images: np.ndarray) -> Features:
         """Return the pixels; there are no probabilities."""
-        x = torch.from_numpy(check_images(images)).float()
+        x = torch.from_numpy(np.array(check_images(images))).float()
         x = functional.interpolate(x, (self.size, self.size), mode="bilinear", antialias=True)
         return Features((x / 255).flatten(1).numpy(), None)
 

@@ -1,0 +1,82 @@
+"""Planted faults are found by name; a clean set has none."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fewray.data import load_dataset
+from fewray.data.audit import audit
+from fewray.images import decode
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("films")
+    for row in load_dataset("phantom:size=64,train=10,test=3").rows:
+        path = root / row.split / row.label / row.path.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(row.path.read_bytes())
+    return root
+
+
+def copied(clean: Path, tmp_path: Path) -> tuple[Path, list[Path]]:
+    import shutil
+
+    root = tmp_path / "set"
+    shutil.copytree(clean, root)
+    return root, sorted((root / "train/normal").iterdir())
+
+
+PATIENT = r"(patient\d+)"
+
+
+def test_a_clean_set_has_no_faults(clean: Path):
+    found = audit(load_dataset(clean, group_regex=PATIENT))
+    assert not found.unreadable
+    assert not found.duplicates
+    assert not found.groups_across_splits
+    assert found.shortcut is None or not found.shortcut.told_apart
+    json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_copies_are_found_however_they_were_made(clean: Path, tmp_path: Path):
+    root, films = copied(clean, tmp_path)
+    (root / "train/normal/bytes.png").write_bytes(films[0].read_bytes())
+    grey = Image.fromarray(decode(films[1]))
+    grey.resize((150, 150), Image.Resampling.BICUBIC).save(root / "train/normal/larger.png")
+    grey.save(root / "train/normal/coded.jpeg", quality=85)
+    bright = np.clip(decode(films[2]) * 0.9 + 10, 0, 255).astype(np.uint8)
+    Image.fromarray(bright).save(root / "train/normal/brighter.png")
+    found = audit(load_dataset(root, group_regex=PATIENT))
+    assert any({f"train/normal/{films[0].name}", "train/normal/bytes.png"} == set(same) for same in found.duplicates)
+    pairs = {frozenset((Path(p["first"]).name, Path(p["second"]).name)) for p in found.near_duplicates}
+    for original, copy in ((films[1], "larger.png"), (films[1], "coded.jpeg"), (films[2], "brighter.png")):
+        assert frozenset((original.name, copy)) in pairs
+
+
+def test_damaged_files_are_named(clean: Path, tmp_path: Path):
+    root, films = copied(clean, tmp_path)
+    films[0].write_bytes(films[0].read_bytes()[:300])
+    films[1].write_text("no image")
+    found = audit(load_dataset(root))
+    assert {entry["path"] for entry in found.unreadable} == {f"train/normal/{film.name}" for film in films[:2]}
+    assert any("cannot be read" in warning for warning in found.warnings)
+
+
+def test_a_patient_on_both_sides_is_named(clean: Path, tmp_path: Path):
+    root, films = copied(clean, tmp_path)
+    patient = films[0].name.split("-")[0]
+    (root / "test/normal" / f"{patient}-9.png").write_bytes(films[0].read_bytes())
+    assert audit(load_dataset(root, group_regex=PATIENT)).groups_across_splits == [patient]
+
+
+def test_a_class_with_its_own_file_format_is_told_apart(clean: Path, tmp_path: Path):
+    root, _ = copied(clean, tmp_path)
+    for film in root.glob("*/covid/*"):
+        Image.fromarray(decode(film)).convert("RGB").save(film)
+    found = audit(load_dataset(root, group_regex=PATIENT))
+    assert found.shortcut is not None
+    assert "covid" in found.shortcut.told_apart

@@ -1,0 +1,113 @@
+"""Fetching and auditing the real set; planted faults are found by name."""
+
+import hashlib
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from fewray.data import fetch, load_dataset
+from fewray.data.audit import audit
+from fewray.data.fetch import FOLDER, fetch_dataset, known
+from fewray.errors import InputError, RunFailed
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("FEWRAY_DATA", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in for the set: three small files and a manifest of them, so that faults are cheap to plant."""
+    rows = []
+    for name in ("train/covid/one.png", "train/normal/two.png", "test/covid/three.png"):
+        path = tmp_path / "copy" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode())
+        split, label, _ = name.split("/")
+        digest = hashlib.sha256(name.encode()).hexdigest()
+        rows.append({"path": name, "split": split, "label": label, "group": name, "sha256": digest, "git_blob": "-"})
+    monkeypatch.setattr(fetch, "known", lambda: rows)
+    return tmp_path / "copy"
+
+
+def test_the_packaged_manifest_is_the_published_set():
+    rows = known()
+    assert len(rows) == 306
+    assert len({row["group"] for row in rows}) == 257
+    assert len({row["sha256"] for row in rows}) == 306
+
+
+def test_a_local_copy_is_verified_and_kept(tiny: Path, home: Path):
+    assert len(fetch_dataset("covid4", tiny)) == 3
+    assert len(load_dataset("covid4")) == 3
+    shutil.rmtree(tiny)
+    assert len(fetch_dataset("covid4", tiny)) == 3  # it is there and whole: the source is not needed again
+
+
+def test_a_flipped_byte_and_a_missing_file_are_named_and_nothing_is_kept(tiny: Path, home: Path):
+    (tiny / "train/covid/one.png").write_bytes(b"Train/covid/one.png")
+    (tiny / "test/covid/three.png").unlink()
+    with pytest.raises(InputError) as caught:
+        fetch_dataset("covid4", tiny)
+    assert "train/covid/one.png differs" in str(caught.value)
+    assert "test/covid/three.png is missing" in str(caught.value)
+    assert not home.exists() or not any(home.iterdir())
+
+
+def test_a_damaged_set_is_fetched_again(tiny: Path, home: Path):
+    fetch_dataset("covid4", tiny)
+    (home / "covid4/train/covid/one.png").write_bytes(b"damaged")
+    fetch_dataset("covid4", tiny)
+    assert (home / "covid4/train/covid/one.png").read_bytes() == b"train/covid/one.png"
+    assert [path.name for path in home.iterdir()] == ["covid4"]
+
+
+def test_the_other_encoding_is_accepted_by_its_git_blob(tiny: Path, home: Path, monkeypatch: pytest.MonkeyPatch):
+    (tiny / "train/covid/one.png").write_bytes(b"hello\n")
+    monkeypatch.setattr(fetch, "OTHER_BLOBS", {"train/covid/one.png": "ce013625030ba8dba906f756967f9e9ca394464a"})
+    assert len(fetch_dataset("covid4", tiny)) == 3  # git's own hash of "hello\n"
+
+
+def test_the_download_is_unpacked_and_verified(tiny: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    archive = tmp_path / "upstream.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        for path in tiny.rglob("*.png"):
+            packed.write(path, f"repository-commit/{FOLDER}/{path.relative_to(tiny)}")
+    monkeypatch.setattr("pooch.retrieve", lambda *_, **__: str(archive))
+    assert len(fetch_dataset("covid4")) == 3
+    archive.write_bytes(b"no archive")
+    shutil.rmtree(home)
+    with pytest.raises(RunFailed, match="--from DIR"):
+        fetch_dataset("covid4")
+
+
+def test_absent_and_unknown_sets_say_what_to_do(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("FEWRAY_COVID4", raising=False)
+    with pytest.raises(InputError, match="fewray data fetch covid4"):
+        load_dataset("covid4")
+    with pytest.raises(InputError, match="no such data set"):
+        fetch_dataset("covid5")
+    with pytest.raises(InputError, match="no such folder"):
+        fetch_dataset("covid4", tmp_path / "nowhere")
+
+
+def test_the_real_set_is_whole_and_its_traps_are_found(covid4: Path):
+    data = load_dataset("covid4")
+    assert data.counts()["train"] == {"covid": 60, "normal": 70, "pneumonia_bac": 70, "pneumonia_vir": 70}
+    found = audit(data)
+    assert found.groups_across_splits == ["nejmoa2001191"]
+    assert found.groups == 257
+    assert not found.unreadable
+    assert not found.duplicates
+    (pair,) = found.near_duplicates
+    assert "E63574A7" in pair["first"]
+    assert "F4341CE7" in pair["second"]
+    assert pair["correlation"] == pytest.approx(0.98, abs=0.005)
+    assert found.shortcut is not None
+    assert "covid" in found.shortcut.told_apart
+    assert found.shortcut.accuracy == pytest.approx(0.768, abs=0.05)
+    assert any("metadata" in warning for warning in found.warnings)

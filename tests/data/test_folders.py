@@ -1,0 +1,136 @@
+"""A user's own images: folders, CSV files, and what is wrong with them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fewray.data import load_dataset
+from fewray.data.manifest import Manifest
+from fewray.errors import InputError
+
+
+def film(path: Path, seed: int = 0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (20, 16), np.uint8)).save(path)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for index, name in enumerate(["train/a/p1_1.png", "train/a/p1_2.PNG", "train/b/p2_1.jpg", "Test/a/p3_1.tif"]):
+        film(tmp_path / "set" / name, index)
+    return tmp_path / "set"
+
+
+def test_splits_and_classes_come_from_folders(folder: Path):
+    (folder / "train/a/notes.txt").write_text("x")
+    (folder / "train/a/.hidden.png").write_text("x")
+    data = load_dataset(folder)
+    assert data.classes == ("a", "b")
+    assert data.counts() == {"train": {"a": 2, "b": 1}, "test": {"a": 1, "b": 0}}
+    assert data.notes["not_images"] == ["train/a/notes.txt"]
+    assert any("no patients" in warning for warning in data.notes["warnings"])
+    assert len({row.group for row in data.rows}) == 4
+
+
+def test_class_folders_alone_have_no_split(tmp_path: Path):
+    film(tmp_path / "a/1.png"), film(tmp_path / "b/2.png", 1)
+    assert load_dataset(tmp_path).counts() == {"": {"a": 1, "b": 1}}
+
+
+def test_group_regex_names_patients(folder: Path):
+    data = load_dataset(folder, group_regex=r"(p\d+)_")
+    assert sorted({row.group for row in data.rows}) == ["p1", "p2", "p3"]
+    assert not any("no patients" in warning for warning in data.notes["warnings"])
+    for bad in ("(", "p1"):
+        with pytest.raises(InputError, match="--group-regex"):
+            load_dataset(folder, group_regex=bad)
+
+
+def test_link_loops_are_harmless(folder: Path):
+    (folder / "train/a/loop").symlink_to(folder / "train")
+    assert len(load_dataset(folder)) == 4
+
+
+def test_an_empty_class_is_named(folder: Path):
+    (folder / "train/empty").mkdir()
+    with pytest.raises(InputError, match="empty: no images"):
+        load_dataset(folder)
+
+
+def test_an_empty_file_and_an_empty_folder_are_named(folder: Path, tmp_path: Path):
+    (folder / "train/a/zero.png").write_bytes(b"")
+    with pytest.raises(InputError, match=r"zero\.png: empty"):
+        load_dataset(folder)
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(InputError, match="no class folders"):
+        load_dataset(tmp_path / "nothing")
+
+
+def test_one_file_in_two_classes_is_an_error(folder: Path):
+    film(folder / "train/b/copy.png", 0)
+    with pytest.raises(InputError, match="same bytes in the classes a, b"):
+        load_dataset(folder)
+
+
+@pytest.mark.parametrize("source", ["nowhere", "phantom:size", "phantom:sizes=3"])
+def test_unknown_sources_are_refused(source: str):
+    with pytest.raises(InputError):
+        load_dataset(source)
+
+
+def table(tmp_path: Path, text: str, encoding: str = "utf-8") -> Path:
+    film(tmp_path / "1.png"), film(tmp_path / "2.png", 1)
+    (tmp_path / "films.csv").write_text(text, encoding=encoding)
+    return tmp_path / "films.csv"
+
+
+def test_csv_with_all_columns_and_a_byte_order_mark(tmp_path: Path):
+    path = table(tmp_path, "path,label,group,split\n1.png,a,p1,train\n2.png,b,p1,test\n", "utf-8-sig")
+    data = load_dataset(path)
+    assert data.counts() == {"train": {"a": 1, "b": 0}, "test": {"a": 0, "b": 1}}
+    assert {row.group for row in data.rows} == {"p1"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("file,label\n1.png,a\n", "no column path"),
+        ("path,label\n1.png,\n", "row 2: path '1.png', label ''"),
+        ("path,label,split\n1.png,a,validation\n", "row 2: split 'validation'"),
+        ("path,label\n1.png,a\n3.png,a\n", "row 3 3.png"),
+        ("path,label\n", "no rows"),
+        ("", "no rows"),
+    ],
+)
+def test_csv_faults_name_the_row(tmp_path: Path, text: str, words: str):
+    with pytest.raises(InputError) as caught:
+        load_dataset(table(tmp_path, text))
+    assert words in str(caught.value)
+
+
+def test_a_manifest_survives_its_csv(folder: Path):
+    data = load_dataset(folder)
+    data.to_csv(folder / "manifest.csv")
+    again = Manifest.from_csv(folder / "manifest.csv")
+    assert again.sha256() == data.sha256()
+    assert [row.path.resolve() for row in again.rows] == [row.path.resolve() for row in data.rows]
+    assert load_dataset(folder).sha256() == data.sha256()
+
+
+def test_labels_and_where_agree(folder: Path):
+    data = load_dataset(folder)
+    assert [data.classes[i] for i in data.labels()] == [row.label for row in data.rows]
+    assert len(data.where(label="a", split="train")) == 2
+    assert len(data.where(origin="synthetic")) == 0
+
+
+def test_the_content_hash_sees_labels_but_not_places(folder: Path, tmp_path: Path):
+    before = load_dataset(folder, group_regex=r"(p\d+)_").sha256()
+    moved = folder.rename(tmp_path / "elsewhere")
+    assert load_dataset(moved, group_regex=r"(p\d+)_").sha256() == before
+    (moved / "train/b/p2_1.jpg").rename(moved / "train/a/p2_1.jpg")
+    film(moved / "train/b/p9_1.jpg", 9)
+    assert load_dataset(moved, group_regex=r"(p\d+)_").sha256() != before

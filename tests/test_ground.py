@@ -1,0 +1,140 @@
+"""The ground floor: options in JSON, atomic files, locks, seeds, workers."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fewray import runs
+from fewray.config import PRESETS, RECIPES, ClassicAugmentation, GanOptions, StudyOptions, recipe
+from fewray.device import child_seed, choose_device, choose_precision, fixed_threads
+from fewray.errors import InputError, RunFailed
+from fewray.runs import append_jsonl, locked, read_json, read_jsonl, write_bytes, write_json
+from fewray.workers import run_parallel
+
+
+@pytest.mark.parametrize("options", [*RECIPES.values(), *PRESETS.values()], ids=lambda o: type(o).__name__)
+def test_options_survive_json(options: GanOptions | StudyOptions):
+    assert type(options).from_json(json.loads(json.dumps(options.to_json()))) == options
+
+
+def test_unknown_options_and_recipes_are_refused():
+    with pytest.raises(InputError, match="ratio"):
+        ClassicAugmentation.from_json({"ratio": 1})
+    with pytest.raises(InputError, match="paper, quick"):
+        recipe("papre")
+
+
+def test_the_paper_s_recipe_is_the_paper_s():
+    paper = recipe("paper")
+    assert (paper.batch_size, paper.epochs, paper.latent_dim, paper.latent) == (32, 200, 100, "uniform")
+    assert (paper.learning_rate, paper.beta1, paper.beta2, paper.init_std) == (2e-4, 0.5, 0.999, 0.02)
+    assert (paper.classic_images, paper.fit, paper.ema_half_life) == (1000, "squash", 0.0)
+    assert paper.augmentation.flip_repeats == 2
+    from fewray.gan.training import batches_per_epoch
+
+    assert {batches_per_epoch(n + 1000, paper) for n in (60, 70)} == {34}
+
+
+def test_files_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "deep" / "file.json"
+    write_json(path, {"a": 1})
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(path, {"a": float("nan")})
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RunFailed, match="No space left"):
+        write_bytes(path, b"other")
+    assert read_json(path) == {"a": 1}
+    assert [p.name for p in path.parent.iterdir()] == ["file.json"]
+
+
+def test_a_log_cut_short_keeps_its_whole_lines(tmp_path: Path):
+    log = tmp_path / "log.jsonl"
+    assert read_jsonl(log) == []
+    append_jsonl(log, {"epoch": 1})
+    log.write_text(log.read_text() + '{"epoch": 2, "lo')
+    assert read_jsonl(log) == [{"epoch": 1}]
+
+
+@pytest.mark.parametrize("content", [None, "{", ""])
+def test_a_broken_json_file_is_named(tmp_path: Path, content: str | None):
+    path = tmp_path / "study.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(InputError, match=r"study\.json"):
+        read_json(path)
+
+
+def test_a_folder_is_held_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(runs, "LOCK_SECONDS", 0)
+    with locked(tmp_path / "run"), pytest.raises(InputError, match="in use"), locked(tmp_path / "run"):
+        pass
+    with locked(tmp_path / "run"):
+        pass
+
+
+def test_seeds_are_stable_and_apart():
+    assert child_seed(0, "generator", "covid") == child_seed(0, "generator", "covid")
+    drawn = {child_seed(seed, name) for seed in range(20) for name in ("a", "b", "ab")}
+    assert len(drawn) == 60
+    assert all(0 <= seed < 2**63 for seed in drawn)
+
+
+def test_devices_and_precisions():
+    cpu = choose_device("cpu")
+    assert choose_precision(cpu, "fp32") == "fp32"
+    assert choose_precision(cpu) in ("bf16", "fp32")
+    for bad in ("gpu", "tpu"):
+        with pytest.raises(InputError, match="--device"):
+            choose_device(bad)
+    with pytest.raises(InputError, match="--precision"):
+        choose_precision(cpu, "fp16")
+
+
+def test_threads_are_put_back():
+    before = torch.get_num_threads()
+    with fixed_threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before
+
+
+def square(*, x: int, report) -> int:
+    report(x)
+    if x < 0:
+        raise InputError(f"{x}: negative")
+    return x * x + 0 * torch.get_num_threads()
+
+
+def die(*, x: int, report) -> None:
+    os.kill(os.getpid(), 9)
+
+
+def test_workers_return_in_order_and_tell_everything():
+    told: list[int] = []
+    done: dict[int, int] = {}
+    found = run_parallel(square, [{"x": x} for x in range(7)], processes=2, threads=1, on_message=told.append,
+                         on_done=done.__setitem__)  # fmt: skip
+    assert found == [x * x for x in range(7)]
+    assert sorted(told) == list(range(7))
+    assert done == dict(enumerate(found))
+    assert run_parallel(square, [], processes=2, threads=1, on_message=told.append) == []
+
+
+def test_a_worker_s_error_and_death_reach_the_caller():
+    with pytest.raises(InputError, match="-1: negative"):
+        run_parallel(square, [{"x": -1}, {"x": 2}], processes=2, threads=1, on_message=lambda _: None)
+    with pytest.raises(RunFailed, match="killed"):
+        run_parallel(die, [{"x": 1}], processes=1, threads=1, on_message=lambda _: None)
+
+
+def test_numpy_is_not_seeded_by_anything():
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    child_seed(3, "x")
+    assert np.array_equal(state, np.random.get_state()[1])  # noqa: NPY002
