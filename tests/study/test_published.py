@@ -171,9 +171,7 @@ def test_kill_9_and_resume_end_with_the_same_bytes(tmp_path: Path):
     for wanted in (1, 2, 4):
         killed = start(tmp_path / "killed")
         assert killed.stdout is not None
-        seen = 0
-        for _ in killed.stdout:
-            seen += 1
+        for seen, _ in enumerate(killed.stdout, start=1):
             if seen == wanted:
                 killed.kill()
                 break

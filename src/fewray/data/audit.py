@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -94,7 +95,7 @@ def audit(manifest: Manifest) -> Audit:
     """Read every file of ``manifest`` and report; damaged files are named, never an exception."""
     with ThreadPoolExecutor() as pool:
         facts = list(pool.map(_look, manifest.paths()))
-    names = [_short(row.path, manifest) for row in manifest.rows]
+    names = _names(manifest)
     readable = [i for i, fact in enumerate(facts) if not fact.error]
     unreadable = [{"path": names[i], "error": facts[i].error} for i in range(len(facts)) if facts[i].error]
     by_hash = defaultdict(list)
@@ -194,11 +195,11 @@ def _sizes(facts: list[FileFacts]) -> dict[str, Any]:
     return {name: f"{fact.width}x{fact.height}" for name, fact in named.items()} | {"aspect": round(aspect, 3)}
 
 
-def _short(path: Path, manifest: Manifest) -> str:
-    """Return the path without what all rows share."""
-    parents = {row.path.parent.parent.parent for row in manifest.rows[:1]}
-    root = next(iter(parents))
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+def _names(manifest: Manifest) -> list[str]:
+    """Return the rows' paths without what all share."""
+    paths = [os.path.abspath(path) for path in manifest.paths()]  # noqa: PTH100 (links stay as they are)
+    root = os.path.commonpath([*paths, *(os.path.dirname(path) for path in paths)]) if paths else ""  # noqa: PTH120
+    return [Path(path).relative_to(root).as_posix() for path in paths]
 
 
 def _warnings(

@@ -128,13 +128,15 @@ def _table(knots: list[tuple[float, float]]) -> np.ndarray:
 
 def step(value: Field, width: float) -> Field:
     """Rise smoothly from 0 to 1 as ``value`` goes from ``-width`` to ``width``."""
-    t = np.clip(value * (0.5 / width) + 0.5, 0, 1)
+    t = value * (0.5 / width) + 0.5
+    np.clip(t, 0, 1, out=t)
     return t * t * (3 - 2 * t)
 
 
 def dome(squared: Field) -> Field:
     """Path length through a unit ball of which ``squared`` is the squared distance from its axis, 0 outside."""
-    return np.sqrt(np.maximum(1 - squared, 0))
+    left = 1 - squared
+    return np.sqrt(np.maximum(left, 0, out=left), out=left)
 
 
 def ellipse(c: Canvas, x: float, y: float, a: float, b: float, angle: float = 0.0) -> Field:

@@ -56,7 +56,11 @@ def interstitial(c: Canvas, p: Patient, lung: Lungs, rng: np.random.Generator, s
         1 - np.abs(c.texture(rng, 0.035)) / 0.4, 0
     )
     haze = central * (0.26 + 0.05 * c.texture(rng, 0.10))
-    return 0.88 * severity * (0.55 * haze + np.minimum(streaks, 0.7) * (0.25 + 0.5 * central) + 0.17 * net * (0.25 + central))
+    return (
+        0.88
+        * severity
+        * (0.55 * haze + np.minimum(streaks, 0.7) * (0.25 + 0.5 * central) + 0.17 * net * (0.25 + central))
+    )
 
 
 def ground_glass(c: Canvas, p: Patient, lung: Lungs, rng: np.random.Generator, severity: float) -> Field:

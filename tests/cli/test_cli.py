@@ -1,0 +1,154 @@
+"""Commands: what they print where, and one line with exit 2 for bad input."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fewray.cli import main
+from fewray.cli.show import epoch_line
+
+PHANTOM = "phantom:size=64,train=6,test=2"
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> int:
+    monkeypatch.setattr(sys, "argv", ["fewray", *map(str, words)])
+    with pytest.raises(SystemExit) as left:
+        main()
+    return int(left.value.code or 0)
+
+
+def test_help_and_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    assert call(monkeypatch, "--version") == 0
+    assert capsys.readouterr().out == "fewray 0.1.0\n"
+    assert call(monkeypatch, "--help") == 0
+    out = capsys.readouterr().out
+    for command in ("data", "summary", "train", "generate", "quality", "study", "report"):
+        assert f"  {command}" in out
+
+
+def test_help_needs_no_torch():
+    code = "import sys; sys.argv = ['fewray', '--help']\nfrom fewray.cli import main\ntry: main()\nfinally: "
+    code += "print('torch' in sys.modules or 'numpy' in sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == "False"
+
+
+def test_summary_is_the_paper_s(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    assert call(monkeypatch, "summary", "paper", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["generator"]["params"] == 3_574_656
+    assert found["generator"]["mult_adds"] == pytest.approx(423.53, abs=0.005)
+    assert found["discriminator"]["params"] == 2_763_520
+    assert found["discriminator"]["mult_adds"] == pytest.approx(104.48, abs=0.005)
+    assert len(found["layers"]["generator"]) == 14
+    assert call(monkeypatch, "summary", "paper") == 0
+    out = capsys.readouterr().out
+    assert "3,574,656" in out
+    assert "[-1, 512, 4, 4]" in out
+    assert "15.54" in out
+
+
+def test_the_log_line_is_the_paper_s():
+    row = {"epoch": 200, "epochs": 200, "batches": 34, "loss_d": 1.2568, "loss_g": 3.0651, "d_x": 0.7847}
+    row |= {"d_g_z1": 0.5819, "d_g_z2": 0.0646, "fid": 1.1241, "is": 2.7997}
+    assert epoch_line("covid", row) == (
+        "covid [200/200][33/34] Loss_D: 1.2568 Loss_G: 3.0651 D(x): 0.7847 D(G(z)): 0.5819 / 0.0646 "
+        "FID: 1.1241 InceptionScore: 2.7997"
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["summary", "papre"],
+        ["train", "--data", "nowhere", "--out", "x"],
+        ["train", "--data", PHANTOM, "--recipe", "papre", "--out", "x"],
+        ["train", "--data", PHANTOM, "--classes", "flu", "--out", "x"],
+        ["train", "--data", PHANTOM, "--device", "gpu", "--out", "x"],
+        ["train", "--data", PHANTOM, "--epochs", "0", "--out", "x"],
+        ["generate", "nowhere", "--out", "x"],
+        ["quality", "--real", PHANTOM, "--synthetic", "nowhere"],
+        ["study", "--data", PHANTOM, "--preset", "quik", "--out", "x"],
+        ["study", "--data", PHANTOM, "--protocol", "publish", "--out", "x"],
+        ["study", "--data", PHANTOM, "--arms", "none,magic", "--out", "x"],
+        ["study", "--data", PHANTOM, "--generators", "nowhere", "--out", "x"],
+        ["report", "nowhere"],
+        ["data", "fetch", "covid5"],
+        ["data", "check", "nowhere"],
+    ],
+    ids=lambda words: " ".join(words)[:50],
+)
+def test_bad_input_is_one_line_and_exit_2(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    monkeypatch.chdir(tmp_path)
+    assert call(monkeypatch, *words) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    message = [line for line in captured.err.splitlines() if line.startswith(("fewray:", "Error:"))]
+    assert len(message) == 1
+    assert "Traceback" not in captured.err
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
+def test_data_check_names_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    for name, seed in (("a/1.png", 1), ("a/2.png", 1), ("b/3.png", 3)):
+        path = tmp_path / "set" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.random.default_rng(seed).integers(0, 256, (40, 40), np.uint8)).save(path)
+    (tmp_path / "set/b/4.png").write_text("no image")
+    assert call(monkeypatch, "data", "check", tmp_path / "set", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [entry["path"] for entry in found["unreadable"]] == ["b/4.png"]
+    assert found["duplicates"] == [["a/1.png", "a/2.png"]]
+    assert call(monkeypatch, "data", "check", tmp_path / "set") == 0
+    assert "b/4.png" in capsys.readouterr().out
+
+
+def test_data_list(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    assert call(monkeypatch, "data", "list", "--json") == 0
+    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == ["phantom", "covid4"]
+
+
+def test_from_training_to_quality(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    run, made = tmp_path / "run", tmp_path / "made"
+    train = ["train", "--data", PHANTOM, "--recipe", "quick", "--epochs", "1", "--classes", "normal", "--out", run]
+    assert call(monkeypatch, *train, "--dry-run") == 0
+    assert "generator normal" in capsys.readouterr().out
+    assert not run.exists()
+    assert call(monkeypatch, *train, "--quality-every", "0") == 0
+    captured = capsys.readouterr()
+    assert "normal [1/1][31/32] Loss_D: " in captured.err
+    assert "Generators in" in captured.out
+    assert call(monkeypatch, *train) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert call(monkeypatch, "generate", run, "--per-class", 4, "--out", made, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["images"] == 4
+    assert call(monkeypatch, "quality", "--real", PHANTOM, "--synthetic", made, "--extractor", "pixels") == 2
+    assert "classes: real" in capsys.readouterr().err
+    assert call(monkeypatch, "quality", "--real", made, "--synthetic", made, "--extractor", "pixels", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["classes"]["normal"]["fid"] == pytest.approx(0, abs=1e-6)
+    assert found["classes"]["normal"]["extractor"] == "pixels@32"
+    assert call(monkeypatch, "report", run) == 0
+    assert Path(capsys.readouterr().out.strip()).is_file()
+
+
+def test_docs_are_what_the_commands_say():
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, root / "docs" / "generate.py", "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "COLUMNS": "80"},
+    )
+    assert done.returncode == 0, done.stderr
