@@ -87,6 +87,8 @@ class GanOptions(Options):
     init_std: float = 0.02
     ema_half_life: float = 0.0
     """Half-life of the averaged generator in images seen; 0 samples from the raw generator, as the paper does."""
+    quality_images: int = 500
+    """Synthetic images measured each time FID, KID and IS are taken during training."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +139,28 @@ _NESTED: dict[str, type[Options]] = {
 
 RECIPES: dict[str, GanOptions] = {
     "paper": GanOptions(),
-    "quick": GanOptions(recipe="quick", base_channels=32, epochs=24, classic_images=1000, ema_half_life=2000.0),
+    "quick": GanOptions(
+        recipe="quick",
+        base_channels=32,
+        batch_size=16,
+        epochs=20,
+        classic_images=500,
+        augmentation=ClassicAugmentation(
+            p=1.0,
+            rotation_degrees=3.0,
+            rotation_repeats=1,
+            flip_repeats=0,
+            scale_low=0.95,
+            scale_high=1.05,
+            scale_repeats=1,
+            translation=0.04,
+            translation_repeats=1,
+        ),
+        dropout=(0.0, 0.0, 0.0),
+        learning_rate=8e-4,
+        ema_half_life=500.0,
+        quality_images=200,
+    ),
 }
 """Generator recipes by name."""
 
@@ -146,7 +169,7 @@ PRESETS: dict[str, StudyOptions] = {
         preset="quick",
         seeds=2,
         gan=RECIPES["quick"],
-        classifier=ClassifierOptions(batch_size=64, steps=120),
+        classifier=ClassifierOptions(batch_size=64, steps=100),
         classic_per_class=250,
         synthetic_per_class=250,
         published_passes=50,

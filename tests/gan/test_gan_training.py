@@ -176,7 +176,7 @@ def test_the_probe_is_called_at_its_cadence_and_at_the_end(tmp_path: Path):
         seen.append(len(images))
         return {"fid": 1.0}
 
-    run_into(tmp_path, probe=probe, probe_every=2, probe_images=7)
+    run_into(tmp_path, SMALL.with_(quality_images=7), probe=probe, probe_every=2)
     assert seen == [7, 7]
     assert [row.get("fid") for row in read_jsonl(tmp_path / "stats.jsonl")] == [None, 1.0, 1.0]
 

@@ -28,6 +28,7 @@ from fewray.data import phantom_film as developed
 from fewray.data.manifest import Manifest, Row
 from fewray.data.phantom_canvas import Canvas, Pose
 from fewray.data.phantom_lesions import disease
+from fewray.data.phantom_patient import grow_patient
 from fewray.errors import InputError
 from fewray.images import png_bytes
 from fewray.runs import write_json
@@ -49,7 +50,7 @@ class PhantomOptions(Options):
     difficulty: float = 0.4
     """0 the diseases are plain, 1 they cannot be seen. At the default a small CNN is right in about 4 of 5 films."""
     confound: developed.Confound = "none"
-    """A planted fault that gives a class away: ``mark`` a lead disc in a corner, ``border`` a pale frame."""
+    """A planted fault that gives a class away: ``mark`` a lead disc in a corner, ``border`` a grey frame."""
     confound_class: str = "covid"
     """The class whose films carry the fault; no others do."""
     confound_strength: float = 1.0
@@ -92,9 +93,12 @@ def draw(
 
     ``patient_seed`` fixes the anatomy and where the disease sits, ``film_seed`` the positioning, exposure, grain and
     marks. Neither depends on the label: at ``difficulty`` 1 all labels give the same film. Sizes below 256 are drawn
-    larger and averaged down, so that a film is the same at every size but for its grain.
+    larger and averaged down, so that a film is the same at every size but for its grain. InputError for an unknown
+    label. The bytes are the same wherever numpy's exp and sqrt are, and within a grey level elsewhere.
     """
-    patient = anatomy.grow_patient(patient_seed)
+    if label not in CLASSES:
+        raise InputError(f"phantom label: {label}; one of {', '.join(CLASSES)} wanted")
+    patient = grow_patient(patient_seed)
     rng = np.random.default_rng((patient_seed, film_seed, 7))
     pose = developed.take_pose(rng, patient.child)
     exposure = developed.take_exposure(rng)
@@ -107,7 +111,7 @@ def draw(
     air = np.maximum(lung.air - anatomy.mediastinum(c, patient, pose), 0)
     vessels = anatomy.vessels(c, patient, pose) * np.minimum(4 * air, 1)
     air = np.maximum(air * (1 + 0.05 * mottle) - vessels, 0) * (1 - lost)
-    gas = 0.13 * anatomy.airways(c, patient, pose) + 3.0 * anatomy.abdomen_gas(c, patient, pose)
+    gas = 0.13 * anatomy.airways(c, pose) + 3.0 * anatomy.abdomen_gas(c, patient, pose)
     path = np.maximum(anatomy.body(c, patient) * (1 - 0.02 * mottle) - 0.80 * air - gas, 0)
     path += bones.ribs(c, patient, pose, lung)
     path += bones.spine(c, patient, pose)
@@ -129,9 +133,10 @@ def write_phantom(folder: Path, options: PhantomOptions) -> Manifest:
     one that already holds the same data set is returned as it is. InputError where it holds anything else.
     """
     folder = Path(folder)
+    occupied = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
     if _is_complete(folder, options):
         return _read(folder, options)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if occupied:
         raise InputError(f"{folder}: holds other files; a new or empty folder wanted; name another or remove it")
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = folder.parent / f".{folder.name}.{uuid.uuid4().hex}"
@@ -140,7 +145,7 @@ def write_phantom(folder: Path, options: PhantomOptions) -> Manifest:
         Manifest(name="phantom", classes=CLASSES, rows=rows).to_csv(staging / "manifest.csv")
         write_json(staging / "options.json", _identity(options))
         try:
-            os.replace(staging, folder)
+            staging.replace(folder)
         except OSError:
             if not _is_complete(folder, options):  # otherwise another writer was first, with the same films
                 raise

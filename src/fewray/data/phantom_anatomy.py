@@ -1,4 +1,4 @@
-"""The phantom's patient: body, lungs, heart, vessels and abdomen as path lengths through smooth shapes.
+"""The phantom's soft parts: body, lungs, heart, vessels and abdomen as path lengths through smooth shapes.
 
 The unit of path length is the depth of an average chest in soft tissue; air takes tissue away, bone adds to it. The
 bones are in ``phantom_bones``.
@@ -11,48 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fewray.data.phantom_canvas import REACH, Canvas, Field, Pose, capsule, dome, ellipse, step
-
-Tree = list[np.ndarray]
-"""A branching system of tubes: for each generation the lines, (lines, points, 2) in patient coordinates."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Patient:
-    """What makes one patient's chest, the same on all films of the patient."""
-
-    child: float
-    """0 an adult, 1 a small child: narrower body, flatter ribs, rounder heart, larger thymus."""
-    neck: float
-    """Half width of the neck."""
-    half_width: float
-    """Of the inside of the rib cage at its widest."""
-    wall: float
-    """Thickness of the chest wall at the side."""
-    depth: float
-    apex: float
-    """y of the top of the lungs."""
-    right_dome: float
-    """y of the top of the right half of the diaphragm, which is the image's left half."""
-    left_dome: float
-    heart: float
-    """Size of the heart against the average."""
-    breasts: float
-    """Thickness of the breast shadows; 0 for none."""
-    arms: float
-    """How far the arms are raised at the sides."""
-    knob: float
-    """How far the aorta's arch stands out on the image's right."""
-    thymus: float
-    """How far a child's thymus widens the upper mediastinum."""
-    chin: float
-    """y of the chin; above the film on most."""
-    marking: float
-    """Strength of the vessels against the average."""
-    vessels: tuple[Tree, Tree]
-    gas: tuple[tuple[float, float, float, float], ...]
-    """Gas in stomach and bowel: x, y, half-axes."""
-    seed: int
-    """For the textures and the jitter of the bones."""
+from fewray.data.phantom_patient import Patient, elbow_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,66 +26,6 @@ class Lungs:
     """0 at the midline, 1 at the ribs."""
     cage: Field
     """Half width of the rib cage at this pixel's height."""
-
-
-def grow_patient(seed: int) -> Patient:
-    """Draw the patient of a seed at random."""
-    rng = np.random.default_rng((seed, 1))
-    child = float(np.clip(rng.beta(0.9, 0.9), 0, 1))
-    right_dome = 0.38 + 0.035 * rng.standard_normal() - 0.02 * child
-    return Patient(
-        child=child,
-        neck=float(rng.uniform(0.20, 0.34)),
-        half_width=0.70 - 0.06 * child + 0.03 * rng.standard_normal(),
-        wall=0.11 + 0.16 * rng.beta(1.5, 3) * (1 - 0.6 * child),
-        depth=float(np.exp(0.10 * rng.standard_normal())),
-        apex=-0.70 + 0.08 * child + 0.03 * rng.standard_normal(),
-        right_dome=right_dome,
-        left_dome=right_dome + 0.045 + 0.025 * rng.standard_normal(),
-        heart=1.0 + 0.05 * child + 0.07 * rng.standard_normal(),
-        breasts=0.12 * rng.beta(2, 2) * (rng.random() < 0.5) * (child < 0.4),
-        arms=float(rng.uniform(-0.05, 0.55)),
-        knob=float(rng.uniform(0.0, 0.07)),
-        thymus=float(rng.uniform(0.0, 0.09)),
-        chin=float(rng.uniform(-1.75, -1.15)),
-        marking=float(np.exp(0.18 * rng.standard_normal())),
-        vessels=(grow_tree(rng, -1), grow_tree(rng, 1)),
-        gas=tuple(_gas(rng)),
-        seed=seed,
-    )
-
-
-def _gas(rng: np.random.Generator) -> list[tuple[float, float, float, float]]:
-    bubbles = []
-    if rng.random() < 0.65:
-        bubbles.append((*rng.uniform((0.2, 0.10, 0.06), (0.42, 0.17, 0.14)).tolist(), 0.05))
-    for _ in range(int(rng.integers(0, 4))):
-        bubbles.append(tuple(rng.uniform((0.05, 0.18, 0.03, 0.03), (0.5, 0.45, 0.07, 0.07)).tolist()))
-    return bubbles
-
-
-def grow_tree(rng: np.random.Generator, side: int, generations: int = 6, trunks: int = 5) -> Tree:
-    """Grow the vessels of one lung from its hilum outward (``side`` -1 for the image's left, 1 for its right)."""
-    start = np.tile([0.15 * side, -0.04], (trunks, 1)) + rng.normal(0, [0.01, 0.05], (trunks, 2))
-    heading = np.linspace(-1.2, 1.35, trunks) + rng.normal(0, 0.15, trunks)
-    share = np.linspace(0, 1, 24)
-    tree = []
-    for generation in range(generations):
-        length = 0.125 * 0.88**generation * rng.uniform(0.6, 1.4, len(start))
-        wave = rng.normal(0, 0.35, (2, len(start), 1))
-        angle = heading[:, None] + wave[0] * share + wave[1] * np.sin(2 * np.pi * share)
-        steps = np.stack([side * np.cos(angle), np.sin(angle)], -1) * (length[:, None] / 23)[..., None]
-        lines = start[:, None] + np.cumsum(steps, axis=1)
-        tree.append(lines)
-        fork = rng.uniform(0.2, 0.7, (2, len(start)))
-        heading = np.concatenate([angle[:, -1] + fork[0], angle[:, -1] - fork[1]])
-        start = np.concatenate([lines[:, -1]] * 2)
-    return tree
-
-
-def elbow_of(p: Patient, side: int) -> tuple[float, float]:
-    """Where an upper arm ends."""
-    return side * (p.half_width + p.wall + 0.16 + 1.3 * p.arms), 0.70 - 0.8 * p.arms
 
 
 def body(c: Canvas, p: Patient) -> Field:
@@ -191,11 +90,11 @@ def lungs(c: Canvas, p: Patient, pose: Pose) -> Lungs:
     cage = c.along_y(
         [
             (a - 0.05, 0.14 * w),
-            (a, 0.30 * w),
-            (a + 0.08, (0.47 - 0.02 * k) * w),
-            (a + 0.22, (0.63 - 0.03 * k) * w),
-            (a + 0.45, (0.80 - 0.02 * k) * w),
-            (a + 0.80, 0.94 * w),
+            (a, 0.32 * w),
+            (a + 0.08, (0.51 - 0.02 * k) * w),
+            (a + 0.22, (0.67 - 0.03 * k) * w),
+            (a + 0.45, (0.83 - 0.02 * k) * w),
+            (a + 0.80, 0.95 * w),
             (a + 1.05, w),
             (a + 1.40, 0.98 * w),
         ]
@@ -229,8 +128,8 @@ def mediastinum(c: Canvas, p: Patient, pose: Pose) -> Field:
         (0.0, 0.13),
         (0.20, 0.115 + 0.6 * thymus),
         (0.38, 0.11 + thymus),
-        (0.60, 0.115 + 0.5 * thymus),
-        (0.79, 0.175 * h),
+        (0.60, 0.125 + 0.5 * thymus),
+        (0.79, (0.175 + 0.5 * p.bulge) * h),
         (0.91, 0.185 * h),
         (1.04, 0.13 * h),
         (1.22, 0.08),
@@ -242,10 +141,10 @@ def mediastinum(c: Canvas, p: Patient, pose: Pose) -> Field:
         (0.235, 0.10 + p.knob * (1 - 0.7 * k) + 0.7 * thymus),
         (0.33, 0.105 + 0.3 * p.knob + thymus),
         (0.42, 0.145 + 0.8 * thymus),
-        (0.54, 0.175 + 0.3 * thymus),
-        (0.68, 0.275 * h),
-        (0.82, 0.385 * h),
-        (0.93, 0.43 * h),
+        (0.54, 0.175 + 0.5 * p.bulge + 0.3 * thymus),
+        (0.68, (0.275 + p.bulge) * h),
+        (0.82, (0.385 + p.bulge) * h),
+        (0.93, (0.43 + 0.5 * p.bulge) * h),
         (0.99, 0.445 * h),
         (1.05, 0.42 * h),
         (1.2, 0.30 * h),
@@ -265,7 +164,7 @@ def vessels(c: Canvas, p: Patient, pose: Pose) -> Field:
     return total
 
 
-def airways(c: Canvas, p: Patient, pose: Pose) -> Field:
+def airways(c: Canvas, pose: Pose) -> Field:
     """Trachea and main bronchi: path length of air in the midline."""
     x0, carina = pose.turn * 0.5, -0.20
     half = c.along_y([(-1.2, 0.052), (-0.5, 0.048), (carina, 0.05)])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fewray.data.phantom_anatomy import Lungs, Patient, elbow_of
+from fewray.data.phantom_anatomy import Lungs
 from fewray.data.phantom_canvas import REACH, Canvas, Field, Pose, capsule, dome, ellipse, step
+from fewray.data.phantom_patient import Patient, elbow_of
 
 
 def _tube(distance: Field, marrow: float = 0.35) -> Field:

@@ -12,15 +12,20 @@ from fewray.data.phantom_canvas import Canvas, Field, Pose, step
 
 Confound = Literal["none", "mark", "border"]
 
-_FINEST = 256
+_BOW = [
+    [(0, 0), (0, 1)],
+    [(0, 0), (0.45, 0)],
+    [(0.45, 0), (0.6, 0.25)],
+    [(0.6, 0.25), (0.45, 0.5)],
+    [(0.45, 0.5), (0, 0.5)],
+]
 _LETTERS = {
     "L": [[(0, 0), (0, 1)], [(0, 1), (0.6, 1)]],
-    "R": [[(0, 0), (0, 1)], [(0, 0), (0.45, 0)], [(0.45, 0), (0.6, 0.25)], [(0.6, 0.25), (0.45, 0.5)]]
-    + [[(0.45, 0.5), (0, 0.5)], [(0.3, 0.5), (0.6, 1)]],
+    "R": [*_BOW, [(0.3, 0.5), (0.6, 1)]],
     "A": [[(0, 1), (0.3, 0)], [(0.3, 0), (0.6, 1)], [(0.12, 0.62), (0.48, 0.62)]],
-    "P": [[(0, 0), (0, 1)], [(0, 0), (0.45, 0)], [(0.45, 0), (0.6, 0.25)], [(0.6, 0.25), (0.45, 0.5)]]
-    + [[(0.45, 0.5), (0, 0.5)]],
+    "P": _BOW,
 }
+"""The strokes of each lead letter, in a box 0.6 wide and 1 high."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,12 +94,13 @@ def _broad(field: Field, sigma: float) -> Field:
     n = field.shape[0]
     edges = np.linspace(0, n, 33).astype(int)[:-1]
     sums = np.add.reduceat(np.add.reduceat(field, edges, 0), edges, 1)
-    counts = np.diff(np.append(edges, n))
-    means = (sums / (counts[:, None] * counts[None, :])).astype(np.float32)
+    counts: np.ndarray = np.diff(np.append(edges, n))
+    means = (sums / np.outer(counts, counts)).astype(np.float32)
     coarse = gaussian_filter(means, sigma * 16, mode="nearest")
     place = np.clip((np.arange(n, dtype=np.float32) + 0.5) * (32 / n) - 0.5, 0, 30.999)
-    low, share = place.astype(int), place % 1
-    rows = coarse[low] * (1 - share)[:, None] + coarse[low + 1] * share[:, None]
+    low: np.ndarray = place.astype(int)
+    share: np.ndarray = place - low.astype(np.float32)
+    rows: Field = coarse[low] * (1 - share)[:, None] + coarse[low + 1] * share[:, None]
     return rows[:, low] * (1 - share) + rows[:, low + 1] * share
 
 
@@ -154,15 +160,15 @@ def shutter(film: Canvas, rng: np.random.Generator) -> Field:
 
 
 def grain(grey: Field, e: Exposure, rng: np.random.Generator) -> Field:
-    """Add noise that is stronger where less light fell; its size goes with the pixel's, as averaging would have it."""
+    """Add noise that is stronger where less light fell, and in smaller pixels."""
     n = grey.shape[0]
     noise = rng.standard_normal(grey.shape, dtype=np.float32)
-    noise = 0.6 * noise + 0.4 * 3.5 * gaussian_filter(noise, 1.0, mode="wrap")
-    return grey + (e.noise * n / _FINEST * 0.8) * (0.35 + 0.65 * grey) * noise
+    noise = 0.6 * noise + 1.4 * gaussian_filter(noise, 1.0, mode="wrap")
+    return grey + (0.8 * e.noise * np.sqrt(n / 256, dtype=np.float32)) * (0.35 + 0.65 * grey) * noise
 
 
 def plant(grey: Field, film: Canvas, confound: Confound) -> Field:
-    """Plant a fault that gives the class away: a lead disc in the lower left corner, or a pale frame."""
+    """Plant a fault that gives the class away: a lead disc in the lower left corner, or a grey frame."""
     if confound == "mark":
         return np.maximum(grey, step(0.055 - np.hypot(film.x + 0.88, film.y - 0.88), 0.01))
     if confound == "border":

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from fewray.data.phantom_anatomy import Lungs, Patient, grow_tree
+from fewray.data.phantom_anatomy import Lungs
 from fewray.data.phantom_canvas import Canvas, Field, step
+from fewray.data.phantom_patient import Patient, grow_tree
 
 LOBES = ("right upper", "right middle", "right lower", "left upper", "left lower")
 
@@ -47,8 +48,7 @@ def consolidation(c: Canvas, p: Patient, lung: Lungs, rng: np.random.Generator, 
 
 def interstitial(c: Canvas, p: Patient, lung: Lungs, rng: np.random.Generator, severity: float) -> Field:
     """Thicken the framework of both lungs: streaks out of the hila, a net of fine lines, perihilar haze."""
-    away = np.hypot((np.abs(c.x) - 0.20) / 0.30, (c.y + 0.0) / 0.38)
-    central = np.exp(-(away**2))
+    central = np.exp(-(((np.abs(c.x) - 0.20) / 0.30) ** 2) - (c.y / 0.38) ** 2)
     streaks = np.zeros_like(c.x)
     for generation, lines in enumerate(zip(grow_tree(rng, -1), grow_tree(rng, 1), strict=True)):
         streaks += c.strokes(np.concatenate(lines), 0.014 * 0.82**generation, 0.30 * 0.92**generation)

@@ -43,14 +43,13 @@ def train_run(
     checkpoint_every: int = 5,
     probe: Probe | None = None,
     probe_every: int = 20,
-    probe_images: int = 500,
     on_tick: Callable[[Tick, Mapping[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
     """Train one class's generator into ``folder`` and return its last row of ``stats.jsonl``.
 
     ``images`` are what :func:`fewray.gan.training.train_gan` takes. ``about`` (class, hashes of the rows seen, counts)
     goes into ``options.json`` and the checkpoint. ``probe`` is called every ``probe_every`` epochs and at the end with
-    ``probe_images`` images of fixed seeds. RunFailed on a non-finite loss: the last good checkpoint is kept.
+    ``options.quality_images`` images of fixed seeds. RunFailed on a non-finite loss: the last good checkpoint is kept.
     """
     path = folder / CHECKPOINT
     state = _start(path, options, seed=seed, device=device, about=about, resume=resume)
@@ -71,7 +70,7 @@ def train_run(
             )
         row = tick.to_json()
         if probe is not None and (last or tick.epoch % probe_every == 0):
-            row |= probe(sample(state.sampler, options, _probe_seeds(seed, probe_images)))
+            row |= probe(sample(state.sampler, options, _probe_seeds(seed, options.quality_images)))
         row["seconds"] = round(spent + time.monotonic() - started, 3)
         if last or tick.epoch % checkpoint_every == 0:
             # The log first: a crash between the two leaves a row too many, which the next start takes away.
