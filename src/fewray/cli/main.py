@@ -51,6 +51,9 @@ def main() -> None:
     except (InputError, RunFailed) as error:
         print(f"fewray: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        print(f"fewray: {error.filename or 'input/output'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         print("fewray: stopped; run the same command again to go on", file=sys.stderr)
         sys.exit(130)

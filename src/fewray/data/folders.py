@@ -103,6 +103,9 @@ def _manifest(name: str, rows: list[Row], *, grouped: bool, notes: dict[str, Any
             f"{', '.join(str(path) for path in places.values())}: the same bytes in the classes "
             f"{', '.join(places)}; one class an image is wanted"
         )
+    for label in sorted({row.label for row in rows}):
+        if label in (".", "..") or "/" in label or "\\" in label or not label.isprintable():
+            raise InputError(f"{name}: class {label!r}; a name that can be a folder's is wanted")
     rows = sorted(rows, key=lambda row: (row.split != "train", row.split, row.label, str(row.path)))
     most = max(Counter(row.sha256 for row in rows).values())
     if most > 1:

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from fewray.data.manifest import Manifest, Row, sha256_of
 from fewray.device import choose_device
-from fewray.errors import InputError
+from fewray.errors import InputError, RunFailed
 from fewray.gan.checkpoint import file_sha256, load_generator, read_header
 from fewray.gan.run import CHECKPOINT
 from fewray.gan.sampling import BATCH, sample
+from fewray.images import png_bytes
 from fewray.runs import locked, write_json
 
 
@@ -76,7 +75,7 @@ def generate(
                 chunk = seeds[start : start + BATCH]
                 for seed, image in zip(chunk, sample(network, options, chunk), strict=True):
                     path = folder / f"seed{seed:06d}.png"
-                    Image.fromarray(image[0]).save(path)
+                    _write(path, png_bytes(image[0]))
                     rows.append(
                         Row(
                             path=path,
@@ -91,3 +90,11 @@ def generate(
         write_json(out / "generators.json", sources)
         manifest.to_csv(out / "manifest.csv")
     return manifest
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write one of many images: not worth a flush to disk each, since the manifest written last says what is whole."""
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise RunFailed(f"{path}: cannot be written ({error.strerror}); free the disk or choose --out") from error

@@ -94,7 +94,7 @@ def build_sets(
 
     def keep(name: str, key: str, make: Any) -> None:
         keys[name], paths[name] = key, store.array_path(name, key)
-        if not paths[name].exists():
+        if store.load_array(name, key) is None:
             store.save_array(name, key, make())
 
     for name, rows in (("real", train), ("test", test)):

@@ -176,7 +176,10 @@ def train_class(
 def _training_set(path: Path, rows: Manifest, options: GanOptions, *, seed: int, resume: bool) -> np.ndarray:
     """Return the training images; a resumed run reads the very bytes it began with."""
     if resume and path.exists():
-        return np.load(path, allow_pickle=False)
+        try:
+            return np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            pass  # damaged: the same options and seed make it again
     images = training_images(rows, options, seed=child_seed(seed, "classic"))
     stream = io.BytesIO()
     np.save(stream, images, allow_pickle=False)
@@ -193,9 +196,9 @@ def _recorded(out: Path, machine: Machine, tasks: int, resume: bool) -> Machine:
     before = read_json(path)
     return Machine(
         device=settled.device,
-        precision=before["precision"] if machine.precision == "auto" else settled.precision,
+        precision=before.get("precision", settled.precision) if machine.precision == "auto" else settled.precision,
         processes=settled.processes,
-        threads=machine.threads or before["threads"],
+        threads=machine.threads or before.get("threads", settled.threads),
     )
 
 

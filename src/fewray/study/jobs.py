@@ -48,6 +48,13 @@ class JobStore:
         """Return where an array lies."""
         return self.folder / f"{kind}-{key}.npy"
 
+    def load_array(self, kind: str, key: str) -> np.ndarray | None:
+        """Open a finished array without reading it, or return None where there is none or it is damaged."""
+        try:
+            return np.load(self.array_path(kind, key), mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            return None
+
     def save_array(self, kind: str, key: str, array: np.ndarray) -> Path:
         """Keep an array and return its path."""
         import io
