@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "runs": {"errors"},
     "images": {"errors", "config", "runs", "device"},
     "augment": {"errors", "config", "device", "images"},
-    "workers": {"errors"},
+    "workers": {"errors", "device"},
     "data": GROUND,
     "gan": {*GROUND, "data"},
     "quality": {*GROUND, "data"},

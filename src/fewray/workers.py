@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
+from fewray.device import keep_freed_memory
 from fewray.errors import RunFailed
 
 Report = Callable[[Any], None]
@@ -73,6 +74,7 @@ def _prepare(messages: Any, threads: int) -> None:
     _messages = messages
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and stops its workers
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    keep_freed_memory()
     import torch
 
     torch.set_num_threads(threads)

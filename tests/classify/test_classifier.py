@@ -152,3 +152,18 @@ def test_real_films_are_told_apart(covid4):
     options = ClassifierOptions(batch_size=64, steps=300)
     trained = train_classifier(images, train.labels(), options, n_classes=4, seed=0, device="cpu")
     assert (predict(trained.model, held_out).argmax(1) == test.labels()).mean() > 0.5
+
+
+def test_the_first_convolution_is_the_ordinary_one():
+    from fewray.classify.networks import GreyConv2d
+
+    ours = GreyConv2d(7)
+    book = torch.nn.Conv2d(1, 7, 3, padding=1)
+    book.load_state_dict(ours.state_dict())
+    x = torch.randn(3, 1, 10, 12)
+    y = ours(x)
+    torch.testing.assert_close(y, book(x), rtol=1e-5, atol=1e-5)
+    assert y.is_contiguous(memory_format=torch.channels_last)
+    y.square().sum().backward()
+    book(x).square().sum().backward()
+    torch.testing.assert_close(ours.weight.grad, book.weight.grad, rtol=1e-4, atol=1e-4)

@@ -4,8 +4,30 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from fewray.config import ClassifierOptions
+
+
+class GreyConv2d(nn.Conv2d):
+    """A 3x3 convolution of one channel, computed as a matrix product of its nine shifted copies.
+
+    PyTorch takes a one-channel image for channels-first whatever its strides are, and would run the largest layer of
+    the network in the slower layout; here the output is channels-last. The function is that of ``nn.Conv2d``.
+    """
+
+    def __init__(self, channels_out: int) -> None:
+        super().__init__(1, channels_out, 3, padding=1)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map (n, 1, H, W) to (n, channels_out, H, W)."""
+        height, width = input.shape[2:]
+        if torch.is_autocast_enabled(input.device.type):
+            input = input.to(torch.get_autocast_dtype(input.device.type))
+        padded = functional.pad(input[:, 0], (1, 1, 1, 1))
+        shifted = [padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)]
+        columns = torch.stack(shifted, dim=-1)
+        return functional.linear(columns, self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
 
 
 class PaperCNN(nn.Module):
@@ -22,7 +44,8 @@ class PaperCNN(nn.Module):
         channels = 1
         for wider in options.channels:
             blocks += [
-                *(nn.Conv2d(channels, wider, 3, padding=1), nn.ReLU()),
+                GreyConv2d(wider) if channels == 1 else nn.Conv2d(channels, wider, 3, padding=1),
+                nn.ReLU(inplace=channels > 1),  # in place on GreyConv2d's view would cost a copy
                 *(nn.BatchNorm2d(wider), nn.MaxPool2d(2)),
             ]
             channels = wider

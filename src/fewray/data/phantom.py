@@ -48,7 +48,7 @@ class PhantomOptions(Options):
     test: tuple[int, ...] = (9, 9, 9, 9)
     seed: int = 0
     difficulty: float = 0.4
-    """0 the diseases are plain, 1 they cannot be seen. At the default a small CNN is right in about 4 of 5 films."""
+    """0 the diseases are plain, 1 they cannot be seen. At the default a small CNN is right in about 3 of 4 films."""
     confound: developed.Confound = "none"
     """A planted fault that gives a class away: ``mark`` a lead disc in a corner, ``border`` a grey frame."""
     confound_class: str = "covid"
