@@ -37,6 +37,7 @@ def train_generator(
     probe_every: int = 20,
     extractor: str = "lite0",
     on_epoch: Callable[[str, Mapping[str, Any]], None] = lambda label, row: None,
+    on_batch: Callable[[str, Mapping[str, Any]], None] = lambda label, progress: None,
 ) -> dict[str, dict[str, Any]]:
     """Train one generator a class into ``out/<class>``; return each one's last log row.
 
@@ -58,6 +59,7 @@ def train_generator(
         probe_every=probe_every,
         extractor=extractor,
         on_epoch=on_epoch,
+        on_batch=on_batch,
     )
 
 

@@ -157,7 +157,7 @@ def test_a_non_finite_loss_stops_and_keeps_the_last_good_checkpoint(tmp_path: Pa
     run_into(tmp_path, SMALL.with_(epochs=1))
     good = file_sha256(tmp_path / CHECKPOINT)
 
-    def poisoned(images: np.ndarray, state: TrainState, *, precision: str):
+    def poisoned(images: np.ndarray, state: TrainState, *, precision: str, on_batch: object):
         for tick in train_gan(images, state, precision=precision):
             with torch.no_grad():
                 next(state.G.parameters()).fill_(float("nan"))

@@ -109,13 +109,22 @@ def train(
             probe_every=quality_every,
             extractor=extractor,
             on_epoch=progress.epoch,
+            on_batch=progress.batch,
         )
     if as_json:
         print_json({"out": str(out), "classes": last})
         return
-    names = ("epoch", "images_seen", "loss_d", "loss_g", "d_x", "d_g_z1", "d_g_z2", "fid", "kid", "is", "seconds")
-    table = [(label, *(_short(row.get(name)) for name in names)) for label, row in last.items()]
-    print_table(f"Generators in {out} (FID, KID, IS: {extractor})", ("class", *names), table)
+    header = ("class", "epoch", "images", "Loss_D", "Loss_G", "D(x)", "D(G(z))", "FID", "KID", "IS")
+    table = [
+        (
+            label,
+            *(_short(row.get(name)) for name in ("epoch", "images_seen", "loss_d", "loss_g", "d_x")),
+            f"{_short(row.get('d_g_z1'))}/{_short(row.get('d_g_z2'))}",
+            *(_short(row.get(name)) for name in ("fid", "kid", "is")),
+        )
+        for label, row in last.items()
+    ]
+    print_table(f"Generators in {out} (FID, KID, IS: {extractor})", header, table)
 
 
 def generate(
@@ -142,4 +151,4 @@ def _listed(text: str) -> tuple[str, ...] | None:
 
 
 def _short(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
+    return f"{value:.3g}" if isinstance(value, float) else "" if value is None else str(value)

@@ -57,7 +57,7 @@ def epoch_line(label: str, row: Mapping[str, Any]) -> str:
 
 
 class EpochProgress:
-    """A bar a class on a terminal, with the log lines above it; log lines alone elsewhere."""
+    """A bar an epoch for each class on a terminal, with the log lines above them; log lines alone elsewhere."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -84,16 +84,22 @@ class EpochProgress:
         if self.progress is None:
             log(epoch_line(label, row))
             return
-        self.advance(label, row["epoch"], row["epochs"])
         self.console.print(epoch_line(label, row), markup=False)
+        if row["epoch"] == row["epochs"]:
+            self.progress.update(self.bars[label], visible=False)
 
-    def advance(self, name: str, done: int, total: int) -> None:
-        """Move the bar called ``name``."""
+    def batch(self, label: str, event: Mapping[str, Any]) -> None:
+        """Show how far ``label``'s epoch is."""
+        self.advance(label, event["batch"], event["batches"], f"{label} epoch {event['epoch']}/{event['epochs']}")
+
+    def advance(self, name: str, done: int, total: int, text: str | None = None) -> None:
+        """Move the bar called ``name``, and take it away when it is full and stands for one thing."""
         if self.progress is None:
             return
         if name not in self.bars:
             self.bars[name] = self.progress.add_task(name, total=total)
-        self.progress.update(self.bars[name], completed=done)
+        finished = text is None and done == total
+        self.progress.update(self.bars[name], completed=done, description=text or name, visible=not finished)
 
     def line(self, text: str) -> None:
         """Print a line beside the bars."""

@@ -126,6 +126,7 @@ def study(
 def report(
     run: Annotated[Path, typer.Argument(help="Folder made by `fewray study` or `fewray train`.")],
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the main tables as Markdown instead.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write report.html again from a finished study's files, or a report on generators alone."""
     from fewray.report.markdown import render_results
@@ -133,13 +134,19 @@ def report(
 
     if markdown:
         print(render_results(run), end="")
+        return
+    path = render_report(run) if (run / "study.json").exists() else render_train_report(run)
+    if as_json:
+        print_json({"report": str(path)})
     else:
-        print(render_report(run) if (run / "study.json").exists() else render_train_report(run))
+        print(path)
 
 
 def _show(progress: EpochProgress, kind: str, event: Mapping[str, Any], steps: int) -> None:
     if kind == "epoch":
         progress.epoch(event["label"], event)
+    elif kind == "batch":
+        progress.batch(event["label"], event)
     elif kind == "classifiers" and event["done"]:
         progress.line(f"classifiers: {event['done']} of {event['total']} are there already")
     elif kind == "step":

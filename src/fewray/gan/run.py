@@ -44,6 +44,7 @@ def train_run(
     probe: Probe | None = None,
     probe_every: int = 20,
     on_tick: Callable[[Tick, Mapping[str, Any]], None] | None = None,
+    on_batch: Callable[[int, int, int], None] = lambda epoch, batch, batches: None,
 ) -> dict[str, Any]:
     """Train one class's generator into ``folder`` and return its last row of ``stats.jsonl``.
 
@@ -61,7 +62,7 @@ def train_run(
         save_png(grid(images[:GRID_IMAGES], 8), folder / "reals.png")
     started, spent = time.monotonic(), kept[-1]["seconds"] if kept else 0.0
     row = kept[-1] if kept else {}
-    for tick in train_gan(images, state, precision=precision):
+    for tick in train_gan(images, state, precision=precision, on_batch=on_batch):
         last = tick.epoch == options.epochs
         if not (tick.finite and _weights_finite(state)):
             raise RunFailed(

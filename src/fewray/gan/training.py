@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -117,7 +117,13 @@ def batches_per_epoch(count: int, options: GanOptions) -> int:
     return math.ceil(count / options.batch_size)
 
 
-def train_gan(images: np.ndarray, state: TrainState, *, precision: str = "fp32") -> Iterator[Tick]:
+def train_gan(
+    images: np.ndarray,
+    state: TrainState,
+    *,
+    precision: str = "fp32",
+    on_batch: Callable[[int, int, int], None] = lambda epoch, batch, batches: None,
+) -> Iterator[Tick]:
     """Train ``state`` in place on ``images`` until its options' epochs are done; yield a Tick an epoch.
 
     Parameters
@@ -129,6 +135,8 @@ def train_gan(images: np.ndarray, state: TrainState, *, precision: str = "fp32")
         Fresh, or loaded from a checkpoint: training goes on after ``state.epoch``.
     precision
         ``bf16`` or ``fp32``; parameters and optimisers are fp32 in both.
+    on_batch
+        Called with the epoch, the batches of it that are done, and how many it has.
 
     Each step updates D on a real and a fake batch (two passes, so each has its own batch statistics), then G on the
     same fakes (Goodfellow et al. 2014, the non-saturating loss). InputError when ``images`` has the wrong form.
@@ -150,10 +158,11 @@ def train_gan(images: np.ndarray, state: TrainState, *, precision: str = "fp32")
         draws.manual_seed(seed)
         order = np.resize(np.random.default_rng(seed).permutation(len(images)), batches * batch)
         totals = torch.zeros(5, device=device)
-        for chosen in torch.from_numpy(order).to(device).split(batch):
+        for index, chosen in enumerate(torch.from_numpy(order).to(device).split(batch), start=1):
             real = (data[chosen].float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
             totals += _step(state, real, draw_latents(batch, options, draws, device), precision)
             state.average(batch)
+            on_batch(state.epoch + 1, index, batches)
         state.epoch += 1
         loss_d, loss_g, d_x, d_g_z1, d_g_z2 = (totals / batches).tolist()
         yield Tick(

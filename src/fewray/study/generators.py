@@ -74,6 +74,7 @@ def train_generators(
     probe_every: int = 20,
     extractor: str = "lite0",
     on_epoch: Callable[[str, Mapping[str, Any]], None] = lambda label, row: None,
+    on_batch: Callable[[str, Mapping[str, Any]], None] = lambda label, progress: None,
 ) -> dict[str, dict[str, Any]]:
     """Train a generator for each class of ``manifest``'s rows into ``out/<class>`` and return their last log rows.
 
@@ -121,7 +122,7 @@ def train_generators(
             tasks,
             processes=machine.processes,
             threads=machine.threads,
-            on_message=lambda message: on_epoch(*message),
+            on_message=lambda message: (on_batch if "batch" in message[1] else on_epoch)(*message),
         )
     return dict(zip(wanted, results, strict=True))
 
@@ -140,7 +141,7 @@ def train_class(
     extractor: str,
     report: Report,
 ) -> dict[str, Any]:
-    """Train one class's generator in this process; ``report`` gets (label, row of the log) an epoch."""
+    """Train one class's generator in this process; ``report`` gets (label, row of the log) an epoch, and each batch."""
     from fewray.gan.run import train_run
     from fewray.quality.evaluate import QualityProbe
 
@@ -170,6 +171,9 @@ def train_class(
             probe=probe,
             probe_every=probe_every,
             on_tick=lambda tick, row: report((label, row)),
+            on_batch=lambda epoch, batch, batches: report(
+                (label, {"batch": batch, "batches": batches, "epoch": epoch, "epochs": options.epochs})
+            ),
         )
 
 

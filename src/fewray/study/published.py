@@ -69,6 +69,7 @@ def run_published(
                     resume=True,
                     extractor=options.extractor,
                     on_epoch=lambda label, row: on_event("epoch", {"label": label, **row}),
+                    on_batch=lambda label, progress: on_event("batch", {"label": label, **progress}),
                 )
         with clock("image sets"):
             sets = build_sets(train, test, options, planned, run, store)
