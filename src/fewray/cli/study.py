@@ -129,11 +129,12 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Write report.html again from a finished study's files, or a report on generators alone."""
-    from fewray.report.markdown import render_results
+    from fewray.report.markdown import render_results, render_training, training_facts
     from fewray.report.render import render_report, render_train_report
 
     if markdown:
-        print(render_results(run), end="")
+        finished = (run / "study.json").exists()
+        print(render_results(run) if finished else render_training(training_facts(run)), end="")
         return
     path = render_report(run) if (run / "study.json").exists() else render_train_report(run)
     if as_json:

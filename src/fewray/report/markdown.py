@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fewray.runs import read_json
+from fewray.errors import InputError
+from fewray.runs import read_json, read_jsonl
 
 
 def render_results(folder: Path) -> str:
@@ -26,6 +27,69 @@ def render_results(folder: Path) -> str:
         _table4(study),
         _generators(study),
     ]
+    return "\n".join(part for part in parts if part)
+
+
+def training_facts(run_dir: Path) -> dict[str, Any]:
+    """Return where the training in ``run_dir`` stands: its options, each class's last row and every measured row."""
+    logs = {path.parent.name: read_jsonl(path) for path in sorted(run_dir.glob("*/stats.jsonl"))}
+    if not any(logs.values()):
+        raise InputError(f"{run_dir}: holds no study.json and no <class>/stats.jsonl; a folder made by fewray is wanted")
+    return {
+        "options": read_json(run_dir / "options.json"),
+        "classes": {
+            label: {"last": rows[-1], "measured": [row for row in rows if row.get("fid") is not None]}
+            for label, rows in logs.items()
+            if rows
+        },
+    }
+
+
+def render_training(facts: Mapping[str, Any], run: Mapping[str, Any] | None = None) -> str:
+    """Return the page of generators alone; ``run`` is as in :func:`render_results`. An unfinished training says so."""
+    run = run or {}
+    options, rows, measured = facts["options"], [], []
+    for label, found in facts["classes"].items():
+        last = found["last"]
+        done = f"{last['epoch']} of {last['epochs']}"
+        losses = (_number(last[k]) for k in ("loss_d", "loss_g", "d_x", "d_g_z1", "d_g_z2"))
+        rows.append((label, done, last["step"], last["images_seen"], *losses, f"{last['seconds'] / 60:.0f}"))
+        measured += [
+            (
+                label,
+                m["epoch"],
+                m["num_real"],
+                m["num_fake"],
+                _number(m["fid"], 1),
+                _number(m["kid"]),
+                _number(m["is"], 2),
+                m["extractor"],
+            )
+            for m in found["measured"]
+        ]
+    unfinished = [label for label, f in facts["classes"].items() if f["last"]["epoch"] < f["last"]["epochs"]]
+    unfinished += [label for label in options["classes"] if label not in facts["classes"]]
+    state = (
+        f"**Not finished**: {', '.join(unfinished)}. No classifier has been trained on these images: there is no answer "
+        "here to whether they help.\n"
+        if unfinished
+        else "Generators only: whether their images help is not asked here.\n"
+    )
+    header = ("class", "epochs", "steps", "images seen", "Loss_D", "Loss_G", "D(x)", "D(G(z)) before", "after", "minutes")
+    parts = [
+        f"# Generators trained on {options['data']}\n\nNot for clinical use.\n",
+        state,
+        *(f"- {note}\n" for note in run.get("notes", [])),
+        _commands(run, {}),
+        f"## Training\n\nRecipe {options['gan']['recipe']}, precision {options['precision']}, {options['threads']} thread "
+        f"a training, seed {options['seed']}. Means over the last epoch.\n\n{_table(header, rows)}",
+    ]
+    if measured:
+        header = ("class", "epoch", "real", "synthetic", "FID", "KID", "IS", "extractor")
+        parts.append(
+            f"## Against the real training images\n\nKID is unbiased (all images); FID is far above its large-n value at "
+            f"this n.\n\n{_table(header, measured)}"
+        )
     return "\n".join(part for part in parts if part)
 
 
