@@ -6,6 +6,12 @@ from pathlib import Path
 import pytest
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep drawn phantoms and decoded films of the tests out of the user's cache."""
+    os.environ["FEWRAY_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def covid4() -> Path:
     """Return the folder of the real data set; skip with the reason where it is not present."""

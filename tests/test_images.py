@@ -1,5 +1,8 @@
 """Decoding of every kind of file a hospital exports, squaring, the two states of an array."""
 
+import io
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from fewray import images
 from fewray.errors import InputError
-from fewray.images import check_images, decode, grid, load_images, resize, save_png, to_float, to_uint8
+from fewray.images import Unreadable, check_images, decode, grid, load_images, resize, save_png, to_float, to_uint8
 
 RAMP = np.arange(0, 240, dtype=np.uint8).reshape(12, 20)
 
@@ -44,6 +48,59 @@ def test_deep_films_use_the_whole_range(tmp_path: Path, bits: int, top: int, suf
     np.testing.assert_allclose(grey, deep * (255 / top), atol=0.51)
 
 
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def deep_png(path: Path, values: np.ndarray, colour_type: int, size: tuple[int, int] | None = None) -> Path:
+    """Write a PNG of 16 bits a channel, which Pillow itself writes for grey only."""
+    height, width = values.shape[:2]
+    lines = b"".join(b"\0" + line.astype(">u2").tobytes() for line in values)
+    head = struct.pack(">IIBBBBB", *(size or (width, height)), 16, colour_type, 0, 0, 0)
+    parts = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(lines)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + parts)
+    return path
+
+
+@pytest.mark.parametrize(("colour_type", "channels"), [(4, 2), (2, 3), (6, 4)])
+def test_deep_colour_uses_its_upper_byte_or_is_refused(tmp_path: Path, colour_type: int, channels: int):
+    values = np.stack([np.linspace(0, 65535, 240).reshape(12, 20)] * channels, -1)
+    if channels in (2, 4):
+        values[..., -1] = 65535
+    grey = decode(deep_png(tmp_path / "full.png", values, colour_type))
+    np.testing.assert_allclose(grey, values[..., 0] / 257, atol=1.01)
+    values[..., : min(3, channels - (channels != 3))] /= 16  # 12 bits in 16
+    with pytest.raises(Unreadable, match="save it as 16-bit grey"):
+        decode(deep_png(tmp_path / "dark.png", values, colour_type))
+
+
+def test_signed_and_floating_films_keep_their_order(tmp_path: Path):
+    ramp = np.linspace(-1000, 3095, 240).reshape(12, 20)
+    for name, values in (
+        ("signed", ramp.astype(np.int32)),
+        ("float", ramp.astype(np.float32)),
+        ("unit", ((ramp + 1000) / 4095).astype(np.float32)),
+    ):
+        Image.fromarray(values).save(tmp_path / f"{name}.tif")
+        np.testing.assert_allclose(decode(tmp_path / f"{name}.tif"), (ramp + 1000) / 4095 * 255, atol=1)
+    values = np.full((4, 4), np.nan, np.float32)
+    Image.fromarray(values).save(tmp_path / "nan.tif")
+    with pytest.raises(Unreadable, match="no numbers"):
+        decode(tmp_path / "nan.tif")
+
+
+@pytest.mark.parametrize("top", [255, 4095])
+def test_a_tiff_whose_zero_is_white_is_turned(tmp_path: Path, top: int):
+    stored = np.linspace(0, top, 240).round().astype(np.uint8 if top == 255 else np.uint16).reshape(12, 20)
+    content = io.BytesIO()
+    Image.fromarray(stored).save(content, "TIFF")
+    tag = struct.pack("<HHIHH", 262, 3, 1, 1, 0)  # BlackIsZero, as Pillow writes it
+    assert tag in content.getvalue()
+    path = tmp_path / "film.tif"
+    path.write_bytes(content.getvalue().replace(tag, struct.pack("<HHIHH", 262, 3, 1, 0, 0)))
+    np.testing.assert_allclose(decode(path), 255 - stored * (255 / top), atol=0.51)
+
+
 def test_jpeg_and_bilevel(tmp_path: Path):
     Image.fromarray(RAMP).save(tmp_path / "film.jpeg", quality=95)
     assert np.abs(decode(tmp_path / "film.jpeg").astype(int) - RAMP).max() < 12
@@ -70,6 +127,50 @@ def test_bad_files_are_all_named(tmp_path: Path):
     assert all(name in str(caught.value) for name in names)
     assert "good.png" not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_errors_count_what_they_do_not_name(tmp_path: Path):
+    with pytest.raises(InputError, match=r"14 of 14 images: .*and 4 more; mend"):
+        load_images([tmp_path / f"{i}.png" for i in range(14)], 8)
+
+
+def test_pictures_of_absurd_size_are_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = deep_png(tmp_path / "bomb.png", np.zeros((2, 2)), 0, size=(60_000, 60_000))
+    with pytest.raises(Unreadable, match=r"bomb\.png"):
+        decode(path)
+    monkeypatch.setattr(images, "MOST_PIXELS", 100)
+    Image.fromarray(RAMP).save(tmp_path / "large.png")
+    with pytest.raises(Unreadable, match="20x12 pixels"):
+        decode(tmp_path / "large.png")
+
+
+SAMPLES = {}
+for kind in ("PNG", "JPEG", "TIFF", "BMP"):
+    stream = io.BytesIO()
+    Image.fromarray(RAMP).save(stream, kind)
+    SAMPLES[kind] = stream.getvalue()
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), kind=st.sampled_from(sorted(SAMPLES)))
+def test_a_damaged_file_is_a_picture_or_an_error_naming_it(
+    data: st.DataObject, kind: str, tmp_path_factory: pytest.TempPathFactory
+):
+    content = bytearray(SAMPLES[kind])
+    for place in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=4)):
+        content[place] = data.draw(st.integers(0, 255))
+    path = tmp_path_factory.getbasetemp() / "damaged.film"
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    found: np.ndarray | str
+    try:
+        found = decode(path)
+    except Unreadable as error:
+        found = str(error)
+    if isinstance(found, str):
+        assert "damaged.film" in found
+        assert "\n" not in found
+    else:
+        assert (found.dtype, found.ndim) == (np.uint8, 2)
 
 
 @settings(max_examples=40, deadline=None)
@@ -105,6 +206,25 @@ def test_reduction_is_antialiased():
 def test_impossible_sizes_are_refused(size: int, fit: str):
     with pytest.raises(InputError):
         resize(RAMP, size, fit)
+    with pytest.raises(InputError):
+        load_images([], size, fit)
+
+
+@pytest.mark.parametrize("bad", [RAMP.astype(float), RAMP[None], RAMP[:0]])
+def test_resize_takes_grey_pictures_only(bad: np.ndarray):
+    with pytest.raises(InputError, match="uint8"):
+        resize(bad, 8)
+
+
+def test_real_films_fill_their_squares(covid4: Path):
+    paths = sorted(covid4.glob("test/*/*"))[::4]
+    padded, squashed = (load_images(paths, 64, fit, cache=False) for fit in ("pad", "squash"))
+    assert padded.shape == squashed.shape == (9, 1, 64, 64)
+    for path, image, whole in zip(paths, padded, squashed, strict=True):
+        grey = decode(path)
+        assert whole.mean() == pytest.approx(grey.mean(), abs=1)
+        share = min(grey.shape) / max(grey.shape)
+        assert image.mean() == pytest.approx(grey.mean() * share, abs=2.5)
 
 
 def test_the_two_states_are_inverse():
@@ -112,8 +232,9 @@ def test_the_two_states_are_inverse():
     floats = to_float(images)
     assert (floats.min().item(), floats.max().item()) == (-1, 1)
     assert np.array_equal(to_uint8(floats), images)
-    with pytest.raises(InputError, match="-1 to 1"):
-        to_uint8(floats * 2)
+    for bad in (floats * 2, floats * float("nan")):
+        with pytest.raises(InputError, match="-1 to 1"):
+            to_uint8(bad)
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,19 @@ Every boundary carries ``uint8 (n, 1, H, W)`` in 0 to 255; networks see ``float3
 
 from __future__ import annotations
 
+import hashlib
 import io
+import os
+import tempfile
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import PIL
 from PIL import Image, ImageOps
 
 from fewray.errors import InputError
@@ -23,34 +29,77 @@ if TYPE_CHECKING:
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 NAMED = 10
 """How many bad files an error names before it counts the rest."""
+MOST_PIXELS = 80_000_000
+"""Larger pictures are refused: a few bytes of a damaged or hostile file can claim to be terabytes of pixels."""
+WORTH_KEEPING = 1 << 16
+"""Files of fewer bytes decode as fast as a cached copy is found."""
+DECODER = f"1-{PIL.__version__}"
+"""Part of every cache key; the number goes up when decoding or resizing changes what comes out."""
+PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
+
+
+class Unreadable(InputError):
+    """An image file that cannot be used: ``path`` and, in a few words, ``reason``."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}; mend or remove the file")
+        self.path, self.reason = path, reason
 
 
 def decode(path: Path) -> np.ndarray:
-    """Return the picture as grey uint8 (H, W), turned as its EXIF orientation says.
+    """Return the picture as grey uint8 (H, W), turned as its EXIF orientation says; of several pages the first.
 
-    Colours become ITU-R 601 luma; transparency is laid on black. Pictures of more than 8 bits are scaled linearly so
-    that the full range of their bit depth (the smallest of 8, 10, 12, 14, 16 that holds their largest value) becomes
-    0 to 255: a 12-bit film stored in 16 bits does not come out black. InputError names a file that cannot be read.
+    Colours become ITU-R 601 luma; transparency is laid on black. Grey pictures of more than 8 bits are scaled linearly
+    so that the full range of their bit depth (the smallest of 8, 10, 12, 14, 16 that holds their largest value) becomes
+    0 to 255: a 12-bit film stored in 16 bits does not come out black. Negative values are lifted to start at 0, floats
+    up to 1 are taken as 0 to 1, and TIFFs whose zero is white are inverted. Raises :class:`Unreadable`, an InputError,
+    naming a file that is missing, empty, damaged, truncated, or of more than 80 megapixels.
     """
+    return _decode(_read(path), path)
+
+
+def _read(path: Path) -> bytes:
     try:
-        with Image.open(path) as image:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Unreadable(path, "not found" if isinstance(error, FileNotFoundError) else str(error.strerror)) from None
+    if not content:
+        raise Unreadable(path, "empty file")
+    return content
+
+
+def _decode(content: bytes, path: Path) -> np.ndarray:
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise Unreadable(path, f"{image.width}x{image.height} pixels, more than {MOST_PIXELS // 10**6} million")
+            halved = any(";16" in str(tile.args) for tile in image.tile)  # whole range if grey, upper byte if colour
+            inverted = getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == WHITE_IS_ZERO
             image.load()
-            return _grey(ImageOps.exif_transpose(image))
-    except FileNotFoundError:
-        raise InputError(f"{path}: not found; an image file is wanted") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputError(f"{path}: cannot be read as an image ({error}); mend or remove the file") from None
+            grey = _grey(ImageOps.exif_transpose(image), inverted=inverted)
+    except Unreadable:
+        raise
+    except Exception as error:  # Pillow's parsers raise whatever a damaged file leads them to
+        reason = "not an image" if isinstance(error, PIL.UnidentifiedImageError) else " ".join(str(error).split())
+        raise Unreadable(path, f"cannot be read as an image ({reason or type(error).__name__})") from None
+    if halved and image.mode not in ("I;16", "I;16B", "I;16L", "I", "F") and grey.max(initial=0) < 64:
+        raise Unreadable(path, "a colour image of 16 bits that uses few of them; save it as 16-bit grey")
+    return grey
 
 
-def _grey(image: Image.Image) -> np.ndarray:
+def _grey(image: Image.Image, *, inverted: bool) -> np.ndarray:
     if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
         values = np.asarray(image).astype(np.float64)
-        if image.mode == "F" and values.size and values.max() <= 1:
-            values = values * 255
-            top = 255
+        if not np.isfinite(values).all():
+            raise ValueError("pixels that are no numbers")
+        values -= min(0, values.min(initial=0))
+        largest = values.max(initial=0)
+        if image.mode == "F" and largest <= 1:
+            top = 1
         else:
-            largest = values.max(initial=0)
             top = next((2**bits - 1 for bits in (8, 10, 12, 14, 16) if largest < 2**bits), largest)
+        if inverted:  # Pillow does this for 8 bits only
+            values = top - values
         return np.clip(np.round(values * (255 / top)), 0, 255).astype(np.uint8)
     if image.mode in ("LA", "PA", "RGBA", "RGBa", "La") or "transparency" in image.info:
         image = image.convert("RGBA")
@@ -66,11 +115,13 @@ def resize(grey: np.ndarray, size: int, fit: str = "pad") -> np.ndarray:
     """
     if size < 1:
         raise InputError(f"image size: {size}; at least 1 pixel is wanted")
+    if fit not in ("pad", "squash"):
+        raise InputError(f"fit: {fit}; pad or squash is wanted")
+    if grey.dtype != np.uint8 or grey.ndim != 2 or not grey.size:
+        raise InputError(f"image: {grey.dtype} {grey.shape}; uint8 (H, W) in 0 to 255 is wanted")
     image = Image.fromarray(grey)
     if fit == "squash":
         return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC))
-    if fit != "pad":
-        raise InputError(f"fit: {fit}; pad or squash is wanted")
     scale = size / max(image.size)
     inner = max(1, round(image.width * scale)), max(1, round(image.height * scale))
     square = Image.new("L", (size, size))
@@ -78,26 +129,82 @@ def resize(grey: np.ndarray, size: int, fit: str = "pad") -> np.ndarray:
     return np.asarray(square)
 
 
-def load_images(paths: Sequence[Path], size: int, fit: str = "pad") -> np.ndarray:
+def load_images(paths: Sequence[Path], size: int, fit: str = "pad", *, cache: bool = True) -> np.ndarray:
     """Return the pictures as uint8 (n, 1, size, size), decoded side by side on the cores.
 
-    InputError names every file that cannot be read.
+    With ``cache``, squared copies of large files are kept in the user's cache folder (``FEWRAY_CACHE`` names another)
+    under the hash of the file's bytes, the size and the fit; where it cannot be written, work goes on without.
+    InputError names the files that cannot be read, all of them up to ten.
     """
-    failed: list[str] = []
+    resize(np.zeros((1, 1), np.uint8), size, fit)  # size and fit are refused once, not once a file
+    store = _store() if cache else None
+    failed: list[Unreadable] = []
 
     def one(path: Path) -> np.ndarray | None:
         try:
-            return resize(decode(path), size, fit)
-        except InputError as error:
-            failed.append(str(error))
+            return _squared(Path(path), size, fit, store)
+        except Unreadable as error:
+            failed.append(error)
             return None
 
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata
         made = list(pool.map(one, paths))
+    if len(failed) == 1:
+        raise failed[0]
     if failed:
-        more = f"; and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
-        raise InputError("; ".join(sorted(failed)[:NAMED]) + more)
+        named = ", ".join(sorted(f"{error.path} ({error.reason})" for error in failed)[:NAMED])
+        more = f" and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
+        raise InputError(f"{len(failed)} of {len(made)} images: {named}{more}; mend or remove these files")
     return np.stack([m for m in made if m is not None])[:, None] if made else np.zeros((0, 1, size, size), np.uint8)
+
+
+def _squared(path: Path, size: int, fit: str, store: Path | None) -> np.ndarray:
+    content = _read(path)
+    if store is None or len(content) < WORTH_KEEPING:
+        return resize(_decode(content, path), size, fit)
+    place = store / f"{hashlib.sha256(content).hexdigest()}-{size}-{fit}-{DECODER}"
+    square = _recall(place, size)
+    if square is None:
+        square = resize(_decode(content, path), size, fit)
+        _keep(place, square)
+    return square
+
+
+def _store() -> Path | None:
+    from platformdirs import user_cache_path
+
+    named = os.environ.get("FEWRAY_CACHE")
+    store = Path(named) if named else user_cache_path("fewray") / "images"
+    return store if store.is_absolute() else None
+
+
+def _recall(place: Path, size: int) -> np.ndarray | None:
+    """Return the copy kept at ``place``; None if there is none or it is damaged (pixels, then their check sum)."""
+    try:
+        content = place.read_bytes()
+    except OSError:
+        return None
+    pixels, check = content[: size * size], content[size * size :]
+    if len(pixels) < size * size or check != hashlib.blake2b(pixels, digest_size=16).digest():
+        return None
+    return np.frombuffer(pixels, np.uint8).reshape(size, size)
+
+
+def _keep(place: Path, square: np.ndarray) -> None:
+    """Write a copy that other processes see whole or not at all; a full or read-only disk is no error."""
+    pixels = square.tobytes()
+    temporary = None
+    with suppress(OSError):
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=place.parent, suffix=".part")
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(pixels + hashlib.blake2b(pixels, digest_size=16).digest())
+            Path(temporary).replace(place)
+        finally:
+            if temporary is not None:
+                Path(temporary).unlink(missing_ok=True)
 
 
 def check_images(images: Any, name: str = "images") -> np.ndarray:
@@ -117,7 +224,7 @@ def to_float(images: np.ndarray) -> Tensor:
 
 def to_uint8(images: Tensor) -> np.ndarray:
     """Map a float tensor (n, 1, H, W) in -1 to 1 to uint8; InputError when values lie outside."""
-    if images.numel() and float(images.detach().abs().max()) > 1.001:
+    if images.numel() and not float(images.detach().abs().max()) <= 1.001:  # NaN too
         raise InputError(f"images: values up to {float(images.abs().max()):.3g}; -1 to 1 is wanted")
     return ((images.detach().float() + 1) * 127.5).round().clamp(0, 255).byte().cpu().numpy()
 

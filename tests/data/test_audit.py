@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewray.data import load_dataset
+from fewray.data import likeness, load_dataset
 from fewray.data.audit import audit
+from fewray.data.likeness import near_pairs, thumbnail_of
 from fewray.images import decode
 
 
@@ -64,6 +65,47 @@ def test_damaged_files_are_named(clean: Path, tmp_path: Path):
     found = audit(load_dataset(root))
     assert {entry["path"] for entry in found.unreadable} == {f"train/normal/{film.name}" for film in films[:2]}
     assert any("cannot be read" in warning for warning in found.warnings)
+
+
+def test_empty_files_and_files_in_two_classes_are_named(clean: Path, tmp_path: Path):
+    root, films = copied(clean, tmp_path)
+    (root / "train/covid/copy.png").write_bytes(films[0].read_bytes())
+    (root / "train/covid/zero.png").write_bytes(b"")
+    found = audit(load_dataset(root, group_regex=PATIENT, strict=False))
+    assert found.unreadable == [{"path": "train/covid/zero.png", "error": "empty file"}]
+    assert found.two_classes == [["train/covid/copy.png", f"train/normal/{films[0].name}"]]
+    assert any("two classes" in warning and "copy.png" in warning for warning in found.warnings)
+    assert "In two classes" in [title for title, _, _ in found.tables()]
+
+
+def test_a_film_on_both_sides_of_the_split_is_named(clean: Path, tmp_path: Path):
+    root, films = copied(clean, tmp_path)
+    Image.fromarray(decode(films[0])).save(root / "test/normal/patient9999-1.tif")
+    found = audit(load_dataset(root, group_regex=PATIENT))
+    assert not found.groups_across_splits
+    assert any("same film on both sides" in w and films[0].name in w for w in found.warnings)
+
+
+@pytest.mark.parametrize("block", [1, 3, 1000])
+def test_pairs_do_not_depend_on_the_block(monkeypatch: pytest.MonkeyPatch, block: int):
+    monkeypatch.setattr(likeness, "BLOCK", block)
+    rng = np.random.default_rng(0)
+    rows = {10 * i: thumbnail_of(rng.integers(0, 256, (40, 50), np.uint8)) for i in range(7)}
+    rows[75], rows[76] = rows[20], np.zeros_like(rows[20])
+    ((first, second, correlation),) = near_pairs(rows)
+    assert (first, second) == (20, 75)
+    assert correlation == pytest.approx(1)
+
+
+def test_nothing_and_flat_pictures_are_no_error(tmp_path: Path):
+    assert near_pairs({}) == []
+    for grey, name in enumerate(("a/1.png", "a/2.png", "b/3.png", "b/4.png")):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(np.full((9, 9), grey, np.uint8)).save(tmp_path / name)
+    found = audit(load_dataset(tmp_path))
+    assert not found.near_duplicates
+    assert found.sizes["a"] == {"smallest": "9x9", "median": "9x9", "largest": "9x9", "aspect": 1.0}
+    assert found.shortcut is None
 
 
 def test_a_patient_on_both_sides_is_named(clean: Path, tmp_path: Path):

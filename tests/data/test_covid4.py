@@ -4,18 +4,21 @@ import hashlib
 import shutil
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 
 from fewray.data import fetch, load_dataset
 from fewray.data.audit import audit
-from fewray.data.fetch import FOLDER, fetch_dataset, known
+from fewray.data.fetch import COMMIT, FOLDER, fetch_dataset, known
 from fewray.errors import InputError, RunFailed
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("FEWRAY_DATA", str(tmp_path / "home"))
+    monkeypatch.delenv("FEWRAY_COVID4", raising=False)
     return tmp_path / "home"
 
 
@@ -29,7 +32,8 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path.write_bytes(name.encode())
         split, label, _ = name.split("/")
         digest = hashlib.sha256(name.encode()).hexdigest()
-        rows.append({"path": name, "split": split, "label": label, "group": name, "sha256": digest, "git_blob": "-"})
+        blob = hashlib.sha1(f"blob {len(name)}\0{name}".encode()).hexdigest()
+        rows.append({"path": name, "split": split, "label": label, "group": name, "sha256": digest, "git_blob": blob})
     monkeypatch.setattr(fetch, "known", lambda: rows)
     return tmp_path / "copy"
 
@@ -58,6 +62,54 @@ def test_a_flipped_byte_and_a_missing_file_are_named_and_nothing_is_kept(tiny: P
     assert not home.exists() or not any(home.iterdir())
 
 
+def test_files_are_known_by_their_bytes_under_any_name(tiny: Path, home: Path):
+    (tiny / "train/covid/one.png").rename(tiny / "test/renamed.PNG")
+    (tiny / "test/covid/three.png").rename(tiny / "train/covid/one.png")
+    (tiny / "train/spare.png").write_bytes(b"more than the set")
+    data = fetch_dataset("covid4", tiny)
+    for row in data.rows:
+        assert row.path.read_bytes().decode() == row.path.relative_to(home / "covid4").as_posix()
+    assert len(list((home / "covid4").rglob("*.png"))) == 3
+
+
+@pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize("before", [False, True])
+def test_a_full_disk_or_ctrl_c_leaves_what_was_there(
+    tiny: Path, home: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException, before: bool
+):
+    if before:
+        fetch_dataset("covid4", tiny)
+        (home / "covid4/train/covid/one.png").write_bytes(b"damaged")
+    copied = []
+
+    def copy(source: Path, target: Path) -> None:
+        copied.append(target)
+        target.write_bytes(source.read_bytes()[:3])
+        if len(copied) == 2:
+            raise failure
+
+    monkeypatch.setattr("shutil.copyfile", copy)
+    with pytest.raises((RunFailed, KeyboardInterrupt)):
+        fetch_dataset("covid4", tiny)
+    assert [path.name for path in home.iterdir()] == (["covid4"] if before else [])
+    if before:
+        assert (home / "covid4/train/covid/one.png").read_bytes() == b"damaged"
+
+
+def test_a_copy_that_arrives_damaged_is_not_kept(tiny: Path, home: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("shutil.copyfile", lambda _, target: target.write_bytes(b"x"))
+    with pytest.raises(RunFailed, match=r"one\.png differs"):
+        fetch_dataset("covid4", tiny)
+    assert not any(home.iterdir())
+
+
+def test_a_set_damaged_after_fetching_is_not_used(tiny: Path, home: Path):
+    fetch_dataset("covid4", tiny)
+    (home / "covid4/train/covid/one.png").write_bytes(b"damaged")
+    with pytest.raises(InputError, match=r"one\.png differs .*fewray data fetch covid4"):
+        load_dataset("covid4")
+
+
 def test_a_damaged_set_is_fetched_again(tiny: Path, home: Path):
     fetch_dataset("covid4", tiny)
     (home / "covid4/train/covid/one.png").write_bytes(b"damaged")
@@ -77,12 +129,42 @@ def test_the_download_is_unpacked_and_verified(tiny: Path, home: Path, tmp_path:
     with zipfile.ZipFile(archive, "w") as packed:
         for path in tiny.rglob("*.png"):
             packed.write(path, f"repository-commit/{FOLDER}/{path.relative_to(tiny)}")
-    monkeypatch.setattr("pooch.retrieve", lambda *_, **__: str(archive))
-    assert len(fetch_dataset("covid4")) == 3
-    archive.write_bytes(b"no archive")
+        packed.writestr("repository-commit/other/large.bin", b"not wanted")
+    unpacked = []
+
+    def retrieve(url: str, *, path: Path, downloader: Any, **_: object) -> str:
+        assert COMMIT in url
+        unpacked.append(path)
+        if downloader.progressbar:
+            downloader.progressbar.total = 10
+            downloader.progressbar.update(8)
+            downloader.progressbar.update(8)
+        return str(archive)
+
+    monkeypatch.setattr("pooch.retrieve", retrieve)
+    seen = []
+    assert len(fetch_dataset("covid4", progress=lambda done, total: seen.append((done, total)))) == 3
+    assert seen == [(8, 10), (10, 10)]
+    assert not unpacked[0].exists()
     shutil.rmtree(home)
+    (tiny / "train/covid/one.png").write_bytes(b"other")
+    with zipfile.ZipFile(archive, "w") as packed:
+        for path in tiny.rglob("*.png"):
+            packed.write(path, f"repository-commit/{FOLDER}/{path.relative_to(tiny)}")
+    with pytest.raises(InputError, match=r"the download: 1 of 3 .*one\.png differs"):
+        fetch_dataset("covid4")
+    for content in (b"no archive", archive.read_bytes()[:200], b""):
+        archive.write_bytes(content)
+        with pytest.raises(RunFailed, match="--from DIR"):
+            fetch_dataset("covid4")
+    assert not home.exists()
+
+
+def test_without_a_network_the_remedy_is_named(home: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(fetch, "URL", "http://127.0.0.1:9/covid4.zip")
     with pytest.raises(RunFailed, match="--from DIR"):
         fetch_dataset("covid4")
+    assert not home.exists()
 
 
 def test_absent_and_unknown_sets_say_what_to_do(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -93,6 +175,28 @@ def test_absent_and_unknown_sets_say_what_to_do(home: Path, tmp_path: Path, monk
         fetch_dataset("covid5")
     with pytest.raises(InputError, match="no such folder"):
         fetch_dataset("covid4", tmp_path / "nowhere")
+
+
+def test_one_flipped_byte_in_the_real_set_is_named(covid4: Path, home: Path, tmp_path: Path):
+    row = next(row for row in known() if row["path"].startswith("train/normal/"))
+    for each in known():
+        link = tmp_path / "copy" / each["path"]
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(covid4 / each["path"])
+    content = bytearray((covid4 / row["path"]).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "copy" / row["path"]).unlink()
+    (tmp_path / "copy" / row["path"]).write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        fetch_dataset("covid4", tmp_path / "copy")
+    assert f"1 of 306 files are not those of covid4: {row['path']} differs" in str(caught.value)
+    assert not home.exists()
+
+
+def test_the_packaged_facts_are_those_of_the_files(covid4: Path):
+    for row in known()[::15]:
+        with Image.open(covid4 / row["path"]) as image:
+            assert (str(image.width), str(image.height), image.mode) == (row["width"], row["height"], row["mode"])
 
 
 def test_the_real_set_is_whole_and_its_traps_are_found(covid4: Path):

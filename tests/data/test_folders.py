@@ -44,14 +44,31 @@ def test_group_regex_names_patients(folder: Path):
     data = load_dataset(folder, group_regex=r"(p\d+)_")
     assert sorted({row.group for row in data.rows}) == ["p1", "p2", "p3"]
     assert not any("no patients" in warning for warning in data.notes["warnings"])
-    for bad in ("(", "p1"):
+    for bad in ("(", "p1", r"(x\d+)"):
         with pytest.raises(InputError, match="--group-regex"):
             load_dataset(folder, group_regex=bad)
+    film(folder / "train/a/other.png", 9)
+    data = load_dataset(folder, group_regex=r"(p\d+)_")
+    assert "train/a/other.png" in {row.group for row in data.rows}
+    assert any("1 of 5 images name no patient" in warning for warning in data.notes["warnings"])
 
 
-def test_link_loops_are_harmless(folder: Path):
+def test_link_loops_are_harmless(folder: Path, tmp_path: Path):
     (folder / "train/a/loop").symlink_to(folder / "train")
+    (folder / "loop").symlink_to(folder)
     assert len(load_dataset(folder)) == 4
+    film(tmp_path / "flat/a/1.png"), film(tmp_path / "flat/b/2.png", 1)
+    (tmp_path / "flat/up").symlink_to(tmp_path)
+    assert load_dataset(tmp_path / "flat").counts() == {"": {"a": 1, "b": 1}}
+
+
+def test_linked_classes_and_broken_links(folder: Path, tmp_path: Path):
+    film(tmp_path / "archive/1.png", 7)
+    (folder / "train/c").symlink_to(tmp_path / "archive")
+    assert load_dataset(folder).counts()["train"] == {"a": 2, "b": 1, "c": 1}
+    (folder / "train/a/gone.png").symlink_to(tmp_path / "nowhere.png")
+    with pytest.raises(InputError, match=r"gone\.png: cannot be read \(No such file"):
+        load_dataset(folder)
 
 
 def test_an_empty_class_is_named(folder: Path):
@@ -75,40 +92,58 @@ def test_one_file_in_two_classes_is_an_error(folder: Path):
         load_dataset(folder)
 
 
+def test_all_faults_are_named_at_once_and_an_audit_may_pass_them(folder: Path):
+    film(folder / "train/b/copy.png", 0)
+    for name in ("zero", "nought"):
+        (folder / f"train/a/{name}.png").write_bytes(b"")
+    with pytest.raises(InputError) as caught:
+        load_dataset(folder)
+    for words in ("train/a/zero.png: empty", "train/a/nought.png: empty", "same bytes in the classes a, b"):
+        assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(load_dataset(folder, strict=False)) == 7
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [("val/a/1.png", "folders val beside train or test"), ("wards/train/1.png", "only train and test")],
+)
+def test_a_third_split_is_refused(folder: Path, extra: str, words: str):
+    film(folder / extra, 9)
+    with pytest.raises(InputError, match=words):
+        load_dataset(folder)
+
+
+def test_a_split_inside_a_class_is_refused(tmp_path: Path):
+    film(tmp_path / "a/train/1.png"), film(tmp_path / "b/train/2.png", 1)
+    with pytest.raises(InputError, match="a split inside a class"):
+        load_dataset(tmp_path)
+
+
+def test_loose_images_are_left_out_and_told(folder: Path):
+    film(folder / "stray.png", 7), film(folder / "train/astray.png", 8)
+    data = load_dataset(folder)
+    assert len(data) == 4
+    assert data.notes["outside_classes"] == ["stray.png", "train/astray.png"]
+    assert any("2 images lie outside" in warning for warning in data.notes["warnings"])
+
+
 @pytest.mark.parametrize("source", ["nowhere", "phantom:size", "phantom:sizes=3"])
 def test_unknown_sources_are_refused(source: str):
     with pytest.raises(InputError):
         load_dataset(source)
 
 
-def table(tmp_path: Path, text: str, encoding: str = "utf-8") -> Path:
-    film(tmp_path / "1.png"), film(tmp_path / "2.png", 1)
-    (tmp_path / "films.csv").write_text(text, encoding=encoding)
-    return tmp_path / "films.csv"
-
-
-def test_csv_with_all_columns_and_a_byte_order_mark(tmp_path: Path):
-    path = table(tmp_path, "path,label,group,split\n1.png,a,p1,train\n2.png,b,p1,test\n", "utf-8-sig")
-    data = load_dataset(path)
-    assert data.counts() == {"train": {"a": 1, "b": 0}, "test": {"a": 0, "b": 1}}
-    assert {row.group for row in data.rows} == {"p1"}
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("file,label\n1.png,a\n", "no column path"),
-        ("path,label\n1.png,\n", "row 2: path '1.png', label ''"),
-        ("path,label,split\n1.png,a,validation\n", "row 2: split 'validation'"),
-        ("path,label\n1.png,a\n3.png,a\n", "row 3 3.png"),
-        ("path,label\n", "no rows"),
-        ("", "no rows"),
-    ],
-)
-def test_csv_faults_name_the_row(tmp_path: Path, text: str, words: str):
-    with pytest.raises(InputError) as caught:
-        load_dataset(table(tmp_path, text))
-    assert words in str(caught.value)
+def test_a_folder_with_a_manifest_is_read_by_it(folder: Path):
+    load_dataset(folder, group_regex=r"(p\d+)_").to_csv(folder / "manifest.csv")
+    film(folder / "train/a/later.png", 9)
+    data = load_dataset(folder)
+    assert data.name == folder.name
+    assert len(data) == 4
+    assert {row.group for row in data.rows} == {"p1", "p2", "p3"}
+    film(folder / "train/a/p1_1.png", 10)
+    with pytest.raises(InputError, match=r"p1_1\.png: sha256 .* has changed"):
+        load_dataset(folder)
 
 
 def test_a_manifest_survives_its_csv(folder: Path):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fewray.cli.generators import GroupRegex
-from fewray.cli.show import AsJson, log, print_json, print_table
+from fewray.cli.show import AsJson, EpochProgress, log, print_json, print_table
 
 app = typer.Typer(help="List, fetch and check image data.", no_args_is_help=True)
 
@@ -34,7 +34,8 @@ def fetch(
     """Download a data set at its pinned version, or copy it from a folder; every file is verified."""
     from fewray.data.fetch import fetch_dataset
 
-    manifest = fetch_dataset(name, source)
+    with EpochProgress() as bars:
+        manifest = fetch_dataset(name, source, progress=lambda done, total: bars.advance(name, done, total or done + 1))
     facts = {"name": name, "files": len(manifest), "counts": manifest.counts(), "notes": manifest.notes}
     if as_json:
         print_json(facts)
@@ -54,7 +55,7 @@ def check(
     from fewray.data import load_dataset
     from fewray.data.audit import audit
 
-    found = audit(load_dataset(source, group_regex=group_regex))
+    found = audit(load_dataset(source, group_regex=group_regex, strict=False))
     if as_json:
         print_json(found.to_json())
         return

@@ -10,10 +10,12 @@ from fewray.errors import InputError
 __all__ = ["Manifest", "Row", "known_datasets", "load_dataset"]
 
 
-def load_dataset(source: str | Path, *, group_regex: str | None = None) -> Manifest:
+def load_dataset(source: str | Path, *, group_regex: str | None = None, strict: bool = True) -> Manifest:
     """Return the rows of ``phantom[:key=value,...]``, ``covid4``, a folder of class folders, or a CSV file.
 
-    InputError says what was found instead.
+    A folder that holds a ``manifest.csv`` is read by it. ``group_regex`` finds the patient in a file's name (its first
+    group in parentheses). InputError says what was found instead; ``strict=False`` lets pass what an audit reports and
+    training must not use: empty files, and files that lie in two classes.
     """
     from fewray.data.folders import load_csv, load_folder
 
@@ -30,9 +32,11 @@ def load_dataset(source: str | Path, *, group_regex: str | None = None) -> Manif
     path = Path(source)
     if path.is_dir():
         manifest = path / "manifest.csv"
-        return load_csv(manifest) if manifest.is_file() else load_folder(path, group_regex=group_regex)
+        if manifest.is_file():
+            return load_csv(manifest, group_regex=group_regex, strict=strict)
+        return load_folder(path, group_regex=group_regex, strict=strict)
     if path.is_file() and path.suffix.lower() == ".csv":
-        return load_csv(path, group_regex=group_regex)
+        return load_csv(path, group_regex=group_regex, strict=strict)
     found = "a file that is no CSV" if path.is_file() else "not found"
     raise InputError(f"--data {text}: {found}; phantom, covid4, a folder of class folders or a CSV file is wanted")
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,14 +14,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from fewray.data.likeness import near_pairs, thumbnail_of
 from fewray.data.manifest import Manifest
 from fewray.data.shortcuts import Shortcut, metadata_shortcut
-from fewray.errors import InputError
-from fewray.images import decode, resize
-
-THUMBNAIL = 32
-NEAR = 0.97
-"""Correlation of two thumbnails from which a pair is called near-duplicate."""
+from fewray.images import Unreadable, decode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +45,11 @@ class Audit:
     modes: dict[str, dict[str, int]]
     unreadable: list[dict[str, str]]
     duplicates: list[list[str]]
+    """Sets of byte-equal files."""
+    two_classes: list[list[str]]
+    """Those of them that lie in more than one class; training refuses such a set."""
     near_duplicates: list[dict[str, Any]]
+    """``first``, ``second``, ``correlation`` of each pair that looks alike without being byte-equal."""
     groups: int
     groups_across_splits: list[str]
     shortcut: Shortcut | None
@@ -85,6 +86,8 @@ class Audit:
             tables.append(("Cannot be read", ("file", "why"), bad))
         if self.duplicates:
             tables.append(("Byte-equal files", ("files",), [(", ".join(same),) for same in self.duplicates]))
+        if self.two_classes:
+            tables.append(("In two classes", ("files",), [(", ".join(same),) for same in self.two_classes]))
         if self.near_duplicates:
             pairs = [(p["first"], p["second"], f"{p['correlation']:.3f}") for p in self.near_duplicates]
             tables.append(("Near duplicates", ("first", "second", "correlation"), pairs))
@@ -93,20 +96,25 @@ class Audit:
 
 def audit(manifest: Manifest) -> Audit:
     """Read every file of ``manifest`` and report; damaged files are named, never an exception."""
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata
         facts = list(pool.map(_look, manifest.paths()))
     names = _names(manifest)
     readable = [i for i, fact in enumerate(facts) if not fact.error]
     unreadable = [{"path": names[i], "error": facts[i].error} for i in range(len(facts)) if facts[i].error]
     by_hash = defaultdict(list)
-    for name, row in zip(names, manifest.rows, strict=True):
-        by_hash[row.sha256].append(name)
-    duplicates = [same for same in by_hash.values() if len(same) > 1]
+    for index, row in enumerate(manifest.rows):
+        by_hash[row.sha256].append(index)
+    same = [found for found in by_hash.values() if len(found) > 1]
+    two_classes = [found for found in same if len({manifest.rows[i].label for i in found}) > 1]
     thumbnails = {i: thumbnail for i in readable if (thumbnail := facts[i].thumbnail) is not None}
     near = [
-        {"first": names[i], "second": names[j], "correlation": round(correlation, 4)}
+        (i, j, correlation)
         for i, j, correlation in near_pairs(thumbnails)
         if manifest.rows[i].sha256 != manifest.rows[j].sha256
+    ]
+    alike_across = [
+        found for found in (*same, *(pair[:2] for pair in near)) if len({manifest.rows[i].split for i in found}) > 1
     ]
     splits = defaultdict(set)
     for row in manifest.rows:
@@ -129,51 +137,36 @@ def audit(manifest: Manifest) -> Audit:
             for label in manifest.classes
         },
         unreadable=unreadable,
-        duplicates=duplicates,
-        near_duplicates=near,
+        duplicates=[[names[i] for i in found] for found in same],
+        two_classes=[[names[i] for i in found] for found in two_classes],
+        near_duplicates=[
+            {"first": names[i], "second": names[j], "correlation": round(correlation, 4)} for i, j, correlation in near
+        ],
         groups=len(splits),
         groups_across_splits=across,
         shortcut=shortcut,
-        warnings=_warnings(manifest, unreadable, duplicates, near, across, shortcut),
+        warnings=[
+            *map(str, manifest.notes.get("warnings", [])),
+            *_damage([entry["path"] for entry in unreadable], [[names[i] for i in found] for found in two_classes]),
+            *_copies(len(same), len(near), [[names[i] for i in found] for found in alike_across]),
+            *_leaks(across, shortcut),
+        ],
     )
-
-
-def near_pairs(thumbnails: dict[int, np.ndarray], threshold: float = NEAR) -> list[tuple[int, int, float]]:
-    """Return (i, j, correlation) of every pair whose thumbnails (float (k,), zero mean, unit norm) correlate."""
-    if len(thumbnails) < 2:
-        return []
-    keys = list(thumbnails)
-    rows = np.stack([thumbnails[key] for key in keys])
-    correlations = np.triu(rows @ rows.T, 1)
-    found = np.argwhere(correlations >= threshold)
-    pairs = [(keys[i], keys[j], float(correlations[i, j])) for i, j in found]
-    return sorted(pairs, key=lambda pair: -pair[2])
-
-
-def thumbnail_of(grey: np.ndarray) -> np.ndarray:
-    """Return float64 (k,) of zero mean and unit norm: fine structure of the picture at 32 x 32.
-
-    The smoothest part, which all frontal films share, is taken away first, so that two patients do not look alike.
-    """
-    from scipy.ndimage import gaussian_filter
-
-    small = resize(grey, THUMBNAIL, "squash").astype(np.float64)
-    fine = small - gaussian_filter(small, THUMBNAIL / 8)
-    flat = (fine - fine.mean()).ravel()
-    norm = np.linalg.norm(flat)
-    return flat / norm if norm > 1e-9 else flat
 
 
 def _look(path: Path) -> FileFacts:
     width = height = size = 0
     mode = kind = ""
+    thumbnail, error = None, ""
     try:
         size = path.stat().st_size
+        thumbnail = thumbnail_of(decode(path))
         with Image.open(path) as image:
             width, height, mode, kind = image.width, image.height, image.mode, image.format or ""
-        thumbnail, error = thumbnail_of(decode(path)), ""
-    except (InputError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as failure:
-        thumbnail, error = None, "empty file" if size == 0 else str(failure)
+    except Unreadable as failure:
+        error = failure.reason
+    except OSError as failure:
+        error = str(failure.strerror)
     return FileFacts(
         path=path, width=width, height=height, mode=mode, format=kind, bytes=size, thumbnail=thumbnail, error=error
     )
@@ -202,25 +195,30 @@ def _names(manifest: Manifest) -> list[str]:
     return [Path(path).relative_to(root).as_posix() for path in paths]
 
 
-def _warnings(
-    manifest: Manifest,
-    unreadable: list[dict[str, str]],
-    duplicates: list[list[str]],
-    near: list[dict[str, Any]],
-    across: list[str],
-    shortcut: Shortcut | None,
-) -> list[str]:
-    found = [str(note) for note in manifest.notes.get("warnings", [])]
+def _damage(unreadable: list[str], two_classes: list[list[str]]) -> list[str]:
+    found = []
     if unreadable:
-        found.append(f"{len(unreadable)} files cannot be read: {', '.join(e['path'] for e in unreadable[:5])}")
-    if duplicates:
-        found.append(f"{len(duplicates)} sets of byte-equal files: keep one of each, or they count twice")
+        found.append(f"{len(unreadable)} files cannot be read: {_some(unreadable)}")
+    if two_classes:
+        found.append(f"the same file in two classes: {_some(map(' = '.join, two_classes))}; training refuses the set")
+    return found
+
+
+def _copies(same: int, near: int, across: list[list[str]]) -> list[str]:
+    found = []
+    if same:
+        found.append(f"{same} sets of byte-equal files: keep one of each, or they count twice")
     if near:
-        found.append(
-            f"near duplicates ({len(near)} pairs): look at them, and give both films of a pair the same patient"
-        )
+        found.append(f"near duplicates ({near} pairs): look at them, and give both films of a pair the same patient")
     if across:
-        found.append(f"the split leaks: {', '.join(across[:5])} has images on both sides")
+        found.append(f"the split leaks: the same film on both sides: {_some(map(' = '.join, across))}")
+    return found
+
+
+def _leaks(across: list[str], shortcut: Shortcut | None) -> list[str]:
+    found = []
+    if across:
+        found.append(f"the split leaks: {_some(across)} has images on both sides")
     if shortcut is not None and shortcut.told_apart:
         found.append(
             f"file metadata alone (no pixel read) tells classes apart: accuracy {shortcut.accuracy:.2f} in grouped "
@@ -228,3 +226,9 @@ def _warnings(
             "the file, so a classifier may be reading the source, not the lungs"
         )
     return found
+
+
+def _some(names: Iterable[str]) -> str:
+    """Return the first five names and how many more there are."""
+    names = list(names)
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

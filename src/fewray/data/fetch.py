@@ -8,12 +8,14 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
 from fewray.data.manifest import Manifest, Row, sha256_of
 from fewray.errors import InputError, RunFailed
+from fewray.images import SUFFIXES
 
 COMMIT = "14ddbe22787f6bcf890ceb916574178fd8b9b885"
 URL = f"https://github.com/mdshopon/COVID19_Classification/archive/{COMMIT}.zip"
@@ -21,9 +23,11 @@ FOLDER = "data_four_class"
 OTHER_BLOBS = {"train/covid/covid-19-pneumonia-14-PA.png": "4f594f4fa9377c4ac9710b465b99687f084528bb"}
 """git blobs accepted beside the manifest's: the same picture in another PNG encoding."""
 NAMED = 5
+Progress = Callable[[int, int], None]
+"""Called with the bytes downloaded so far and those to come in all (0: the server does not say)."""
 WARNINGS = (
     "covid4: class is confounded with source and age (covid: adults, from publications; the rest: children, from one "
-    "hospital); a classifier can tell covid without looking at the lungs",
+    "hospital); a classifier can tell covid without looking at the lungs; not for clinical use",
 )
 
 
@@ -42,60 +46,88 @@ def data_folder(name: str) -> Path:
 
 
 def load_covid4() -> Manifest:
-    """Return covid4's 306 rows from ``FEWRAY_COVID4`` or the user's data folder; InputError when it is not there."""
+    """Return covid4's 306 rows from ``FEWRAY_COVID4`` or the user's data folder, every file verified.
+
+    InputError says what to do when the set is not there, and names files that are missing or differ.
+    """
     named = os.environ.get("FEWRAY_COVID4")
     folder = Path(named) if named else data_folder("covid4")
+    where, undo = (f"FEWRAY_COVID4={folder}", "unset FEWRAY_COVID4 and ") if named else (str(folder), "")
     if not (folder / "train").is_dir():
-        where = f"FEWRAY_COVID4={folder}" if named else str(folder)
-        raise InputError(f"covid4: not found in {where}; run `fewray data fetch covid4` (or with --from DIR)")
-    return _manifest(folder)
+        raise InputError(f"covid4: not found in {where}; {undo}run `fewray data fetch covid4` (or with --from DIR)")
+    found, faults = _find(folder)
+    if faults:
+        raise InputError(f"{_sentence(f'covid4 in {where}', faults)}; {undo}run `fewray data fetch covid4`")
+    return _manifest(found)
 
 
-def fetch_dataset(name: str, source: Path | None = None) -> Manifest:
+def fetch_dataset(name: str, source: Path | None = None, *, progress: Progress | None = None) -> Manifest:
     """Bring the set ``name`` to the user's data folder, from the network or from ``source``, verifying every file.
 
-    A set that is there and whole is left alone. InputError names missing and differing files; nothing half-written
-    stays behind.
+    Files are known by their content, so ``source`` may have other names or more files than the set. A set that is there
+    and whole is left alone. InputError names missing and differing files; nothing half-written stays behind.
     """
     if name != "covid4":
         raise InputError(f"data fetch {name}: no such data set; covid4 can be fetched, phantom is drawn when used")
     target = data_folder(name)
-    if target.is_dir() and not _faults(target):
-        return _manifest(target)
+    if target.is_dir():
+        found, faults = _find(target)
+        if not faults:
+            return _manifest(found)
     if source is not None:
         if not source.is_dir():
             raise InputError(f"--from {source}: no such folder; one with train/ and test/ is wanted")
         return _install(source, target, f"--from {source}")
     with tempfile.TemporaryDirectory() as scratch:
-        return _install(_download(Path(scratch)), target, "the download")
+        return _install(_download(Path(scratch), progress), target, "the download")
 
 
-def _download(scratch: Path) -> Path:
+def _download(scratch: Path, progress: Progress | None) -> Path:
+    """Download and unpack upstream's archive; every file is verified later, so the archive itself need not be."""
     import pooch
 
+    pooch.get_logger().setLevel("WARNING")
+    bar = _Bar(progress) if progress else False
     try:
-        archive = pooch.retrieve(URL, known_hash=None, path=scratch, fname="covid4.zip", progressbar=False)
+        archive = pooch.retrieve(
+            URL,
+            known_hash=None,
+            path=scratch,
+            fname="covid4.zip",
+            downloader=pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 18),  # pyright: ignore[reportArgumentType]
+        )
         with zipfile.ZipFile(archive) as packed:
-            packed.extractall(scratch)
-    except (
-        OSError,
-        ValueError,
-        zipfile.BadZipFile,
-    ) as error:  # every file is verified below, so the archive need not be
-        raise RunFailed(f"{URL}: cannot be downloaded ({error}); get a copy and use --from DIR") from error
+            packed.extractall(scratch, [name for name in packed.namelist() if name.split("/")[1:2] == [FOLDER]])
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        reason = " ".join(str(error).split())
+        raise RunFailed(f"{URL}: cannot be downloaded ({reason}); get a copy and use --from DIR") from error
     found = next(scratch.glob(f"*/{FOLDER}"), None)
     if found is None:
         raise RunFailed(f"{URL}: holds no folder {FOLDER}; get a copy and use --from DIR")
     return found
 
 
+class _Bar:
+    """What pooch wants of a progress bar, handed on as calls of ``progress``."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress, self.total, self.done = progress, 0, 0
+
+    def update(self, count: int) -> None:
+        self.done += count
+        self.progress(min(self.done, self.total) if self.total else self.done, self.total)
+
+    def reset(self) -> None:
+        self.done = 0
+
+    def close(self) -> None:
+        pass
+
+
 def _install(source: Path, target: Path, called: str) -> Manifest:
-    faults = _faults(source)
+    found, faults = _find(source)
     if faults:
-        more = f"; and {len(faults) - NAMED} more" if len(faults) > NAMED else ""
-        raise InputError(
-            f"{called}: {len(faults)} of {len(known())} files are not those of covid4: {'; '.join(faults[:NAMED])}{more}"
-        )
+        raise InputError(f"{_sentence(called, faults)}; fetch the pinned version or mend the copy")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
@@ -103,26 +135,56 @@ def _install(source: Path, target: Path, called: str) -> Manifest:
             for row in known():
                 copy = staged / row["path"]
                 copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source / row["path"], copy)
+                shutil.copyfile(found[row["path"]], copy)
+            if faults := _find(staged)[1]:
+                raise RunFailed(f"{_sentence(f'the copy in {staged}', faults)}; is the disk sound?")
             if target.exists():
                 target.rename(Path(scratch) / "before")
             staged.rename(target)
     except OSError as error:
         raise RunFailed(f"{target}: cannot be written ({error.strerror}); free the disk or set FEWRAY_DATA") from error
-    return _manifest(target)
+    return _manifest({row["path"]: target / row["path"] for row in known()})
 
 
-def _faults(folder: Path) -> list[str]:
-    return list(_each_fault(folder))
+def _find(folder: Path) -> tuple[dict[str, Path], list[str]]:
+    """Return the file of each known path that is in ``folder``, and a sentence for each that is not.
+
+    A file is looked for under its own name first, then, by its bytes, under any other.
+    """
+    found = {row["path"]: folder / row["path"] for row in known() if _is(folder / row["path"], row)}
+    lost = [row for row in known() if row["path"] not in found]
+    if lost:
+        used = set(found.values())
+        others = {
+            _blob(path): path
+            for path in sorted(folder.rglob("*"))
+            if path.suffix.lower() in SUFFIXES and path not in used and path.is_file()
+        }
+        found |= {row["path"]: others[blob] for row in lost for blob in _blobs(row) if blob in others}
+    faults = [
+        f"{row['path']} differs (wanted sha256 {row['sha256'][:12]}...)"
+        if (folder / row["path"]).is_file()
+        else f"{row['path']} is missing"
+        for row in lost
+        if row["path"] not in found
+    ]
+    return found, faults
 
 
-def _each_fault(folder: Path) -> Iterator[str]:
-    for row in known():
-        path = folder / row["path"]
-        if not path.is_file():
-            yield f"{row['path']} is missing"
-        elif sha256_of(path) != row["sha256"] and _blob(path) not in (row["git_blob"], OTHER_BLOBS.get(row["path"])):
-            yield f"{row['path']} differs (wanted sha256 {row['sha256'][:12]}...)"
+def _is(path: Path, row: dict[str, str]) -> bool:
+    try:
+        return path.is_file() and (sha256_of(path) == row["sha256"] or _blob(path) in _blobs(row))
+    except OSError:
+        return False
+
+
+def _sentence(where: str, faults: list[str]) -> str:
+    more = f" and {len(faults) - NAMED} more" if len(faults) > NAMED else ""
+    return f"{where}: {len(faults)} of {len(known())} files are not those of covid4: {', '.join(faults[:NAMED])}{more}"
+
+
+def _blobs(row: dict[str, str]) -> list[str]:
+    return [row["git_blob"], *filter(None, [OTHER_BLOBS.get(row["path"])])]
 
 
 def _blob(path: Path) -> str:
@@ -131,10 +193,11 @@ def _blob(path: Path) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
-def _manifest(folder: Path) -> Manifest:
+def _manifest(found: dict[str, Path]) -> Manifest:
+    """Return the manifest; a file in the other encoding keeps the published hash, since it is the same picture."""
     rows = tuple(
-        Row(path=folder / r["path"], label=r["label"], split=r["split"], group=r["group"], sha256=r["sha256"])
-        for r in sorted(known(), key=lambda r: (r["split"] != "train", r["path"]))
+        Row(path=found[row["path"]], label=row["label"], split=row["split"], group=row["group"], sha256=row["sha256"])
+        for row in sorted(known(), key=lambda row: (row["split"] != "train", row["path"]))
     )
     classes = tuple(sorted({row.label for row in rows}))
     return Manifest(name="covid4", classes=classes, rows=rows, notes={"warnings": list(WARNINGS)})

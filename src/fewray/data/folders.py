@@ -3,119 +3,208 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from fewray.data.manifest import COLUMNS, Manifest, Origin, Row, sha256_of
+from fewray.data.manifest import COLUMNS, ORIGINS, Manifest, Origin, Row, sha256_of
 from fewray.errors import InputError
 from fewray.images import SUFFIXES
 
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test", "": ""}
+NAMED = 10
+"""How many faults an error names before it counts the rest."""
 
 
-def load_folder(root: Path, *, group_regex: str | None = None) -> Manifest:
-    """Return the images of ``root/<class>/*`` or ``root/<split>/<class>/*``.
+def load_folder(root: Path, *, group_regex: str | None = None, strict: bool = True) -> Manifest:
+    """Return the images of ``root/<class>/**`` or ``root/<split>/<class>/**``.
 
-    Each file is its own patient unless ``group_regex`` finds one in its name. Hidden files and files that are no images
-    are left out and counted in the notes. InputError for an empty class folder or fewer than one class.
+    Each file is its own patient unless ``group_regex`` finds one in its name. Hidden files are passed over; files that
+    are no images, and images outside the class folders, are left out and listed in the notes. InputError for an empty
+    class folder, a layout that is neither, and, if ``strict``, for files that are empty or lie in two classes.
     """
-    pattern = _pattern(group_regex)
-    top = _folders(root)
-    has_splits = bool(top) and all(path.name.lower() in SPLITS for path in top)
-    places = [(SPLITS[s.name.lower()], c) for s in top for c in _folders(s)] if has_splits else [("", c) for c in top]
-    if not places:
-        raise InputError(f"{root}: no class folders; <class>/* or <split>/<class>/* with images is wanted")
-    rows, strangers = [], []
+    films = _Films(group_regex)
+    places = _places(root)
+    strangers = []
     for split, folder in places:
         files = list(_files(folder))
         images = [path for path in files if path.suffix.lower() in SUFFIXES]
-        strangers += [str(path.relative_to(root)) for path in files if path.suffix.lower() not in SUFFIXES]
+        strangers += [path.relative_to(root).as_posix() for path in files if path.suffix.lower() not in SUFFIXES]
         if not images:
             raise InputError(f"{folder}: no images ({', '.join(SUFFIXES)}); remove the folder or fill it")
         for path in images:
-            group = _group(path, pattern) or path.relative_to(root).as_posix()
-            rows.append(Row(path=path, label=folder.name, split=split, group=group, sha256=_hash(path)))
-    return _manifest(root.resolve().name, rows, grouped=pattern is not None, notes={"not_images": strangers})
+            films.add(path, folder.name, split, name=path.relative_to(root).as_posix())
+    loose = sorted(
+        path.relative_to(root).as_posix()
+        for folder in {root, *(place.parent for _, place in places)}
+        for path in folder.iterdir()
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
+    notes: dict[str, Any] = {"not_images": strangers, "warnings": []}
+    if strangers:
+        notes["warnings"].append(f"{len(strangers)} files are no images and are left out")
+    if loose:
+        notes["outside_classes"] = loose
+        notes["warnings"].append(f"{len(loose)} images lie outside the class folders and are left out")
+    return films.manifest(root.resolve().name, str(root), notes, strict=strict)
 
 
-def load_csv(path: Path, *, group_regex: str | None = None) -> Manifest:
+def load_csv(path: Path, *, group_regex: str | None = None, strict: bool = True) -> Manifest:
     """Return the rows of a CSV file with columns path, label and, if wanted, group, split, sha256, origin.
 
-    Paths are relative to the file's folder. A manifest written by fewray is one such file. InputError names the row.
+    Paths are relative to the file's folder; cells are separated by commas, semicolons or tabs. A manifest written by
+    fewray is one such file. InputError names the rows that do not fit; where a hash is given, the file must have it.
     """
-    pattern = _pattern(group_regex)
+    films = _Films(group_regex)
+    for number, record in _records(path):
+        values = {name: (record.get(name) or "").strip() for name in COLUMNS}
+        row = f"row {number}"
+        if None in record:
+            films.faults.append(f"{row}: more cells than columns; put names that hold a comma in quotes")
+        elif not values["path"] or not values["label"]:
+            films.faults.append(f"{row}: path {values['path']!r}, label {values['label']!r}; both are wanted")
+        elif values["split"].lower() not in SPLITS:
+            films.faults.append(f"{row}: split {values['split']!r}; train, test or nothing is wanted")
+        elif values["origin"] not in ("", *ORIGINS):
+            films.faults.append(f"{row}: origin {values['origin']!r}; {', '.join(ORIGINS)} or nothing is wanted")
+        elif not os.path.isfile(path.parent / values["path"]):  # noqa: PTH113 (False, never an error, for odd names)
+            films.faults.append(f"{row}: {values['path']} not found; paths are relative to the CSV file")
+        else:
+            films.add(
+                path.parent / values["path"],
+                values["label"],
+                SPLITS[values["split"].lower()],
+                name=values["path"],
+                group=values["group"],
+                sha256=values["sha256"],
+                origin=cast(Origin, values["origin"] or "real"),
+            )
+    name = path.resolve().parent.name if path.name == "manifest.csv" else path.stem
+    return films.manifest(name, str(path), {"warnings": []}, strict=strict)
+
+
+@dataclass
+class _Films:
+    """Rows being gathered, with the faults met on the way, so that one error can name them all."""
+
+    group_regex: str | None
+    rows: list[Row] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+    alone: int = 0
+    """Rows whose patient nothing names."""
+
+    def __post_init__(self) -> None:
+        self.pattern = _pattern(self.group_regex)
+
+    def add(
+        self,
+        path: Path,
+        label: str,
+        split: str,
+        *,
+        name: str,
+        group: str = "",
+        sha256: str = "",
+        origin: Origin = "real",
+    ) -> None:
+        """Add one file; without a group or a match of the pattern it is its own patient, called ``name``."""
+        try:
+            if path.stat().st_size == 0:
+                self.empty.append(f"{name}: empty file; an image is wanted")
+            digest = sha256_of(path)
+        except OSError as error:
+            self.faults.append(f"{name}: cannot be read ({error.strerror})")
+            return
+        if sha256 and digest != sha256.lower():
+            self.faults.append(
+                f"{path}: sha256 {digest[:12]}..., not {sha256[:12]}... as written; the file has changed"
+            )
+        found = self.pattern.search(path.name) if self.pattern and not group else None
+        group = group or (found.group(1) if found else None) or ""
+        self.alone += not group
+        row = Row(path=path, label=label, split=split, group=group or name, sha256=digest, origin=origin)
+        self.rows.append(row)
+
+    def manifest(self, name: str, source: str, notes: dict[str, Any], *, strict: bool) -> Manifest:
+        """Return all rows, train first, as a manifest; InputError with the faults if there are any."""
+        faults = [*self.faults, *((*self.empty, *_in_two_classes(self.rows)) if strict else ())]
+        if faults:
+            more = f"; and {len(faults) - NAMED} more" if len(faults) > NAMED else ""
+            raise InputError(f"{source}: {'; '.join(faults[:NAMED])}{more}")
+        if self.alone == len(self.rows):
+            if self.pattern:
+                raise InputError(
+                    f"--group-regex {self.group_regex}: fits no file name, such as {self.rows[0].path.name}"
+                )
+            notes["warnings"].insert(
+                0,
+                "no patients are known: every image counts as its own; name them in a CSV column group or by --group-regex",
+            )
+        elif self.alone:
+            notes["warnings"].append(f"{self.alone} of {len(self.rows)} images name no patient: each counts as its own")
+        if max(Counter(row.sha256 for row in self.rows).values()) > 1:
+            notes["warnings"].append("some files are byte-equal; `fewray data check` lists them")
+        rows = sorted(self.rows, key=lambda row: (row.split != "train", row.split, row.label, str(row.path)))
+        classes = tuple(sorted({row.label for row in rows}))
+        return Manifest(name=name, classes=classes, rows=tuple(rows), notes=notes)
+
+
+def _in_two_classes(rows: Sequence[Row]) -> list[str]:
+    places: dict[str, dict[str, Path]] = {}
+    for row in rows:
+        places.setdefault(row.sha256, {}).setdefault(row.label, row.path)
+    return [
+        f"{', '.join(map(str, found.values()))}: the same bytes in the classes {', '.join(found)}; one class is wanted"
+        for found in places.values()
+        if len(found) > 1
+    ]
+
+
+def _records(path: Path) -> list[tuple[int, dict[Any, Any]]]:
+    """Return line number and cells by lower-case column name of each row."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            records = list(csv.DictReader(stream))
+        text = path.read_text(encoding="utf-8-sig")
+        separator = max(",;\t", key=text.partition("\n")[0].count)
+        table = csv.DictReader(io.StringIO(text), delimiter=separator, strict=True)
+        table.fieldnames = [name.strip().lower() for name in table.fieldnames or ()]
+        records = [(table.line_num, record) for record in table]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read as CSV ({error}); UTF-8 with columns path,label is wanted") from None
+    if missing := {"path", "label"} - set(table.fieldnames or ()) if text.strip() else set():
+        raise InputError(f"{path}: no column {', '.join(sorted(missing))}; it has {', '.join(table.fieldnames or ())}")
     if not records:
         raise InputError(f"{path}: no rows; columns path,label and a row an image are wanted")
-    if missing := {"path", "label"} - set(records[0]):
-        raise InputError(f"{path}: no column {', '.join(sorted(missing))}; it has {', '.join(map(str, records[0]))}")
-    rows, absent = [], []
-    for number, record in enumerate(records, start=2):
-        values = {name: (record.get(name) or "").strip() for name in COLUMNS}
-        if not values["path"] or not values["label"]:
-            raise InputError(
-                f"{path} row {number}: path {values['path']!r}, label {values['label']!r}; both are wanted"
-            )
-        if values["split"].lower() not in SPLITS:
-            raise InputError(f"{path} row {number}: split {values['split']!r}; train, test or nothing is wanted")
-        file = path.parent / values["path"]
-        if not file.is_file():
-            absent.append(f"row {number} {values['path']}")
-            continue
-        origin: Origin = values["origin"] if values["origin"] in ("synthetic", "phantom") else "real"  # pyright: ignore[reportAssignmentType]
-        rows.append(
-            Row(
-                path=file,
-                label=values["label"],
-                split=SPLITS[values["split"].lower()],
-                group=values["group"] or _group(file, pattern) or values["path"],
-                sha256=_hash(file),
-                origin=origin,
-            )
-        )
-    if absent:
-        raise InputError(f"{path}: {len(absent)} files not found: {'; '.join(absent[:10])}; paths are relative to it")
-    grouped = pattern is not None or any((record.get("group") or "").strip() for record in records)
-    return _manifest(path.stem, rows, grouped=grouped, notes={})
+    return records
 
 
-def _manifest(name: str, rows: list[Row], *, grouped: bool, notes: dict[str, Any]) -> Manifest:
-    warnings = []
-    if not grouped:
-        warnings.append(
-            "no patients are known: every image counts as its own; name them in a CSV column group or by --group-regex"
-        )
-    if notes.get("not_images"):
-        warnings.append(f"{len(notes['not_images'])} files are no images and are left out")
-    labels = {}
-    for row in rows:
-        labels.setdefault(row.sha256, {}).setdefault(row.label, row.path)
-    for places in (found for found in labels.values() if len(found) > 1):
-        raise InputError(
-            f"{', '.join(str(path) for path in places.values())}: the same bytes in the classes "
-            f"{', '.join(places)}; one class an image is wanted"
-        )
-    for label in sorted({row.label for row in rows}):
-        if label in (".", "..") or "/" in label or "\\" in label or not label.isprintable():
-            raise InputError(f"{name}: class {label!r}; a name that can be a folder's is wanted")
-    rows = sorted(rows, key=lambda row: (row.split != "train", row.split, row.label, str(row.path)))
-    most = max(Counter(row.sha256 for row in rows).values())
-    if most > 1:
-        warnings.append("some files are byte-equal; `fewray data check` lists them")
-    classes = tuple(sorted({row.label for row in rows}))
-    return Manifest(name=name, classes=classes, rows=tuple(rows), notes={**notes, "warnings": warnings})
+def _places(root: Path) -> list[tuple[str, Path]]:
+    """Return split and folder of each class."""
+    top = _folders(root)
+    odd = [path.name for path in top if path.name.lower() not in SPLITS]
+    if top and not odd:
+        places = [(SPLITS[split.name.lower()], folder) for split in top for folder in _folders(split)]
+    elif len(odd) < len(top):
+        raise InputError(f"{root}: folders {', '.join(odd)} beside train or test; only train and test are wanted there")
+    else:
+        places = [("", folder) for folder in top]
+        if inside := [path for folder in top for path in _folders(folder) if path.name.lower() in SPLITS]:
+            raise InputError(f"{inside[0]}: a split inside a class; <split>/<class>/* is wanted")
+    if not places:
+        raise InputError(f"{root}: no class folders; <class>/* or <split>/<class>/* with images is wanted")
+    return places
 
 
 def _folders(root: Path) -> list[Path]:
-    return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
+    """Return the visible folders in ``root``, without links back to it or to what holds it."""
+    here = root.resolve()
+    found = (path for path in root.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
+    return sorted(path for path in found if not here.is_relative_to(path.resolve()))
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -137,17 +226,3 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
     if pattern.groups < 1:
         raise InputError(f"--group-regex {text}: no group in parentheses; one that holds the patient is wanted")
     return pattern
-
-
-def _group(path: Path, pattern: re.Pattern[str] | None) -> str | None:
-    found = pattern.search(path.name) if pattern else None
-    return found.group(1) if found else None
-
-
-def _hash(path: Path) -> str:
-    try:
-        if path.stat().st_size == 0:
-            raise InputError(f"{path}: empty file; an image is wanted")
-        return sha256_of(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None

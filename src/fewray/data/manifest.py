@@ -92,23 +92,20 @@ class Manifest:
     @classmethod
     def from_csv(cls, path: Path, *, name: str | None = None) -> Manifest:
         """Read what :meth:`to_csv` wrote; InputError names the row that does not fit."""
+        try:
+            records = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise InputError(f"{path}: cannot be read ({error}); a manifest of fewray is wanted") from None
         rows = []
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            for number, record in enumerate(csv.DictReader(stream), start=2):
-                if missing := [column for column in COLUMNS if record.get(column) is None]:
-                    raise InputError(f"{path} row {number}: no {', '.join(missing)}; a manifest of fewray is wanted")
-                if record["origin"] not in ORIGINS:
-                    raise InputError(f"{path} row {number}: origin {record['origin']}; one of {', '.join(ORIGINS)}")
-                rows.append(
-                    Row(
-                        path=path.parent / record["path"],
-                        label=record["label"],
-                        split=record["split"],
-                        group=record["group"],
-                        sha256=record["sha256"],
-                        origin=cast(Origin, record["origin"]),
-                    )
+        for number, record in enumerate(records, start=2):
+            if missing := [column for column in COLUMNS if record.get(column) is None]:
+                raise InputError(f"{path} row {number}: no {', '.join(missing)}; a manifest of fewray is wanted")
+            if record["origin"] not in ORIGINS:
+                raise InputError(
+                    f"{path} row {number}: origin {record['origin']}; one of {', '.join(ORIGINS)} is wanted"
                 )
+            kept = {name: record[name] for name in ("label", "split", "group", "sha256")}
+            rows.append(Row(path=path.parent / record["path"], **kept, origin=cast(Origin, record["origin"])))
         classes = tuple(sorted({row.label for row in rows}))
         return cls(name=name or path.parent.name, classes=classes, rows=tuple(rows))
 

@@ -126,7 +126,7 @@ def _rewrite(log: Path, rows: list[dict[str, Any]]) -> None:
 
 def _weights_finite(state: TrainState) -> bool:
     """Whether no parameter of G or D is infinite or NaN (one sum a network: NaN and infinity survive it)."""
-    total = sum(p.detach().double().sum() for network in (state.G, state.D) for p in network.parameters())
+    total = sum(p.detach().abs().sum() for network in (state.G, state.D) for p in network.parameters())
     return math.isfinite(float(total))
 
 

@@ -34,7 +34,9 @@ def training_facts(run_dir: Path) -> dict[str, Any]:
     """Return where the training in ``run_dir`` stands: its options, each class's last row and every measured row."""
     logs = {path.parent.name: read_jsonl(path) for path in sorted(run_dir.glob("*/stats.jsonl"))}
     if not any(logs.values()):
-        raise InputError(f"{run_dir}: holds no study.json and no <class>/stats.jsonl; a folder made by fewray is wanted")
+        raise InputError(
+            f"{run_dir}: holds no study.json and no <class>/stats.jsonl; a folder made by fewray is wanted"
+        )
     return {
         "options": read_json(run_dir / "options.json"),
         "classes": {
@@ -75,7 +77,18 @@ def render_training(facts: Mapping[str, Any], run: Mapping[str, Any] | None = No
         if unfinished
         else "Generators only: whether their images help is not asked here.\n"
     )
-    header = ("class", "epochs", "steps", "images seen", "Loss_D", "Loss_G", "D(x)", "D(G(z)) before", "after", "minutes")
+    header = (
+        "class",
+        "epochs",
+        "steps",
+        "images seen",
+        "Loss_D",
+        "Loss_G",
+        "D(x)",
+        "D(G(z)) before",
+        "after",
+        "minutes",
+    )
     parts = [
         f"# Generators trained on {options['data']}\n\nNot for clinical use.\n",
         state,

@@ -1,0 +1,98 @@
+"""CSV files of a user's images, and manifests as CSV."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from fewray.data import load_dataset
+from fewray.data.manifest import Manifest, Row
+from fewray.errors import InputError
+
+
+def table(tmp_path: Path, text: str, encoding: str = "utf-8") -> Path:
+    for grey in (1, 2):
+        Image.fromarray(np.full((20, 16), grey, np.uint8)).save(tmp_path / f"{grey}.png")
+    (tmp_path / "films.csv").write_text(text, encoding=encoding)
+    return tmp_path / "films.csv"
+
+
+def test_csv_with_all_columns_and_a_byte_order_mark(tmp_path: Path):
+    path = table(tmp_path, "path,label,group,split\n1.png,a,p1,train\n2.png,b,p1,test\n", "utf-8-sig")
+    data = load_dataset(path)
+    assert data.counts() == {"train": {"a": 1, "b": 0}, "test": {"a": 0, "b": 1}}
+    assert {row.group for row in data.rows} == {"p1"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("file,label\n1.png,a\n", "no column path"),
+        ("path,label\n1.png,\n", "row 2: path '1.png', label ''"),
+        ("path,label,split\n1.png,a,validation\n", "row 2: split 'validation'"),
+        ("path,label\n1.png,a\n3.png,a\n", "row 3: 3.png not found"),
+        ("path,label\n1.png,a\n\n\n3.png,a\n", "row 5: 3.png not found"),
+        ("path,label\n1.png,a,b\n", "row 2: more cells than columns"),
+        ("path,label\n1.png,\n.,a\n\0,b\n", "row 3: . not found"),
+        ("path,label\n1.png,\n.,a\n\0,b\n", "row 2: path"),
+        ("path,label,origin\n1.png,a,drawn\n", "row 2: origin 'drawn'"),
+        (f"path,label,sha256\n1.png,a,{'0' * 64}\n", "1.png: sha256"),
+        ('path,label\n"1.png,a\n', "cannot be read as CSV"),
+        ("path,label\n", "no rows"),
+        ("", "no rows"),
+    ],
+)
+def test_csv_faults_name_the_row(tmp_path: Path, text: str, words: str):
+    with pytest.raises(InputError) as caught:
+        load_dataset(table(tmp_path, text))
+    assert words in str(caught.value)
+
+
+def test_csv_takes_semicolons_and_capitals_and_the_encoding_is_told(tmp_path: Path):
+    path = table(tmp_path, "Path ; Label;Split\n1.png;a, b;Training\n2.png;c;\n")
+    data = load_dataset(path)
+    assert data.counts() == {"train": {"a, b": 1, "c": 0}, "": {"a, b": 0, "c": 1}}
+    with pytest.raises(InputError, match="UTF-8 with columns"):
+        load_dataset(table(tmp_path, "path,label\n1.png,a\n", "utf-16"))
+
+
+def test_one_picture_under_two_labels_of_a_csv_is_an_error(tmp_path: Path):
+    path = table(tmp_path, "path,label\n1.png,a\n1.png,b\n")
+    with pytest.raises(InputError, match="same bytes in the classes a, b"):
+        load_dataset(path)
+    assert len(load_dataset(path, strict=False)) == 2
+
+
+NAMES = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=12).map(str.strip).filter(bool)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(NAMES, st.sampled_from(["train", "test", ""]), NAMES, st.sampled_from(["real", "synthetic"])),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_any_names_survive_the_csv(rows: list[tuple], tmp_path_factory: pytest.TempPathFactory):
+    base = tmp_path_factory.getbasetemp()
+    made = tuple(
+        Row(path=base / f"{i}.png", label=label, split=split, group=group, sha256=f"{i:064}", origin=origin)
+        for i, (label, split, group, origin) in enumerate(rows)
+    )
+    data = Manifest(name="names", classes=tuple(sorted({row.label for row in made})), rows=made)
+    data.to_csv(base / "names.csv")
+    again = Manifest.from_csv(base / "names.csv", name="names")
+    assert (again.classes, again.sha256()) == (data.classes, data.sha256())
+    assert sum(sum(counts.values()) for counts in again.counts().values()) == len(rows)
+
+
+@pytest.mark.parametrize("text", ["a,b\n1,2\n", "path,label,split,group,sha256,origin\n1.png,a,,g,0,drawn\n"])
+def test_from_csv_takes_manifests_only(tmp_path: Path, text: str):
+    (tmp_path / "manifest.csv").write_text(text)
+    for path in (tmp_path / "manifest.csv", tmp_path / "absent.csv"):
+        with pytest.raises(InputError, match=path.name):
+            Manifest.from_csv(path)
