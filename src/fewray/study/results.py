@@ -144,6 +144,12 @@ def assemble(
                 }
             )
     origins = {row.origin for row in train.rows}
+    generators = generator_facts(run, sets.classes) if run else {}
+    unfinished = [
+        f"the generator of {label} stopped at epoch {facts['epochs']} of {facts['epochs_planned']}"
+        for label, facts in generators.items()
+        if facts["epochs"] < facts["epochs_planned"]
+    ]
     return {
         "schema": 1,
         "protocol": options.protocol,
@@ -153,12 +159,12 @@ def assemble(
             "origin": "phantom" if origins == {"phantom"} else "real",
             "classes": list(sets.classes),
             "counts": {"train": train.counts()["train"], "test": test.counts()["test"]},
-            "warnings": data_warnings(train, test),
+            "warnings": [*data_warnings(train, test), *unfinished],
             "sha256": {"train": train.sha256(), "test": test.sha256()},
         },
         "options": options.to_json(),
         "seeds": list(range(options.seeds)),
-        "generators": generator_facts(run, sets.classes) if run else {},
+        "generators": generators,
         "quality": quality,
         "arms": arms,
         "paper": {**PAPER, "placement": placement(arms)},
@@ -190,6 +196,7 @@ def generator_facts(run: Path, classes: Sequence[str]) -> dict[str, Any]:
         facts[label] = {
             "recipe": about["options"]["recipe"],
             "epochs": about["epoch"],
+            "epochs_planned": about["options"]["epochs"],
             "steps": last.get("step"),
             "images_seen": last.get("images_seen"),
             "num_train": about["num_train"],
