@@ -11,7 +11,7 @@ from fewray.errors import InputError
 
 if TYPE_CHECKING:
     from fewray.data.manifest import Manifest
-    from fewray.quality.evaluate import Quality
+    from fewray.quality.result import Quality
 
 
 def load_dataset(source: str | Path, *, group_regex: str | None = None) -> Manifest:
@@ -46,7 +46,7 @@ def train_generator(
     """
     from fewray.study.generators import Machine, train_generators
 
-    manifest = training_rows(load_dataset(data) if isinstance(data, str | Path) else data)
+    manifest = training_rows(_dataset(data))
     return train_generators(
         manifest,
         recipe(options) if isinstance(options, str) else options,
@@ -71,37 +71,73 @@ def generate(
     classes: Sequence[str] | None = None,
     first_seed: int = 0,
     device: str = "auto",
+    reject_copies: bool = False,
+    real: str | Path | Manifest | None = None,
+    copy_percentile: float = 2.0,
 ) -> Manifest:
-    """Write ``per_class`` synthetic images of each class of ``run`` to ``out``; return their manifest."""
+    """Write ``per_class`` synthetic images of each class of ``run`` to ``out``; return their manifest.
+
+    With ``reject_copies`` an image that :func:`measure_quality` would call a copy of a training image is replaced by the
+    next seed's; ``notes["rejected"]`` counts them by class. ``real`` is the data the run was trained on, where it is not
+    found by the name the run has written down.
+    """
     from fewray.gan.generate import generate as make
 
-    return make(Path(run), Path(out), per_class=per_class, classes=classes, first_seed=first_seed, device=device)
+    reject = None
+    if reject_copies:
+        from fewray.study.rejection import copy_rejection
+
+        reject = copy_rejection(Path(run), real, percentile=copy_percentile, device=device)
+    return make(
+        Path(run),
+        Path(out),
+        per_class=per_class,
+        classes=classes,
+        first_seed=first_seed,
+        device=device,
+        reject=reject,
+    )
 
 
 def measure_quality(
     real: str | Path | Manifest,
     synthetic: str | Path | Manifest,
     *,
+    held_out: str | Path | Manifest | None = None,
+    run: str | Path | None = None,
+    out: str | Path | None = None,
     extractor: str = "lite0",
     weights: Path | None = None,
     image_size: int = 64,
     fit: str = "squash",
+    k: int = 5,
+    copy_percentile: float = 2.0,
+    usefulness_steps: int = 0,
     seed: int = 0,
     device: str = "auto",
 ) -> Quality:
-    """Measure FID, KID and Inception Score of ``synthetic`` against the training rows of ``real``, per class and pooled.
+    """Measure ``synthetic`` against the training rows of ``real``: fidelity, diversity, copying, usefulness.
 
-    Both are read as grey images of ``image_size`` pixels. The real-against-real floor stands beside every figure.
+    All are read as grey images of ``image_size`` pixels; only the classes that ``synthetic`` has are measured.
+    ``held_out`` are real films no generator saw (of a set with a split, its test rows); ``run`` is the generators'
+    folder, for the membership score of their discriminators. ``usefulness_steps`` above 0 trains classifiers that
+    long. ``out`` gets quality.json, copies.csv and the closest pairs.
     """
-    from fewray.quality.evaluate import measure_quality as measure
+    from fewray.study.judge import judge
 
-    reference = training_rows(load_dataset(real) if isinstance(real, str | Path) else real)
-    made = load_dataset(synthetic) if isinstance(synthetic, str | Path) else synthetic
-    return measure(
-        _images_by_class(reference, image_size, fit),
-        _images_by_class(made, image_size, fit),
+    return judge(
+        training_rows(_dataset(real)),
+        _dataset(synthetic),
+        held_out=None if held_out is None else held_out_rows(_dataset(held_out)),
+        run=None if run is None else Path(run),
+        out=None if out is None else Path(out),
         extractor=extractor,
         weights=weights,
+        image_size=image_size,
+        fit=fit,
+        k=k,
+        copy_percentile=copy_percentile,
+        usefulness_steps=usefulness_steps,
         seed=seed,
         device=device,
     )
@@ -129,7 +165,7 @@ def run_study(
     from fewray.study.published import run_published, study_options
 
     run_published(
-        load_dataset(data) if isinstance(data, str | Path) else data,
+        _dataset(data),
         study_options(options) if isinstance(options, str) else options,
         Path(out),
         generators=Path(generators) if generators else None,
@@ -142,6 +178,11 @@ def run_study(
 def training_rows(manifest: Manifest) -> Manifest:
     """Return the rows a generator may see: those of split ``train``, or all of them where the data has no split."""
     return manifest.where(split="train") if "train" in manifest.counts() else manifest
+
+
+def held_out_rows(manifest: Manifest) -> Manifest:
+    """Return the rows of split ``test``, or all of them where the data has no such split."""
+    return manifest.where(split="test") if "test" in manifest.counts() else manifest
 
 
 def make_study_options(
@@ -168,7 +209,5 @@ def make_study_options(
     return options.with_(classifier=classifier if steps is None else classifier.with_(steps=steps))
 
 
-def _images_by_class(manifest: Manifest, size: int, fit: str) -> dict[str, Any]:
-    from fewray.images import load_images
-
-    return {label: load_images(manifest.where(label=label).paths(), size, fit) for label in manifest.classes}
+def _dataset(source: str | Path | Manifest) -> Manifest:
+    return load_dataset(source) if isinstance(source, str | Path) else source

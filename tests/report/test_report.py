@@ -64,7 +64,7 @@ def study() -> dict:
     generator = {"recipe": "paper", "epochs": 2, "steps": 68, "images_seen": 2176, "num_train": 10}
     generator |= {"classic_images": 5, "seed": 1, "sha256": "abcdef0123456789", "final": final}
     return {
-        "schema": 1,
+        "schema": 2,
         "protocol": "published",
         "preset": "test",
         "data": {
@@ -182,8 +182,8 @@ def test_generators_alone_have_a_report(folder: Path):
 
 
 def test_other_schemas_are_refused(folder: Path):
-    write_json(folder / "study.json", study() | {"schema": 2})
-    with pytest.raises(InputError, match="schema 2"):
+    write_json(folder / "study.json", study() | {"schema": 3})
+    with pytest.raises(InputError, match="schema 3"):
         render_report(folder)
 
 

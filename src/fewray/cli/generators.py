@@ -133,17 +133,35 @@ def generate(
     per_class: Annotated[int, typer.Option(help="Images a class.")] = 100,
     classes: Classes = "",
     first_seed: Annotated[int, typer.Option(help="Image i is the answer to seed first-seed + i.")] = 0,
+    reject_copies: Annotated[
+        bool, typer.Option("--reject-copies", help="Replace images that are copies of training images.")
+    ] = False,
+    real: Annotated[str | None, typer.Option(help="The training data, where the run's own name is not found.")] = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Write synthetic images as --out/<class>/seedNNNNNN.png, with a manifest that names their generators."""
     from fewray import api
 
-    made = api.generate(run, out, per_class=per_class, classes=_listed(classes), first_seed=first_seed, device=device)
+    made = api.generate(
+        run,
+        out,
+        per_class=per_class,
+        classes=_listed(classes),
+        first_seed=first_seed,
+        device=device,
+        reject_copies=reject_copies,
+        real=real,
+    )
+    rejected = made.notes["rejected"]
     if as_json:
-        print_json({"out": str(out), "images": len(made), "classes": list(made.classes), "sha256": made.sha256()})
-    else:
-        print(f"{len(made)} images of {', '.join(made.classes)} in {out}")
+        found = {"out": str(out), "images": len(made), "classes": list(made.classes), "sha256": made.sha256()}
+        print_json(found | ({"rejected": rejected} if reject_copies else {}))
+        return
+    print(f"{len(made)} images of {', '.join(made.classes)} in {out}")
+    if reject_copies:
+        counts = ", ".join(f"{label} {count}" for label, count in rejected.items())
+        print(f"replaced as copies of training images: {counts}")
 
 
 def _listed(text: str) -> tuple[str, ...] | None:

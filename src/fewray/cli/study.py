@@ -15,38 +15,54 @@ from fewray.cli.show import AsJson, EpochProgress, print_json, print_table
 def quality(
     real: Annotated[str, typer.Option(help="Real images: a data set, folder or CSV; split test is left out.")],
     synthetic: Annotated[str, typer.Option(help="Synthetic images: a folder of class folders, or a CSV.")],
+    held_out: Annotated[
+        str | None, typer.Option(help="Real images no generator saw; of a set with splits, its test rows.")
+    ] = None,
+    run: Annotated[Path | None, typer.Option(help="Folder of the generators: does D know its training images?")] = None,
     extractor: Annotated[str, typer.Option(help="lite0, lite0@224, pixels or inception.")] = "lite0",
     weights: Annotated[Path | None, typer.Option(help="Weight file of the extractor inception.")] = None,
-    image_size: Annotated[int, typer.Option(min=8, help="Both sides are read at this size.")] = 64,
+    image_size: Annotated[int, typer.Option(min=8, help="All images are read at this size.")] = 64,
     fit: Annotated[str, typer.Option(help="squash or pad images to a square.")] = "squash",
+    k: Annotated[int, typer.Option("--k", help="Neighbours of precision, recall, density, coverage.")] = 5,
+    copy_percentile: Annotated[float, typer.Option(help="Share of unseen real images called copies, in %.")] = 2.0,
+    usefulness: Annotated[int, typer.Option(min=0, help="Steps of classifiers trained on either side; 0: none.")] = 0,
     seed: Annotated[int, typer.Option(min=0)] = 0,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the result to this JSON file too.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for quality.json, copies.csv and the closest pairs.")
+    ] = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Measure FID, KID and Inception Score per class and pooled, with the real-against-real floor of each."""
+    """Measure synthetic images: fidelity, diversity, copies; each figure between real (floor) and noise (ceiling)."""
     from fewray import api
-    from fewray.runs import write_json
 
     measured = api.measure_quality(
         real,
         synthetic,
+        held_out=held_out,
+        run=run,
+        out=out,
         extractor=extractor,
         weights=weights,
         image_size=image_size,
         fit=fit,
+        k=k,
+        copy_percentile=copy_percentile,
+        usefulness_steps=usefulness,
         seed=seed,
         device=device,
     )
-    if out is not None:
-        write_json(out, measured.to_json())
     if as_json:
         print_json(measured.to_json())
         return
-    title, header, rows = measured.table()
-    print_table(title, header, rows)
+    for title, header, rows in measured.tables():
+        print_table(title, header, rows)
+    for line in measured.sentences():
+        print(line)
     for warning in measured.warnings:
         print(f"note: {warning}")
+    if out is not None:
+        print(f"written: {out}")
 
 
 def study(

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from fewray.config import GanOptions
 from fewray.data.manifest import Manifest, Row, sha256_of
 from fewray.device import choose_device
 from fewray.errors import InputError, RunFailed
 from fewray.gan.checkpoint import file_sha256, load_generator, read_header
+from fewray.gan.dcgan import Generator
 from fewray.gan.run import CHECKPOINT
 from fewray.gan.sampling import BATCH, sample
 from fewray.images import png_bytes
 from fewray.runs import locked, write_json
+
+TRIES = 20
+"""Seeds tried for each image wanted before rejection is given up."""
+
+Reject = Callable[[str, np.ndarray], np.ndarray]
+"""A class and uint8 images (n, 1, H, W) to bool (n,): those not to be kept."""
 
 
 def run_classes(run: Path) -> dict[str, Path]:
@@ -46,11 +56,14 @@ def generate(
     classes: Sequence[str] | None = None,
     first_seed: int = 0,
     device: str = "auto",
+    reject: Reject | None = None,
 ) -> Manifest:
     """Write ``per_class`` images of each class to ``out`` and return their manifest.
 
     Image ``seedNNNNNN.png`` is the generator's answer to that seed, whatever else is made with it. ``generators.json``
-    names the checkpoints and the rows their generators saw. Existing images of the same seed are written again.
+    names the checkpoints and the rows their generators saw. Existing images of the same seed are written again. An image
+    that ``reject`` refuses is replaced by the next seed's; the refused seeds are in ``generators.json`` and, counted by
+    class, in the manifest's notes. RunFailed when twenty times as many seeds do not suffice.
     """
     if per_class < 1:
         raise InputError(f"--per-class {per_class}: at least 1 is wanted")
@@ -63,6 +76,7 @@ def generate(
     chosen = tuple(classes or checkpoints)
     rows: list[Row] = []
     sources: dict[str, Any] = {}
+    rejected: dict[str, int] = {}
     where = choose_device(device)
     with locked(out):
         for label in chosen:
@@ -70,26 +84,57 @@ def generate(
             sources[label] = provenance(checkpoints[label])
             folder = out / label
             folder.mkdir(exist_ok=True)
-            seeds = range(first_seed, first_seed + per_class)
-            for start in range(0, per_class, BATCH):
-                chunk = seeds[start : start + BATCH]
-                for seed, image in zip(chunk, sample(network, options, chunk), strict=True):
-                    path = folder / f"seed{seed:06d}.png"
-                    _write(path, png_bytes(image[0]))
-                    rows.append(
-                        Row(
-                            path=path,
-                            label=label,
-                            split="",
-                            group=f"{label}-seed{seed:06d}",
-                            sha256=sha256_of(path),
-                            origin="synthetic",
-                        )
+            refused: list[int] = []
+            for seed, image in _kept(network, options, label, first_seed, per_class, reject, refused):
+                path = folder / f"seed{seed:06d}.png"
+                _write(path, png_bytes(image[0]))
+                rows.append(
+                    Row(
+                        path=path,
+                        label=label,
+                        split="",
+                        group=f"{label}-seed{seed:06d}",
+                        sha256=sha256_of(path),
+                        origin="synthetic",
                     )
-        manifest = Manifest(name=out.name, classes=chosen, rows=tuple(rows), notes={"run": run.name})
+                )
+            if reject is not None:
+                sources[label]["rejected_seeds"] = refused
+                rejected[label] = len(refused)
+                for seed in refused:  # of an earlier call without rejection
+                    (folder / f"seed{seed:06d}.png").unlink(missing_ok=True)
+        manifest = Manifest(
+            name=out.name, classes=chosen, rows=tuple(rows), notes={"run": run.name, "rejected": rejected}
+        )
         write_json(out / "generators.json", sources)
         manifest.to_csv(out / "manifest.csv")
     return manifest
+
+
+def _kept(
+    network: Generator,
+    options: GanOptions,
+    label: str,
+    first_seed: int,
+    count: int,
+    reject: Reject | None,
+    refused: list[int],
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield ``count`` seeds and images that are not refused, in the order of seeds; ``refused`` collects the others."""
+    seed, kept = first_seed, 0
+    while kept < count:
+        chunk = range(seed, seed + min(BATCH, count - kept))
+        seed = chunk.stop
+        images = sample(network, options, chunk)
+        bad = np.zeros(len(images), bool) if reject is None else reject(label, images)
+        refused += [number for number, refuse in zip(chunk, bad, strict=True) if refuse]
+        kept += int((~bad).sum())
+        if kept < count and seed - first_seed >= TRIES * count:
+            raise RunFailed(
+                f"class {label}: {len(refused)} of {seed - first_seed} images are copies of training images and {kept} "
+                f"of {count} are left; train with more augmentation or for fewer epochs"
+            )
+        yield from ((number, image) for number, image, refuse in zip(chunk, images, bad, strict=True) if not refuse)
 
 
 def _write(path: Path, content: bytes) -> None:

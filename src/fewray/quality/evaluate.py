@@ -1,204 +1,196 @@
-"""FID, KID and Inception Score of synthetic against real images, per class and pooled, with their floors."""
+"""All metrics of synthetic against real images, per class and pooled, from one feature pass."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
 from fewray.errors import InputError
-from fewray.quality.features import Extractor, Features, load_extractor
-from fewray.quality.floor import Floor, floor_of
-from fewray.quality.frechet import frechet_distance
+from fewray.quality.copying import PERCENTILE, Bar, Copy, copy_bar, find_copies
+from fewray.quality.features import Extractor, Features
+from fewray.quality.floor import Compare, Floor, floors_of, noise_images
+from fewray.quality.frechet import fid_infinity, frechet_distance
+from fewray.quality.image_set import ImageSet, MeasuredSet, measured, pooled
 from fewray.quality.inception_score import inception_score
-from fewray.quality.kernel import kid, mmd2
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClassQuality:
-    """The figures of one class. ``kid`` is the distance of all images, ``kid_mean`` over subsets, as published."""
-
-    extractor: str
-    dim: int
-    num_real: int
-    num_fake: int
-    fid: float
-    kid: float
-    kid_mean: float
-    kid_std: float
-    kid_subset_size: int
-    is_mean: float | None
-    is_std: float | None
-    is_splits: int | None
-    is_real: float | None
-    """Inception Score of the real images, for comparison."""
-    fid_floor: Floor | None
-    kid_floor: Floor | None
-    warnings: tuple[str, ...] = field(default_factory=tuple)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain numbers; a figure that is not defined is null."""
-        return asdict(self) | {"warnings": list(self.warnings)}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Quality:
-    """The figures of every class and of all pooled. Figures of different extractors must not be compared."""
-
-    extractor: str
-    classes: dict[str, ClassQuality]
-    pooled: ClassQuality
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON."""
-        return {
-            "extractor": self.extractor,
-            "classes": {label: found.to_json() for label, found in self.classes.items()},
-            "pooled": self.pooled.to_json(),
-        }
-
-    @property
-    def warnings(self) -> list[str]:
-        """Sentences about figures that say less than they seem to, each once."""
-        everything = [w for found in (*self.classes.values(), self.pooled) for w in found.warnings]
-        return list(dict.fromkeys(everything))
-
-    def table(self) -> tuple[str, Sequence[str], Sequence[Sequence[str]]]:
-        """Return title, header and rows for printing. Values and floors are at the same number of images, m."""
-        header = (
-            "class",
-            "real",
-            "synthetic",
-            "FID",
-            "KID",
-            "IS",
-            "m",
-            "FID at m",
-            "its floor",
-            "KID at m",
-            "its floor",
-        )
-        rows = []
-        for label, found in (*self.classes.items(), ("all", self.pooled)):
-            fid, kernel = found.fid_floor, found.kid_floor
-            rows.append(
-                (
-                    label,
-                    str(found.num_real),
-                    str(found.num_fake),
-                    f"{found.fid:.2f}",
-                    f"{found.kid:.3f}",
-                    "" if found.is_mean is None else f"{found.is_mean:.2f}",
-                    "" if fid is None else str(fid.m),
-                    *(_pair(fid.value_mean, fid.value_std, fid.mean, fid.std, 2) if fid else ("", "")),
-                    *(_pair(kernel.value_mean, kernel.value_std, kernel.mean, kernel.std, 3) if kernel else ("", "")),
-                )
-            )
-        title = (
-            f"Synthetic against real, extractor {self.extractor} (floor: real against real, 20 splits, m images a side)"
-        )
-        return title, header, rows
+from fewray.quality.kernel import kid, kid_interval, mmd2
+from fewray.quality.ms_ssim import Diversity, diversity
+from fewray.quality.neighbors import K, neighbour_metrics
+from fewray.quality.result import ClassQuality, Quality
 
 
 def measure_quality(
-    real: Mapping[str, np.ndarray],
-    fake: Mapping[str, np.ndarray],
+    real: Mapping[str, ImageSet],
+    fake: Mapping[str, ImageSet],
+    extractor: Extractor,
     *,
-    extractor: str = "lite0",
-    weights: Path | None = None,
+    held_out: Mapping[str, ImageSet] | None = None,
+    k: int = K,
+    copy_percentile: float = PERCENTILE,
     seed: int = 0,
-    device: str = "auto",
 ) -> Quality:
-    """Measure uint8 images (n, 1, H, W) of each class; one feature pass serves every figure.
+    """Measure the synthetic images of each class against the real ones the generator was trained on.
 
-    InputError when the classes differ or a class has fewer than 2 images on a side.
+    ``held_out`` are real images it did not see: they lower the copy bar's noise, and synthetic images are measured
+    against them too. InputError when the classes differ or a class has fewer than 2 images on a side.
     """
-    if set(real) != set(fake):
-        raise InputError(
-            f"classes: real {', '.join(sorted(real))}; synthetic {', '.join(sorted(fake))}; the same are wanted"
+    _check(real, fake, held_out)
+    reals = {label: measured(images, extractor, mirrored=True) for label, images in real.items()}
+    fakes = {label: measured(fake[label], extractor) for label in real}
+    others = {label: measured(images, extractor) for label, images in (held_out or {}).items()}
+    size = next(iter(reals.values())).images.shape[2]
+    noise = measured(ImageSet.of(noise_images(size, seed=seed)), extractor)
+    bar = copy_bar(reals, others, percentile=copy_percentile)
+    nearest = {label: tuple(find_copies(fakes[label], reals[label], bar)) for label in reals}
+    classes = {
+        label: class_quality(
+            reals[label],
+            fakes[label],
+            noise,
+            extractor=extractor.name,
+            k=k,
+            seed=seed,
+            copies=tuple(row for row in nearest[label] if row.by),
         )
-    for label in real:
-        for side, images in (("real", real[label]), ("synthetic", fake[label])):
-            if len(images) < 2:
-                raise InputError(f"class {label}: {len(images)} {side} images; at least 2 are wanted")
-    compute = load_extractor(extractor, weights=weights, device=device)
-    reals = {label: compute(images) for label, images in real.items()}
-    fakes = {label: compute(fake[label]) for label in real}
-    classes = {label: class_quality(reals[label], fakes[label], compute, seed=seed) for label in real}
-    pooled = class_quality(_pool(reals), _pool(fakes), compute, seed=seed)
-    return Quality(extractor=compute.name, classes=classes, pooled=pooled)
+        for label in reals
+    }
+    everything = class_quality(
+        pooled(reals),
+        pooled(fakes),
+        noise,
+        extractor=extractor.name,
+        k=k,
+        seed=seed,
+        copies=tuple(copy for found in classes.values() for copy in found.copies),
+    )
+    return Quality(
+        extractor=extractor.name,
+        classes=classes,
+        pooled=everything,
+        bar=bar,
+        nearest=nearest,
+        held_out={label: _against_held_out(images, fakes[label], bar) for label, images in others.items()} or None,
+    )
 
 
-def class_quality(real: Features, fake: Features, extractor: Extractor, *, seed: int) -> ClassQuality:
-    """Measure one class from features that are there already."""
-    x, y = real.features, fake.features
+def class_quality(
+    real: MeasuredSet,
+    fake: MeasuredSet,
+    noise: MeasuredSet | None = None,
+    *,
+    extractor: str,
+    k: int = K,
+    seed: int = 0,
+    copies: tuple[Copy, ...] = (),
+) -> ClassQuality:
+    """Measure one class, or all pooled, from features that are there already."""
+    x, y = real.features.features, fake.features.features
     n, m, d = len(x), len(y), x.shape[1]
+    reasons: dict[str, str] = {}
     warnings = []
     if min(n, m) <= d:
         warnings.append(
-            f"covariance singular: n is {min(n, m)}, d {d}; FID is defined but far above its large-n value; "
+            f"covariance singular, n < d: n is {min(n, m)}, d {d}; FID is defined but far above its large-n value; "
             "compare it with its floor only"
         )
-    subsets = kid(x, y, seed=seed)
-    score = None if fake.probabilities is None else inception_score(fake.probabilities)
-    score_real = None if real.probabilities is None else inception_score(real.probabilities, splits=1)
+    extrapolated = fid_infinity(x, y, seed=seed)
+    if extrapolated is None:
+        reasons["fid_inf"] = f"not in the 1/n regime: {min(n, m)} images; at least 2 d = {2 * d} are wanted"
+    interval = kid_interval(x, y, seed=seed, groups=np.array(real.groups))
+    if interval is None:
+        reasons["kid_ci"] = "fewer than 4 images or patients on a side: nothing to resample"
+    score = None if fake.features.probabilities is None else inception_score(fake.features.probabilities)
     if score is None:
-        warnings.append(f"Inception Score not defined: {extractor.name} gives no class probabilities")
-    fid_floor = floor_of(frechet_distance, x, y, seed=seed)
-    if fid_floor is None:
-        warnings.append(f"no floor: {n} real images make no two halves of at least 2")
+        reasons["is_mean"] = "the extractor gives no class probabilities"
+    similar = diversity(fake.images, seed=seed)
+    if similar is None:
+        reasons["ms_ssim"] = "images smaller than the 11-pixel window"
+    floor = floors_of(_comparison(k), real.features, fake.features, noise.features if noise else None, seed=seed)
+    if not floor:
+        reasons["floor"] = f"{n} real and {m} synthetic images make no two halves of at least 2"
+        warnings.append(f"no floor: {reasons['floor']}")
+    similar_real = diversity(real.images, seed=seed)
+    if similar is not None and similar_real is not None:
+        floor["ms_ssim"] = _diversity_floor(
+            n, similar_real, similar, diversity(noise.images, seed=seed) if noise else None
+        )
+    subsets, neighbours = kid(x, y, seed=seed), neighbour_metrics(x, y, k=k)
     return ClassQuality(
-        extractor=extractor.name,
+        extractor=extractor,
         dim=d,
         num_real=n,
         num_fake=m,
+        k=neighbours.k,
         fid=frechet_distance(x, y),
+        fid_inf=extrapolated,
         kid=mmd2(x, y),
+        kid_ci=interval,
         kid_mean=subsets.mean,
         kid_std=subsets.std,
         kid_subset_size=subsets.subset_size,
         is_mean=score.mean if score else None,
         is_std=score.std if score else None,
         is_splits=score.splits if score else None,
-        is_real=score_real.mean if score_real else None,
-        fid_floor=fid_floor,
-        kid_floor=floor_of(mmd2, x, y, seed=seed),
+        precision=neighbours.precision,
+        recall=neighbours.recall,
+        density=neighbours.density,
+        coverage=neighbours.coverage,
+        auth_pct=neighbours.auth_pct,
+        ms_ssim=similar.mean if similar else None,
+        ms_ssim_pairs=similar.pairs if similar else None,
+        ms_ssim_scales=similar.scales if similar else None,
+        copies=copies,
+        floor=floor,
+        reasons=reasons,
         warnings=tuple(warnings),
     )
 
 
-class QualityProbe:
-    """FID, KID and Inception Score during training: holds the real features, is called with synthetic images."""
+def _comparison(k: int) -> Compare:
+    def compare(real: Features, fake: Features) -> dict[str, float]:
+        x, y = real.features, fake.features
+        near = neighbour_metrics(x, y, k=k)
+        found = {"fid": frechet_distance(x, y), "kid_mean": mmd2(x, y)}
+        if fake.probabilities is not None:
+            found["is_mean"] = inception_score(fake.probabilities, splits=1).mean
+        return found | {name: value for name, value in near.to_json().items() if name != "k"}
 
-    def __init__(self, real: np.ndarray, *, extractor: str = "lite0", seed: int = 0, device: str = "auto") -> None:
-        self.extractor = load_extractor(extractor, device=device)
-        self.real = self.extractor(real)
-        self.seed = seed
-
-    def __call__(self, fake: np.ndarray) -> dict[str, Any]:
-        """Return ``fid``, ``kid`` (unbiased, all images), ``is`` and what they were made from."""
-        found = self.extractor(fake)
-        score = None if found.probabilities is None else inception_score(found.probabilities).mean
-        return {
-            "fid": frechet_distance(self.real.features, found.features),
-            "kid": mmd2(self.real.features, found.features),
-            "is": score,
-            "extractor": self.extractor.name,
-            "num_real": len(self.real.features),
-            "num_fake": len(fake),
-        }
+    return compare
 
 
-def _pool(parts: Mapping[str, Features]) -> Features:
-    probabilities = [part.probabilities for part in parts.values() if part.probabilities is not None]
-    return Features(
-        np.concatenate([part.features for part in parts.values()]),
-        np.concatenate(probabilities) if probabilities else None,
+def _diversity_floor(n: int, real: Diversity, fake: Diversity, noise: Diversity | None) -> Floor:
+    """Return the real images' own similarity; its mean does not depend on n, so that no halves are needed."""
+    return Floor(
+        metric="ms_ssim",
+        m=n,
+        splits=1,
+        mean=real.mean,
+        std=real.standard_error,
+        value_mean=fake.mean,
+        value_std=fake.standard_error,
+        ceiling=noise.mean if noise else None,
     )
 
 
-def _pair(value: float, value_std: float, floor: float, floor_std: float, digits: int) -> tuple[str, str]:
-    return f"{value:.{digits}f} ± {value_std:.{digits}f}", f"{floor:.{digits}f} ± {floor_std:.{digits}f}"
+def _against_held_out(held_out: MeasuredSet, fake: MeasuredSet, bar: Bar) -> dict[str, object]:
+    """Return KID to images no generator saw, and how many fakes lie as near to them as copies do."""
+    copies = [row for row in find_copies(fake, held_out, bar) if row.by]
+    enough = len(held_out) >= 2
+    return {
+        "num_held_out": len(held_out),
+        "kid": mmd2(held_out.features.features, fake.features.features) if enough else None,
+        "copies": [row.to_json() for row in copies],
+    }
+
+
+def _check(real: Mapping[str, ImageSet], fake: Mapping[str, ImageSet], held_out: Mapping[str, ImageSet] | None) -> None:
+    if set(real) != set(fake):
+        raise InputError(
+            f"classes: real {', '.join(sorted(real))}; synthetic {', '.join(sorted(fake))}; the same are wanted"
+        )
+    if extra := sorted(set(held_out or {}) - set(real)):
+        raise InputError(f"classes: held-out {', '.join(extra)}; those of the real images are wanted")
+    for label in real:
+        for side, images in (("real", real[label]), ("synthetic", fake[label])):
+            if len(images) < 2:
+                raise InputError(f"class {label}: {len(images)} {side} images; at least 2 are wanted")

@@ -26,6 +26,34 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
     return float(max(0.0, difference @ difference + (x * x).sum() + (y * y).sum() - 2 * _root_trace(x, y)))
 
 
+INVERSE_FRACTIONS = (1.0, 4 / 3, 5 / 3, 2.0)
+
+
+def fid_infinity(real: np.ndarray, fake: np.ndarray, *, seed: int) -> float | None:
+    """Return the distance extrapolated to endless images: a line through four subset sizes, against 1 / n.
+
+    Both sides are reduced alike, from all rows to half of them (Chong & Forsyth 2020, arXiv 1911.07023, who reduce the
+    synthetic side only). None below 2 d images on the smaller side: there the distance is no line in 1 / n. On Gaussian
+    features it is right within its spread from there on, where the plain distance is four times too large.
+    """
+    smaller, d = min(len(real), len(fake)), real.shape[1]
+    if smaller < 2 * d or smaller < 4:
+        return None
+    rng = np.random.default_rng(seed)
+    repeats = max(1, min(5, 5000 // smaller))
+    means = []
+    for inverse in INVERSE_FRACTIONS:
+        n, m = max(2, int(len(real) / inverse)), max(2, int(len(fake) / inverse))
+        draws = [
+            frechet_distance(
+                real[rng.choice(len(real), n, replace=False)], fake[rng.choice(len(fake), m, replace=False)]
+            )
+            for _ in range(repeats if inverse > 1 else 1)
+        ]
+        means.append(np.mean(draws))
+    return float(np.polyfit(INVERSE_FRACTIONS, means, 1)[1])
+
+
 def _root_trace(x: np.ndarray, y: np.ndarray) -> float:
     """Return tr((X^T X Y^T Y)^(1/2)), the nuclear norm of X Y^T, from the smallest matrix that has it."""
     d = x.shape[1]

@@ -1,4 +1,8 @@
-"""Kernel distance: the unbiased squared MMD with a cubic kernel (Binkowski et al. 2018, arXiv 1801.01401)."""
+"""Kernel distance: the unbiased squared MMD with a cubic kernel (Binkowski et al. 2018, arXiv 1801.01401).
+
+Every figure made of it (all images, subsets, a bootstrap, real halves) is one weighting of the same kernel values, so
+that one pass over the kernel in blocks serves them all and memory does not grow with n m.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,9 @@ import numpy as np
 
 from fewray.errors import InputError
 
-BLOCK = 2048
+BLOCK = 1024
+DRAWS = 1000
+"""Bootstrap draws of an interval."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,15 +36,27 @@ def mmd2(real: np.ndarray, fake: np.ndarray) -> float:
     """Return the unbiased squared MMD of ``real`` (n, d) and ``fake`` (m, d), kernel (x.y / d + 1)^3, in float64.
 
     Pairs of an image with itself are left out, so that the mean over draws from one distribution is 0; single values
-    may be negative. Computed in blocks: memory does not grow with n m. InputError below 2 rows.
+    may be negative. InputError below 2 rows or for unequal d.
     """
-    if min(len(real), len(fake)) < 2 or real.shape[1] != fake.shape[1]:
-        raise InputError(f"features: {real.shape} and {fake.shape}; at least 2 rows of the same width are wanted")
+    ones = np.ones((1, len(real))), np.ones((1, len(fake)))
+    return float(weighted_mmd2(real, fake, *ones)[0])
+
+
+def weighted_mmd2(real: np.ndarray, fake: np.ndarray, real_weights: np.ndarray, fake_weights: np.ndarray) -> np.ndarray:
+    """Return float64 (b,): the squared MMD under each of ``b`` weightings (b, n) and (b, m), weights 0 or above.
+
+    Weights of 0 and 1 choose a subset; counts are a bootstrap draw, whose pairs of one image with itself are left out
+    as well: with them the distance of a set from its own resample would be too large by the kernel's diagonal.
+    """
+    for name, rows in (("real", real), ("fake", fake)):
+        if rows.ndim != 2 or len(rows) < 2:
+            raise InputError(f"{name} features: {rows.shape}; at least 2 rows are wanted")
+    if real.shape[1] != fake.shape[1]:
+        raise InputError(f"features: {real.shape[1]} and {fake.shape[1]} wide; the same extractor is wanted")
     x, y = np.asarray(real, np.float64), np.asarray(fake, np.float64)
-    n, m = len(x), len(y)
-    within_x = (_kernel_sum(x, x) - _diagonal_sum(x)) / (n * (n - 1))
-    within_y = (_kernel_sum(y, y) - _diagonal_sum(y)) / (m * (m - 1))
-    return float(within_x + within_y - 2 * _kernel_sum(x, y) / (n * m))
+    v, w = np.asarray(real_weights, np.float64), np.asarray(fake_weights, np.float64)
+    cross = _weighted_sum(x, y, v, w) / (v.sum(1) * w.sum(1))
+    return _within(x, v) + _within(y, w) - 2 * cross
 
 
 def kid(real: np.ndarray, fake: np.ndarray, *, seed: int, subset_size: int | None = None, subsets: int = 100) -> Kid:
@@ -52,21 +70,60 @@ def kid(real: np.ndarray, fake: np.ndarray, *, seed: int, subset_size: int | Non
     if not 2 <= size <= smaller:
         raise InputError(f"KID subset size: {size}; 2 to {smaller}, the smaller number of images, is wanted")
     rng = np.random.default_rng(seed)
-    values = [
-        mmd2(real[rng.choice(len(real), size, replace=False)], fake[rng.choice(len(fake), size, replace=False)])
-        for _ in range(subsets)
-    ]
-    return Kid(mean=float(np.mean(values)), std=float(np.std(values)), subset_size=size, subsets=subsets)
+    v, w = np.zeros((subsets, len(real))), np.zeros((subsets, len(fake)))
+    for row in range(subsets):
+        v[row, rng.choice(len(real), size, replace=False)] = 1
+        w[row, rng.choice(len(fake), size, replace=False)] = 1
+    values = weighted_mmd2(real, fake, v, w)
+    return Kid(mean=float(values.mean()), std=float(values.std()), subset_size=size, subsets=subsets)
 
 
-def _kernel_sum(x: np.ndarray, y: np.ndarray) -> float:
-    total = 0.0
+def kid_interval(
+    real: np.ndarray,
+    fake: np.ndarray,
+    *,
+    seed: int,
+    groups: np.ndarray | None = None,
+    draws: int = DRAWS,
+    level: float = 0.95,
+) -> tuple[float, float] | None:
+    """Return a bootstrap interval of :func:`mmd2` over all images: the estimate -+ z standard deviations of the draws.
+
+    Real images are drawn by patient where ``groups`` (n,) names one for each. Each side is drawn on its own; draws in
+    which a side is one image over and over say nothing and are left out. None below 4 images or groups a side, where
+    there is nothing to draw from. It is conditional on the generator: another training is other synthetic images.
+    """
+    rng = np.random.default_rng(seed)
+    sides = []
+    for count, names in ((len(real), groups), (len(fake), None)):
+        member = np.arange(count) if names is None else np.unique(names, return_inverse=True)[1]
+        units = int(member.max()) + 1
+        if units < 4:
+            return None
+        sides.append(rng.multinomial(units, np.full(units, 1 / units), size=draws)[:, member])
+    v, w = sides
+    usable = ((v > 0).sum(1) > 1) & ((w > 0).sum(1) > 1)
+    spread = weighted_mmd2(real, fake, v[usable], w[usable]).std(ddof=1)
+    from scipy.stats import norm
+
+    centre, half = mmd2(real, fake), float(norm.ppf((1 + level) / 2) * spread)
+    return centre - half, centre + half
+
+
+def _within(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    squares = weights * weights
+    diagonal = squares @ ((x * x).sum(1) / x.shape[1] + 1) ** 3
+    total = weights.sum(1)
+    return (_weighted_sum(x, x, weights, weights) - diagonal) / (total * total - squares.sum(1))
+
+
+def _weighted_sum(x: np.ndarray, y: np.ndarray, v: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Return, for each row of the weights, the sum over i and j of v_i w_j k(x_i, y_j)."""
+    total = np.zeros(len(v))
     for start in range(0, len(x), BLOCK):
+        rows = slice(start, start + BLOCK)
         for other in range(0, len(y), BLOCK):
-            products = x[start : start + BLOCK] @ y[other : other + BLOCK].T / x.shape[1] + 1
-            total += float((products * products * products).sum())
+            columns = slice(other, other + BLOCK)
+            products = x[rows] @ y[columns].T / x.shape[1] + 1
+            total += ((v[:, rows] @ (products * products * products)) * w[:, columns]).sum(1)
     return total
-
-
-def _diagonal_sum(x: np.ndarray) -> float:
-    return float((((x * x).sum(1) / x.shape[1] + 1) ** 3).sum())

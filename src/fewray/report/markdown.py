@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fewray.errors import InputError
+from fewray.quality.names import METRICS
 from fewray.runs import read_json, read_jsonl
 
 
@@ -175,29 +176,37 @@ def _generators(study: Mapping[str, Any]) -> str:
     quality = study.get("quality")
     if not quality:
         return text
-    rows = []
-    for label, q in quality["classes"].items():
-        fid, kid = q["fid_floor"], q["kid_floor"]
-        rows.append(
-            (
-                label,
-                q["num_real"],
-                q["num_fake"],
-                _number(q["fid"], 1),
-                _number(q["kid"]),
-                _number(q["is_mean"], 2),
-                fid["m"] if fid else "",
-                _pair(fid, "value_mean", "value_std", 1),
-                _pair(fid, "mean", "std", 1),
-                _pair(kid, "value_mean", "value_std", 3),
-                _pair(kid, "mean", "std", 3),
-            )
-        )
-    header = ("class", "real", "synthetic", "FID", "KID", "IS", "m", "FID at m", "floor", "KID at m", "floor")
+    return f"{text}\n{render_quality(quality)}"
+
+
+def render_quality(quality: Mapping[str, Any]) -> str:
+    """Return the figures of quality.json by class and pooled, and where each lies between real and noise."""
+    everything = {**quality["classes"], "all": quality["pooled"]}
+    figures, scale = [], []
+    for label, q in everything.items():
+        interval = "" if q["kid_ci"] is None else f" [{q['kid_ci'][0]:.3f}, {q['kid_ci'][1]:.3f}]"
+        others = [_number(q[name], digits) for name, (_, digits) in METRICS.items() if name not in ("fid", "kid_mean")]
+        first = (label, q["num_real"], q["num_fake"], _number(q["fid"], 1), f"{_number(q['kid'])}{interval}")
+        figures.append((*first, *others, len(q["copies"])))
+    for name, (shown, digits) in METRICS.items():
+        for label, q in everything.items():
+            if (floor := q["floor"].get(name)) is not None:
+                value, real = (f"{floor[key]:.{digits}f}" for key in ("value_mean", "mean"))
+                noise = "" if floor["ceiling"] is None else f"{floor['ceiling']:.{digits}f}"
+                spread = f"{floor['std']:.{digits}f}"
+                scale.append((shown, label, floor["m"], value, f"{real} ± {spread}", noise, floor["verdict"]))
+    names = [shown for name, (shown, _) in METRICS.items() if name not in ("fid", "kid_mean")]
+    bar = quality["copy_bar"]
     return (
-        f"{text}\nAgainst the real training images, extractor {quality['extractor']} ({quality['pooled']['dim']} "
-        f"features, so FID's covariance is singular at this n). Floor: real against real. m images a side, mean ± sd "
-        f"over 20 random splits.\n\n{_table(header, rows)}"
+        f"Against the real training images, extractor {quality['extractor']} ({quality['pooled']['dim']} features), "
+        f"k {quality['pooled']['k']}.\n\n"
+        f"{_table(('class', 'real', 'synthetic', 'FID', 'KID [95 %]', *names, 'copies'), figures)}\n"
+        f"Copies: nearer than aligned distance {bar['pixels']:.3f} or feature distance {bar['features']:.3g} to a training "
+        f"image; {bar['real_flagged']} of {bar['num_held_out']} real images held out with their patient are as near.\n\n"
+        "Between real and noise, at m images a side; floor: real half against real half, mean ± sd over random splits "
+        "(MS-SSIM: the real images' own, its standard error).\n\n"
+        f"{_table(('metric', 'class', 'm', 'synthetic', 'real half', 'noise', 'verdict'), scale)}"
+        + "".join(f"\n{warning}.\n" for warning in quality["pooled"]["warnings"])
     )
 
 
@@ -209,7 +218,3 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def _number(value: float | None, digits: int = 3) -> str:
     return "undefined" if value is None else f"{value:.{digits}f}"
-
-
-def _pair(floor: Mapping[str, Any] | None, mean: str, std: str, digits: int) -> str:
-    return f"{floor[mean]:.{digits}f} ± {floor[std]:.{digits}f}" if floor else "too few"

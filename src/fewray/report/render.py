@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fewray.errors import InputError
+from fewray.quality.names import METRICS
 from fewray.report import figures
 from fewray.runs import read_json, read_jsonl, write_bytes
 
@@ -28,11 +29,17 @@ PAPER_TABLE4 = {
 """Accuracy, sensitivity, specificity and "F1Score" printed in the paper's Tables 4 (a) and (b)."""
 
 
+SCHEMA = 2
+"""Of study.json."""
+
+
 def render_report(study_dir: Path) -> Path:
     """Write ``study_dir/report.html``, one file that needs nothing else, and return its path."""
     study = read_json(study_dir / "study.json")
-    if study.get("schema") != 1:
-        raise InputError(f"{study_dir}/study.json: schema {study.get('schema')}; 1 is wanted; run the study again")
+    if study.get("schema") != SCHEMA:
+        raise InputError(
+            f"{study_dir}/study.json: schema {study.get('schema')}; {SCHEMA} is wanted; run the study again"
+        )
     timing = read_json(study_dir / "timing.json") if (study_dir / "timing.json").exists() else {}
     folders = _generator_folders(study_dir, study, timing)
     page = _template().render(
@@ -43,6 +50,8 @@ def render_report(study_dir: Path) -> Path:
         spread=figures.seed_spread(study["arms"], study["paper"]) if study.get("arms") else None,
         mixtures=figures.mixture_curves(study["mixtures"]) if study.get("mixtures") else None,
         printed=PAPER_TABLE4,
+        quality_metrics=METRICS,
+        quality_rows={**quality["classes"], "all": quality["pooled"]} if (quality := study.get("quality")) else {},
         version=version("fewray"),
     )
     path = study_dir / "report.html"

@@ -143,7 +143,8 @@ def train_class(
 ) -> dict[str, Any]:
     """Train one class's generator in this process; ``report`` gets (label, row of the log) an epoch, and each batch."""
     from fewray.gan.run import train_run
-    from fewray.quality.evaluate import QualityProbe
+    from fewray.quality.features import load_extractor
+    from fewray.quality.probe import QualityProbe
 
     seen = sorted(row.sha256 for row in rows.rows)
     about = {
@@ -157,7 +158,7 @@ def train_class(
     with locked(folder), fixed_threads(machine.threads):
         images = _training_set(folder / "training.npy", rows, options, seed=seed, resume=resume)
         originals = images[: len(rows)]
-        probe = QualityProbe(originals, extractor=extractor, seed=seed) if probe_every and len(rows) > 1 else None
+        probe = QualityProbe(originals, load_extractor(extractor)) if probe_every and len(rows) > 1 else None
         return train_run(
             folder,
             images,

@@ -74,7 +74,7 @@ def run_published(
         with clock("image sets"):
             sets = build_sets(train, test, options, planned, run, store)
         with clock("quality"):
-            quality = _quality(sets, options, store)
+            quality = _quality(train, sets, options, store)
         results = _classify(sets, options, planned, machine, store, on_event, clock)
         settled = machine.settled(len(planned) * options.seeds)
         where = {"device": settled.device, "precision": settled.precision, "threads": settled.threads}
@@ -83,6 +83,10 @@ def run_published(
         write_predictions(out / "predictions.csv", test, sets, planned, results)
         write_json(out / "timing.json", clock.to_json(out / "timing.json", run))
     return study
+
+
+METRICS_VERSION = 2
+"""Raised whenever the metrics of synthetic images change: they are then measured again, and nothing else is."""
 
 
 def split_rows(manifest: Manifest) -> tuple[Manifest, Manifest]:
@@ -101,19 +105,24 @@ def split_rows(manifest: Manifest) -> tuple[Manifest, Manifest]:
     return train, test
 
 
-def _quality(sets: ArmSet, options: StudyOptions, store: JobStore) -> dict[str, Any] | None:
+def _quality(train: Manifest, sets: ArmSet, options: StudyOptions, store: JobStore) -> dict[str, Any] | None:
     """Measure the synthetic images against the real training images, class by class."""
     if sets.synthetic is None:
         return None
-    key = key_of(sets=sets.keys, extractor=options.extractor, seed=options.seed)
+    key = key_of(sets=sets.keys, extractor=options.extractor, seed=options.seed, metrics=METRICS_VERSION)
     found = store.load("quality", key)
     if found is None:
         from fewray.quality.evaluate import measure_quality
+        from fewray.quality.features import load_extractor
+        from fewray.quality.image_set import ImageSet
 
-        n = options.synthetic_per_class
-        real = {label: sets.real[sets.real_labels == index] for index, label in enumerate(sets.classes)}
-        fake = {label: np.asarray(sets.synthetic[index, :n]) for index, label in enumerate(sets.classes)}
-        found = measure_quality(real, fake, extractor=options.extractor, seed=options.seed).to_json()
+        real, fake = {}, {}
+        for index, label in enumerate(sets.classes):
+            mine = np.flatnonzero(sets.real_labels == index)
+            rows = [train.rows[i] for i in mine]
+            real[label] = ImageSet.of(sets.real[mine], [row.sha256 for row in rows], [row.group for row in rows])
+            fake[label] = ImageSet.of(np.asarray(sets.synthetic[index, : options.synthetic_per_class]))
+        found = measure_quality(real, fake, load_extractor(options.extractor), seed=options.seed).to_json()
         store.save("quality", key, found)
     return found
 

@@ -151,7 +151,7 @@ def assemble(
         if facts["epochs"] < facts["epochs_planned"]
     ]
     return {
-        "schema": 1,
+        "schema": 2,
         "protocol": options.protocol,
         "preset": options.preset,
         "data": {

@@ -1,0 +1,65 @@
+"""The images of one class on one side, with their names and patients, before and after the feature pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fewray.errors import InputError
+from fewray.images import check_images
+from fewray.quality.features import Extractor, Features
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """uint8 images (n, 1, H, W), a name for each, and the patient each is of."""
+
+    images: np.ndarray
+    names: tuple[str, ...]
+    groups: tuple[str, ...]
+
+    @classmethod
+    def of(cls, images: np.ndarray, names: Sequence[str] = (), groups: Sequence[str] = ()) -> ImageSet:
+        """Return the set; without names images are numbered, without groups each is a patient of its own."""
+        names = tuple(names) or tuple(map(str, range(len(check_images(images)))))
+        groups = tuple(groups) or names
+        if not len(images) == len(names) == len(groups):
+            raise InputError(f"{len(images)} images, {len(names)} names, {len(groups)} groups; as many are wanted")
+        return cls(images, names, groups)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True)
+class MeasuredSet(ImageSet):
+    """An image set with its features, and those of its mirrored images where copies are looked for among them."""
+
+    features: Features
+    mirrored: Features | None = None
+
+
+def measured(images: ImageSet, extractor: Extractor, *, mirrored: bool = False) -> MeasuredSet:
+    """Return ``images`` with their features."""
+    flipped = extractor(np.ascontiguousarray(images.images[..., ::-1])) if mirrored else None
+    return MeasuredSet(images.images, images.names, images.groups, extractor(images.images), flipped)
+
+
+def pooled(parts: Mapping[str, MeasuredSet]) -> MeasuredSet:
+    """Return all classes as one set; a name becomes ``class/name``."""
+    sets = list(parts.values())
+    return MeasuredSet(
+        np.concatenate([part.images for part in sets]),
+        tuple(f"{label}/{name}" for label, part in parts.items() for name in part.names),
+        tuple(group for part in sets for group in part.groups),
+        _joined([part.features for part in sets]),
+    )
+
+
+def _joined(parts: Sequence[Features]) -> Features:
+    probabilities = [part.probabilities for part in parts if part.probabilities is not None]
+    return Features(
+        np.concatenate([part.features for part in parts]), np.concatenate(probabilities) if probabilities else None
+    )
