@@ -14,6 +14,7 @@ RESULT = Path(__file__).parent / "results" / "defects.json"
 
 
 def main() -> None:
+    """Measure and write."""
     rows = load_dataset("covid4")
     found = examine(image_sets(rows, rows.classes, 64, "squash"), load_extractor("lite0"))
     found["data"] = f"covid4, all {len(rows)} images, 64 px, squashed"

@@ -104,6 +104,7 @@ def measure_quality(
     synthetic: str | Path | Manifest,
     *,
     held_out: str | Path | Manifest | None = None,
+    classes: Sequence[str] | None = None,
     run: str | Path | None = None,
     out: str | Path | None = None,
     extractor: str = "lite0",
@@ -118,7 +119,7 @@ def measure_quality(
 ) -> Quality:
     """Measure ``synthetic`` against the training rows of ``real``: fidelity, diversity, copying, usefulness.
 
-    All are read as grey images of ``image_size`` pixels; only the classes that ``synthetic`` has are measured.
+    All are read as grey images of ``image_size`` pixels. ``classes`` are measured, or all where both sides have the same.
     ``held_out`` are real films no generator saw (of a set with a split, its test rows); ``run`` is the generators'
     folder, for the membership score of their discriminators. ``usefulness_steps`` above 0 trains classifiers that
     long. ``out`` gets quality.json, copies.csv and the closest pairs.
@@ -129,6 +130,7 @@ def measure_quality(
         training_rows(_dataset(real)),
         _dataset(synthetic),
         held_out=None if held_out is None else held_out_rows(_dataset(held_out)),
+        classes=None if classes is None else tuple(classes),
         run=None if run is None else Path(run),
         out=None if out is None else Path(out),
         extractor=extractor,

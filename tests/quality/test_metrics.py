@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from torchmetrics.image.fid import _compute_fid  # the formula alone: no network, no torchvision
 
 from fewray.errors import InputError
-from fewray.quality.floor import floor_of
 from fewray.quality.frechet import frechet_distance
 from fewray.quality.inception_score import inception_score
 from fewray.quality.kernel import kid, mmd2
@@ -160,15 +159,3 @@ def test_too_few_rows_are_refused(bad: np.ndarray):
 def test_features_of_other_widths_are_refused():
     with pytest.raises(InputError, match="same extractor"):
         frechet_distance(cloud(5, 4, 0), cloud(5, 3, 0))
-
-
-def test_the_floor_of_equal_clouds_is_the_value_and_a_shift_rises_above_it():
-    x, same, far = cloud(80, 6, 1), cloud(200, 6, 2), cloud(200, 6, 3, shift=2.0)
-    floor = floor_of(frechet_distance, x, same, seed=0)
-    assert floor is not None
-    assert (floor.m, floor.splits) == (40, 20)
-    assert abs(floor.value_mean - floor.mean) < 5 * floor.std
-    shifted = floor_of(frechet_distance, x, far, seed=0)
-    assert shifted is not None
-    assert shifted.value_mean > floor.mean + 10 * floor.std
-    assert floor_of(frechet_distance, x[:3], same, seed=0) is None

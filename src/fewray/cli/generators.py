@@ -78,7 +78,7 @@ def train(
     if epochs is not None:
         options = options.with_(epochs=epochs)
     rows = api.training_rows(api.load_dataset(data, group_regex=group_regex))
-    wanted = _listed(classes)
+    wanted = listed(classes)
     if dry_run:
         from fewray.study.generators import Machine
         from fewray.study.plan import plan_training
@@ -147,7 +147,7 @@ def generate(
         run,
         out,
         per_class=per_class,
-        classes=_listed(classes),
+        classes=listed(classes),
         first_seed=first_seed,
         device=device,
         reject_copies=reject_copies,
@@ -164,7 +164,8 @@ def generate(
         print(f"replaced as copies of training images: {counts}")
 
 
-def _listed(text: str) -> tuple[str, ...] | None:
+def listed(text: str) -> tuple[str, ...] | None:
+    """Return the names in a list separated by commas; None for an empty one."""
     return tuple(name.strip() for name in text.split(",") if name.strip()) or None
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fewray.cli.generators import Data, Device, GroupRegex, Out, Precision, Processes, Threads
+from fewray.cli.generators import Classes, Data, Device, GroupRegex, Out, Precision, Processes, Threads, listed
 from fewray.cli.show import AsJson, EpochProgress, print_json, print_table
 
 
@@ -18,6 +18,7 @@ def quality(
     held_out: Annotated[
         str | None, typer.Option(help="Real images no generator saw; of a set with splits, its test rows.")
     ] = None,
+    classes: Classes = "",
     run: Annotated[Path | None, typer.Option(help="Folder of the generators: does D know its training images?")] = None,
     extractor: Annotated[str, typer.Option(help="lite0, lite0@224, pixels or inception.")] = "lite0",
     weights: Annotated[Path | None, typer.Option(help="Weight file of the extractor inception.")] = None,
@@ -40,6 +41,7 @@ def quality(
         real,
         synthetic,
         held_out=held_out,
+        classes=listed(classes),
         run=run,
         out=out,
         extractor=extractor,

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from fewray.device import child_seed
-from fewray.quality.copying import Bar, copy_bar, find_copies
+from fewray.quality.copy_bar import Bar, copy_bar
+from fewray.quality.copying import find_copies
 from fewray.quality.evaluate import class_quality
 from fewray.quality.features import Extractor
 from fewray.quality.floor import noise_images
@@ -134,9 +135,9 @@ def examine(real: Mapping[str, ImageSet], extractor: Extractor, *, seed: int = 0
         )
         for name, defect in DEFECTS.items():
             fake = measured(ImageSet.of(defect.make(material)), extractor)
-            table[name][label] = _reactions(train[label], fake, noise, bar, extractor.name, seed)
+            table[name][label] = _reactions(label, train[label], fake, noise, bar, extractor.name, seed)
         held_out = measured(halves[label][1], extractor, mirrored=True)
-        share = float(np.mean([bool(row.by) for row in find_copies(held_out, held_out, bar)]))
+        share = float(np.mean([bool(row.by) for row in find_copies(label, held_out, held_out, bar)]))
         table[HELD_OUT][label] = {"found": share, "reacted": {"copies": share > 0.05}}
     return {
         "extractor": extractor.name,
@@ -149,10 +150,10 @@ def examine(real: Mapping[str, ImageSet], extractor: Extractor, *, seed: int = 0
 
 
 def _reactions(
-    train: MeasuredSet, fake: MeasuredSet, noise: MeasuredSet, bar: Bar, extractor: str, seed: int
+    label: str, train: MeasuredSet, fake: MeasuredSet, noise: MeasuredSet, bar: Bar, extractor: str, seed: int
 ) -> dict[str, Any]:
     quality = class_quality(train, fake, noise, extractor=extractor, seed=seed)
-    share = float(np.mean([bool(row.by) for row in find_copies(fake, train, bar)]))
+    share = float(np.mean([bool(row.by) for row in find_copies(label, fake, train, bar)]))
     reacted: dict[str, bool] = {name: floor.verdict not in AS_REAL for name, floor in quality.floor.items()}
     silent = [name for name, floor in quality.floor.items() if floor.verdict == AS_REAL[1]]
     return {"found": share, "reacted": reacted | {"copies": share > 0.05}, "cannot_tell": silent}

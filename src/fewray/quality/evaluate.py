@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from fewray.errors import InputError
-from fewray.quality.copying import PERCENTILE, Bar, Copy, copy_bar, find_copies
+from fewray.quality.copy_bar import PERCENTILE, Bar, copy_bar
+from fewray.quality.copying import Copy, find_copies
 from fewray.quality.features import Extractor, Features
 from fewray.quality.floor import Compare, Floor, floors_of, noise_images
 from fewray.quality.frechet import fid_infinity, frechet_distance
@@ -32,16 +33,17 @@ def measure_quality(
     """Measure the synthetic images of each class against the real ones the generator was trained on.
 
     ``held_out`` are real images it did not see: they lower the copy bar's noise, and synthetic images are measured
-    against them too. InputError when the classes differ or a class has fewer than 2 images on a side.
+    against them too. Classes of ``real`` that ``fake`` has not are not measured, but help to draw the copy bar.
+    InputError when a class has no real images, or fewer than 2 on a side.
     """
     _check(real, fake, held_out)
     reals = {label: measured(images, extractor, mirrored=True) for label, images in real.items()}
-    fakes = {label: measured(fake[label], extractor) for label in real}
+    fakes = {label: measured(images, extractor) for label, images in fake.items()}
     others = {label: measured(images, extractor) for label, images in (held_out or {}).items()}
     size = next(iter(reals.values())).images.shape[2]
     noise = measured(ImageSet.of(noise_images(size, seed=seed)), extractor)
     bar = copy_bar(reals, others, percentile=copy_percentile)
-    nearest = {label: tuple(find_copies(fakes[label], reals[label], bar)) for label in reals}
+    nearest = {label: tuple(find_copies(label, fakes[label], reals[label], bar)) for label in fakes}
     classes = {
         label: class_quality(
             reals[label],
@@ -52,10 +54,10 @@ def measure_quality(
             seed=seed,
             copies=tuple(row for row in nearest[label] if row.by),
         )
-        for label in reals
+        for label in fakes
     }
     everything = class_quality(
-        pooled(reals),
+        pooled({label: reals[label] for label in fakes}),
         pooled(fakes),
         noise,
         extractor=extractor.name,
@@ -69,7 +71,8 @@ def measure_quality(
         pooled=everything,
         bar=bar,
         nearest=nearest,
-        held_out={label: _against_held_out(images, fakes[label], bar) for label, images in others.items()} or None,
+        held_out={label: _against_held_out(label, images, fakes[label], bar) for label, images in others.items()}
+        or None,
     )
 
 
@@ -172,9 +175,9 @@ def _diversity_floor(n: int, real: Diversity, fake: Diversity, noise: Diversity 
     )
 
 
-def _against_held_out(held_out: MeasuredSet, fake: MeasuredSet, bar: Bar) -> dict[str, object]:
+def _against_held_out(label: str, held_out: MeasuredSet, fake: MeasuredSet, bar: Bar) -> dict[str, object]:
     """Return KID to images no generator saw, and how many fakes lie as near to them as copies do."""
-    copies = [row for row in find_copies(fake, held_out, bar) if row.by]
+    copies = [row for row in find_copies(label, fake, held_out, bar) if row.by]
     enough = len(held_out) >= 2
     return {
         "num_held_out": len(held_out),
@@ -184,13 +187,13 @@ def _against_held_out(held_out: MeasuredSet, fake: MeasuredSet, bar: Bar) -> dic
 
 
 def _check(real: Mapping[str, ImageSet], fake: Mapping[str, ImageSet], held_out: Mapping[str, ImageSet] | None) -> None:
-    if set(real) != set(fake):
+    if not fake or set(fake) - set(real):
         raise InputError(
-            f"classes: real {', '.join(sorted(real))}; synthetic {', '.join(sorted(fake))}; the same are wanted"
+            f"classes: real {', '.join(sorted(real))}; synthetic {', '.join(sorted(fake)) or 'none'}; the same are wanted"
         )
-    if extra := sorted(set(held_out or {}) - set(real)):
-        raise InputError(f"classes: held-out {', '.join(extra)}; those of the real images are wanted")
-    for label in real:
+    if extra := sorted(set(held_out or {}) - set(fake)):
+        raise InputError(f"classes: held-out {', '.join(extra)}; those of the synthetic images are wanted")
+    for label in fake:
         for side, images in (("real", real[label]), ("synthetic", fake[label])):
             if len(images) < 2:
                 raise InputError(f"class {label}: {len(images)} {side} images; at least 2 are wanted")

@@ -43,17 +43,14 @@ class Floor:
     def verdict(self) -> str:
         """The position in words; a figure within two spreads of the floor is called as real."""
         away = self.value_mean - self.mean
-        if self.metric != "ms_ssim" and self.ceiling is not None and self.position is None:
-            return "says nothing here: noise scores as real"
         if abs(away) <= 2 * max(float(np.hypot(self.std, self.value_std)), 1e-9):
-            return "as real"
+            blind = self.metric != "ms_ssim" and self.ceiling is not None and self.position is None
+            return "says nothing here: noise scores as real" if blind else "as real"
         if self.metric == "ms_ssim":
             return "less diverse than real" if away > 0 else "more varied than real"
-        if self.position is None:
-            return "off the floor"
-        if self.position < 0:
+        if self.ceiling is not None and away * (self.ceiling - self.mean) < 0:
             return "above real" if self.metric == "is_mean" else "nearer than real: look for copies"
-        return f"{100 * self.position:.0f} % of the way to noise"
+        return "off the floor" if self.position is None else f"{100 * self.position:.0f} % of the way to noise"
 
     def to_json(self) -> dict[str, Any]:
         """Return plain numbers, with ``position`` and ``verdict``."""

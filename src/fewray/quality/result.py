@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from fewray.quality.copying import Bar, Copy
+from fewray.quality.copy_bar import Bar
+from fewray.quality.copying import Copy
 from fewray.quality.floor import Floor
 from fewray.quality.names import METRICS
 
@@ -82,7 +83,7 @@ class Quality:
             "extractor": self.extractor,
             "classes": {label: found.to_json() for label, found in self.classes.items()},
             "pooled": self.pooled.to_json(),
-            "copy_bar": self.bar.to_json(),
+            "copy_bar": self.bar.to_json() | {"sentence": self.bar.sentence()},
             "held_out": self.held_out,
             "membership": self.membership,
             "usefulness": self.usefulness,
@@ -96,11 +97,7 @@ class Quality:
 
     def sentences(self) -> list[str]:
         """Return what the tables do not show: how copies were judged, held-out films, membership, usefulness."""
-        bar = self.bar
-        lines = [
-            f"copies: nearer than aligned distance {bar.pixels:.3f} or feature distance {bar.features:.3g} to a training "
-            f"image; {bar.real_flagged} of {bar.num_held_out} real images held out with their patient are as near"
-        ]
+        lines = [self.bar.sentence()]
         for label, found in (self.held_out or {}).items():
             kid = figure(found["kid"], 3)
             lines.append(

@@ -196,13 +196,11 @@ def render_quality(quality: Mapping[str, Any]) -> str:
                 spread = f"{floor['std']:.{digits}f}"
                 scale.append((shown, label, floor["m"], value, f"{real} ± {spread}", noise, floor["verdict"]))
     names = [shown for name, (shown, _) in METRICS.items() if name not in ("fid", "kid_mean")]
-    bar = quality["copy_bar"]
     return (
         f"Against the real training images, extractor {quality['extractor']} ({quality['pooled']['dim']} features), "
         f"k {quality['pooled']['k']}.\n\n"
         f"{_table(('class', 'real', 'synthetic', 'FID', 'KID [95 %]', *names, 'copies'), figures)}\n"
-        f"Copies: nearer than aligned distance {bar['pixels']:.3f} or feature distance {bar['features']:.3g} to a training "
-        f"image; {bar['real_flagged']} of {bar['num_held_out']} real images held out with their patient are as near.\n\n"
+        f"{quality['copy_bar']['sentence'].capitalize()}.\n\n"
         "Between real and noise, at m images a side; floor: real half against real half, mean ± sd over random splits "
         "(MS-SSIM: the real images' own, its standard error).\n\n"
         f"{_table(('metric', 'class', 'm', 'synthetic', 'real half', 'noise', 'verdict'), scale)}"

@@ -26,6 +26,7 @@ def judge(
     synthetic: Manifest,
     *,
     held_out: Manifest | None,
+    classes: tuple[str, ...] | None,
     run: Path | None,
     out: Path | None,
     extractor: str,
@@ -38,29 +39,28 @@ def judge(
     seed: int,
     device: str,
 ) -> Quality:
-    """Measure the classes of ``synthetic``; see :func:`fewray.measure_quality` for the parameters.
+    """Measure ``classes``, or all where both sides have the same; see :func:`fewray.measure_quality` for the parameters.
 
-    InputError when a synthetic class has no real images, a held-out film is among the real ones, or ``run`` has no
-    generator of a class.
+    InputError when the classes do not match, a held-out film is among the real ones, or ``run`` has no generator of a
+    class.
     """
-    if unknown := sorted(set(synthetic.classes) - set(real.classes)):
-        raise InputError(
-            f"classes: synthetic {', '.join(unknown)}; those of the real images, {', '.join(real.classes)}, are wanted"
-        )
+    wanted = _classes(real, synthetic, classes)
     if k < 1:
         raise InputError(f"--k {k}: at least 1 is wanted")
     compute = load_extractor(extractor, weights=weights, device=device)
     generators = run_classes(run) if run is not None else {}
-    if run is not None and (missing := sorted(set(synthetic.classes) - set(generators))):
+    if run is not None and (missing := sorted(set(wanted) - set(generators))):
         raise InputError(f"--run {run}: no generator of {', '.join(missing)}; it has {', '.join(generators)}")
     if run is not None and held_out is None:
         raise InputError("--run: no --held-out; films that the generators did not see are wanted beside it")
-    reals, fakes = (image_sets(rows, synthetic.classes, image_size, fit) for rows in (real, synthetic))
+    reals = image_sets(real, real.classes, image_size, fit)
+    fakes = image_sets(synthetic, wanted, image_size, fit)
     others = None
     if held_out is not None:
         _apart(real, held_out)
-        classes = tuple(label for label in synthetic.classes if len(held_out.where(label=label)))
-        others = image_sets(held_out, classes, image_size, fit)
+        others = image_sets(
+            held_out, tuple(label for label in wanted if len(held_out.where(label=label))), image_size, fit
+        )
     found = measure_quality(reals, fakes, compute, held_out=others, k=k, copy_percentile=copy_percentile, seed=seed)
     if run is not None and others is not None:
         found = replace(
@@ -70,14 +70,28 @@ def judge(
                 for label in others
             },
         )
+    chosen = {label: reals[label] for label in wanted}
     if usefulness_steps:
         options = ClassifierOptions(steps=usefulness_steps, image_size=image_size)
         found = replace(
-            found, usefulness=measure_usefulness(reals, fakes, options, held_out=others, seed=seed, device=device)
+            found, usefulness=measure_usefulness(chosen, fakes, options, held_out=others, seed=seed, device=device)
         )
     if out is not None:
         write_quality(out, found, reals, fakes)
     return found
+
+
+def _classes(real: Manifest, synthetic: Manifest, chosen: tuple[str, ...] | None) -> tuple[str, ...]:
+    for label in chosen or ():
+        for side, rows in (("real", real), ("synthetic", synthetic)):
+            if label not in rows.classes:
+                raise InputError(f"--classes {label}: not among the {side} classes {', '.join(rows.classes)}")
+    if chosen is None and set(real.classes) != set(synthetic.classes):
+        raise InputError(
+            f"classes: real {', '.join(real.classes)}; synthetic {', '.join(synthetic.classes)}; the same are wanted, "
+            "or name those to measure with --classes"
+        )
+    return chosen or synthetic.classes
 
 
 def image_sets(manifest: Manifest, classes: tuple[str, ...], size: int, fit: str) -> dict[str, ImageSet]:

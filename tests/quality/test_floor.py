@@ -1,0 +1,64 @@
+"""The scale of a figure: floor, ceiling, position, words."""
+
+import numpy as np
+import pytest
+
+from fewray.quality.features import Features
+from fewray.quality.floor import Floor, floors_of, noise_images
+from fewray.quality.frechet import frechet_distance
+
+
+def cloud(n: int, seed: int, shift: float = 0.0) -> Features:
+    return Features(np.random.default_rng(seed).normal(shift, 1, (n, 6)), None)
+
+
+def compare(real: Features, fake: Features) -> dict[str, float]:
+    return {"fid": frechet_distance(real.features, fake.features), "rows": float(len(real.features))}
+
+
+def test_equal_clouds_lie_at_the_floor_shifted_ones_on_the_way_to_noise():
+    noise = cloud(64, 9, shift=8.0)
+    same = floors_of(compare, cloud(80, 1), cloud(200, 2), noise, seed=0)["fid"]
+    assert (same.m, same.splits) == (40, 20)
+    assert same.verdict == "as real"
+    half = floors_of(compare, cloud(80, 1), cloud(200, 3, shift=8 * 0.5**0.5), noise, seed=0)["fid"]
+    assert half.position == pytest.approx(0.5, abs=0.05)
+    assert half.verdict.endswith("% of the way to noise")
+    copied = floors_of(compare, cloud(80, 1), cloud(80, 1), noise, seed=0)["fid"]
+    assert copied.value_mean < copied.mean
+
+
+def test_both_sides_are_compared_at_the_same_n():
+    for real, fake, m in ((80, 200, 40), (81, 200, 40), (80, 13, 13), (4, 9, 2)):
+        found = floors_of(compare, cloud(real, 1), cloud(fake, 2), None, seed=0)
+        assert found["rows"].m == m
+        assert found["rows"].mean == found["rows"].value_mean == m
+        assert found["fid"].ceiling is None
+    assert floors_of(compare, cloud(3, 1), cloud(9, 2), None, seed=0) == {}
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "ceiling", "words"),
+    [
+        ("fid", 10.1, 110.0, "as real"),
+        ("fid", 60.0, 110.0, "50 % of the way to noise"),
+        ("fid", 2.0, 110.0, "nearer than real: look for copies"),
+        ("precision", 10.0, 10.5, "says nothing here: noise scores as real"),
+        ("precision", 2.0, 10.5, "nearer than real: look for copies"),
+        ("precision", 15.0, 10.5, "off the floor"),
+        ("is_mean", 20.0, 1.0, "above real"),
+        ("ms_ssim", 20.0, 1.0, "less diverse than real"),
+        ("ms_ssim", 5.0, 1.0, "more varied than real"),
+    ],
+)
+def test_the_verdict_in_words(metric: str, value: float, ceiling: float, words: str):
+    floor = Floor(metric=metric, m=9, splits=20, mean=10.0, std=0.5, value_mean=value, value_std=0.5, ceiling=ceiling)
+    assert floor.verdict == words
+    assert floor.to_json()["verdict"] == words
+
+
+def test_noise_is_a_function_of_its_seed():
+    first, again, other = noise_images(16, seed=1), noise_images(16, seed=1), noise_images(16, seed=2)
+    assert first.dtype == np.uint8
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
