@@ -1,4 +1,4 @@
-"""Make docs/cli.md from the command tree and docs/results.md from docs/results/*.json; ``--check`` compares only."""
+"""Make the generated pages from the command tree and docs/results/*.json; ``--check`` compares only."""
 
 from __future__ import annotations
 
@@ -39,11 +39,22 @@ def results() -> str:
     return render_training(read_json(folder / "training.json"), read_json(folder / "run.json"))
 
 
+def metrics() -> str:
+    """Return docs/metrics.md with its table of planted defects made from docs/results/defects.json."""
+    sys.path.insert(0, str(DOCS))
+    from defects import render
+
+    text = (DOCS / "metrics.md").read_text(encoding="utf-8")
+    before, _, rest = text.partition("<!-- defects -->\n")
+    _, _, after = rest.partition("<!-- end of defects -->\n")
+    return f"{before}<!-- defects -->\n{render()}<!-- end of defects -->\n{after}"
+
+
 def main() -> None:
     """Write the pages, or exit 1 naming those that are not what would be written."""
     check = "--check" in sys.argv[1:]
     drifted = []
-    for name, text in (("cli.md", command_reference()), ("results.md", results())):
+    for name, text in (("cli.md", command_reference()), ("results.md", results()), ("metrics.md", metrics())):
         path = DOCS / name
         if check and (not path.exists() or path.read_text(encoding="utf-8") != text):
             drifted.append(name)

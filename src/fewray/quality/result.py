@@ -77,6 +77,10 @@ class Quality:
     membership: dict[str, Any] | None = None
     usefulness: dict[str, Any] | None = None
 
+    def __str__(self) -> str:
+        """Return the tables and sentences as text."""
+        return "\n".join([*map(_text, self.tables()), *self.sentences(), *(f"note: {each}" for each in self.warnings)])
+
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON, without ``nearest``."""
         return {
@@ -165,3 +169,10 @@ _OTHERS = [name for name in METRICS if name not in ("fid", "kid_mean")]
 def figure(value: float | None, digits: int) -> str:
     """Return a figure for a table, or a dash where it is not defined."""
     return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _text(table: Table) -> str:
+    title, header, rows = table
+    lines = [tuple(header), *map(tuple, rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    return "\n".join([title, *("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines), ""])
