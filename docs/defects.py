@@ -27,20 +27,17 @@ HALF = (
 )
 EXPLAINED = {
     ("intensity +30", "kid_mean", "lite0@128"): "ImageNet features hardly see brightness; `pixels` does",
-    (
-        "wrong class",
-        "fid",
-        "lite0@128",
-    ): "bacterial and viral pneumonia look alike at 64 px: the pair all classifiers confuse",
-    ("wrong class", "kid_mean", "lite0@128"): "as above",
-    ("wrong class", "fid", "pixels@32"): "as above",
-    ("wrong class", "kid_mean", "pixels@32"): "as above",
-    ("mode dropped", "recall", "lite0@128"): f"{FEW}; a ball of five neighbours of forty covers a mode that is gone",
-    ("mode dropped", "recall", "pixels@32"): "as above",
-    ("mode dropped", "ms_ssim", "lite0@128"): "the films kept are nearly as unlike each other as all are",
-    ("mode dropped", "ms_ssim", "pixels@32"): "as above",
-    ("training images", "auth_pct", "lite0@128"): HALF,
-    ("training images", "auth_pct", "pixels@32"): HALF,
+    **{
+        (defect, metric, extractor): why
+        for extractor in ("lite0@128", "pixels@32")
+        for defect, metric, why in (
+            ("wrong class", "fid", ALIKE),
+            ("wrong class", "kid_mean", ALIKE),
+            ("mode dropped", "recall", FEW),
+            ("mode dropped", "ms_ssim", "the films kept are nearly as unlike each other as all are"),
+            ("training images", "auth_pct", HALF),
+        )
+    },
     **{
         (defect, metric, "pixels@32"): SMALL
         for defect in ("blur, 1.5 px", "noise, sd 25", "checkerboard, ±12")
