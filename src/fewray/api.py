@@ -116,13 +116,15 @@ def measure_quality(
     usefulness_steps: int = 0,
     seed: int = 0,
     device: str = "auto",
+    cache: bool = True,
 ) -> Quality:
     """Measure ``synthetic`` against the training rows of ``real``: fidelity, diversity, copying, usefulness.
 
     All are read as grey images of ``image_size`` pixels. ``classes`` are measured, or all where both sides have the same.
     ``held_out`` are real films no generator saw (of a set with a split, its test rows); ``run`` is the generators'
     folder, for the membership score of their discriminators. ``usefulness_steps`` above 0 trains classifiers that
-    long. ``out`` gets quality.json, copies.csv and the closest pairs.
+    long. ``out`` gets quality.json, copies.csv and the closest pairs. ``extractor`` may be ``onnx:FILE`` or
+    ``study:RUN`` too (docs/metrics.md); with ``cache``, features are kept in the user's cache folder.
     """
     from fewray.study.judge import judge
 
@@ -142,6 +144,7 @@ def measure_quality(
         usefulness_steps=usefulness_steps,
         seed=seed,
         device=device,
+        cache=cache,
     )
 
 

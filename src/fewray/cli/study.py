@@ -20,7 +20,9 @@ def quality(
     ] = None,
     classes: Classes = "",
     run: Annotated[Path | None, typer.Option(help="Folder of the generators: does D know its training images?")] = None,
-    extractor: Annotated[str, typer.Option(help="lite0, lite0@224, pixels or inception.")] = "lite0",
+    extractor: Annotated[
+        str, typer.Option(help="lite0, lite0@224, pixels, inception, onnx:FILE or study:RUN.")
+    ] = "lite0",
     weights: Annotated[Path | None, typer.Option(help="Weight file of the extractor inception.")] = None,
     image_size: Annotated[int, typer.Option(min=8, help="All images are read at this size.")] = 64,
     fit: Annotated[str, typer.Option(help="squash or pad images to a square.")] = "squash",
@@ -32,6 +34,9 @@ def quality(
         Path | None, typer.Option("--out", "-o", help="Folder for quality.json, copies.csv and the closest pairs.")
     ] = None,
     device: Device = "auto",
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Compute features anew and keep none in the user's cache folder.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure synthetic images: fidelity, diversity, copies; each figure between real (floor) and noise (ceiling)."""
@@ -53,6 +58,7 @@ def quality(
         usefulness_steps=usefulness,
         seed=seed,
         device=device,
+        cache=not no_cache,
     )
     if as_json:
         print_json(measured.to_json())
@@ -92,7 +98,11 @@ def study(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare augmentation arms and write report.html. Run again with the same options, it goes on where it stopped."""
+    """Compare augmentation arms and write report.html. Run again with the same options, it goes on where it stopped.
+
+    The weights of one classifier are kept in classifier.safetensors, for `fewray quality --extractor study:RUN`: that
+    of seed 0 in the arm classic, or in the first arm where classic is not among them.
+    """
     from fewray import api
     from fewray.runs import read_json
 

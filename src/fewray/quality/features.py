@@ -17,7 +17,7 @@ from fewray.errors import InputError
 from fewray.images import check_images
 
 BATCH = 32
-EXTRACTORS = ("lite0", "lite0@<pixels>", "pixels", "inception")
+EXTRACTORS = ("lite0", "lite0@<pixels>", "pixels", "inception", "onnx:<file>", "study:<folder>")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Extractor(Protocol):
 
 @dataclass(frozen=True)
 class NetworkExtractor:
-    """A network fed with the grey image three times over, resized bilinearly (antialiased when made smaller)."""
+    """A network fed with the grey image ``channels`` times over, resized bilinearly (antialiased when made smaller)."""
 
     name: str
     dim: int
@@ -49,6 +49,7 @@ class NetworkExtractor:
     mean: float
     scale: float
     device: torch.device
+    channels: int = 3
 
     @torch.inference_mode()
     def __call__(self, images: np.ndarray) -> Features:
@@ -56,15 +57,21 @@ class NetworkExtractor:
         check_images(images)
         features, probabilities = [np.zeros((0, self.dim), np.float32)], []
         for start in range(0, len(images), BATCH):
-            batch = torch.from_numpy(np.array(images[start : start + BATCH])).to(self.device).float()
-            if batch.shape[2:] != (self.size, self.size):
-                smaller = max(batch.shape[2:]) > self.size
-                batch = functional.interpolate(batch, (self.size, self.size), mode="bilinear", antialias=smaller)
-            batch = ((batch - self.mean) / self.scale).expand(-1, 3, -1, -1)
+            batch = resized(images[start : start + BATCH], (self.size, self.size), self.device)
+            batch = ((batch - self.mean) / self.scale).expand(-1, self.channels, -1, -1)
             found, logits = self.network(batch.contiguous(memory_format=torch.channels_last))
             features.append(found.float().cpu().numpy())
             probabilities.append(logits.float().softmax(1).cpu().numpy())
         return Features(np.concatenate(features), np.concatenate(probabilities) if probabilities else None)
+
+
+def resized(images: np.ndarray, size: tuple[int, int], device: torch.device | None = None) -> Tensor:
+    """Return uint8 ``images`` (n, 1, H, W) as float32 in 0 to 255 of ``size``: bilinear, antialiased if made smaller."""
+    batch = torch.from_numpy(np.array(images)).to(device).float()
+    if batch.shape[2:] == size:
+        return batch
+    smaller = batch.shape[2] > size[0] or batch.shape[3] > size[1]
+    return functional.interpolate(batch, size, mode="bilinear", antialias=smaller)
 
 
 @dataclass(frozen=True)
@@ -94,7 +101,8 @@ def load_extractor(name: str = "lite0", *, weights: Path | None = None, device: 
     """Return the extractor called ``name``; InputError lists those there are.
 
     ``lite0`` reads images at 128 px (twice the 64 px of the generators); ``lite0@224`` at the size it was trained on.
-    ``inception`` is the FID network, from ``weights``.
+    ``inception`` is the FID network, from ``weights``; ``onnx:<file>`` any network of the user's, on the CPU.
+    ``study:<folder>`` is opened by :func:`fewray.study.extractors.open_extractor`.
     """
     where = choose_device(device)
     kind, _, size = name.partition("@")
@@ -114,4 +122,8 @@ def load_extractor(name: str = "lite0", *, weights: Path | None = None, device: 
         if weights is None:
             raise InputError("--extractor inception: no --weights; pt_inception-2015-12-05-6726825d.pth is wanted")
         return NetworkExtractor("inception", FEATURES, 299, load_inception(weights).to(where), 127.5, 127.5, where)
+    if name.startswith("onnx:"):
+        from fewray.quality.onnx_extractor import load_onnx
+
+        return load_onnx(name.removeprefix("onnx:"))
     raise InputError(f"--extractor {name}: no such extractor; there are {', '.join(EXTRACTORS)}")

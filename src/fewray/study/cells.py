@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fewray.config import StudyOptions
@@ -45,6 +46,18 @@ def cells(options: StudyOptions) -> list[Cell]:
     return found
 
 
+CLASSIFIER = "classifier.safetensors"
+"""The file in a study's folder with the weights of the classifier of :func:`kept_cell`."""
+
+
+def kept_cell(options: StudyOptions) -> tuple[str, int]:
+    """Return the arm and seed of the classifier whose weights a study keeps: ``classic``, else the first arm; seed 0.
+
+    The arm ``classic`` saw no synthetic image, so that its features favour no generator.
+    """
+    return ("classic" if "classic" in options.arms else options.arms[0]), 0
+
+
 def train_cell(
     *,
     key: str,
@@ -55,11 +68,16 @@ def train_cell(
     options: StudyOptions,
     machine: Machine,
     store: JobStore,
+    keep: Path | None = None,
     report: Report,
 ) -> dict[str, Any]:
-    """Train and score one classifier in this process and keep its result; return its accuracy and seconds."""
+    """Train and score one classifier in this process and keep its result; return its accuracy and seconds.
+
+    Its weights are written to ``keep`` where there is one, before the result: a result that is there has its weights.
+    """
     from fewray.classify.published import published_figures
     from fewray.classify.training import predict, train_classifier
+    from fewray.classify.weights import save_classifier
 
     started = time.monotonic()
     arms = ArmSet.open(sets)
@@ -80,6 +98,9 @@ def train_cell(
         trained.model, arms.test, arms.test_labels, passes=options.published_passes, seed=classifier_seed
     )
     predicted = probabilities.argmax(axis=1)
+    if keep is not None:
+        about = {"arm": name, "seed": seed, "key": key, "train_images": len(labels)}
+        save_classifier(trained.model, options.classifier, keep, classes=arms.classes, about=about)
     store.save(
         "classifier",
         key,

@@ -143,8 +143,8 @@ def train_class(
 ) -> dict[str, Any]:
     """Train one class's generator in this process; ``report`` gets (label, row of the log) an epoch, and each batch."""
     from fewray.gan.run import train_run
-    from fewray.quality.features import load_extractor
     from fewray.quality.probe import QualityProbe
+    from fewray.study.extractors import open_extractor
 
     seen = sorted(row.sha256 for row in rows.rows)
     about = {
@@ -158,7 +158,8 @@ def train_class(
     with locked(folder), fixed_threads(machine.threads):
         images = _training_set(folder / "training.npy", rows, options, seed=seed, resume=resume)
         originals = images[: len(rows)]
-        probe = QualityProbe(originals, load_extractor(extractor)) if probe_every and len(rows) > 1 else None
+        probes = probe_every and len(rows) > 1
+        probe = QualityProbe(originals, open_extractor(extractor, cache=False)) if probes else None
         return train_run(
             folder,
             images,

@@ -14,10 +14,10 @@ from fewray.gan.generate import run_classes
 from fewray.gan.membership import membership
 from fewray.images import load_images
 from fewray.quality.evaluate import measure_quality
-from fewray.quality.features import load_extractor
 from fewray.quality.gallery import write_quality
 from fewray.quality.image_set import ImageSet
 from fewray.quality.result import Quality
+from fewray.study.extractors import open_extractor
 from fewray.study.usefulness import measure_usefulness
 
 
@@ -38,6 +38,7 @@ def judge(
     usefulness_steps: int,
     seed: int,
     device: str,
+    cache: bool,
 ) -> Quality:
     """Measure ``classes``, or all where both sides have the same; see :func:`fewray.measure_quality` for the parameters.
 
@@ -47,7 +48,7 @@ def judge(
     wanted = _classes(real, synthetic, classes)
     if k < 1:
         raise InputError(f"--k {k}: at least 1 is wanted")
-    compute = load_extractor(extractor, weights=weights, device=device)
+    compute = open_extractor(extractor, weights=weights, device=device, cache=cache)
     generators = run_classes(run) if run is not None else {}
     if run is not None and (missing := sorted(set(wanted) - set(generators))):
         raise InputError(f"--run {run}: no generator of {', '.join(missing)}; it has {', '.join(generators)}")

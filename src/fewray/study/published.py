@@ -18,7 +18,7 @@ from fewray.device import child_seed
 from fewray.errors import InputError
 from fewray.runs import locked, write_json
 from fewray.study.arms import ArmSet, build_sets, check_generators
-from fewray.study.cells import Cell, cells, train_cell
+from fewray.study.cells import CLASSIFIER, Cell, cells, kept_cell, train_cell
 from fewray.study.clock import Clock
 from fewray.study.generators import Machine, train_generators
 from fewray.study.jobs import JobStore, key_of
@@ -46,7 +46,7 @@ def run_published(
 ) -> dict[str, Any]:
     """Run the protocol into ``out`` and return what ``study.json`` holds. What is there already is not done again.
 
-    Writes ``study.json`` (no clock times), ``timing.json``, ``predictions.csv``, ``generators/``, ``synthetic/``,
+    Writes ``study.json`` (no clock times), ``timing.json``, ``predictions.csv``, ``classifier.safetensors``, ``generators/``, ``synthetic/``,
     ``jobs/``. InputError when the data has no train and test split, or a generator saw a test row.
     """
     train, test = split_rows(manifest)
@@ -75,7 +75,7 @@ def run_published(
             sets = build_sets(train, test, options, planned, run, store)
         with clock("quality"):
             quality = _quality(train, sets, options, store)
-        results = _classify(sets, options, planned, machine, store, on_event, clock)
+        results = _classify(sets, options, planned, machine, store, on_event, clock, out / CLASSIFIER)
         settled = machine.settled(len(planned) * options.seeds)
         where = {"device": settled.device, "precision": settled.precision, "threads": settled.threads}
         study = assemble(train, test, options, planned, sets, results, quality, run, where)
@@ -109,11 +109,12 @@ def _quality(train: Manifest, sets: ArmSet, options: StudyOptions, store: JobSto
     """Measure the synthetic images against the real training images, class by class."""
     if sets.synthetic is None:
         return None
-    key = key_of(sets=sets.keys, extractor=options.extractor, seed=options.seed, metrics=METRICS_VERSION)
+    from fewray.study.extractors import identity, open_extractor
+
+    key = key_of(sets=sets.keys, extractor=identity(options.extractor), seed=options.seed, metrics=METRICS_VERSION)
     found = store.load("quality", key)
     if found is None:
         from fewray.quality.evaluate import measure_quality
-        from fewray.quality.features import load_extractor
         from fewray.quality.image_set import ImageSet
 
         real, fake = {}, {}
@@ -122,7 +123,7 @@ def _quality(train: Manifest, sets: ArmSet, options: StudyOptions, store: JobSto
             rows = [train.rows[i] for i in mine]
             real[label] = ImageSet.of(sets.real[mine], [row.sha256 for row in rows], [row.group for row in rows])
             fake[label] = ImageSet.of(np.asarray(sets.synthetic[index, : options.synthetic_per_class]))
-        found = measure_quality(real, fake, load_extractor(options.extractor), seed=options.seed).to_json()
+        found = measure_quality(real, fake, open_extractor(options.extractor), seed=options.seed).to_json()
         store.save("quality", key, found)
     return found
 
@@ -135,8 +136,12 @@ def _classify(
     store: JobStore,
     on_event: OnEvent,
     clock: Clock,
+    keep: Path,
 ) -> dict[tuple[str, int], dict[str, Any]]:
-    """Train the classifiers that are not there yet, side by side; return every (cell, seed)'s result."""
+    """Train the classifiers that are not there yet, side by side; return every (cell, seed)'s result.
+
+    The weights of one of them are kept as ``keep``; where they are not those of this study, it is trained again.
+    """
     wanted: dict[tuple[str, int], str] = {}
     settled = machine.settled(len(planned) * options.seeds)
     for seed in range(options.seeds):  # all arms of a seed first: a study cut short compares whole seeds
@@ -153,7 +158,12 @@ def _classify(
                 threads=settled.threads,
                 device=settled.device.split(":")[0],
             )
+    from fewray.study.extractors import holds_classifier
+
+    kept = wanted[kept_cell(options)]
     missing = {key: name for name, key in wanted.items() if store.load("classifier", key) is None}
+    if kept in missing or not holds_classifier(keep, kept):
+        missing[kept] = kept_cell(options)
     done = len(set(wanted.values())) - len(missing)
     on_event("classifiers", {"done": done, "total": done + len(missing)})
     tasks = []
@@ -170,6 +180,7 @@ def _classify(
                 "options": options,
                 "machine": settled,
                 "store": store,
+                "keep": keep if key == kept else None,
             }
         )
 

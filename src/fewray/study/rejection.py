@@ -14,9 +14,9 @@ from fewray.errors import InputError
 from fewray.gan.generate import Reject, provenance, run_classes
 from fewray.quality.copy_bar import copy_bar
 from fewray.quality.copying import find_copies
-from fewray.quality.features import load_extractor
 from fewray.quality.image_set import ImageSet, measured
 from fewray.runs import read_json
+from fewray.study.extractors import open_extractor
 from fewray.study.judge import image_sets
 
 
@@ -31,7 +31,7 @@ def copy_rejection(
     checkpoints = run_classes(run)
     sources = {label: provenance(path) for label, path in checkpoints.items()}
     data = _training_data(run, real, {sha for source in sources.values() for sha in source["rows_seen"]})
-    compute = load_extractor(extractor, device=device)
+    compute = open_extractor(extractor, device=device, cache=False)  # images made now are seldom seen again
     options = GanOptions.from_json(next(iter(sources.values()))["options"])
     sets = image_sets(data, data.classes, options.image_size, options.fit)
     train = {label: measured(images, compute, mirrored=True) for label, images in sets.items()}

@@ -1,0 +1,50 @@
+"""A trained classifier as one file: safetensors with its weights and, as JSON in the header, all that rebuilds it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from fewray.classify.networks import PaperCNN, build_network
+from fewray.config import ClassifierOptions
+from fewray.errors import InputError
+from fewray.runs import write_bytes
+
+FORMAT = "fewray-classifier-1"
+
+
+def save_classifier(
+    model: PaperCNN, options: ClassifierOptions, path: Path, *, classes: tuple[str, ...], about: dict[str, Any]
+) -> None:
+    """Write ``model`` to ``path`` atomically; equal weights make equal bytes. ``about`` must be JSON."""
+    header = {"format": FORMAT, "classes": list(classes), "options": options.to_json(), "about": about}
+    plain = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    write_bytes(path, save(plain, metadata={"classifier": json.dumps(header, sort_keys=True)}))
+
+
+def read_classifier_header(path: Path) -> dict[str, Any]:
+    """Return ``classes``, ``options`` and ``about``; InputError when ``path`` is no whole classifier."""
+    try:
+        with safe_open(path, framework="pt") as stream:
+            metadata = stream.metadata() or {}
+    except FileNotFoundError:
+        raise InputError(f"{path}: not found; run `fewray study` again with the same options to make it") from None
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: not a readable classifier ({error}); remove it and run the study again") from None
+    header = json.loads(metadata.get("classifier", "{}"))
+    if header.get("format") != FORMAT:
+        raise InputError(f"{path}: format {header.get('format')}; {FORMAT} is wanted; run the study again")
+    return header
+
+
+def load_classifier(path: Path) -> tuple[PaperCNN, dict[str, Any]]:
+    """Return the network, in evaluation mode on the CPU, and its header; InputError as for the header."""
+    header = read_classifier_header(path)
+    network = build_network(len(header["classes"]), ClassifierOptions.from_json(header["options"]), seed=0)
+    with safe_open(path, framework="pt") as stream:
+        network.load_state_dict({name: stream.get_tensor(name) for name in stream.keys()})  # noqa: SIM118 (not a dict)
+    return network.eval().requires_grad_(False), header
