@@ -194,3 +194,27 @@ def test_markdown_holds_the_same_numbers(folder: Path):
     write_json(folder / "run.json", {"commands": ["fewray x"], "hardware": "2 cores", "date": "2026", "notes": ["n"]})
     assert "fewray x" in render_results(folder)
     json.dumps(study(), allow_nan=False)
+
+
+def test_the_quality_of_images_is_told_as_measured(folder: Path):
+    from fewray.quality.evaluate import measure_quality
+    from fewray.quality.features import load_extractor
+    from fewray.quality.image_set import ImageSet
+
+    rng = np.random.default_rng(0)
+    real, fake = ({c: ImageSet.of(rng.integers(0, 256, (n, 1, 32, 32), np.uint8)) for c in CLASSES} for n in (12, 9))
+    fake[CLASSES[0]] = ImageSet.of(real[CLASSES[0]].images[:9])
+    measured = measure_quality(real, fake, load_extractor("pixels")).to_json()
+    write_json(folder / "study.json", study() | {"quality": measured})
+    text, table = page(folder).text, render_results(folder)
+    for label in (*CLASSES, None):
+        found = measured["pooled"] if label is None else measured["classes"][label]
+        for number in (f"{found['fid']:.1f}", f"{found['coverage']:.2f}", f"{found['ms_ssim']:.3f}"):
+            assert number in text
+            assert number in table
+    assert len(measured["classes"][CLASSES[0]]["copies"]) == 9
+    assert measured["sentences"][0] in text
+    assert measured["sentences"][0] in table
+    assert measured["classes"][CLASSES[1]]["floor"]["fid"]["verdict"] in text
+    write_json(folder / "quality.json", measured | {"sentences": ["measured apart"]})
+    assert "measured apart" in render_results(folder)

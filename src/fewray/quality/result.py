@@ -87,10 +87,11 @@ class Quality:
             "extractor": self.extractor,
             "classes": {label: found.to_json() for label, found in self.classes.items()},
             "pooled": self.pooled.to_json(),
-            "copy_bar": self.bar.to_json() | {"sentence": self.bar.sentence()},
+            "copy_bar": self.bar.to_json(),
             "held_out": self.held_out,
             "membership": self.membership,
             "usefulness": self.usefulness,
+            "sentences": self.sentences(),
         }
 
     @property

@@ -26,7 +26,8 @@ def render_results(folder: Path) -> str:
         _commands(run, timing),
         _accuracy(study),
         _table4(study),
-        _generators(study),
+        _generators(study, folder),
+        *_pictures(folder),
     ]
     return "\n".join(part for part in parts if part)
 
@@ -157,7 +158,20 @@ def _table4(study: Mapping[str, Any]) -> str:
     return "\n".join(parts)
 
 
-def _generators(study: Mapping[str, Any]) -> str:
+PICTURES = {
+    "synthetic.png": "The first twelve seeds of each class, not chosen",
+    "curves.png": "Losses, D(x), D(G(z)), FID and KID over training",
+    "closest.png": "The twelve synthetic images of each class nearest to a training image by aligned pixels, nearest first",
+}
+"""By file name in the page's folder, the folder above the study's; made by docs/picture.py."""
+
+
+def _pictures(folder: Path) -> list[str]:
+    there = [(name, text) for name, text in PICTURES.items() if (folder.parent / name).is_file()]
+    return [f"![{text}]({name})\n\n*{text}; classes from top to bottom as in the tables.*\n" for name, text in there]
+
+
+def _generators(study: Mapping[str, Any], folder: Path) -> str:
     if not study.get("generators"):
         return ""
     rows = [
@@ -173,7 +187,8 @@ def _generators(study: Mapping[str, Any]) -> str:
     ]
     header = ("class", "recipe", "epochs", "steps", "originals", "Loss_D", "Loss_G", "D(x)", "D(G(z)) before", "after")
     text = f"## Generators\n\n{_table(header, rows)}"
-    quality = study.get("quality")
+    measured = folder / "quality.json"
+    quality = read_json(measured) if measured.exists() else study.get("quality")
     if not quality:
         return text
     return f"{text}\n{render_quality(quality)}"
@@ -200,7 +215,8 @@ def render_quality(quality: Mapping[str, Any]) -> str:
         f"Against the real training images, extractor {quality['extractor']} ({quality['pooled']['dim']} features), "
         f"k {quality['pooled']['k']}.\n\n"
         f"{_table(('class', 'real', 'synthetic', 'FID', 'KID [95 %]', *names, 'copies'), figures)}\n"
-        f"{quality['copy_bar']['sentence'].capitalize()}.\n\n"
+        + "".join(f"- {sentence}\n" for sentence in quality["sentences"])
+        + "\n"
         "Between real and noise, at m images a side; floor: real half against real half, mean ± sd over random splits "
         "(MS-SSIM: the real images' own, its standard error).\n\n"
         f"{_table(('metric', 'class', 'm', 'synthetic', 'real half', 'noise', 'verdict'), scale)}"
