@@ -83,7 +83,7 @@ def _similarities(queries: np.ndarray, references: np.ndarray, search: Search, w
 
 def _resized(images: np.ndarray, size: int) -> Tensor:
     """Return float (n, size, size)."""
-    x = torch.from_numpy(np.ascontiguousarray(images)).float()
+    x = torch.from_numpy(np.array(images)).float()  # a copy: files opened without reading are not writable
     if x.shape[2:] != (size, size):
         x = functional.interpolate(x, (size, size), mode="bilinear", antialias=True)
     return x[:, 0]
