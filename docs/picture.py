@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from fewray.errors import InputError
 from fewray.gan.checkpoint import load_generator
 from fewray.gan.generate import run_classes
 from fewray.gan.sampling import sample
@@ -71,9 +72,16 @@ def _save(images: np.ndarray, path: Path) -> None:
     save_png(grid(images, COLUMNS).repeat(2, axis=0).repeat(2, axis=1), path)
 
 
-if __name__ == "__main__":
-    run = Path(sys.argv[1])
+def main(run: Path, quality: Path | None) -> None:
+    """Write the pictures."""
     _save(first_seeds(run), DOCS / "synthetic.png")
     curves(run, DOCS / "curves.png")
-    if len(sys.argv) > 2:
-        _save(closest(run, Path(sys.argv[2])), DOCS / "closest.png")
+    if quality is not None:
+        _save(closest(run, quality), DOCS / "closest.png")
+
+
+if __name__ == "__main__":
+    try:
+        main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None)
+    except InputError as error:
+        sys.exit(f"{error}")

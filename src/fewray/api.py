@@ -36,13 +36,18 @@ def train_generator(
     checkpoint_every: int = 5,
     probe_every: int = 20,
     extractor: str = "lite0",
+    stop_when_done: bool = False,
+    hold_out: float | None = None,
+    patience: int = 3,
     on_epoch: Callable[[str, Mapping[str, Any]], None] = lambda label, row: None,
     on_batch: Callable[[str, Mapping[str, Any]], None] = lambda label, progress: None,
 ) -> dict[str, dict[str, Any]]:
     """Train one generator a class into ``out/<class>``; return each one's last log row.
 
     Rows of split ``test`` are never seen. ``options`` is a recipe's name or a GanOptions; ``resume`` continues what
-    ``out`` holds, on a CPU with the same bits as if it had never stopped.
+    ``out`` holds, on a CPU with the same bits as if it had never stopped. ``hold_out`` keeps that share of each class's
+    patients from its generator and measures KID to them; ``stop_when_done`` (with 0.2 held out where nothing is said)
+    ends a training after ``patience`` measurements that are no better, and the best checkpoint is sampled from.
     """
     from fewray.study.generators import Machine, train_generators
 
@@ -58,9 +63,26 @@ def train_generator(
         checkpoint_every=checkpoint_every,
         probe_every=probe_every,
         extractor=extractor,
+        hold_out=hold_out if hold_out is not None else 0.2 if stop_when_done else 0.0,
+        patience=patience if stop_when_done else 0,
         on_epoch=on_epoch,
         on_batch=on_batch,
     )
+
+
+def generator_health(run: str | Path) -> dict[str, dict[str, Any]]:
+    """Return by class what the logs in ``run`` say of the trainings: ``findings`` and ``best_epoch`` on held-out films."""
+    from fewray.gan.health import best_epoch, findings
+    from fewray.runs import read_jsonl
+
+    found = {}
+    for path in sorted(Path(run).glob("*/stats.jsonl")):
+        rows = read_jsonl(path)
+        found[path.parent.name] = {
+            "findings": [{**finding.to_json(), "text": str(finding)} for finding in findings(rows)],
+            "best_epoch": best_epoch(rows),
+        }
+    return found
 
 
 def generate(
@@ -129,9 +151,9 @@ def measure_quality(
     from fewray.study.judge import judge
 
     return judge(
-        training_rows(_dataset(real)),
-        _dataset(synthetic),
-        held_out=None if held_out is None else held_out_rows(_dataset(held_out)),
+        training_rows(_dataset(real, "--real")),
+        _dataset(synthetic, "--synthetic"),
+        held_out=None if held_out is None else held_out_rows(_dataset(held_out, "--held-out")),
         classes=None if classes is None else tuple(classes),
         run=None if run is None else Path(run),
         out=None if out is None else Path(out),
@@ -214,5 +236,7 @@ def make_study_options(
     return options.with_(classifier=classifier if steps is None else classifier.with_(steps=steps))
 
 
-def _dataset(source: str | Path | Manifest) -> Manifest:
-    return load_dataset(source) if isinstance(source, str | Path) else source
+def _dataset(source: str | Path | Manifest, option: str = "--data") -> Manifest:
+    from fewray.data import load_dataset as load
+
+    return load(source, option=option) if isinstance(source, str | Path) else source

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fewray.cli.show import AsJson, EpochProgress, log, print_json, print_table
+from fewray.cli.show import AsJson, EpochProgress, HealthWatch, log, print_json, print_table
 
 Data = Annotated[
     str, typer.Option("--data", "-d", help="phantom[:key=value,...], covid4, a folder of class folders, or a CSV file.")
@@ -62,6 +62,16 @@ def train(
     checkpoint_every: Annotated[int, typer.Option(min=1, help="Epochs between checkpoints.")] = 5,
     quality_every: Annotated[int, typer.Option(min=0, help="Epochs between FID, KID, IS; 0: never.")] = 20,
     extractor: Annotated[str, typer.Option(help="Feature extractor of FID, KID, IS.")] = "lite0",
+    stop_when_done: Annotated[
+        bool, typer.Option("--stop-when-done", help="Stop when KID to held-out training films gets no better.")
+    ] = False,
+    hold_out: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of the training patients that generators do not see.", show_default="0.2 with --stop-when-done"
+        ),
+    ] = None,
+    patience: Annotated[int, typer.Option(min=1, help="Measurements without a better one before stopping.")] = 3,
     group_regex: GroupRegex = None,
     device: Device = "auto",
     precision: Precision = "auto",
@@ -94,6 +104,7 @@ def train(
         if count + options.classic_images < options.batch_size and (not wanted or label in wanted):
             log(f"{label}: {count} images are fewer than a batch of {options.batch_size}; each is drawn more than once")
     with EpochProgress() as progress:
+        watch = HealthWatch(progress)
         last = api.train_generator(
             rows,
             out,
@@ -108,11 +119,15 @@ def train(
             checkpoint_every=checkpoint_every,
             probe_every=quality_every,
             extractor=extractor,
-            on_epoch=progress.epoch,
+            stop_when_done=stop_when_done,
+            hold_out=hold_out,
+            patience=patience,
+            on_epoch=watch.epoch,
             on_batch=progress.batch,
         )
+    health = api.generator_health(out)
     if as_json:
-        print_json({"out": str(out), "classes": last})
+        print_json({"out": str(out), "classes": last, "health": health})
         return
     header = ("class", "epoch", "images", "Loss_D", "Loss_G", "D(x)", "D(G(z))", "FID", "KID", "IS")
     table = [
@@ -125,6 +140,13 @@ def train(
         for label, row in last.items()
     ]
     print_table(f"Generators in {out} (FID, KID, IS: {extractor})", header, table)
+    for label, found in health.items():
+        for finding in found["findings"]:
+            print(f"{label}: {finding['text']}")
+        if found["best_epoch"] is not None:
+            print(
+                f"{label}: least KID to held-out films at epoch {found['best_epoch']}; that generator is sampled from"
+            )
 
 
 def generate(

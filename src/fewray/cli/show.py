@@ -25,7 +25,7 @@ def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]]
     from rich.table import Table
 
     rows = [list(map(str, row)) for row in rows]
-    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold")
+    table = Table(title=title, box=box.SIMPLE_HEAD, collapse_padding=True, title_justify="left", title_style="bold")
     for index, name in enumerate(header):
         numeric = bool(rows) and all(row[index][:1] in "0123456789-+[" for row in rows if row[index])
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
@@ -107,3 +107,24 @@ class EpochProgress:
             log(text)
         else:
             self.console.print(text, markup=False)
+
+
+class HealthWatch:
+    """Says in words, when it is first seen, that a training goes wrong."""
+
+    def __init__(self, progress: EpochProgress) -> None:
+        self.progress = progress
+        self.rows: dict[str, list[Mapping[str, Any]]] = {}
+        self.said: set[tuple[str, str]] = set()
+
+    def epoch(self, label: str, row: Mapping[str, Any]) -> None:
+        """Show an epoch, and what is found for the first time."""
+        from fewray.gan.health import findings
+
+        self.progress.epoch(label, row)
+        rows = self.rows.setdefault(label, [])
+        rows.append(row)
+        for finding in findings(rows):
+            if finding.now and (label, finding.kind) not in self.said:
+                self.said.add((label, finding.kind))
+                self.progress.line(f"{label}: {finding}")

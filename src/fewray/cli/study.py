@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from fewray.cli.generators import Classes, Data, Device, GroupRegex, Out, Precision, Processes, Threads, listed
-from fewray.cli.show import AsJson, EpochProgress, print_json, print_table
+from fewray.cli.show import AsJson, EpochProgress, log, print_json, print_table
 
 
 def quality(
@@ -42,6 +42,7 @@ def quality(
     """Measure synthetic images: fidelity, diversity, copies; each figure between real (floor) and noise (ceiling)."""
     from fewray import api
 
+    log("reading and measuring; minutes for thousands of images")
     measured = api.measure_quality(
         real,
         synthetic,
@@ -121,9 +122,13 @@ def study(
     )
     rows = api.load_dataset(data, group_regex=group_regex)
     if dry_run:
+        from fewray.study.arms import check_generators
         from fewray.study.generators import Machine
         from fewray.study.plan import plan_study
+        from fewray.study.published import split_rows
 
+        if generators is not None:
+            check_generators(generators, *split_rows(rows))
         machine = Machine(device=device, precision=precision, processes=processes, threads=threads)
         plan = plan_study(rows, options, trains=generators is None, machine=machine)
         if as_json:
@@ -176,6 +181,8 @@ def _show(progress: EpochProgress, kind: str, event: Mapping[str, Any], steps: i
         progress.epoch(event["label"], event)
     elif kind == "batch":
         progress.batch(event["label"], event)
+    elif kind == "stage":
+        progress.line(event["text"])
     elif kind == "classifiers" and event["done"]:
         progress.line(f"classifiers: {event['done']} of {event['total']} are there already")
     elif kind == "step":

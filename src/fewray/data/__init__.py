@@ -10,12 +10,14 @@ from fewray.errors import InputError
 __all__ = ["Manifest", "Row", "known_datasets", "load_dataset"]
 
 
-def load_dataset(source: str | Path, *, group_regex: str | None = None, strict: bool = True) -> Manifest:
+def load_dataset(
+    source: str | Path, *, group_regex: str | None = None, strict: bool = True, option: str = "--data"
+) -> Manifest:
     """Return the rows of ``phantom[:key=value,...]``, ``covid4``, a folder of class folders, or a CSV file.
 
     A folder that holds a ``manifest.csv`` is read by it. ``group_regex`` finds the patient in a file's name (its first
     group in parentheses). InputError says what was found instead; ``strict=False`` lets pass what an audit reports and
-    training must not use: empty files, and files that lie in two classes.
+    training must not use: empty files, and files that lie in two classes. ``option`` is named where nothing is found.
     """
     from fewray.data.folders import load_csv, load_folder
 
@@ -38,7 +40,7 @@ def load_dataset(source: str | Path, *, group_regex: str | None = None, strict: 
     if path.is_file() and path.suffix.lower() == ".csv":
         return load_csv(path, group_regex=group_regex, strict=strict)
     found = "a file that is no CSV" if path.is_file() else "not found"
-    raise InputError(f"--data {text}: {found}; phantom, covid4, a folder of class folders or a CSV file is wanted")
+    raise InputError(f"{option} {text}: {found}; phantom, covid4, a folder of class folders or a CSV file is wanted")
 
 
 def known_datasets() -> list[dict[str, str]]:

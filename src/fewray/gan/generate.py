@@ -14,7 +14,7 @@ from fewray.device import choose_device
 from fewray.errors import InputError, RunFailed
 from fewray.gan.checkpoint import file_sha256, load_generator, read_header
 from fewray.gan.dcgan import Generator
-from fewray.gan.run import CHECKPOINT
+from fewray.gan.run import BEST, CHECKPOINT
 from fewray.gan.sampling import BATCH, sample
 from fewray.images import png_bytes
 from fewray.runs import locked, write_json
@@ -27,10 +27,13 @@ Reject = Callable[[str, np.ndarray], np.ndarray]
 
 
 def run_classes(run: Path) -> dict[str, Path]:
-    """Return the checkpoint of each class in ``run``; InputError when there is none."""
+    """Return the checkpoint of each class in ``run`` to sample from: the best where films were held out, else the last.
+
+    InputError when there is none.
+    """
     if not run.is_dir():
         raise InputError(f"{run}: no such folder; a folder made by `fewray train` is wanted")
-    found = {path.parent.name: path for path in sorted(run.glob(f"*/{CHECKPOINT}"))}
+    found = {path.parent.name: path for name in (CHECKPOINT, BEST) for path in sorted(run.glob(f"*/{name}"))}
     if not found:
         raise InputError(f"{run}: holds no <class>/{CHECKPOINT}; a folder made by `fewray train` is wanted")
     return found

@@ -1,6 +1,6 @@
 """Training with its files: the log, the grids, the checkpoint. One folder a class; killed at any moment, it resumes.
 
-``folder/``  ``options.json``  ``stats.jsonl``  ``reals.png``  ``fakes-000020.png``  ``checkpoint.safetensors``
+``folder/``  ``options.json``  ``stats.jsonl``  ``reals.png``  ``fakes-000020.png``  ``checkpoint.safetensors``  ``best.safetensors``
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from fewray.config import GanOptions
 from fewray.device import child_seed
 from fewray.errors import InputError, RunFailed
 from fewray.gan.checkpoint import load_checkpoint, read_header, save_checkpoint
+from fewray.gan.health import best_epoch, finished
 from fewray.gan.sampling import sample
 from fewray.gan.training import Tick, TrainState, train_gan
 from fewray.images import grid, save_png
 from fewray.runs import append_jsonl, read_jsonl, write_bytes, write_json
 
 CHECKPOINT = "checkpoint.safetensors"
+BEST = "best.safetensors"
+"""The checkpoint of the least KID to held-out films, where some are held out; it is the one to sample from."""
 GRID_IMAGES = 64
 
 Probe = Callable[[np.ndarray], Mapping[str, Any]]
@@ -43,6 +46,7 @@ def train_run(
     checkpoint_every: int = 5,
     probe: Probe | None = None,
     probe_every: int = 20,
+    patience: int = 0,
     on_tick: Callable[[Tick, Mapping[str, Any]], None] | None = None,
     on_batch: Callable[[int, int, int], None] = lambda epoch, batch, batches: None,
 ) -> dict[str, Any]:
@@ -50,7 +54,9 @@ def train_run(
 
     ``images`` are what :func:`fewray.gan.training.train_gan` takes. ``about`` (class, hashes of the rows seen, counts)
     goes into ``options.json`` and the checkpoint. ``probe`` is called every ``probe_every`` epochs and at the end with
-    ``options.quality_images`` images of fixed seeds. RunFailed on a non-finite loss: the last good checkpoint is kept.
+    ``options.quality_images`` images of fixed seeds; where it measures ``kid_held_out``, the checkpoint of the least is
+    kept as ``best.safetensors``, and with ``patience`` above 0 training ends after so many measurements without a better
+    one. What the log says decides, so that a resumed run ends where one never stopped does. RunFailed on a non-finite loss: the last good checkpoint is kept.
     """
     path = folder / CHECKPOINT
     state = _start(path, options, seed=seed, device=device, about=about, resume=resume)
@@ -62,6 +68,8 @@ def train_run(
         save_png(grid(images[:GRID_IMAGES], 8), folder / "reals.png")
     started, spent = time.monotonic(), kept[-1]["seconds"] if kept else 0.0
     row = kept[-1] if kept else {}
+    if patience and finished(kept, patience):
+        return row
     for tick in train_gan(images, state, precision=precision, on_batch=on_batch):
         last = tick.epoch == options.epochs
         if not (tick.finite and _weights_finite(state)):
@@ -73,6 +81,10 @@ def train_run(
         if probe is not None and (last or tick.epoch % probe_every == 0):
             row |= probe(sample(state.sampler, options, _probe_seeds(seed, options.quality_images)))
         row["seconds"] = round(spent + time.monotonic() - started, 3)
+        kept.append(row)
+        last = last or bool(patience and finished(kept, patience))
+        if row.get("kid_held_out") is not None and best_epoch(kept) == tick.epoch:
+            save_checkpoint(state, folder / BEST, about=dict(about))
         if last or tick.epoch % checkpoint_every == 0:
             # The log first: a crash between the two leaves a row too many, which the next start takes away.
             append_jsonl(log, row)
@@ -82,6 +94,8 @@ def train_run(
             append_jsonl(log, row)
         if on_tick is not None:
             on_tick(tick, row)
+        if last:
+            break
     return row
 
 

@@ -38,6 +38,8 @@ class Tick:
     """Mean D(G(z)) before the discriminator's update."""
     d_g_z2: float
     """Mean D(G(z)) after it."""
+    diversity: float
+    """Within-batch spread of the synthetic images over that of the real ones: standard deviation, mean over pixels."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain numbers."""
@@ -157,14 +159,14 @@ def train_gan(
         seed = child_seed(state.seed, "epoch", state.epoch)
         draws.manual_seed(seed)
         order = np.resize(np.random.default_rng(seed).permutation(len(images)), batches * batch)
-        totals = torch.zeros(5, device=device)
+        totals = torch.zeros(6, device=device)
         for index, chosen in enumerate(torch.from_numpy(order).to(device).split(batch), start=1):
             real = (data[chosen].float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
             totals += _step(state, real, draw_latents(batch, options, draws, device), precision)
             state.average(batch)
             on_batch(state.epoch + 1, index, batches)
         state.epoch += 1
-        loss_d, loss_g, d_x, d_g_z1, d_g_z2 = (totals / batches).tolist()
+        loss_d, loss_g, d_x, d_g_z1, d_g_z2, diversity = (totals / batches).tolist()
         yield Tick(
             epoch=state.epoch,
             epochs=options.epochs,
@@ -176,11 +178,12 @@ def train_gan(
             d_x=d_x,
             d_g_z1=d_g_z1,
             d_g_z2=d_g_z2,
+            diversity=diversity,
         )
 
 
 def _step(state: TrainState, real: Tensor, z: Tensor, precision: str) -> Tensor:
-    """Make one update of D and one of G; return the five figures of the log line, still on the device."""
+    """Make one update of D and one of G; return the figures of the log line and the diversity, still on the device."""
     G, D = state.G, state.D
     with autocast(state.device, precision):
         fake = G(z)
@@ -201,4 +204,6 @@ def _step(state: TrainState, real: Tensor, z: Tensor, precision: str) -> Tensor:
     D.requires_grad_(True)
     with torch.no_grad():
         probabilities = [logits.sigmoid().mean() for logits in (real_logits, fake_logits, judged)]
-        return torch.stack([loss_d.detach(), loss_g.detach(), *probabilities])
+        spread = [images.float().std(0, correction=0).mean() for images in (fake, real)]
+        diversity = spread[0] / spread[1].clamp(min=1e-6)
+        return torch.stack([loss_d.detach(), loss_g.detach(), *probabilities, diversity])

@@ -50,7 +50,11 @@ class Floor:
             return "less diverse than real" if away > 0 else "more varied than real"
         if self.ceiling is not None and away * (self.ceiling - self.mean) < 0:
             return "above real" if self.metric == "is_mean" else "nearer than real: look for copies"
-        return "off the floor" if self.position is None else f"{100 * self.position:.0f} % of the way to noise"
+        if self.metric == "auth_pct":
+            return "farther from real films than these are from each other"
+        if self.position is None:
+            return "off the floor"
+        return "as far as noise" if self.position > 1 else f"{100 * self.position:.0f} % of the way to noise"
 
     def to_json(self) -> dict[str, Any]:
         """Return plain numbers, with ``position`` and ``verdict``."""

@@ -1,4 +1,4 @@
-"""FID, KID and Inception Score while a generator trains."""
+"""FID, KID and Inception Score while a generator trains, and KID to films it does not see."""
 
 from __future__ import annotations
 
@@ -15,14 +15,21 @@ from fewray.quality.kernel import mmd2
 class QualityProbe:
     """Holds the real features; called with synthetic images, returns their figures."""
 
-    def __init__(self, real: np.ndarray, extractor: Extractor) -> None:
+    def __init__(self, real: np.ndarray, extractor: Extractor, *, held_out: np.ndarray | None = None) -> None:
         self.extractor = extractor
         self.real = extractor(real)
+        self.held_out = None if held_out is None else extractor(held_out)
 
     def __call__(self, fake: np.ndarray) -> dict[str, Any]:
-        """Return ``fid``, ``kid`` (unbiased, all images), ``is`` and what they were made from."""
+        """Return ``fid``, ``kid`` (unbiased, all images), ``is``, ``kid_held_out`` where films are held out, and counts."""
         found = self.extractor(fake)
-        return {
+        apart = {}
+        if self.held_out is not None:
+            apart = {
+                "kid_held_out": mmd2(self.held_out.features, found.features),
+                "num_held_out": len(self.held_out.features),
+            }
+        return apart | {
             "fid": frechet_distance(self.real.features, found.features),
             "kid": mmd2(self.real.features, found.features),
             "is": None if found.probabilities is None else inception_score(found.probabilities).mean,

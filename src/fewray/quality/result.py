@@ -102,7 +102,11 @@ class Quality:
 
     def sentences(self) -> list[str]:
         """Return what the tables do not show: how copies were judged, held-out films, membership, usefulness."""
-        lines = [self.bar.sentence()]
+        lines = [
+            self.bar.sentence(),
+            "the way to noise is measured in features, which see grain and blur that an eye forgives: images that look "
+            "right may be far along it",
+        ]
         for label, found in (self.held_out or {}).items():
             kid = figure(found["kid"], 3)
             lines.append(

@@ -8,14 +8,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fewray.gan.health import Thresholds
+
 SERIES = ("#0b6e99", "#c4572b", "#4d7c3a", "#7a5aa6", "#8a6d1f", "#555555")
 
 
 def loss_curves(rows: Sequence[Mapping[str, Any]], title: str) -> str | None:
-    """Return losses and D's probabilities over epochs as SVG, or None without a log."""
+    """Return losses, D's probabilities and, where logged, diversity over epochs as SVG, or None without a log.
+
+    Thin dotted lines are the thresholds of :mod:`fewray.gan.health`.
+    """
     if not rows:
         return None
-    figure, (left, right) = _figure(2)
+    limits = Thresholds()
+    varied = [row for row in rows if row.get("diversity") is not None]
+    figure, (left, right, *rest) = _figure(3 if varied else 2)
     epochs = [row["epoch"] for row in rows]
     for index, (key, name) in enumerate((("loss_d", "Loss_D"), ("loss_g", "Loss_G"))):
         left.plot(epochs, [row[key] for row in rows], color=SERIES[index], label=name, linewidth=1.2)
@@ -23,9 +30,17 @@ def loss_curves(rows: Sequence[Mapping[str, Any]], title: str) -> str | None:
     for index, (key, name) in enumerate(names):
         right.plot(epochs, [row[key] for row in rows], color=SERIES[index], label=name, linewidth=1.2)
     right.set_ylim(0, 1)
-    right.axhline(0.5, color="#999999", linewidth=0.6, linestyle=":")
-    for axes in (left, right):
+    for height in (limits.winning_d_x, limits.winning_fake):
+        right.axhline(height, color="#999999", linewidth=0.6, linestyle=":")
+    for axes in rest:
+        axes.plot([r["epoch"] for r in varied], [r["diversity"] for r in varied], color=SERIES[3], label="diversity")
+        axes.axhline(limits.collapse, color="#999999", linewidth=0.6, linestyle=":")
+        axes.set_ylim(bottom=0)
+    if max(max(row["loss_d"], row["loss_g"]) for row in rows) > limits.diverging_loss / 2:
+        left.axhline(limits.diverging_loss, color="#999999", linewidth=0.6, linestyle=":")
+    for axes in (left, right, *rest):
         axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(frameon=False, fontsize=8)
     left.set_title(title, loc="left", fontsize=10)
     return _svg(figure)
@@ -41,6 +56,7 @@ def quality_curves(logs: Mapping[str, Sequence[Mapping[str, Any]]], key: str, ti
         values = [row[key] for row in rows]
         axes.plot([r["epoch"] for r in rows], values, "o-", color=SERIES[index % 6], label=label, markersize=3)
     axes.set_xlabel("epoch")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=8)
     axes.set_title(title, loc="left", fontsize=10)

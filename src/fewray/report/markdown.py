@@ -20,7 +20,8 @@ def render_results(folder: Path) -> str:
     timing = read_json(folder / "timing.json") if (folder / "timing.json").exists() else {}
     run = read_json(folder / "run.json") if (folder / "run.json").exists() else {}
     parts = [
-        f"# Results on {study['data']['name']}\n\nMade by `make docs` from `docs/results/*.json`; not for clinical use.\n",
+        f"# Results on {study['data']['name']}\n\n"
+        f"{'Made by `make docs` from `docs/results/*.json`; not' if run else 'Not'} for clinical use.\n",
         f"**In short.** {study['answer']}\n",
         *(f"- {note}\n" for note in run.get("notes", [])),
         _commands(run, timing),

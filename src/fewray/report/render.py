@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fewray.errors import InputError
+from fewray.gan.health import findings
 from fewray.quality.names import METRICS
 from fewray.report import figures
 from fewray.runs import read_json, read_jsonl, write_bytes
@@ -116,6 +117,10 @@ def _log_figures(folders: Mapping[str, Path]) -> dict[str, Any]:
     counts = {row["num_fake"] for rows in logs.values() for row in rows if row.get("num_fake")}
     fakes = "/".join(map(str, sorted(counts)))
     return {
+        "health": {label: [str(found) for found in findings(rows)] for label, rows in logs.items()},
+        "held_out": figures.quality_curves(
+            logs, "kid_held_out", f"KID to held-out films ({named}, {fakes} synthetic images)"
+        ),
         "losses": {label: figures.loss_curves(rows, label) for label, rows in logs.items()},
         "fid": figures.quality_curves(logs, "fid", f"FID ({named}, {fakes} synthetic images)"),
         "kid": figures.quality_curves(logs, "kid", f"KID ({named}, {fakes} synthetic images)"),

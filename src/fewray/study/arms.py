@@ -129,7 +129,7 @@ def check_generators(run: Path, train: Manifest, test: Manifest) -> dict[str, st
         if label not in checkpoints:
             raise InputError(f"--generators {run}: no generator for class {label}; it has {', '.join(checkpoints)}")
         about = provenance(checkpoints[label])
-        seen = set(about["rows_seen"])
+        seen = {*about["rows_seen"], *about.get("rows_held_out", [])}  # the latter chose the epoch
         if leaked := seen & held_out:
             raise InputError(
                 f"--generators {run}: the generator of {label} saw {len(leaked)} test rows; its images would leak "

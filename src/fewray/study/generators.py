@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,12 +73,16 @@ def train_generators(
     checkpoint_every: int = 5,
     probe_every: int = 20,
     extractor: str = "lite0",
+    hold_out: float = 0.0,
+    patience: int = 0,
     on_epoch: Callable[[str, Mapping[str, Any]], None] = lambda label, row: None,
     on_batch: Callable[[str, Mapping[str, Any]], None] = lambda label, progress: None,
 ) -> dict[str, dict[str, Any]]:
     """Train a generator for each class of ``manifest``'s rows into ``out/<class>`` and return their last log rows.
 
     Every row of ``manifest`` is seen: hand over training rows only. ``probe_every`` 0 measures no quality on the way.
+    A share ``hold_out`` of each class's patients is kept from the generator for KID to films it has not seen; with
+    ``patience`` above 0 a training ends after so many measurements of it that are no better.
     InputError for an unknown class, a class without images, or a folder that holds another training.
     """
     wanted = tuple(classes or manifest.classes)
@@ -87,6 +91,16 @@ def train_generators(
             raise InputError(f"--classes {label}: no such class; there are {', '.join(manifest.classes)}")
         if len(manifest.where(label=label)) == 0:
             raise InputError(f"class {label}: 0 training images; at least 1 is wanted")
+        if not resume and (out / label / "checkpoint.safetensors").exists():
+            raise InputError(
+                f"{out / label}: holds a training already; add --resume to continue it or choose another --out"
+            )
+    if patience and not (hold_out and probe_every):
+        raise InputError("--stop-when-done: needs --hold-out and --quality-every above 0")
+    parts = {
+        label: split_hold_out(manifest.where(label=label), hold_out, seed=child_seed(seed, "hold-out", label))
+        for label in wanted
+    }
     machine = _recorded(out, (machine or Machine()), len(wanted), resume)
     with locked(out):
         write_json(
@@ -100,11 +114,15 @@ def train_generators(
                 "device": machine.device,
                 "precision": machine.precision,
                 "threads": machine.threads,
+                "hold_out": hold_out,
+                "patience": patience,
             },
         )
         tasks = [
             {
-                "rows": manifest.where(label=label),
+                "rows": parts[label][0],
+                "held_out": parts[label][1],
+                "patience": patience,
                 "label": label,
                 "options": options,
                 "folder": out / label,
@@ -127,9 +145,36 @@ def train_generators(
     return dict(zip(wanted, results, strict=True))
 
 
+def split_hold_out(rows: Manifest, share: float, *, seed: int) -> tuple[Manifest, Manifest]:
+    """Return the rows of one class that its generator sees and those it does not, no patient among both.
+
+    Patients are drawn until at least ``share`` of the images, and two, are held out. InputError when fewer than two of
+    the other images would be left.
+    """
+    if not 0 <= share < 1:
+        raise InputError(f"--hold-out {share:g}: 0 or more and below 1 is wanted")
+    groups = sorted({row.group for row in rows.rows})
+    apart: set[str] = set()
+    count = 0
+    for index in np.random.default_rng(seed).permutation(len(groups)):
+        if not share or count >= max(2, share * len(rows)):
+            break
+        apart.add(groups[index])
+        count += sum(row.group == groups[index] for row in rows.rows)
+    if share and len(rows) - count < 2:
+        raise InputError(
+            f"class {rows.rows[0].label}: {len(rows)} images of {len(groups)} patients; --hold-out {share:g} leaves "
+            f"{len(rows) - count}, at least 2 are wanted; give more images or leave --stop-when-done out"
+        )
+    seen, held_out = (tuple(r for r in rows.rows if (r.group in apart) == side) for side in (False, True))
+    return replace(rows, rows=seen), replace(rows, rows=held_out)
+
+
 def train_class(
     *,
     rows: Manifest,
+    held_out: Manifest,
+    patience: int,
     label: str,
     options: GanOptions,
     folder: Path,
@@ -152,14 +197,17 @@ def train_class(
         "num_train": len(rows),
         "classic_images": options.classic_images,
         "rows_seen": seen,
+        "rows_held_out": sorted(row.sha256 for row in held_out.rows),
         "rows_sha256": hashlib.sha256("\n".join(seen).encode()).hexdigest(),
         "origin": "phantom" if all(row.origin == "phantom" for row in rows.rows) else "real",
     }
     with locked(folder), fixed_threads(machine.threads):
         images = _training_set(folder / "training.npy", rows, options, seed=seed, resume=resume)
         originals = images[: len(rows)]
-        probes = probe_every and len(rows) > 1
-        probe = QualityProbe(originals, open_extractor(extractor, cache=False)) if probes else None
+        probe = None
+        if probe_every and len(rows) > 1:
+            apart = load_images(held_out.paths(), options.image_size, options.fit) if len(held_out) else None
+            probe = QualityProbe(originals, open_extractor(extractor, cache=False), held_out=apart)
         return train_run(
             folder,
             images,
@@ -172,6 +220,7 @@ def train_class(
             checkpoint_every=checkpoint_every,
             probe=probe,
             probe_every=probe_every,
+            patience=patience,
             on_tick=lambda tick, row: report((label, row)),
             on_batch=lambda epoch, batch, batches: report(
                 (label, {"batch": batch, "batches": batches, "epoch": epoch, "epochs": options.epochs})

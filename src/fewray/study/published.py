@@ -59,6 +59,7 @@ def run_published(
         if generators is not None and run is not None:
             check_generators(run, train, test)
         if run is not None and generators is None:
+            on_event("stage", {"text": "training the generators"})
             with clock("generators"):
                 train_generators(
                     train,
@@ -71,8 +72,10 @@ def run_published(
                     on_epoch=lambda label, row: on_event("epoch", {"label": label, **row}),
                     on_batch=lambda label, progress: on_event("batch", {"label": label, **progress}),
                 )
+        on_event("stage", {"text": "making the image sets"})
         with clock("image sets"):
             sets = build_sets(train, test, options, planned, run, store)
+        on_event("stage", {"text": "measuring the synthetic images"})
         with clock("quality"):
             quality = _quality(train, sets, options, store)
         results = _classify(sets, options, planned, machine, store, on_event, clock, out / CLASSIFIER)

@@ -109,8 +109,8 @@ def answer(arms: Mapping[str, Any]) -> str:
         return "No arm with synthetic images was compared with one without."
     n = reference["accuracy"]["n_test"] if reference else 0
     return (
-        "; ".join(parts) + f". On {n} test images from one fixed split the 95 % intervals are this wide whatever the "
-        "number of seeds, so this protocol cannot tell help from harm: too small to decide."
+        f"Too small to decide: on {n} test images from one fixed split this protocol cannot tell help from harm, whatever "
+        "the number of seeds. " + "; ".join(parts) + "."
     )
 
 
@@ -167,7 +167,7 @@ def assemble(
         "generators": generators,
         "quality": quality,
         "arms": arms,
-        "paper": {**PAPER, "placement": placement(arms)},
+        "paper": {**PAPER, "placement": placement(arms)} if train.name == "covid4" else {"placement": {}},
         "mixtures": mixtures or None,
         "answer": answer(arms),
         "provenance": {"versions": versions(), "keys": sets.keys, **machine},
