@@ -36,7 +36,7 @@ def results() -> str:
     folder = DOCS / "results"
     if (folder / "study.json").exists():
         return render_results(folder)
-    return render_training(read_json(folder / "training.json"), read_json(folder / "run.json"))
+    return render_training(read_json(folder / "training.json"), read_json(folder / "run.json"), folder)
 
 
 def metrics() -> str:

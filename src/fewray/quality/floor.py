@@ -51,7 +51,7 @@ class Floor:
         if self.ceiling is not None and away * (self.ceiling - self.mean) < 0:
             return "above real" if self.metric == "is_mean" else "nearer than real: look for copies"
         if self.metric == "auth_pct":
-            return "farther from real films than these are from each other"
+            return "farther off than real"
         if self.position is None:
             return "off the floor"
         return "as far as noise" if self.position > 1 else f"{100 * self.position:.0f} % of the way to noise"

@@ -50,8 +50,11 @@ def training_facts(run_dir: Path) -> dict[str, Any]:
     }
 
 
-def render_training(facts: Mapping[str, Any], run: Mapping[str, Any] | None = None) -> str:
-    """Return the page of generators alone; ``run`` is as in :func:`render_results`. An unfinished training says so."""
+def render_training(facts: Mapping[str, Any], run: Mapping[str, Any] | None = None, folder: Path | None = None) -> str:
+    """Return the page of generators alone; ``run`` is as in :func:`render_results`. An unfinished training says so.
+
+    ``folder`` may hold a ``quality.json`` of their images, and pictures beside it.
+    """
     run = run or {}
     options, rows, measured = facts["options"], [], []
     for label, found in facts["classes"].items():
@@ -106,6 +109,10 @@ def render_training(facts: Mapping[str, Any], run: Mapping[str, Any] | None = No
             f"## Against the real training images\n\nKID is unbiased (all images); FID is far above its large-n value at "
             f"this n.\n\n{_table(header, measured)}"
         )
+    if folder is not None:
+        if (folder / "quality.json").exists():
+            parts.append(f"## The quality court\n\n{render_quality(read_json(folder / 'quality.json'))}")
+        parts += _pictures(folder)
     return "\n".join(part for part in parts if part)
 
 
