@@ -65,6 +65,9 @@ def test_every_figure_is_there_and_is_json(films: np.ndarray):
     assert whole["classes"]["a"]["floor"]["fid"]["m"] == 10
     assert whole["classes"]["a"]["floor"]["fid"]["splits"] == 20
     assert whole["pooled"]["num_fake"] == 40
+    for label, part in whole["classes"].items():
+        for copy in part["copies"]:
+            assert f"{label}/{copy['synthetic']}" in {each["synthetic"] for each in whole["pooled"]["copies"]}
     assert any("n < d" in warning for warning in found.warnings)
     figures, scale = found.tables()
     assert [row[0] for row in figures[2]] == ["a", "b", "all"]

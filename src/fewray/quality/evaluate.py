@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -63,7 +64,7 @@ def measure_quality(
         extractor=extractor.name,
         k=k,
         seed=seed,
-        copies=tuple(copy for found in classes.values() for copy in found.copies),
+        copies=tuple(_placed(label, copy) for label, found in classes.items() for copy in found.copies),
     )
     return Quality(
         extractor=extractor.name,
@@ -147,6 +148,12 @@ def class_quality(
         reasons=reasons,
         warnings=tuple(warnings),
     )
+
+
+def _placed(label: str, copy: Copy) -> Copy:
+    """Return ``copy`` with its class before the names: among all classes file names need not differ."""
+    names = {name: f"{label}/{getattr(copy, name)}" for name in ("synthetic", "nearest", "nearest_by_features")}
+    return replace(copy, **names)
 
 
 def _comparison(k: int) -> Compare:
