@@ -68,6 +68,7 @@ def measure_quality(
     )
     return Quality(
         extractor=extractor.name,
+        image_size=size,
         classes=classes,
         pooled=everything,
         bar=bar,
@@ -118,6 +119,8 @@ def class_quality(
         floor["ms_ssim"] = _diversity_floor(
             n, similar_real, similar, diversity(noise.images, seed=seed) if noise else None
         )
+    if k > min(n, m) - 1:
+        warnings.append(f"k lowered from {k} to {max(1, min(n, m) - 1)}: there are {n} real and {m} synthetic images")
     subsets, neighbours = kid(x, y, seed=seed), neighbour_metrics(x, y, k=k)
     return ClassQuality(
         extractor=extractor,

@@ -67,6 +67,8 @@ class Quality:
     """The figures of every class and of all pooled. Figures of different extractors must not be compared."""
 
     extractor: str
+    image_size: int
+    """Pixels a side at which all images were read."""
     classes: dict[str, ClassQuality]
     pooled: ClassQuality
     bar: Bar
@@ -85,6 +87,7 @@ class Quality:
         """Return plain JSON, without ``nearest``."""
         return {
             "extractor": self.extractor,
+            "image_size": self.image_size,
             "classes": {label: found.to_json() for label, found in self.classes.items()},
             "pooled": self.pooled.to_json(),
             "copy_bar": self.bar.to_json(),
@@ -103,6 +106,7 @@ class Quality:
     def sentences(self) -> list[str]:
         """Return what the tables do not show: how copies were judged, held-out films, membership, usefulness."""
         lines = [
+            f"all images are compared at {self.image_size} x {self.image_size} px, whatever their size was",
             self.bar.sentence(),
             "the way to noise is measured in features, which see grain and blur that an eye forgives: images that look "
             "right may be far along it",
