@@ -9,13 +9,14 @@ import pytest
 import fewray
 from fewray.config import GanOptions
 from fewray.data import Manifest, load_dataset
+from fewray.data.hold_out import split_hold_out
 from fewray.errors import InputError
 from fewray.gan.checkpoint import file_sha256, read_header
 from fewray.gan.generate import run_classes
 from fewray.gan.health import Thresholds, best_epoch, findings, finished
 from fewray.gan.run import BEST, CHECKPOINT
 from fewray.runs import read_jsonl
-from fewray.study.generators import split_hold_out, train_generators
+from fewray.study.generators import train_generators
 
 OPTIONS = GanOptions(recipe="test", base_channels=4, epochs=6, batch_size=16, classic_images=8, quality_images=16)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from fewray.augment import classic_augment
 from fewray.config import GanOptions
+from fewray.data.hold_out import split_hold_out
 from fewray.data.manifest import Manifest
 from fewray.device import child_seed, choose_device, choose_precision, cores, fixed_threads
 from fewray.errors import InputError
@@ -143,31 +144,6 @@ def train_generators(
             on_message=lambda message: (on_batch if "batch" in message[1] else on_epoch)(*message),
         )
     return dict(zip(wanted, results, strict=True))
-
-
-def split_hold_out(rows: Manifest, share: float, *, seed: int) -> tuple[Manifest, Manifest]:
-    """Return the rows of one class that its generator sees and those it does not, no patient among both.
-
-    Patients are drawn until at least ``share`` of the images, and two, are held out. InputError when fewer than two of
-    the other images would be left.
-    """
-    if not 0 <= share < 1:
-        raise InputError(f"--hold-out {share:g}: 0 or more and below 1 is wanted")
-    groups = sorted({row.group for row in rows.rows})
-    apart: set[str] = set()
-    count = 0
-    for index in np.random.default_rng(seed).permutation(len(groups)):
-        if not share or count >= max(2, share * len(rows)):
-            break
-        apart.add(groups[index])
-        count += sum(row.group == groups[index] for row in rows.rows)
-    if share and len(rows) - count < 2:
-        raise InputError(
-            f"class {rows.rows[0].label}: {len(rows)} images of {len(groups)} patients; --hold-out {share:g} leaves "
-            f"{len(rows) - count}, at least 2 are wanted; give more images or leave --stop-when-done out"
-        )
-    seen, held_out = (tuple(r for r in rows.rows if (r.group in apart) == side) for side in (False, True))
-    return replace(rows, rows=seen), replace(rows, rows=held_out)
 
 
 def train_class(
