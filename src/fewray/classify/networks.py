@@ -6,11 +6,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fewray.classify.pooled_block import ReluNormPool
 from fewray.config import ClassifierOptions
 
 
 class GreyConv2d(nn.Conv2d):
-    """A 3x3 convolution of one channel, computed as a matrix product of its nine shifted copies.
+    """A 3x3 convolution of one channel, computed as a matrix product of its nine shifted copies and a one for the bias.
 
     PyTorch takes a one-channel image for channels-first whatever its strides are, and would run the largest layer of
     the network in the slower layout; here the output is channels-last. The function is that of ``nn.Conv2d``.
@@ -26,8 +27,11 @@ class GreyConv2d(nn.Conv2d):
             input = input.to(torch.get_autocast_dtype(input.device.type))
         padded = functional.pad(input[:, 0], (1, 1, 1, 1))
         shifted = [padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)]
-        columns = torch.stack(shifted, dim=-1)
-        return functional.linear(columns, self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
+        columns = torch.stack([*shifted, torch.ones_like(shifted[0])], dim=-1)
+        assert self.bias is not None
+        return functional.linear(columns, torch.cat([self.weight.flatten(1), self.bias[:, None]], 1)).permute(
+            0, 3, 1, 2
+        )
 
 
 class PaperCNN(nn.Module):
@@ -45,8 +49,7 @@ class PaperCNN(nn.Module):
         for wider in options.channels:
             blocks += [
                 GreyConv2d(wider) if channels == 1 else nn.Conv2d(channels, wider, 3, padding=1),
-                nn.ReLU(inplace=channels > 1),  # in place on GreyConv2d's view would cost a copy
-                *(nn.BatchNorm2d(wider), nn.MaxPool2d(2)),
+                ReluNormPool(wider),
             ]
             channels = wider
         flat = channels * (options.image_size // 2 ** len(options.channels)) ** 2

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from fewray.config import GanOptions
-from fewray.gan.dcgan import ByteDropout, Discriminator, Generator
+from fewray.gan.dcgan import BitDropout, Discriminator, Generator
 
 MEGABYTE = 2**20
 
@@ -100,4 +100,7 @@ def summarise_recipe(options: GanOptions) -> dict[str, NetworkSummary]:
 
 
 def _name(module: nn.Module) -> str:
-    return "Dropout" if isinstance(module, ByteDropout) else type(module).__name__
+    """Return PyTorch's name of the layer, of which ours may be a faster form."""
+    if isinstance(module, BitDropout):
+        return "Dropout"
+    return next(kind.__name__ for kind in type(module).__mro__ if kind.__module__.startswith("torch.nn"))
