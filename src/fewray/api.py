@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fewray.config import GanOptions, StudyOptions, recipe
+from fewray.config import PROTOCOLS, GanOptions, StudyOptions, TrialOptions, recipe
 from fewray.errors import InputError
 
 if TYPE_CHECKING:
@@ -174,8 +174,9 @@ def run_study(
     data: str | Path | Manifest,
     out: str | Path,
     *,
-    options: StudyOptions | str = "standard",
+    options: TrialOptions | StudyOptions | str = "standard",
     generators: str | Path | None = None,
+    external: str | Path | Manifest | None = None,
     device: str = "auto",
     precision: str = "auto",
     processes: int = 0,
@@ -184,22 +185,67 @@ def run_study(
 ) -> Path:
     """Run a study into ``out`` and return the path of its ``report.html``.
 
-    ``options`` is a preset's name or a StudyOptions. ``generators`` is a folder made by :func:`train_generator` to take
-    the synthetic images from; without it they are trained here. What ``out`` holds already is not done again.
+    ``options`` is the name of a preset of the trial, TrialOptions, or StudyOptions for the published protocol
+    (:func:`make_study_options`). ``generators`` is, for the published protocol, a folder made by :func:`train_generator`
+    to take the images from; for the trial, the folder in which its folds' generators are looked for and kept. ``external``
+    is a test set that the trial only predicts. What ``out`` holds already is not done again.
     """
     from fewray.report.render import render_report
     from fewray.study.generators import Machine
-    from fewray.study.published import run_published, study_options
 
-    run_published(
-        _dataset(data),
-        study_options(options) if isinstance(options, str) else options,
-        Path(out),
-        generators=Path(generators) if generators else None,
-        machine=Machine(device=device, precision=precision, processes=processes, threads=threads),
-        on_event=on_event,
-    )
+    settled = make_study_options(options) if isinstance(options, str) else options
+    machine = Machine(device=device, precision=precision, processes=processes, threads=threads)
+    run = Path(generators) if generators else None
+    if isinstance(settled, TrialOptions):
+        from fewray.study.trial.protocol import run_trial
+
+        tested = None if external is None else _dataset(external, "--external")
+        run_trial(
+            _dataset(data),
+            settled,
+            Path(out),
+            generators=run,
+            external=tested,
+            machine=machine,
+            on_event=on_event,
+        )
+    else:
+        from fewray.study.published import run_published
+
+        if external is not None:
+            raise InputError("--external: the published protocol tests on its own split; use --protocol trial")
+        run_published(_dataset(data), settled, Path(out), generators=run, machine=machine, on_event=on_event)
     return render_report(Path(out))
+
+
+def plan_study(
+    data: str | Path | Manifest,
+    options: TrialOptions | StudyOptions,
+    *,
+    generators: str | Path | None = None,
+    external: str | Path | Manifest | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    processes: int = 0,
+    threads: int = 0,
+) -> list[dict[str, Any]]:
+    """Return the jobs of a study, their steps, and the minutes they would take on this machine; nothing is written."""
+    from fewray.study.generators import Machine
+
+    machine = Machine(device=device, precision=precision, processes=processes, threads=threads)
+    rows = _dataset(data)
+    if isinstance(options, TrialOptions):
+        from fewray.study.trial.plan import plan_trial
+
+        tested = None if external is None else _dataset(external, "--external")
+        return plan_trial(rows, options, external=tested, machine=machine)
+    from fewray.study.arms import check_generators
+    from fewray.study.plan import plan_study as plan
+    from fewray.study.published import split_rows
+
+    if generators is not None:
+        check_generators(Path(generators), *split_rows(rows))
+    return plan(rows, options, trains=generators is None, machine=machine)
 
 
 def training_rows(manifest: Manifest) -> Manifest:
@@ -215,25 +261,42 @@ def held_out_rows(manifest: Manifest) -> Manifest:
 def make_study_options(
     preset: str = "standard",
     *,
-    protocol: str = "published",
+    protocol: str = "trial",
     recipe_name: str | None = None,
     steps: int | None = None,
     double_softmax: bool = False,
     **changes: Any,
-) -> StudyOptions:
-    """Return a preset with the changes that are not None; InputError names an unknown preset, protocol or arm."""
-    from fewray.study.arms import arm_mixture
-    from fewray.study.published import study_options
+) -> TrialOptions | StudyOptions:
+    """Return a protocol's preset with the changes that are not None.
 
-    if protocol != "published":
-        raise InputError(f"--protocol {protocol}: no such protocol; there is published")
-    options = study_options(preset).with_(**{name: value for name, value in changes.items() if value is not None})
-    for arm in options.arms:
-        arm_mixture(arm)
+    InputError names an unknown preset, protocol or arm, or an option that the protocol does not have.
+    """
+    if protocol not in PROTOCOLS:
+        raise InputError(f"--protocol {protocol}: no such protocol; there are {', '.join(PROTOCOLS)}")
+    presets = PROTOCOLS[protocol]
+    if preset not in presets:
+        raise InputError(f"--preset {preset}: protocol {protocol} has {', '.join(presets)}")
+    options = presets[preset]
+    wanted = {name: value for name, value in changes.items() if value is not None}
+    if strangers := [name for name in wanted if not hasattr(options, name)]:
+        flags = ", ".join("--" + name.replace("_", "-") for name in strangers)
+        raise InputError(f"{flags}: protocol {protocol} has no such option; see `fewray study --help`")
+    options = options.with_(**wanted)
     if recipe_name is not None:
-        options = options.with_(gan=recipe(recipe_name))
+        fit = options.gan.fit if isinstance(options, TrialOptions) else recipe(recipe_name).fit
+        options = options.with_(gan=recipe(recipe_name).with_(fit=fit))
     classifier = options.classifier.with_(double_softmax=double_softmax or options.classifier.double_softmax)
-    return options.with_(classifier=classifier if steps is None else classifier.with_(steps=steps))
+    options = options.with_(classifier=classifier if steps is None else classifier.with_(steps=steps))
+    if isinstance(options, TrialOptions):
+        from fewray.study.trial.conditions import check_options
+
+        check_options(options)
+    else:
+        from fewray.study.arms import arm_mixture
+
+        for arm in options.arms:
+            arm_mixture(arm)
+    return options
 
 
 def _dataset(source: str | Path | Manifest, option: str = "--data") -> Manifest:

@@ -131,31 +131,95 @@ class StudyOptions(Options):
     extractor: str = "lite0"
 
 
+TRIAL_AUGMENTATION = ClassicAugmentation(
+    p=0.8,
+    rotation_degrees=7.0,
+    rotation_repeats=1,
+    flip_repeats=0,
+    scale_low=0.9,
+    scale_high=1.1,
+    scale_repeats=1,
+    translation=0.06,
+    translation_repeats=1,
+    intensity=0.15,
+)
+"""The trial's classic augmentation: small, once each, no mirroring (it moves the heart), grey values varied too."""
+
+TRIAL_ARMS = ("none", "classic", "oversample", "mixup", "pca", "synthetic", "classic+synthetic", "shuffled")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialOptions(Options):
+    """A grouped cross-validation of augmentation arms, everything fitted inside the folds."""
+
+    protocol: Literal["trial"] = "trial"
+    preset: str = "standard"
+    arms: tuple[str, ...] = TRIAL_ARMS
+    reference: str = "classic"
+    """The arm every other one is compared with."""
+    folds: int = 4
+    partitions: int = 1
+    """How often the cross-validation is repeated with other folds."""
+    seeds: int = 5
+    seed: int = 0
+    gan: GanOptions = GanOptions()
+    classifier: ClassifierOptions = ClassifierOptions()
+    classic: ClassicAugmentation = TRIAL_AUGMENTATION
+    versions: int = 20
+    """Classic-augmented versions of an image that stand beside it in the arms with ``classic``."""
+    ratio: float = 1.0
+    """Synthetic images per real training image of the class."""
+    copy_percentile: float = 2.0
+    """Synthetic images nearer to a training image than this share of held-out films are replaced; 0 keeps all."""
+    paper_classic: bool = False
+    """Sensitivity analysis: the paper's classic augmentation, which mirrors, instead of ``classic``."""
+    ratios: tuple[float, ...] = ()
+    """Sensitivity analysis: other ratios."""
+    modern: bool = False
+    """Sensitivity analysis: a small residual network instead of the paper's."""
+    linear: bool = False
+    """Sensitivity analysis: a linear head on frozen ``lite0`` features."""
+    generator_replicates: int = 1
+    """Generators trained for each class and fold; those after the first are a sensitivity analysis."""
+    subsets: tuple[str, ...] = ()
+    """``without CLASS`` or ``CLASS:CLASS``: the same predictions scored on some classes only."""
+    choose: Literal["", "ratio", "recipe"] = ""
+    """What is chosen on an inner split of each fold's training rows, by generators fitted to the inner part alone."""
+    choices: tuple[str, ...] = ()
+    """What is chosen from: ratios, or names of recipes."""
+    keep_test: bool = False
+    """Fold the rows of split ``train`` only; those of split ``test`` are predicted as an external set."""
+
+
 _NESTED: dict[str, type[Options]] = {
     "augmentation": ClassicAugmentation,
     "gan": GanOptions,
     "classifier": ClassifierOptions,
+    "classic": ClassicAugmentation,
 }
+
+_QUICK = ClassicAugmentation(
+    p=1.0,
+    rotation_degrees=3.0,
+    rotation_repeats=1,
+    flip_repeats=0,
+    scale_low=0.95,
+    scale_high=1.05,
+    scale_repeats=1,
+    translation=0.04,
+    translation_repeats=1,
+)
 
 RECIPES: dict[str, GanOptions] = {
     "paper": GanOptions(),
+    "trial": GanOptions(recipe="trial", fit="pad", epochs=80, classic_images=500, augmentation=_QUICK),
     "quick": GanOptions(
         recipe="quick",
         base_channels=32,
         batch_size=16,
         epochs=20,
         classic_images=500,
-        augmentation=ClassicAugmentation(
-            p=1.0,
-            rotation_degrees=3.0,
-            rotation_repeats=1,
-            flip_repeats=0,
-            scale_low=0.95,
-            scale_high=1.05,
-            scale_repeats=1,
-            translation=0.04,
-            translation_repeats=1,
-        ),
+        augmentation=_QUICK,
         dropout=(0.0, 0.0, 0.0),
         learning_rate=8e-4,
         ema_half_life=500.0,
@@ -176,7 +240,43 @@ PRESETS: dict[str, StudyOptions] = {
     ),
     "standard": StudyOptions(),
 }
-"""Study presets by name: ``quick`` shows the machinery in minutes, ``standard`` is the published protocol."""
+"""Presets of the published protocol: ``quick`` shows the machinery in minutes, ``standard`` is the paper's sizes."""
+
+_TRIAL_CLASSIFIER = ClassifierOptions(fit="pad", batch_size=64, steps=600)
+
+TRIAL_PRESETS: dict[str, TrialOptions] = {
+    "quick": TrialOptions(
+        preset="quick",
+        folds=2,
+        seeds=1,
+        gan=RECIPES["quick"].with_(fit="pad", epochs=16, classic_images=250),
+        classifier=_TRIAL_CLASSIFIER.with_(steps=100),
+        versions=5,
+    ),
+    "standard": TrialOptions(
+        gan=RECIPES["trial"],
+        classifier=_TRIAL_CLASSIFIER,
+        paper_classic=True,
+        ratios=(0.5, 2.0, 4.0),
+        modern=True,
+        linear=True,
+    ),
+    "full": TrialOptions(
+        preset="full",
+        partitions=3,
+        gan=RECIPES["paper"].with_(fit="pad"),
+        classifier=_TRIAL_CLASSIFIER,
+        paper_classic=True,
+        ratios=(0.5, 2.0, 4.0),
+        modern=True,
+        linear=True,
+        generator_replicates=2,
+    ),
+}
+"""Presets of the trial: ``quick`` for minutes on a laptop, never a verdict; ``full`` for a GPU or a cluster."""
+
+PROTOCOLS: dict[str, Mapping[str, TrialOptions | StudyOptions]] = {"trial": TRIAL_PRESETS, "published": PRESETS}
+"""Presets by protocol; the first is the default."""
 
 
 def recipe(name: str) -> GanOptions:

@@ -23,13 +23,13 @@ def plan_training(
     from fewray.gan.training import batches_per_epoch
 
     settled = (machine or Machine()).settled(len(classes))
-    per_step = _gan_step_seconds(options, settled)
+    per_step = gan_step_seconds(options, settled)
     planned = []
     for label in classes:
         images = len(rows.where(label=label)) + options.classic_images
         steps = options.epochs * batches_per_epoch(images, options)
         planned.append({"job": f"generator {label}", "images": images, "steps": steps, "seconds": per_step * steps})
-    return _with_total(planned, settled.processes)
+    return with_total(planned, settled.processes)
 
 
 def plan_study(
@@ -47,7 +47,7 @@ def plan_study(
         planned += plan_training(train, options.gan, train.classes, machine)[:-1]
         for row in planned:
             row["seconds"] = 60 * row.pop("minutes")
-    per_step = _classifier_step_seconds(options.classifier, len(train.classes), settled)
+    per_step = classifier_step_seconds(options.classifier, len(train.classes), settled)
     k = len(train.classes)
     for cell in planned_cells:
         images = len(train) + k * (cell.classic + cell.synthetic)
@@ -56,10 +56,11 @@ def plan_study(
             {"job": f"{cell.name} seed {seed}", "images": images, "steps": steps, "seconds": per_step * steps}
             for seed in range(options.seeds)
         ]
-    return _with_total(planned, settled.processes)
+    return with_total(planned, settled.processes)
 
 
-def _with_total(planned: list[dict[str, Any]], processes: int) -> list[dict[str, Any]]:
+def with_total(planned: list[dict[str, Any]], processes: int) -> list[dict[str, Any]]:
+    """Return the rows with ``seconds`` turned into ``minutes``, and a last one for all of them side by side."""
     total = {
         "job": f"all, {processes} side by side",
         "images": sum(row["images"] for row in planned),
@@ -72,7 +73,8 @@ def _with_total(planned: list[dict[str, Any]], processes: int) -> list[dict[str,
     return rows
 
 
-def _gan_step_seconds(options: GanOptions, machine: Machine) -> float:
+def gan_step_seconds(options: GanOptions, machine: Machine) -> float:
+    """Return what a generator's training step takes here, from a few steps on noise."""
     from fewray.gan.training import TrainState, train_gan
 
     count = options.batch_size * TIMED_STEPS
@@ -86,7 +88,8 @@ def _gan_step_seconds(options: GanOptions, machine: Machine) -> float:
     return (time.perf_counter() - started) / TIMED_STEPS
 
 
-def _classifier_step_seconds(options: ClassifierOptions, classes: int, machine: Machine) -> float:
+def classifier_step_seconds(options: ClassifierOptions, classes: int, machine: Machine) -> float:
+    """Return what a classifier's training step takes here, from a few steps on noise."""
     from fewray.classify.training import train_classifier
 
     count, size = options.batch_size, options.image_size

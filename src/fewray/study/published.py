@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fewray.config import PRESETS, StudyOptions
+from fewray.config import StudyOptions
 from fewray.data.manifest import Manifest
 from fewray.device import child_seed
 from fewray.errors import InputError
@@ -26,13 +26,6 @@ from fewray.study.results import assemble, write_predictions
 from fewray.workers import run_parallel
 
 OnEvent = Callable[[str, Mapping[str, Any]], None]
-
-
-def study_options(preset: str) -> StudyOptions:
-    """Return the preset called ``preset``; InputError lists those there are."""
-    if preset not in PRESETS:
-        raise InputError(f"--preset {preset}: no such preset; there are {', '.join(PRESETS)}")
-    return PRESETS[preset]
 
 
 def run_published(

@@ -1,0 +1,105 @@
+"""The tables that ``fewray study`` prints, from ``study.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Table = tuple[str, Sequence[str], Sequence[Sequence[Any]]]
+"""Title, header, rows."""
+
+
+def trial_tables(found: Mapping[str, Any]) -> list[Table]:
+    """Return the arms with their differences from the reference, the sensitivity analyses and the shortcuts."""
+    reference = found["reference"]
+    rows = []
+    for arm, figures in found["arms"].items():
+        first = (arm, figures["train_images"], _share(figures["accuracy"]), _share(figures["auroc"]))
+        if arm == reference:
+            rows.append((*first, "reference", "", "", ""))
+            continue
+        compared = found["comparisons"][arm]
+        seen = f"{100 * compared['minimal_detectable']:.1f}"
+        rows.append((*first, _points(compared), f"{compared['p_holm']:.3f}", seen, compared["verdict"]))
+    data, options = found["data"], found["options"]
+    folds = options["folds"] if options["partitions"] == 1 else f"{options['partitions']} x {options['folds']}"
+    tables: list[Table] = [
+        (
+            f"{data['rows']} films of {data['groups']} patients, {folds} folds by patient, {len(found['seeds'])} seeds; 95 % "
+            f"intervals; differences from '{reference}' in points",
+            ("arm", "images", "accuracy", "AUROC", "difference", "p (Holm)", "80 % power at", "verdict"),
+            rows,
+        )
+    ]
+    for title, part in (("Sensitivity analyses", found["sensitivity"]), ("Some classes only", found["subsets"])):
+        rows = [
+            (name, arm, _share(figures["accuracy"]), _points(made["comparisons"].get(arm)))
+            for name, made in part.items()
+            for arm, figures in made["arms"].items()
+        ]
+        if rows:
+            tables.append((title, ("analysis", "arm", "accuracy", "difference from its reference"), rows))
+    if found["external"]:
+        rows = [(arm, _share(figures["accuracy"])) for arm, figures in found["external"]["arms"].items()]
+        title = f"External set {found['external']['name']}, {found['external']['rows']} films"
+        tables.append((title, ("arm", "accuracy"), rows))
+    audit = found["audit"]
+    classes = data["classes"]
+    rows = [
+        (name, f"{model['accuracy']:.3f}", *(_figure(model["auroc"].get(label)) for label in classes))
+        for name, model in audit["models"].items()
+    ]
+    header = ("model", "accuracy", *(f"AUROC {label}" for label in classes))
+    tables.append((f"Shortcuts: models that do not see the lungs (chance {audit['chance']:.3f})", header, rows))
+    return tables
+
+
+def published_tables(found: Mapping[str, Any]) -> list[Table]:
+    """Return the accuracies of the published protocol and Table 4 of every arm."""
+    rows = []
+    for name, arm in found["arms"].items():
+        accuracy = arm["accuracy"]
+        low, high = accuracy["wilson"]
+        images = sum(sum(counts.values()) for counts in arm["train_counts"].values())
+        spread = "" if accuracy["sd"] is None else f"{accuracy['sd']:.3f}"
+        published = f"{arm['table4']['published_accuracy']:.3f}"
+        rows.append((name, images, f"{accuracy['mean']:.3f}", f"[{low:.2f}, {high:.2f}]", spread, published))
+    seeds, n = len(found["seeds"]), next(iter(found["arms"].values()))["accuracy"]["n_test"]
+    tables: list[Table] = [
+        (
+            f"Accuracy on {n} test images, {seeds} seeds (95 % interval: Wilson at n = {n})",
+            ("arm", "training images", "accuracy", "95 % interval", "sd over seeds", "as the paper computes it"),
+            rows,
+        )
+    ]
+    for name, arm in found["arms"].items():
+        table = []
+        for label, correct in arm["table4"]["correct"].items():
+            printed = arm["table4"]["published"][label]
+            left = (f"{printed[key]:.3f}" for key in ("accuracy", "sensitivity", "specificity", "f1_published"))
+            right = (_figure(correct[key]) for key in ("accuracy", "sensitivity", "specificity", "ppv", "f1"))
+            table.append((label, *left, *right))
+        header = (
+            *("class", "acc.*", "sens.*", "spec.*", "F1Score*"),
+            *("accuracy", "sensitivity", "specificity", "PPV", "F1"),
+        )
+        title = f"Table 4, arm {name} (* as the paper computes it; the rest: evaluation mode, true F1)"
+        tables.append((title, header, table))
+    return tables
+
+
+def _figure(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"
+
+
+def _share(figure: Mapping[str, Any]) -> str:
+    if figure["value"] is None:
+        return "undefined"
+    return f"{figure['value']:.3f}" + (f" [{figure['ci'][0]:.3f}, {figure['ci'][1]:.3f}]" if figure["ci"] else "")
+
+
+def _points(compared: Mapping[str, Any] | None) -> str:
+    if compared is None:
+        return ""
+    low, high = (100 * value for value in compared["ci"])
+    return f"{100 * compared['difference']:+.1f} [{low:+.1f}, {high:+.1f}]"

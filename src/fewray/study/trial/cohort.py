@@ -1,0 +1,105 @@
+"""The rows of a trial: images, patients, folds; and what is only ever predicted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fewray.config import TrialOptions
+from fewray.data.manifest import Manifest
+from fewray.errors import InputError
+from fewray.images import load_images
+from fewray.study.folds import LIKENESS_FIT, LIKENESS_SIZE, Folds, check_disjoint, make_folds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One fold of one partition: indices into the cohort's rows."""
+
+    partition: int
+    fold: int
+    train: np.ndarray
+    test: np.ndarray
+
+    @property
+    def name(self) -> str:
+        """Name its folder."""
+        return f"partition-{self.partition}-fold-{self.fold}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cohort:
+    """All rows that are folded, their images uint8 (n, 1, S, S), and the folds of each partition."""
+
+    rows: Manifest
+    images: np.ndarray
+    likenesses: np.ndarray
+    """The same films as the search for near duplicates wants them."""
+    labels: np.ndarray
+    partitions: tuple[Folds, ...]
+    external: Manifest | None
+    external_images: np.ndarray | None
+    only_fold: int | None = None
+    """The one fold that is tested, where not all are."""
+
+    @property
+    def groups(self) -> np.ndarray:
+        """Codes (n,) of the patients, those whose films are alike joined."""
+        return self.partitions[0].groups
+
+    def parts(self) -> list[Part]:
+        """Return every fold of every partition."""
+        return [
+            Part(partition=p, fold=f, train=np.flatnonzero(found.fold_of != f), test=np.flatnonzero(found.fold_of == f))
+            for p, found in enumerate(self.partitions)
+            for f in range(int(found.fold_of.max()) + 1)
+            if self.only_fold in (None, f)
+        ]
+
+    def take(self, index: np.ndarray, label: str | None = None) -> Manifest:
+        """Return the rows at ``index``, those of one class where ``label`` is given."""
+        rows = tuple(self.rows.rows[i] for i in index if label is None or self.rows.rows[i].label == label)
+        return replace(self.rows, rows=rows)
+
+
+def assemble_cohort(manifest: Manifest, options: TrialOptions, external: Manifest | None = None) -> Cohort:
+    """Pool the rows, fold them, and make sure that no film or patient is on both sides of anything.
+
+    A given split is not used, since it may leak; with ``keep_test`` its test rows become the external set. InputError
+    for synthetic rows, too few patients, an external set of other classes, or a leak.
+    """
+    rows = manifest
+    if options.keep_test:
+        if external is not None:
+            raise InputError("--keep-test and --external: one external set is wanted, not two")
+        external = manifest.where(split="test")
+        rows = replace(manifest, rows=tuple(row for row in manifest.rows if row.split != "test"))
+        if len(external) == 0:
+            raise InputError(f"--keep-test: {manifest.name} has no rows of split test")
+    if synthetic := sum(row.origin == "synthetic" for row in rows.rows):
+        raise InputError(f"{manifest.name}: {synthetic} synthetic images; a trial folds real films and makes its own")
+    size, fit = options.classifier.image_size, options.classifier.fit
+    likenesses = load_images(rows.paths(), LIKENESS_SIZE, LIKENESS_FIT)
+    partitions = tuple(
+        make_folds(rows, likenesses, n_splits=options.folds, seed=options.seed, partition=p)
+        for p in range(options.partitions)
+    )
+    cohort = Cohort(
+        rows=rows,
+        images=load_images(rows.paths(), size, fit),
+        likenesses=likenesses,
+        labels=rows.labels(),
+        partitions=partitions,
+        external=external,
+        external_images=None if external is None else load_images(external.paths(), size, fit),
+    )
+    for part in cohort.parts():
+        sides = [[rows.rows[i] for i in side] for side in (part.train, part.test)]
+        check_disjoint(*sides, likenesses[part.train], likenesses[part.test], where=part.name)
+    if external is not None:
+        if strangers := sorted(set(external.classes) - set(rows.classes)):
+            raise InputError(f"--external: classes {', '.join(strangers)} are not in {manifest.name}")
+        shown = load_images(external.paths(), LIKENESS_SIZE, LIKENESS_FIT)
+        check_disjoint(rows.rows, external.rows, likenesses, shown, where="the external set", external=True)
+    return cohort

@@ -1,0 +1,121 @@
+"""Arms against their reference: the primary comparisons, the sensitivity analyses, some classes only, an external set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fewray.config import TrialOptions
+from fewray.errors import InputError
+from fewray.study.statistics import compare, holm, sentence, verdict
+from fewray.study.trial.cohort import Cohort
+from fewray.study.trial.conditions import Analysis, Condition
+from fewray.study.trial.scores import accuracy_only, patient_weights, renormalised
+
+
+def comparisons_of(
+    primary: Analysis,
+    correct: Mapping[Condition, np.ndarray],
+    folds: np.ndarray,
+    groups: np.ndarray,
+    options: TrialOptions,
+) -> dict[str, Any]:
+    """Return every arm's comparison with the reference, Holm's correction over all of them, and the verdict in words."""
+    others = [c for c in primary.conditions if c != primary.reference]
+    found = {
+        c.arm: compare(correct[primary.reference], correct[c], folds, groups, comparisons=len(others)) for c in others
+    }
+    adjusted = holm({arm: made.p for arm, made in found.items()})
+    made = {}
+    for arm, comparison in found.items():
+        word = verdict(comparison, adjusted[arm], quick=options.preset == "quick")
+        made[arm] = {
+            **comparison.to_json(),
+            "p_holm": adjusted[arm],
+            "verdict": word,
+            "text": sentence(comparison, word),
+        }
+    return made
+
+
+def sensitivity_of(
+    analysis: Analysis,
+    correct: Mapping[Condition, np.ndarray],
+    folds: np.ndarray,
+    groups: np.ndarray,
+    weights: np.ndarray,
+) -> dict[str, Any]:
+    """Return one sensitivity analysis: each arm's accuracy, and its difference from the analysis's reference."""
+    compared = [c for c in analysis.conditions if c != analysis.reference]
+    return {
+        "description": analysis.text,
+        "reference": f"{analysis.reference.arm} ({analysis.reference.analysis})",
+        "arms": {c.arm: {"accuracy": accuracy_only(correct[c], weights)} for c in analysis.conditions},
+        "comparisons": {
+            c.arm: _short(compare(correct[analysis.reference], correct[c], folds, groups).to_json()) for c in compared
+        },
+    }
+
+
+def _short(comparison: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: comparison[name] for name in ("difference", "ci", "p")}
+
+
+def subset_of(
+    name: str,
+    cohort: Cohort,
+    primary: Analysis,
+    predicted: Mapping[Condition, np.ndarray],
+    folds: np.ndarray,
+    options: TrialOptions,
+) -> dict[str, Any]:
+    """Score the same predictions on the rows of some classes, probabilities renormalised among them."""
+    kept = subset_classes(name, cohort.rows.classes)
+    rows = np.flatnonzero(np.isin(cohort.labels, kept))
+    labels = np.searchsorted(kept, cohort.labels[rows])
+    weights = patient_weights(cohort.groups[rows], options.seed)
+    correct = {c: renormalised(predicted[c][:, :, rows], kept).argmax(-1) == labels for c in primary.conditions}
+    groups, inside = cohort.groups[rows], folds[:, rows]
+    others = [c for c in primary.conditions if c != primary.reference]
+    return {
+        "rows": len(rows),
+        "arms": {c.arm: {"accuracy": accuracy_only(correct[c], weights)} for c in primary.conditions},
+        "comparisons": {
+            c.arm: _short(compare(correct[primary.reference], correct[c], inside, groups).to_json()) for c in others
+        },
+    }
+
+
+def subset_classes(name: str, classes: tuple[str, ...]) -> list[int]:
+    """Return the indices of the classes that ``without CLASS`` or ``CLASS:CLASS`` leaves; InputError for others."""
+    left_out = name.removeprefix("without ") if name.startswith("without ") else None
+    named = [left_out] if left_out is not None else name.split(":")
+    if unknown := [label for label in named if label not in classes]:
+        raise InputError(f"subset {name}: no class {', '.join(unknown)}; there are {', '.join(classes)}")
+    kept = [i for i, label in enumerate(classes) if (label != left_out if left_out is not None else label in named)]
+    if len(kept) < 2:
+        raise InputError(f"subset {name}: {len(kept)} class; at least 2 are wanted")
+    return kept
+
+
+def external_of(
+    cohort: Cohort, primary: Analysis, results: Mapping[tuple[Condition, int, int, int], Mapping[str, Any]]
+) -> dict[str, Any] | None:
+    """Score the external set: the mean probability of all folds' networks of a seed, since none of them saw it."""
+    if cohort.external is None:
+        return None
+    index = {label: i for i, label in enumerate(cohort.rows.classes)}
+    labels = np.array([index[row.label] for row in cohort.external.rows])
+    codes = np.unique([row.group for row in cohort.external.rows], return_inverse=True)[1]
+    weights = patient_weights(codes, 0)
+    arms = {}
+    for condition in primary.conditions:
+        by_seed: dict[int, list[Any]] = {}
+        for (c, _, _, seed), result in results.items():
+            if c == condition:
+                by_seed.setdefault(seed, []).append(result["external"])
+        correct = np.stack([np.mean(found, axis=0).argmax(1) == labels for found in by_seed.values()])
+        arms[condition.arm] = {"accuracy": accuracy_only(correct, weights)}
+    return {"name": cohort.external.name, "rows": len(labels), "arms": arms}

@@ -1,0 +1,145 @@
+"""What a trial trains: the arms, and each arm again under every sensitivity analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fewray.config import TrialOptions
+from fewray.errors import InputError
+
+MIXUP = 0.2
+"""Alpha of mixup's Beta distribution (Zhang et al. 2018)."""
+PRIMARY = "primary"
+PRETRAINED = "pretrained"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """How an arm's training set is made. The real rows of the fold are in all of them."""
+
+    text: str
+    classic: bool = False
+    """Every image stands with classic-augmented versions of it, weighed so that it counts as one."""
+    added: str = ""
+    """``synthetic`` or ``pca``: what is added, ``ratio`` images per real one of the class."""
+    shuffled: bool = False
+    """The added images carry each other's labels."""
+    oversample: bool = False
+    mixup: bool = False
+
+
+ARMS = {
+    "none": Arm(text="the real films alone"),
+    "classic": Arm(
+        text="real films and small random shifts, turns, scalings and changes of grey of them", classic=True
+    ),
+    "oversample": Arm(text="real films, drawn so that every class is as frequent", oversample=True),
+    "mixup": Arm(text=f"real films mixed in pairs, images and labels (alpha {MIXUP})", mixup=True),
+    "pca": Arm(text="real films and samples of a Gaussian in each class's principal components", added="pca"),
+    "synthetic": Arm(text="real films and generated ones", added="synthetic"),
+    "classic+synthetic": Arm(
+        text="real and generated films, both with the classic augmentation", classic=True, added="synthetic"
+    ),
+    "shuffled": Arm(
+        text="real films and generated ones under shuffled labels: a negative control", added="synthetic", shuffled=True
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition:
+    """One arm under one analysis."""
+
+    analysis: str = PRIMARY
+    arm: str
+    ratio: float
+    network: str = "paper"
+    paper_classic: bool = False
+    replicate: int = 0
+    """Which of a fold's generators the synthetic images come from."""
+
+    @property
+    def recipe(self) -> Arm:
+        """How its training set is made."""
+        return ARMS[self.arm]
+
+    @property
+    def needs_generators(self) -> bool:
+        """Whether it trains on generated images."""
+        return self.recipe.added == "synthetic"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis:
+    """The primary analysis or a sensitivity analysis: its conditions, and the one that each is compared with."""
+
+    name: str
+    text: str
+    conditions: tuple[Condition, ...]
+    reference: Condition
+
+
+def analyses(options: TrialOptions) -> list[Analysis]:
+    """Return the primary analysis and the sensitivity analyses asked for; InputError names an unknown arm."""
+    for arm in (*options.arms, options.reference):
+        if arm not in ARMS:
+            raise InputError(f"arm {arm}: no such arm; there are {', '.join(ARMS)}")
+    if options.reference not in options.arms:
+        raise InputError(f"--reference {options.reference}: not among --arms {', '.join(options.arms)}")
+    base = {arm: Condition(arm=arm, ratio=options.ratio, network=options.classifier.network) for arm in options.arms}
+    reference = base[options.reference]
+    found = [Analysis(name=PRIMARY, text="as fixed beforehand", conditions=tuple(base.values()), reference=reference)]
+
+    def add(name: str, text: str, arms: Sequence[str], against: Condition | None = None, **changes: object) -> None:
+        made = {
+            arm: Condition(**{**vars(base[arm]), **changes, "analysis": name})  # pyright: ignore[reportArgumentType]
+            for arm in arms
+            if arm in base
+        }
+        own = against or made.get(options.reference) or reference
+        if made:
+            found.append(Analysis(name=name, text=text, conditions=tuple(made.values()), reference=own))
+
+    if options.paper_classic:
+        text = "the paper's classic augmentation, which mirrors the film, in place of the small one"
+        add("paper-classic", text, ("classic", "classic+synthetic"), paper_classic=True)
+    for ratio in options.ratios:
+        add(
+            f"ratio {ratio:g}",
+            f"{ratio:g} synthetic images per real one",
+            ("synthetic", "classic+synthetic"),
+            reference,
+            ratio=ratio,
+        )
+    if options.modern:
+        text = "a small residual network in place of the paper's"
+        add("modern", text, ("none", "classic", "synthetic", "classic+synthetic"), network="modern")
+    for replicate in range(1, options.generator_replicates):
+        text = "generators trained again from another seed"
+        add(f"replicate {replicate}", text, ("synthetic", "classic+synthetic"), reference, replicate=replicate)
+    return found
+
+
+def all_conditions(options: TrialOptions) -> list[Condition]:
+    """Return every condition to train, each once."""
+    return list(dict.fromkeys(c for analysis in analyses(options) for c in analysis.conditions))
+
+
+def check_options(options: TrialOptions) -> None:
+    """Raise InputError for options that no trial can be run with."""
+    analyses(options)
+    if len(set(options.arms)) < len(options.arms) or len(options.arms) < 2:
+        raise InputError(f"--arms {','.join(options.arms)}: at least two different arms are wanted")
+    if options.gan.fit != options.classifier.fit or options.gan.image_size != options.classifier.image_size:
+        raise InputError(
+            f"generators make images of {options.gan.image_size} px, {options.gan.fit}; the classifier takes "
+            f"{options.classifier.image_size} px, {options.classifier.fit}; the same is wanted"
+        )
+    for name, ratio in (("--ratio", options.ratio), *(("--ratios", each) for each in options.ratios)):
+        if not 0 < ratio <= 100:
+            raise InputError(f"{name} {ratio:g}: above 0, at most 100 synthetic images per real one are wanted")
+    for name in ("folds", "partitions", "seeds", "versions", "generator_replicates"):
+        least = 2 if name == "folds" else 1
+        if getattr(options, name) < least:
+            raise InputError(f"--{name.replace('_', '-')} {getattr(options, name)}: at least {least} is wanted")

@@ -1,0 +1,210 @@
+"""From a trial's finished jobs to ``study.json``: scores, comparisons, sensitivity analyses, the audit, the verdict."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fewray.config import TrialOptions
+from fewray.data.metadata import file_metadata
+from fewray.data.shortcuts import shortcut_audit, shortcut_warnings
+from fewray.runs import write_bytes
+from fewray.study.folds import grouping_warning
+from fewray.study.generators import Machine
+from fewray.study.jobs import JobStore
+from fewray.study.results import versions
+from fewray.study.trial.choose import Setting
+from fewray.study.trial.cohort import Cohort
+from fewray.study.trial.comparisons import comparisons_of, external_of, sensitivity_of, subset_of
+from fewray.study.trial.conditions import Condition, analyses
+from fewray.study.trial.fitting import Fitted
+from fewray.study.trial.fold_generators import FoldGenerators, generator_facts
+from fewray.study.trial.pretrained import pretrained_analysis
+from fewray.study.trial.scores import arm_scores, as_arrays, patient_weights
+
+SCHEMA = 3
+
+
+def assemble_trial(
+    cohort: Cohort,
+    options: TrialOptions,
+    fitted: Fitted,
+    chosen: Mapping[tuple[int, int], Setting],
+    store: JobStore,
+    machine: Machine,
+) -> dict[str, Any]:
+    """Return what ``study.json`` holds: every number of the trial and no clock times."""
+    results, keys = fitted.results, fitted.keys
+    weights = patient_weights(cohort.groups, options.seed)
+    predicted = predictions(cohort, results)
+    planned = analyses(options)
+    primary = planned[0]
+    folds = np.stack([found.fold_of for found in cohort.partitions])
+    classes = cohort.rows.classes
+    arms = {}
+    for condition in primary.conditions:
+        mine = [result for (c, _, _, _), result in results.items() if c == condition]
+        arms[condition.arm] = {
+            **arm_scores(predicted[condition], cohort.labels, folds, weights, classes),
+            "train_images": round(float(np.mean([result["train_images"] for result in mine]))),
+            "steps": options.classifier.steps,
+            "description": condition.recipe.text,
+        }
+    correct = {c: values.argmax(-1) == cohort.labels for c, values in predicted.items()}
+    comparisons = comparisons_of(primary, correct, folds, cohort.groups, options)
+    audit = _audit(cohort, options, arms)
+    sensitivity = {
+        analysis.name: sensitivity_of(analysis, correct, folds, cohort.groups, weights) for analysis in planned[1:]
+    }
+    if options.linear:
+        sensitivity["pretrained"] = pretrained_analysis(
+            cohort, options, store, correct[primary.reference], folds, weights
+        )
+    study: dict[str, Any] = {
+        "schema": SCHEMA,
+        "protocol": options.protocol,
+        "preset": options.preset,
+        "data": _data(cohort),
+        "options": options.to_json(),
+        "seeds": list(range(options.seeds)),
+        "folds": _folds(cohort),
+        "joined_groups": [list(pair) for pair in cohort.partitions[0].joined],
+        "generators": generator_facts(list(fitted.generators.values())) if fitted.generators else None,
+        "chosen": [
+            {"partition": p, "fold": f, "chosen": s.chosen, "accuracies": dict(s.accuracies)}
+            for (p, f), s in chosen.items()
+            if s.chosen
+        ]
+        or None,
+        "rejected": _rejected(cohort, fitted.generators, keys, store),
+        "arms": arms,
+        "reference": options.reference,
+        "comparisons": comparisons,
+        "sensitivity": sensitivity,
+        "subsets": {name: subset_of(name, cohort, primary, predicted, folds, options) for name in options.subsets},
+        "external": external_of(cohort, primary, results),
+        "audit": audit,
+        "answer": _answer(comparisons, audit),
+        "provenance": {
+            "versions": versions(),
+            "device": machine.device,
+            "precision": machine.precision,
+            "threads": machine.threads,
+            "keys": {"/".join(map(str, k)) if isinstance(k, tuple) else k: v for k, v in keys.items()},
+        },
+    }
+    return study
+
+
+def predictions(
+    cohort: Cohort, results: Mapping[tuple[Condition, int, int, int], Mapping[str, Any]]
+) -> dict[Condition, np.ndarray]:
+    """Return out-of-fold probabilities (partitions, seeds, n, k) of every condition."""
+    tests = {(part.partition, part.fold): part.test for part in cohort.parts()}
+    by_condition: dict[Condition, dict[tuple[int, int, int], Any]] = {}
+    for (condition, p, f, s), result in results.items():
+        by_condition.setdefault(condition, {})[p, f, s] = result["probabilities"]
+    return {c: as_arrays(found, tests, len(cohort.labels)) for c, found in by_condition.items()}
+
+
+def _audit(cohort: Cohort, options: TrialOptions, arms: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what models that do not read the lungs reach in the first partition's folds."""
+    found = shortcut_audit(
+        cohort.images,
+        file_metadata(cohort.rows.paths()),
+        cohort.labels,
+        cohort.partitions[0].fold_of,
+        cohort.rows.classes,
+        seed=options.seed,
+    )
+    accuracies = {arm: figures["accuracy"]["value"] for arm, figures in arms.items()}
+    return {**found.to_json(), "warnings": shortcut_warnings(found, accuracies)}
+
+
+def _answer(comparisons: Mapping[str, Any], audit: Mapping[str, Any]) -> str:
+    order = ("synthetic", "classic+synthetic")
+    chosen = [arm for arm in order if arm in comparisons] or list(comparisons)
+    parts = [f"{arm}: {comparisons[arm]['text']}" for arm in chosen]
+    return " ".join([*parts, *audit["warnings"]])
+
+
+def _data(cohort: Cohort) -> dict[str, Any]:
+    rows = cohort.rows
+    counts = np.bincount(cohort.labels, minlength=len(rows.classes))
+    origins = {row.origin for row in rows.rows}
+    notes = [str(note) for note in rows.notes.get("warnings", [])]
+    if ungrouped := grouping_warning(rows):
+        notes.append(ungrouped)
+    return {
+        "name": rows.name,
+        "origin": "phantom" if origins == {"phantom"} else "real",
+        "classes": list(rows.classes),
+        "counts": dict(zip(rows.classes, map(int, counts), strict=True)),
+        "groups": len(np.unique(cohort.groups)),
+        "rows": len(rows),
+        "warnings": notes,
+        "sha256": rows.sha256(),
+    }
+
+
+def _folds(cohort: Cohort) -> list[dict[str, Any]]:
+    found = []
+    for part in cohort.parts():
+        counts = [
+            np.bincount(cohort.labels[side], minlength=len(cohort.rows.classes)) for side in (part.train, part.test)
+        ]
+        found.append(
+            {
+                "partition": part.partition,
+                "fold": part.fold,
+                "train": len(part.train),
+                "test": len(part.test),
+                "train_groups": len(np.unique(cohort.groups[part.train])),
+                "test_groups": len(np.unique(cohort.groups[part.test])),
+                "counts": {
+                    label: {"train": int(counts[0][i]), "test": int(counts[1][i])}
+                    for i, label in enumerate(cohort.rows.classes)
+                },
+            }
+        )
+    return found
+
+
+def _rejected(
+    cohort: Cohort, fitted: Mapping[tuple[int, int, int], FoldGenerators], keys: Mapping[Any, Any], store: JobStore
+) -> dict[str, Any] | None:
+    if not fitted:
+        return None
+    kept = [store.load("synthetic", keys["synthetic", *place]) or {} for place in fitted]
+    return {
+        label: {
+            "kept": sum(found["counts"][index] for found in kept),
+            "rejected": sum(found["rejected"][label] for found in kept),
+        }
+        for index, label in enumerate(cohort.rows.classes)
+    }
+
+
+def write_trial_predictions(
+    path: Path, cohort: Cohort, results: Mapping[tuple[Condition, int, int, int], Mapping[str, Any]]
+) -> None:
+    """Write one line a test film, condition, partition and seed: its name, patient, label, predicted class, probabilities."""
+    stream = io.StringIO()
+    table = csv.writer(stream, lineterminator="\n")
+    classes = cohort.rows.classes
+    header = ["analysis", "arm", "partition", "fold", "seed", "image", "group", "label", "predicted"]
+    table.writerow([*header, *(f"p_{label}" for label in classes)])
+    tests = {(part.partition, part.fold): part.test for part in cohort.parts()}
+    for (condition, p, f, seed), result in results.items():
+        for index, probabilities in zip(tests[p, f], result["probabilities"], strict=True):
+            row = cohort.rows.rows[index]
+            predicted = classes[int(np.argmax(probabilities))]
+            image = f"{row.label}/{Path(row.path).name}"
+            place = [condition.analysis, condition.arm, p, f, seed, image, row.group, row.label, predicted]
+            table.writerow([*place, *probabilities])
+    write_bytes(path, stream.getvalue().encode())

@@ -1,0 +1,151 @@
+"""An arm's figures from its out-of-fold predictions, each with a patient-clustered bootstrap interval.
+
+All figures are means over seeds and partitions. A draw takes patients with replacement, all films of each and every seed's
+predictions of them together, so that more seeds make no interval narrower than the patients allow. Conditional on the
+trained networks. AUROC is computed within each fold and averaged, never pooled across networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fewray.device import child_seed
+
+DRAWS = 1000
+BINS = 10
+PER_CLASS = ("sensitivity", "specificity", "ppv", "f1", "auroc")
+
+
+def patient_weights(groups: np.ndarray, seed: int, draws: int = DRAWS) -> np.ndarray:
+    """Return float64 (1 + draws, n): how often each row counts; first the data as they are, then bootstrap draws."""
+    codes = np.unique(groups, return_inverse=True)[1]
+    count = int(codes.max()) + 1
+    rng = np.random.default_rng(child_seed(seed, "patients"))
+    drawn = rng.multinomial(count, np.full(count, 1 / count), size=draws)
+    return np.concatenate([np.ones((1, len(groups))), drawn[:, codes]])
+
+
+def arm_scores(
+    probabilities: np.ndarray, labels: np.ndarray, folds: np.ndarray, weights: np.ndarray, classes: Sequence[str]
+) -> dict[str, Any]:
+    """Return the schema's scores of one arm.
+
+    ``probabilities`` (partitions, seeds, n, k), ``labels`` (n,), ``folds`` (partitions, n), ``weights`` as
+    :func:`patient_weights`. Undefined figures are None; a bootstrap draw in which a figure is undefined is left out of its
+    interval.
+    """
+    partitions, seeds = probabilities.shape[:2]
+    made = [figures(probabilities[p, s], labels, folds[p], weights) for p in range(partitions) for s in range(seeds)]
+    mean = {name: np.mean([each[name] for each in made], axis=0) for name in made[0]}
+    correct = probabilities.argmax(-1) == labels
+    found: dict[str, Any] = {
+        name: _with_interval(mean[name]) for name in ("accuracy", "balanced_accuracy", "brier", "calibration_error")
+    }
+    found["auroc"] = _with_interval(mean["auroc"].mean(1))
+    found["accuracy"] |= {
+        "by_seed": correct.mean((0, 2)).tolist(),
+        "by_fold": [
+            [float(correct[p][:, folds[p] == f].mean()) for f in range(int(folds[p].max()) + 1)]
+            for p in range(partitions)
+        ],
+    }
+    found["per_class"] = {
+        label: {name: _with_interval(mean[name][:, index]) for name in PER_CLASS} for index, label in enumerate(classes)
+    }
+    found["confusion"] = mean["confusion"][0].tolist()
+    return found
+
+
+def figures(
+    probabilities: np.ndarray, labels: np.ndarray, folds: np.ndarray, weights: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return every figure of one seed under each weighting (b, n): (b,), by class (b, k), ``confusion`` (b, k, k)."""
+    k = probabilities.shape[1]
+    predicted = probabilities.argmax(1)
+    confusion = (weights @ _one_hot(labels * k + predicted, k * k)).reshape(-1, k, k)
+    total, positives, called = confusion.sum((1, 2)), confusion.sum(2), confusion.sum(1)
+    hits = np.diagonal(confusion, axis1=1, axis2=2)
+    sensitivity = _ratio(hits, positives)
+    rest = total[:, None] - positives
+    squares = ((probabilities - np.eye(k)[labels]) ** 2).sum(1)
+    return {
+        "accuracy": hits.sum(1) / total,
+        "balanced_accuracy": np.nanmean(sensitivity, axis=1),
+        "brier": weights @ squares / total,
+        "calibration_error": _calibration_error(probabilities.max(1), predicted == labels, weights),
+        "auroc": _auroc(probabilities, labels, folds, weights),
+        "sensitivity": sensitivity,
+        "specificity": _ratio(rest - (called - hits), rest),
+        "ppv": _ratio(hits, called),
+        "f1": _ratio(2 * hits, positives + called),
+        "confusion": confusion,
+    }
+
+
+def _auroc(probabilities: np.ndarray, labels: np.ndarray, folds: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return (b, k): each class against the rest within each fold (ties half), mean over the folds where it is defined."""
+    k = probabilities.shape[1]
+    found = np.full((int(folds.max()) + 1, len(weights), k), np.nan)
+    for fold in range(len(found)):
+        for index in range(k):
+            inside = folds == fold
+            one, other = np.flatnonzero(inside & (labels == index)), np.flatnonzero(inside & (labels != index))
+            if not (len(one) and len(other)):
+                continue
+            scores = probabilities[:, index]
+            above = np.sign(scores[one][:, None] - scores[other][None]) / 2 + 0.5
+            pairs = weights[:, one].sum(1) * weights[:, other].sum(1)
+            found[fold, :, index] = _ratio(((weights[:, one] @ above) * weights[:, other]).sum(1), pairs)
+    defined = ~np.isnan(found)
+    return _ratio(np.where(defined, found, 0).sum(0), defined.sum(0))
+
+
+def _calibration_error(confidence: np.ndarray, correct: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return (b,): expected calibration error of the top class in ten bins of equal width (Naeini et al. 2015)."""
+    bins = _one_hot(np.minimum((confidence * BINS).astype(int), BINS - 1), BINS)
+    gap = (correct.astype(float) - confidence)[:, None] * bins
+    return np.abs(weights @ gap).sum(1) / weights.sum(1)
+
+
+def _one_hot(codes: np.ndarray, k: int) -> np.ndarray:
+    return np.eye(k)[codes]
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Divide; where the denominator is 0 the figure is undefined (NaN)."""
+    return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=np.asarray(below) > 0)
+
+
+def _with_interval(values: np.ndarray) -> dict[str, Any]:
+    """Return ``value`` and the 95 % percentile interval of the draws behind it."""
+    value, draws = values[0], values[1:][~np.isnan(values[1:])]
+    interval = None if len(draws) == 0 else [float(v) for v in np.quantile(draws, (0.025, 0.975))]
+    return {"value": None if np.isnan(value) else float(value), "ci": interval}
+
+
+def accuracy_only(correct: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
+    """Return accuracy with its interval, for ``correct`` (..., n) averaged over all but the rows."""
+    shares = correct.reshape(-1, correct.shape[-1]).mean(0)
+    return _with_interval(weights @ shares / np.maximum(weights.sum(1), 1e-12))
+
+
+def renormalised(probabilities: np.ndarray, kept: Sequence[int]) -> np.ndarray:
+    """Return the probabilities (..., k) of the kept classes alone, summing to 1."""
+    part = probabilities[..., list(kept)]
+    return part / np.maximum(part.sum(-1, keepdims=True), 1e-12)
+
+
+def as_arrays(
+    results: Mapping[tuple[int, int, int], Any], tests: Mapping[tuple[int, int], np.ndarray], n: int
+) -> np.ndarray:
+    """Return (partitions, seeds, n, k) from predictions by (partition, fold, seed) of the rows ``tests`` names."""
+    partitions, seeds = 1 + max(p for p, _, _ in results), 1 + max(s for _, _, s in results)
+    k = len(next(iter(results.values()))[0])
+    made = np.full((partitions, seeds, n, k), np.nan)
+    for (p, f, s), found in results.items():
+        made[p, s, tests[p, f]] = found
+    assert not np.isnan(made).any()
+    return made
