@@ -95,7 +95,8 @@ class GanOptions(Options):
 class ClassifierOptions(Options):
     """One classifier's training. Defaults: the paper's SGD and the predecessor's CNN."""
 
-    network: Literal["paper"] = "paper"
+    network: Literal["paper", "modern"] = "paper"
+    """``modern`` is a compact residual network (``classify/residual.py``) of the same ``channels`` and ``hidden``."""
     image_size: int = 64
     fit: Fit = "squash"
     channels: tuple[int, int, int] = (32, 64, 128)
@@ -108,6 +109,8 @@ class ClassifierOptions(Options):
     momentum: float = 0.9
     double_softmax: bool = False
     """Apply softmax before a cross-entropy that applies it again, as the predecessor did."""
+    mixup: float = 0.0
+    """Alpha of the Beta(alpha, alpha) that weighs pairs of images (Zhang et al. 2018, arXiv 1710.09412); 0 mixes none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,40 +1,19 @@
-"""The paper's classifier, a small convolutional network; its layers are those of the public predecessor."""
+"""The paper's classifier, a small convolutional network whose layers are those of the public predecessor; the choice."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from fewray.classify.classifier import Classifier
+from fewray.classify.grey_conv import GreyConv2d
 from fewray.classify.pooled_block import ReluNormPool
+from fewray.classify.residual import ResidualCNN
 from fewray.config import ClassifierOptions
+from fewray.errors import InputError
 
 
-class GreyConv2d(nn.Conv2d):
-    """A 3x3 convolution of one channel, computed as a matrix product of its nine shifted copies and a one for the bias.
-
-    PyTorch takes a one-channel image for channels-first whatever its strides are, and would run the largest layer of
-    the network in the slower layout; here the output is channels-last. The function is that of ``nn.Conv2d``.
-    """
-
-    def __init__(self, channels_out: int) -> None:
-        super().__init__(1, channels_out, 3, padding=1)
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Map (n, 1, H, W) to (n, channels_out, H, W)."""
-        height, width = input.shape[2:]
-        if torch.is_autocast_enabled(input.device.type):
-            input = input.to(torch.get_autocast_dtype(input.device.type))
-        padded = functional.pad(input[:, 0], (1, 1, 1, 1))
-        shifted = [padded[:, i : i + height, j : j + width] for i in range(3) for j in range(3)]
-        columns = torch.stack([*shifted, torch.ones_like(shifted[0])], dim=-1)
-        assert self.bias is not None
-        return functional.linear(columns, torch.cat([self.weight.flatten(1), self.bias[:, None]], 1)).permute(
-            0, 3, 1, 2
-        )
-
-
-class PaperCNN(nn.Module):
+class PaperCNN(Classifier):
     """Images (n, 1, S, S) in [-1, 1] to logits (n, classes).
 
     Three times convolution 3x3, ReLU, BatchNorm, max-pooling 2; then flatten, a hidden layer with ReLU and dropout, and
@@ -62,13 +41,15 @@ class PaperCNN(nn.Module):
         """Return the hidden layer's activations (n, hidden), before dropout."""
         return self.hidden(self.features(x))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return logits (n, classes)."""
-        return self.output(self.dropout(self.embed(x)))
+
+NETWORKS: dict[str, type[PaperCNN | ResidualCNN]] = {"paper": PaperCNN, "modern": ResidualCNN}
+"""Networks by the name that ``options.network`` has for them."""
 
 
-def build_network(classes: int, options: ClassifierOptions, seed: int) -> PaperCNN:
-    """Return a network with weights drawn from ``seed``; the global random state is left as it was."""
+def build_network(classes: int, options: ClassifierOptions, seed: int) -> Classifier:
+    """Return the network of ``options`` with weights drawn from ``seed``; the global random state is left as it was."""
+    if options.network not in NETWORKS:
+        raise InputError(f"network {options.network}: no such classifier; there are {', '.join(NETWORKS)}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return PaperCNN(classes, options)
+        return NETWORKS[options.network](classes, options)

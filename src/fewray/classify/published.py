@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from fewray.classify.networks import PaperCNN
+from fewray.classify.classifier import Classifier
 from fewray.classify.scores import confusion_matrix
 from fewray.images import to_float
 
@@ -36,7 +36,7 @@ class PublishedFigures:
 
 @torch.inference_mode()
 def published_figures(
-    model: PaperCNN, images: np.ndarray, labels: np.ndarray, *, passes: int, seed: int
+    model: Classifier, images: np.ndarray, labels: np.ndarray, *, passes: int, seed: int
 ) -> PublishedFigures:
     """Return the figures of ``passes`` passes over all of ``images`` in one batch; ``model`` itself is left alone.
 

@@ -1,14 +1,23 @@
-"""Scores of a classifier from its confusion matrix, and the interval of a proportion."""
+"""Scores of a classifier from its confusion matrix and from its probabilities, and the interval of a proportion.
+
+``weights`` (n,) count each row so many times: a bootstrap over patients passes how often it drew each row's patient, and
+need not copy rows. Rows of weight 0 are as good as absent.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.stats import norm
 
+from fewray.errors import InputError
 
-def confusion_matrix(y_true: np.ndarray, y_pred: np.ndarray, k: int) -> np.ndarray:
-    """Return int64 (k, k): row the true class, column the predicted one."""
-    return np.bincount(k * np.asarray(y_true) + np.asarray(y_pred), minlength=k * k).reshape(k, k)
+
+def confusion_matrix(y_true: np.ndarray, y_pred: np.ndarray, k: int, weights: np.ndarray | None = None) -> np.ndarray:
+    """Return (k, k): row the true class, column the predicted one; int64, or float64 with ``weights``."""
+    rows = k * np.asarray(y_true) + np.asarray(y_pred)
+    return np.bincount(rows, weights=weights, minlength=k * k).reshape(k, k)
 
 
 def per_class(confusion: np.ndarray) -> list[dict[str, float | None]]:
@@ -42,6 +51,98 @@ def balanced_accuracy(confusion: np.ndarray) -> float | None:
     return float((np.diag(confusion)[present] / counts[present]).mean()) if present.any() else None
 
 
+def auroc(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None) -> list[float | None]:
+    """Return each class's area under the ROC curve against the rest, from ``labels`` (n,) and ``probabilities`` (n, k).
+
+    The chance that a row of the class scores above a row of the rest, ties counting half (Hanley & McNeil 1982). None
+    where the class or its rest has no row. With few rows of a class it moves in steps of 1 / (rows x rest).
+    """
+    return _listed(auroc_of_draws(labels, probabilities, _one_draw(labels, weights))[0])
+
+
+def fold_auroc(
+    labels: np.ndarray, probabilities: np.ndarray, folds: np.ndarray, weights: np.ndarray | None = None
+) -> list[float | None]:
+    """Return each class's AUROC computed within every fold and averaged over the folds in which it is defined.
+
+    ``folds`` (n,) names the fold that tests a row. Never pooled: scores of models trained on different folds are not on
+    one scale, and pooling them measures that as well (Forman & Scholz 2010).
+    """
+    return _listed(fold_auroc_of_draws(labels, probabilities, folds, _one_draw(labels, weights))[0])
+
+
+def auroc_of_draws(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return :func:`auroc` under each row of ``weights`` (draws, n) as float64 (draws, k), NaN where it is undefined.
+
+    The rows are sorted once for all draws.
+    """
+    weights = _checked(labels, probabilities, weights)
+    found = np.empty((len(weights), probabilities.shape[1]))
+    for index, scores in enumerate(probabilities.T):
+        order = np.argsort(scores, kind="stable")
+        ordered = weights[:, order]
+        above = np.where(labels[order] == index, ordered, 0.0)
+        values = scores[order]
+        starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]][: len(values)])  # of runs of equal scores
+        if len(starts) < len(values):
+            above, ordered = (np.add.reduceat(x, starts, axis=1) for x in (above, ordered))
+        below = ordered - above
+        passed = np.cumsum(below, axis=1)
+        pairs = above.sum(1) * below.sum(1)
+        won = (above * (passed - below / 2)).sum(1)
+        found[:, index] = np.divide(won, pairs, out=np.full(len(weights), np.nan), where=pairs > 0)
+    return found
+
+
+def fold_auroc_of_draws(
+    labels: np.ndarray, probabilities: np.ndarray, folds: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Return :func:`fold_auroc` under each row of ``weights`` (draws, n) as float64 (draws, k), NaN where undefined."""
+    total = np.zeros((len(weights), probabilities.shape[1]))
+    defined = np.zeros(total.shape)
+    for fold in np.unique(folds):
+        here = np.flatnonzero(folds == fold)
+        found = auroc_of_draws(labels[here], probabilities[here], weights[:, here])
+        total += np.nan_to_num(found)
+        defined += ~np.isnan(found)
+    return np.divide(total, defined, out=np.full(total.shape, np.nan), where=defined > 0)
+
+
+def macro(values: Sequence[float | None]) -> float | None:
+    """Return the mean over the classes whose value is defined, each class counting the same; None where none is."""
+    defined = [value for value in values if value is not None]
+    return float(np.mean(defined)) if defined else None
+
+
+def brier(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None) -> float | None:
+    """Return the mean over rows of the sum over classes of squared errors, 0 to 2 (Brier 1950); None without rows.
+
+    That is the original definition; the one of two classes that halves it is another.
+    """
+    w = _checked(labels, probabilities, _one_draw(labels, weights))[0]
+    errors = np.asarray(probabilities, np.float64) - (labels[:, None] == np.arange(probabilities.shape[1]))
+    return _ratio((w * (errors**2).sum(1)).sum(), w.sum())
+
+
+def calibration_error(
+    labels: np.ndarray, probabilities: np.ndarray, bins: int = 10, weights: np.ndarray | None = None
+) -> float | None:
+    """Return the expected calibration error of the top class (Naeini et al. 2015); None without rows.
+
+    The rows are put in ``bins`` bins of equal width, (lower, upper], by the probability of their likeliest class; the
+    error is the mean over rows of the distance between accuracy and mean probability in their bin. Biased upwards with
+    few rows a bin: a perfectly calibrated model does not score 0.
+    """
+    w = _checked(labels, probabilities, _one_draw(labels, weights))[0]
+    if bins < 1:
+        raise InputError(f"bins: {bins}; at least 1 is wanted")
+    sure = np.asarray(probabilities, np.float64).max(1)
+    right = probabilities.argmax(1) == labels
+    where = np.searchsorted(np.arange(1, bins) / bins, sure, side="left")
+    gaps = np.bincount(where, weights=w * (right - sure), minlength=bins)
+    return _ratio(np.abs(gaps).sum(), w.sum())
+
+
 def wilson(successes: float, n: int, level: float = 0.95) -> tuple[float, float]:
     """Return the score interval of a proportion (Wilson 1927). ``successes`` may be a mean over seeds.
 
@@ -56,3 +157,27 @@ def wilson(successes: float, n: int, level: float = 0.95) -> tuple[float, float]
 
 def _ratio(above: float, below: float) -> float | None:
     return float(above / below) if below else None
+
+
+def _one_draw(labels: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+    """Return ``weights`` (n,), ones if None, as the only draw (1, n)."""
+    return (np.ones(len(labels)) if weights is None else np.asarray(weights, np.float64))[None]
+
+
+def _checked(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return ``weights`` (draws, n) as float64; InputError where lengths differ or values cannot be counted."""
+    weights = np.asarray(weights, np.float64)
+    if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1] or weights.shape[1:] != labels.shape:
+        raise InputError(
+            f"scores: {labels.shape} labels, {probabilities.shape} probabilities, weights of {weights.shape[1:]} rows; "
+            "(n,), (n, k) and n are wanted"
+        )
+    if not np.isfinite(probabilities).all():
+        raise InputError("scores: probabilities that are no numbers; train with a lower learning rate")
+    if weights.size and not (weights.min() >= 0 and np.isfinite(weights.max())):
+        raise InputError("scores: weights that are negative or no numbers; counts of at least 0 are wanted")
+    return weights
+
+
+def _listed(values: np.ndarray) -> list[float | None]:
+    return [None if np.isnan(value) else float(value) for value in values]

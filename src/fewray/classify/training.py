@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fewray.classify.networks import PaperCNN, build_network
+from fewray.classify.classifier import Classifier
+from fewray.classify.networks import build_network
 from fewray.config import ClassifierOptions
 from fewray.device import autocast, child_seed, choose_device, choose_precision
 from fewray.errors import InputError, RunFailed
@@ -23,7 +24,7 @@ REPORT_EVERY = 20
 class Trained:
     """A trained network and its loss at every step."""
 
-    model: PaperCNN
+    model: Classifier
     losses: np.ndarray
 
 
@@ -34,6 +35,7 @@ def train_classifier(
     *,
     n_classes: int,
     seed: int,
+    weights: np.ndarray | None = None,
     device: str = "auto",
     precision: str = "auto",
     on_step: Callable[[int, float], None] | None = None,
@@ -41,10 +43,13 @@ def train_classifier(
     """Train on uint8 ``images`` (n, 1, S, S) and int ``labels`` (n,) for ``options.steps`` steps.
 
     Each step draws a mini-batch at random, without replacement within the draw; fewer images than a batch are drawn
-    with replacement. SGD with Nesterov momentum (Sutskever et al. 2013) on the cross-entropy. Same seed, same threads,
-    same bytes on a CPU. InputError for labels that do not fit; RunFailed when the loss is not finite.
+    with replacement. With ``weights`` (n,) rows are drawn with replacement, each with a probability in proportion to its
+    weight: oversampling of rare classes, or real and synthetic images in a fixed ratio. SGD with Nesterov momentum
+    (Sutskever et al. 2013) on the cross-entropy, of mixed images where ``options.mixup`` says so. Same seed, same
+    threads, same bytes on a CPU. InputError for labels or weights that do not fit; RunFailed when the loss is not finite.
     """
     _check(images, labels, options, n_classes)
+    shares = None if weights is None else _shares(weights, len(images))
     where = choose_device(device)
     settled = choose_precision(where, precision)
     model = build_network(n_classes, options, child_seed(seed, "init")).to(where)
@@ -52,17 +57,26 @@ def train_classifier(
     optimiser = torch.optim.SGD(model.parameters(), options.learning_rate, options.momentum, nesterov=True, fused=True)
     data, targets = torch.from_numpy(np.ascontiguousarray(images)).to(where), torch.from_numpy(labels).to(where)
     rng = np.random.default_rng(child_seed(seed, "batches"))
+    pairs = np.random.default_rng(child_seed(seed, "mixup"))
+    replace = shares is not None or len(data) < options.batch_size
     losses = torch.zeros(options.steps, device=where)
     with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
         torch.manual_seed(child_seed(seed, "dropout"))
         model.train()
         for step in range(options.steps):
-            chosen = rng.choice(len(data), options.batch_size, replace=len(data) < options.batch_size)
+            chosen = rng.choice(len(data), options.batch_size, replace=replace, p=shares)
             index = torch.from_numpy(chosen).to(where)
-            batch = (data[index].float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+            batch, wanted = data[index].float() / 127.5 - 1, targets[index]
+            share, partners = 1.0, None
+            if options.mixup:
+                share, partners = draw_mixup(options.mixup, len(chosen), pairs)
+                partners = partners.to(where)
+                batch = share * batch + (1 - share) * batch[partners]
             with autocast(where, settled):
-                logits = model(batch)
-            loss = cross_entropy(logits.float(), targets[index], options)
+                logits = model(batch.contiguous(memory_format=torch.channels_last))
+            loss = cross_entropy(logits.float(), wanted, options)
+            if partners is not None:
+                loss = share * loss + (1 - share) * cross_entropy(logits.float(), wanted[partners], options)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -82,6 +96,14 @@ def cross_entropy(logits: Tensor, targets: Tensor, options: ClassifierOptions) -
     With 4 classes that loss cannot fall below log(e + 3) - 1 = 0.744.
     """
     return functional.cross_entropy(logits.softmax(1) if options.double_softmax else logits, targets)
+
+
+def draw_mixup(alpha: float, count: int, rng: np.random.Generator) -> tuple[float, Tensor]:
+    """Return mixup's weight, one for the whole batch, and who is mixed with whom, a permutation int64 (count,).
+
+    Beta(alpha, alpha) draws the weight of an image itself; its partner has the rest (Zhang et al. 2018, arXiv 1710.09412).
+    """
+    return float(rng.beta(alpha, alpha)), torch.from_numpy(rng.permutation(count))
 
 
 @torch.inference_mode()
@@ -108,3 +130,18 @@ def _check(images: np.ndarray, labels: np.ndarray, options: ClassifierOptions, n
         raise InputError(f"classes: {n_classes}; a classifier needs at least 2")
     if labels.min() < 0 or labels.max() >= n_classes:
         raise InputError(f"labels: {labels.min()} to {labels.max()}; 0 to {n_classes - 1} is wanted")
+    if not 0 <= options.mixup < np.inf:
+        raise InputError(f"mixup: {options.mixup}; a number of at least 0 is wanted, 0 for none")
+
+
+def _shares(weights: np.ndarray, n: int) -> np.ndarray:
+    """Return probabilities float64 (n,) in proportion to ``weights``."""
+    found = np.asarray(weights, np.float64)
+    if found.shape != (n,):
+        raise InputError(f"weights: {found.shape}; one an image, ({n},), is wanted")
+    if not np.isfinite(found).all() or found.min() < 0 or found.max() == 0:
+        raise InputError(
+            f"weights: {found.min():g} to {found.max():g}; finite numbers of at least 0, not all 0, are wanted"
+        )
+    found = found / found.max()  # the sum of large weights must not overflow
+    return found / found.sum()

@@ -9,7 +9,8 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from fewray.classify.networks import PaperCNN, build_network
+from fewray.classify.classifier import Classifier
+from fewray.classify.networks import build_network
 from fewray.config import ClassifierOptions
 from fewray.errors import InputError
 from fewray.runs import write_bytes
@@ -18,7 +19,7 @@ FORMAT = "fewray-classifier-1"
 
 
 def save_classifier(
-    model: PaperCNN, options: ClassifierOptions, path: Path, *, classes: tuple[str, ...], about: dict[str, Any]
+    model: Classifier, options: ClassifierOptions, path: Path, *, classes: tuple[str, ...], about: dict[str, Any]
 ) -> None:
     """Write ``model`` to ``path`` atomically; equal weights make equal bytes. ``about`` must be JSON."""
     header = {"format": FORMAT, "classes": list(classes), "options": options.to_json(), "about": about}
@@ -41,7 +42,7 @@ def read_classifier_header(path: Path) -> dict[str, Any]:
     return header
 
 
-def load_classifier(path: Path) -> tuple[PaperCNN, dict[str, Any]]:
+def load_classifier(path: Path) -> tuple[Classifier, dict[str, Any]]:
     """Return the network, in evaluation mode on the CPU, and its header; InputError as for the header."""
     header = read_classifier_header(path)
     network = build_network(len(header["classes"]), ClassifierOptions.from_json(header["options"]), seed=0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from fewray.classify.networks import PaperCNN
+from fewray.classify.classifier import Classifier
 from fewray.classify.weights import load_classifier, read_classifier_header
 from fewray.config import ClassifierOptions
 from fewray.device import choose_device
@@ -66,7 +66,7 @@ def study_extractor(run: Path, *, device: str = "auto") -> NetworkExtractor:
 class _Hidden(nn.Module):
     """The classifier without dropout: hidden activations (n, hidden) and logits (n, classes)."""
 
-    def __init__(self, classifier: PaperCNN) -> None:
+    def __init__(self, classifier: Classifier) -> None:
         super().__init__()
         self.classifier = classifier
 
