@@ -1,4 +1,4 @@
-"""Generators, images, quality and a study on drawn chest phantoms, in about six minutes on two cores."""
+"""Generators, images, quality and a trial on drawn chest phantoms, in about six minutes on two cores."""
 
 import fewray
 
@@ -9,4 +9,4 @@ if __name__ == "__main__":  # training uses worker processes, which import this 
     quality = fewray.measure_quality(data, "runs/quickstart/synthetic")
     for label, found in quality.classes.items():
         print(f"{label}: FID {found.fid:.1f}, KID {found.kid:.3f} ({found.extractor}, n = {found.num_real})")
-    print(fewray.run_study(data, "runs/quickstart/study", options="quick", generators="runs/quickstart/gan"))
+    print(fewray.run_study(data, "runs/quickstart/study", options="quick"))

@@ -258,6 +258,15 @@ def held_out_rows(manifest: Manifest) -> Manifest:
     return manifest.where(split="test") if "test" in manifest.counts() else manifest
 
 
+FLAGS = {
+    "generator_replicates": "--replicates",
+    "classic_per_class": "--classic",
+    "synthetic_per_class": "--synthetic",
+    "subsets": "--without/--pair",
+}
+"""Options of the command line that are called otherwise than those of Python."""
+
+
 def make_study_options(
     preset: str = "standard",
     *,
@@ -279,7 +288,7 @@ def make_study_options(
     options = presets[preset]
     wanted = {name: value for name, value in changes.items() if value is not None}
     if strangers := [name for name in wanted if not hasattr(options, name)]:
-        flags = ", ".join("--" + name.replace("_", "-") for name in strangers)
+        flags = ", ".join(FLAGS.get(name, "--" + name.replace("_", "-")) for name in strangers)
         raise InputError(f"{flags}: protocol {protocol} has no such option; see `fewray study --help`")
     options = options.with_(**wanted)
     if recipe_name is not None:
@@ -288,7 +297,7 @@ def make_study_options(
     classifier = options.classifier.with_(double_softmax=double_softmax or options.classifier.double_softmax)
     options = options.with_(classifier=classifier if steps is None else classifier.with_(steps=steps))
     if isinstance(options, TrialOptions):
-        from fewray.study.trial.conditions import check_options
+        from fewray.study.trial.checks import check_options
 
         check_options(options)
     else:

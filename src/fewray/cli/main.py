@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fewray import __version__
-from fewray.cli import data, generators, study
+from fewray.cli import data, generators, measure, study
 from fewray.errors import InputError, RunFailed
 
 app = typer.Typer(
@@ -24,9 +24,9 @@ app.add_typer(data.app, name="data")
 app.command("summary")(generators.summary)
 app.command("train")(generators.train)
 app.command("generate")(generators.generate)
-app.command("quality")(study.quality)
+app.command("quality")(measure.quality)
 app.command("study")(study.study)
-app.command("report")(study.report)
+app.command("report")(measure.report)
 
 
 def _version(wanted: bool) -> None:

@@ -11,6 +11,7 @@ from fewray.data.manifest import Manifest
 from fewray.errors import InputError
 from fewray.images import load_images
 from fewray.study.folds import LIKENESS_FIT, LIKENESS_SIZE, Folds, check_disjoint, make_folds
+from fewray.study.trial.conditions import subset_classes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +81,8 @@ def assemble_cohort(manifest: Manifest, options: TrialOptions, external: Manifes
     if synthetic := sum(row.origin == "synthetic" for row in rows.rows):
         raise InputError(f"{manifest.name}: {synthetic} synthetic images; a trial folds real films and makes its own")
     size, fit = options.classifier.image_size, options.classifier.fit
+    for name in options.subsets:
+        subset_classes(name, rows.classes)
     likenesses = load_images(rows.paths(), LIKENESS_SIZE, LIKENESS_FIT)
     partitions = tuple(
         make_folds(rows, likenesses, n_splits=options.folds, seed=options.seed, partition=p)

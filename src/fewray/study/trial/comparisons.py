@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from fewray.config import TrialOptions
-from fewray.errors import InputError
 from fewray.study.statistics import compare, holm, sentence, verdict
 from fewray.study.trial.cohort import Cohort
-from fewray.study.trial.conditions import Analysis, Condition
+from fewray.study.trial.conditions import Analysis, Condition, subset_classes
 from fewray.study.trial.scores import accuracy_only, patient_weights, renormalised
 
 
@@ -86,18 +85,6 @@ def subset_of(
             c.arm: _short(compare(correct[primary.reference], correct[c], inside, groups).to_json()) for c in others
         },
     }
-
-
-def subset_classes(name: str, classes: tuple[str, ...]) -> list[int]:
-    """Return the indices of the classes that ``without CLASS`` or ``CLASS:CLASS`` leaves; InputError for others."""
-    left_out = name.removeprefix("without ") if name.startswith("without ") else None
-    named = [left_out] if left_out is not None else name.split(":")
-    if unknown := [label for label in named if label not in classes]:
-        raise InputError(f"subset {name}: no class {', '.join(unknown)}; there are {', '.join(classes)}")
-    kept = [i for i, label in enumerate(classes) if (label != left_out if left_out is not None else label in named)]
-    if len(kept) < 2:
-        raise InputError(f"subset {name}: {len(kept)} class; at least 2 are wanted")
-    return kept
 
 
 def external_of(

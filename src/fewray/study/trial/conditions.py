@@ -126,20 +126,13 @@ def all_conditions(options: TrialOptions) -> list[Condition]:
     return list(dict.fromkeys(c for analysis in analyses(options) for c in analysis.conditions))
 
 
-def check_options(options: TrialOptions) -> None:
-    """Raise InputError for options that no trial can be run with."""
-    analyses(options)
-    if len(set(options.arms)) < len(options.arms) or len(options.arms) < 2:
-        raise InputError(f"--arms {','.join(options.arms)}: at least two different arms are wanted")
-    if options.gan.fit != options.classifier.fit or options.gan.image_size != options.classifier.image_size:
-        raise InputError(
-            f"generators make images of {options.gan.image_size} px, {options.gan.fit}; the classifier takes "
-            f"{options.classifier.image_size} px, {options.classifier.fit}; the same is wanted"
-        )
-    for name, ratio in (("--ratio", options.ratio), *(("--ratios", each) for each in options.ratios)):
-        if not 0 < ratio <= 100:
-            raise InputError(f"{name} {ratio:g}: above 0, at most 100 synthetic images per real one are wanted")
-    for name in ("folds", "partitions", "seeds", "versions", "generator_replicates"):
-        least = 2 if name == "folds" else 1
-        if getattr(options, name) < least:
-            raise InputError(f"--{name.replace('_', '-')} {getattr(options, name)}: at least {least} is wanted")
+def subset_classes(name: str, classes: tuple[str, ...]) -> list[int]:
+    """Return the indices of the classes that ``without CLASS`` or ``CLASS:CLASS`` leaves; InputError for others."""
+    left_out = name.removeprefix("without ") if name.startswith("without ") else None
+    named = [left_out] if left_out is not None else name.split(":")
+    if unknown := [label for label in named if label not in classes]:
+        raise InputError(f"subset {name}: no class {', '.join(unknown)}; there are {', '.join(classes)}")
+    kept = [i for i, label in enumerate(classes) if (label != left_out if left_out is not None else label in named)]
+    if len(kept) < 2:
+        raise InputError(f"subset {name}: {len(kept)} class; at least 2 are wanted")
+    return kept

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from fewray.classify.scores import fold_auroc_of_draws
 from fewray.device import child_seed
 
 DRAWS = 1000
@@ -76,7 +77,7 @@ def figures(
         "balanced_accuracy": np.nanmean(sensitivity, axis=1),
         "brier": weights @ squares / total,
         "calibration_error": _calibration_error(probabilities.max(1), predicted == labels, weights),
-        "auroc": _auroc(probabilities, labels, folds, weights),
+        "auroc": fold_auroc_of_draws(labels, probabilities, folds, weights),
         "sensitivity": sensitivity,
         "specificity": _ratio(rest - (called - hits), rest),
         "ppv": _ratio(hits, called),
@@ -85,27 +86,9 @@ def figures(
     }
 
 
-def _auroc(probabilities: np.ndarray, labels: np.ndarray, folds: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return (b, k): each class against the rest within each fold (ties half), mean over the folds where it is defined."""
-    k = probabilities.shape[1]
-    found = np.full((int(folds.max()) + 1, len(weights), k), np.nan)
-    for fold in range(len(found)):
-        for index in range(k):
-            inside = folds == fold
-            one, other = np.flatnonzero(inside & (labels == index)), np.flatnonzero(inside & (labels != index))
-            if not (len(one) and len(other)):
-                continue
-            scores = probabilities[:, index]
-            above = np.sign(scores[one][:, None] - scores[other][None]) / 2 + 0.5
-            pairs = weights[:, one].sum(1) * weights[:, other].sum(1)
-            found[fold, :, index] = _ratio(((weights[:, one] @ above) * weights[:, other]).sum(1), pairs)
-    defined = ~np.isnan(found)
-    return _ratio(np.where(defined, found, 0).sum(0), defined.sum(0))
-
-
 def _calibration_error(confidence: np.ndarray, correct: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return (b,): expected calibration error of the top class in ten bins of equal width (Naeini et al. 2015)."""
-    bins = _one_hot(np.minimum((confidence * BINS).astype(int), BINS - 1), BINS)
+    """Return (b,): what ``classify.scores.calibration_error`` is under each weighting."""
+    bins = _one_hot(np.searchsorted(np.arange(1, BINS) / BINS, confidence, side="left"), BINS)
     gap = (correct.astype(float) - confidence)[:, None] * bins
     return np.abs(weights @ gap).sum(1) / weights.sum(1)
 
