@@ -12,24 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from fewray.data.likeness import near_pairs, thumbnail_of
 from fewray.data.manifest import Manifest
+from fewray.data.metadata import FileFacts, file_facts, metadata_vector
 from fewray.data.shortcuts import Shortcut, metadata_shortcut
 from fewray.images import Unreadable, decode
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileFacts:
-    """What one file is. ``error`` is empty for a file that can be read."""
+class Film:
+    """One file: its header, its thumbnail, and why it cannot be read (empty for one that can)."""
 
-    path: Path
-    width: int
-    height: int
-    mode: str
-    format: str
-    bytes: int
+    facts: FileFacts
     thumbnail: np.ndarray | None
     error: str
 
@@ -98,16 +93,17 @@ def audit(manifest: Manifest) -> Audit:
     """Read every file of ``manifest`` and report; damaged files are named, never an exception."""
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata
-        facts = list(pool.map(_look, manifest.paths()))
+        films = list(pool.map(_look, manifest.paths()))
+    facts = [film.facts for film in films]
     names = _names(manifest)
-    readable = [i for i, fact in enumerate(facts) if not fact.error]
-    unreadable = [{"path": names[i], "error": facts[i].error} for i in range(len(facts)) if facts[i].error]
+    readable = [i for i, film in enumerate(films) if not film.error]
+    unreadable = [{"path": names[i], "error": film.error} for i, film in enumerate(films) if film.error]
     by_hash = defaultdict(list)
     for index, row in enumerate(manifest.rows):
         by_hash[row.sha256].append(index)
     same = [found for found in by_hash.values() if len(found) > 1]
     two_classes = [found for found in same if len({manifest.rows[i].label for i in found}) > 1]
-    thumbnails = {i: thumbnail for i in readable if (thumbnail := facts[i].thumbnail) is not None}
+    thumbnails = {i: thumbnail for i in readable if (thumbnail := films[i].thumbnail) is not None}
     near = [
         (i, j, correlation)
         for i, j, correlation in near_pairs(thumbnails)
@@ -121,7 +117,7 @@ def audit(manifest: Manifest) -> Audit:
         splits[row.group].add(row.split)
     across = sorted(group for group, found in splits.items() if len(found) > 1)
     shortcut = metadata_shortcut(
-        np.array([_metadata(facts[i]) for i in readable]),
+        np.array([metadata_vector(facts[i]) for i in readable]),
         manifest.labels()[readable],
         [manifest.rows[i].group for i in readable],
         manifest.classes,
@@ -154,29 +150,16 @@ def audit(manifest: Manifest) -> Audit:
     )
 
 
-def _look(path: Path) -> FileFacts:
-    width = height = size = 0
-    mode = kind = ""
-    thumbnail, error = None, ""
+def _look(path: Path) -> Film:
+    facts, thumbnail, error = FileFacts(), None, ""
     try:
-        size = path.stat().st_size
         thumbnail = thumbnail_of(decode(path))
-        with Image.open(path) as image:
-            width, height, mode, kind = image.width, image.height, image.mode, image.format or ""
+        facts = file_facts(path)
     except Unreadable as failure:
         error = failure.reason
     except OSError as failure:
         error = str(failure.strerror)
-    return FileFacts(
-        path=path, width=width, height=height, mode=mode, format=kind, bytes=size, thumbnail=thumbnail, error=error
-    )
-
-
-def _metadata(fact: FileFacts) -> list[float]:
-    """Return what a file tells without a pixel: size, aspect, colour mode, format, bytes a pixel."""
-    pixels = max(1, fact.width * fact.height)
-    kinds = [float(fact.mode == mode) for mode in ("L", "RGB", "RGBA")] + [float(fact.format == "PNG")]
-    return [np.log(pixels), fact.width / max(1, fact.height), np.log(max(1, fact.bytes) / pixels), *kinds]
+    return Film(facts=facts, thumbnail=thumbnail, error=error)
 
 
 def _sizes(facts: list[FileFacts]) -> dict[str, Any]:

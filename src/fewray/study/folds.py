@@ -1,0 +1,209 @@
+"""Stratified folds that keep a patient, and every copy of a film, on one side; and the check that they do.
+
+The check shares nothing with the making but the measure of likeness, so that it would catch a fault in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fewray.data.likeness import NEAR, near_pairs, thumbnail_of
+from fewray.data.manifest import Manifest, Row
+from fewray.device import child_seed
+from fewray.errors import InputError
+from fewray.images import check_images
+
+LIKENESS_SIZE, LIKENESS_FIT = 64, "squash"
+"""How films are to be loaded for comparison. Padded films would not do: their black margins make strangers alike and
+hide a copy of another shape (on covid4 at 64 pixels strangers reach 0.96, and the one true pair only 0.94)."""
+NAMED = 5
+"""How many leaks an error names before it counts the rest."""
+BLOCK = 1024
+"""Training films compared at a time, to bound memory."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folds:
+    """One partition of the rows: each row is tested in one fold and trained on in all others."""
+
+    n_splits: int
+    partition: int
+    fold_of: np.ndarray
+    """int64 (rows,): the fold that tests the row."""
+    groups: np.ndarray
+    """int64 (rows,): the patient, after patients with films in common were joined."""
+    joined: list[tuple[str, str]]
+    """The pairs of patients of which a film is byte-equal or looks alike."""
+
+    def split(self, fold: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the indices of the rows that ``fold`` trains on and of those it tests, int64 and ascending."""
+        return np.flatnonzero(self.fold_of != fold), np.flatnonzero(self.fold_of == fold)
+
+    def table(self, manifest: Manifest) -> list[dict[str, Any]]:
+        """Return what each fold holds, as plain JSON: rows, groups and, by class, rows on either side."""
+        labels, rows = manifest.labels(), []
+        for fold in range(self.n_splits):
+            sides = dict(zip(("train", "test"), self.split(fold), strict=True))
+            rows.append(
+                {"partition": self.partition, "fold": fold}
+                | {side: len(index) for side, index in sides.items()}
+                | {f"{side}_groups": len(set(self.groups[index].tolist())) for side, index in sides.items()}
+                | {
+                    "counts": {
+                        label: {side: int((labels[index] == k).sum()) for side, index in sides.items()}
+                        for k, label in enumerate(manifest.classes)
+                    }
+                }
+            )
+        return rows
+
+
+def make_folds(manifest: Manifest, images: np.ndarray, *, n_splits: int, seed: int, partition: int = 0) -> Folds:
+    """Deal the patients out to ``n_splits`` folds of like class shares (scikit-learn's StratifiedGroupKFold).
+
+    ``images`` uint8 (rows, 1, S, S) show the films squashed to squares (``LIKENESS_SIZE``, ``LIKENESS_FIT``). Patients
+    of whom films are byte-equal, or alike (correlation of thumbnails of 0.97 or more), whatever their labels, count as
+    one. ``partition`` numbers repetitions with other folds. InputError where a class cannot be on both sides of every
+    fold.
+    """
+    if n_splits < 2:
+        raise InputError(f"--folds {n_splits}: 2 or more are wanted")
+    if len(check_images(images)) != len(manifest):
+        raise InputError(f"folds: {len(images)} images for {len(manifest)} rows; one a row is wanted")
+    groups, joined = _joined_groups(manifest.rows, images)
+    labels = manifest.labels()
+    patients = [len(set(groups[labels == k].tolist())) for k in range(len(manifest.classes))]
+    if short := [k for k, count in enumerate(patients) if count < n_splits]:
+        named = ", ".join(f"{manifest.classes[k]} has {patients[k]}" for k in short)
+        few = min(patients)
+        remedy = f"take --folds {few} or more patients" if few > 1 else "more patients are wanted"
+        raise InputError(f"--folds {n_splits}: each class needs as many patients as folds, {named}; {remedy}")
+    fold_of = _deal(labels, groups, n_splits, child_seed(seed, "folds", partition) % 2**32)
+    for fold in range(n_splits):
+        for k, label in enumerate(manifest.classes):
+            tested = int((fold_of[labels == k] == fold).sum())
+            if tested in (0, int((labels == k).sum())):
+                side = "test" if tested == 0 else "train on"
+                raise InputError(
+                    f"--folds {n_splits}: fold {fold} has no film of {label} to {side}, because some patients have too "
+                    "many; take fewer folds, another --seed, or more patients"
+                )
+    return Folds(n_splits=n_splits, partition=partition, fold_of=fold_of, groups=groups, joined=joined)
+
+
+def check_disjoint(
+    train: Sequence[Row],
+    test: Sequence[Row],
+    train_images: np.ndarray,
+    test_images: np.ndarray,
+    *,
+    where: str,
+    external: bool = False,
+) -> None:
+    """Raise InputError where a patient, a file or a film is in both ``train`` and ``test``; each with its own message.
+
+    The images are those of the rows, uint8 (n, 1, S, S), loaded as for :func:`make_folds`. ``where`` opens the message.
+    With ``external`` the two come from different data sets: patients called by their file's name, and phantoms, are
+    then different ones though their names are the same. Not found: copies that were mirrored, cropped or padded.
+    """
+    for rows, images in ((train, train_images), (test, test_images)):
+        if len(check_images(images)) != len(rows):
+            raise InputError(f"{where}: {len(images)} images for {len(rows)} rows; one a row is wanted")
+    remedy = (
+        "remove them from the external set"
+        if external
+        else "the folds are at fault: give the films one patient, or report it"
+    )
+    seen = {row.group: row for row in train if not external or _is_named_across_sets(row)}
+    both = [(seen[row.group], row) for row in test if row.group in seen]
+    if external:
+        both = [(first, row) for first, row in both if _is_named_across_sets(row)]
+    if both:
+        shown = _some(f"{row.group} ({_short(first)}, {_short(row)})" for first, row in both)
+        rename = " or, if they are other patients of the same names, rename those" if external else ""
+        raise InputError(f"{where}: a patient is in both train and test: {shown}; {remedy}{rename}")
+    bytes_of = {row.sha256: row for row in train}
+    if same := [(bytes_of[row.sha256], row) for row in test if row.sha256 in bytes_of]:
+        raise InputError(
+            f"{where}: the same file under two patients is in both train and test: "
+            f"{_some(f'{_short(first)} = {_short(row)}' for first, row in same)}; {remedy}"
+        )
+    if alike := _alike(train_images, test_images):
+        shown = _some(f"{_short(train[i])} ~ {_short(test[j])} (correlation {value:.3f})" for i, j, value in alike)
+        raise InputError(
+            f"{where}: a resized or re-encoded copy of a film is in both train and test: {shown}; {remedy}"
+        )
+
+
+def grouping_warning(manifest: Manifest) -> str | None:
+    """Return a sentence where patients are not known, for all rows or some; None where every row names its own."""
+    alone = sum(_is_own_patient(row) for row in manifest.rows)
+    if not alone:
+        return None
+    who = "no patients are known" if alone == len(manifest) else f"{alone} of {len(manifest)} images name no patient"
+    return (
+        f"{who}: each such image counts as a patient of its own, so two films of one patient may be in train and test "
+        "and flatter every arm; name patients in a CSV column group or by --group-regex"
+    )
+
+
+def _joined_groups(rows: Sequence[Row], images: np.ndarray) -> tuple[np.ndarray, list[tuple[str, str]]]:
+    """Return each row's code int64 (rows,) and the pairs of patients put under one."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    names = sorted({row.group for row in rows})
+    number = {name: index for index, name in enumerate(names)}
+    links = [(i, j) for i, j, _ in near_pairs({i: thumbnail_of(image[0]) for i, image in enumerate(images)})]
+    first: dict[str, int] = {}
+    links += [(first.setdefault(row.sha256, index), index) for index, row in enumerate(rows)]
+    pairs = sorted({(min(a, b), max(a, b)) for i, j in links if (a := rows[i].group) != (b := rows[j].group)})
+    ends = np.array([(number[a], number[b]) for a, b in pairs], dtype=np.int64).reshape(-1, 2)
+    graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(names), len(names)))
+    components = connected_components(graph, directed=False)[1]
+    return np.array([components[number[row.group]] for row in rows], dtype=np.int64), pairs
+
+
+def _deal(labels: np.ndarray, groups: np.ndarray, n_splits: int, seed: int) -> np.ndarray:
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    fold_of = np.full(len(labels), -1, dtype=np.int64)
+    splitter = StratifiedGroupKFold(n_splits, shuffle=True, random_state=seed)
+    for fold, (_, test) in enumerate(splitter.split(labels[:, None], labels, groups)):
+        fold_of[test] = fold
+    return fold_of
+
+
+def _alike(train_images: np.ndarray, test_images: np.ndarray) -> list[tuple[int, int, float]]:
+    """Return (row of train, row of test, correlation) of films that look alike, the likest first."""
+    if not len(train_images) or not len(test_images):
+        return []
+    tested = np.stack([thumbnail_of(image[0]) for image in test_images])
+    found = []
+    for start in range(0, len(train_images), BLOCK):
+        block = np.stack([thumbnail_of(image[0]) for image in train_images[start : start + BLOCK]])
+        likeness = block @ tested.T
+        found += [(start + int(i), int(j), float(likeness[i, j])) for i, j in np.argwhere(likeness >= NEAR)]
+    return sorted(found, key=lambda pair: (-pair[2], *pair[:2]))
+
+
+def _is_own_patient(row: Row) -> bool:
+    """Whether the patient is called by the file, as folders and CSV files without patients do."""
+    return row.group.replace("\\", "/").rsplit("/", 1)[-1] == row.path.name
+
+
+def _is_named_across_sets(row: Row) -> bool:
+    return row.origin != "phantom" and not _is_own_patient(row)
+
+
+def _short(row: Row) -> str:
+    return f"{row.path.parent.name}/{row.path.name}"
+
+
+def _some(names: Iterable[str]) -> str:
+    names = list(names)
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
