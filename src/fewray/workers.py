@@ -76,8 +76,10 @@ def _prepare(messages: Any, threads: int) -> None:
     threading.Thread(target=_die_with_parent, daemon=True).start()
     keep_freed_memory()
     import torch
+    from threadpoolctl import threadpool_limits
 
     torch.set_num_threads(threads)
+    threadpool_limits(threads)  # NumPy's products as well: bits depend on how they are shared out
 
 
 def _die_with_parent() -> None:

@@ -33,7 +33,9 @@ def read_classifier_header(path: Path) -> dict[str, Any]:
         with safe_open(path, framework="pt") as stream:
             metadata = stream.metadata() or {}
     except FileNotFoundError:
-        raise InputError(f"{path}: not found; run `fewray study --protocol published` with the same options to make it") from None
+        raise InputError(
+            f"{path}: not found; run `fewray study --protocol published` with the same options to make it"
+        ) from None
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: not a readable classifier ({error}); remove it and run the study again") from None
     header = json.loads(metadata.get("classifier", "{}"))

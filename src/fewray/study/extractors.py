@@ -46,7 +46,9 @@ def study_extractor(run: Path, *, device: str = "auto") -> NetworkExtractor:
     """
     path = run / CLASSIFIER
     if not run.is_dir():
-        raise InputError(f"--extractor {PREFIX}{run}: not found; a folder written by `fewray study --protocol published` is wanted")
+        raise InputError(
+            f"--extractor {PREFIX}{run}: not found; a folder written by `fewray study --protocol published` is wanted"
+        )
     network, header = load_classifier(path)
     options, about = ClassifierOptions.from_json(header["options"]), header["about"]
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]

@@ -13,7 +13,7 @@ from fewray.config import ClassifierOptions
 from fewray.device import child_seed
 from fewray.study.generators import Machine
 from fewray.study.jobs import JobStore
-from fewray.study.trial.conditions import MIXUP, Condition
+from fewray.study.trial.conditions import MIXUP, MODERN_LEARNING_RATE, Condition
 from fewray.workers import Report
 
 
@@ -89,6 +89,8 @@ def train_trial_cell(
     data = training_set(condition, train, labels, store, keys, seed)
     mixup = MIXUP if condition.recipe.mixup else 0.0
     options = classifier.with_(network=condition.network, mixup=mixup)
+    if condition.network == "modern":
+        options = options.with_(learning_rate=MODERN_LEARNING_RATE)
     trained = train_classifier(
         data.images,
         data.labels,

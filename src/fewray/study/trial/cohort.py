@@ -78,6 +78,7 @@ def assemble_cohort(manifest: Manifest, options: TrialOptions, external: Manifes
         rows = replace(manifest, rows=tuple(row for row in manifest.rows if row.split != "test"))
         if len(external) == 0:
             raise InputError(f"--keep-test: {manifest.name} has no rows of split test")
+    rows = replace(rows, rows=tuple(replace(row, split="") for row in rows.rows))
     if synthetic := sum(row.origin == "synthetic" for row in rows.rows):
         raise InputError(f"{manifest.name}: {synthetic} synthetic images; a trial folds real films and makes its own")
     size, fit = options.classifier.image_size, options.classifier.fit
@@ -98,8 +99,8 @@ def assemble_cohort(manifest: Manifest, options: TrialOptions, external: Manifes
         external_images=None if external is None else load_images(external.paths(), size, fit),
     )
     for part in cohort.parts():
-        sides = [[rows.rows[i] for i in side] for side in (part.train, part.test)]
-        check_disjoint(*sides, likenesses[part.train], likenesses[part.test], where=part.name)
+        train, test = (cohort.take(side).rows for side in (part.train, part.test))
+        check_disjoint(train, test, likenesses[part.train], likenesses[part.test], where=part.name)
     if external is not None:
         if strangers := sorted(set(external.classes) - set(rows.classes)):
             raise InputError(f"--external: classes {', '.join(strangers)} are not in {manifest.name}")

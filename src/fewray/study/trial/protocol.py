@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from fewray.config import TrialOptions
 from fewray.data.manifest import Manifest
+from fewray.device import fixed_threads
 from fewray.runs import locked, write_json
 from fewray.study.clock import Clock
 from fewray.study.generators import Machine
@@ -34,7 +37,7 @@ def run_trial(
     Writes ``study.json`` (no clock times), ``timing.json``, ``predictions.csv``, ``jobs/``. InputError for a leak.
     """
     store, clock = JobStore(out / "jobs"), Clock()
-    with locked(out):
+    with locked(out), fixed_threads(1), threadpool_limits(1):  # what is done in this process has the same bits anywhere
         on_event("stage", {"text": "reading the films and folding them"})
         with clock("films and folds"):
             cohort = assemble_cohort(manifest, options, external)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def _audit(cohort: Cohort, options: TrialOptions, arms: Mapping[str, Any]) -> di
         seed=options.seed,
     )
     accuracies = {arm: figures["accuracy"]["value"] for arm, figures in arms.items()}
-    return {**found.to_json(), "warnings": shortcut_warnings(found, accuracies)}
+    return replace(found, warnings=shortcut_warnings(found, accuracies)).to_json()
 
 
 def _answer(comparisons: Mapping[str, Any], audit: Mapping[str, Any]) -> str:
