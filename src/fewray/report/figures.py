@@ -22,7 +22,7 @@ def loss_curves(rows: Sequence[Mapping[str, Any]], title: str) -> str | None:
         return None
     limits = Thresholds()
     varied = [row for row in rows if row.get("diversity") is not None]
-    figure, (left, right, *rest) = _figure(3 if varied else 2)
+    figure, (left, right, *rest) = new_figure(3 if varied else 2)
     epochs = [row["epoch"] for row in rows]
     for index, (key, name) in enumerate((("loss_d", "Loss_D"), ("loss_g", "Loss_G"))):
         left.plot(epochs, [row[key] for row in rows], color=SERIES[index], label=name, linewidth=1.2)
@@ -43,7 +43,7 @@ def loss_curves(rows: Sequence[Mapping[str, Any]], title: str) -> str | None:
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(frameon=False, fontsize=8)
     left.set_title(title, loc="left", fontsize=10)
-    return _svg(figure)
+    return to_svg(figure)
 
 
 def quality_curves(logs: Mapping[str, Sequence[Mapping[str, Any]]], key: str, title: str) -> str | None:
@@ -51,7 +51,7 @@ def quality_curves(logs: Mapping[str, Sequence[Mapping[str, Any]]], key: str, ti
     measured = {label: [row for row in rows if row.get(key) is not None] for label, rows in logs.items()}
     if not any(measured.values()):
         return None
-    figure, (axes,) = _figure(1)
+    figure, (axes,) = new_figure(1)
     for index, (label, rows) in enumerate(measured.items()):
         values = [row[key] for row in rows]
         axes.plot([r["epoch"] for r in rows], values, "o-", color=SERIES[index % 6], label=label, markersize=3)
@@ -60,12 +60,12 @@ def quality_curves(logs: Mapping[str, Sequence[Mapping[str, Any]]], key: str, ti
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=8)
     axes.set_title(title, loc="left", fontsize=10)
-    return _svg(figure)
+    return to_svg(figure)
 
 
 def seed_spread(arms: Mapping[str, Any], paper: Mapping[str, Any]) -> str:
     """Return every seed's accuracy by arm (as correct, and as the paper computes it), intervals, the paper's figures."""
-    figure, (axes,) = _figure(1, height=0.5 * len(arms) + 1.3)
+    figure, (axes,) = new_figure(1, height=0.5 * len(arms) + 1.3)
     for row, (name, arm) in enumerate(arms.items()):
         y = len(arms) - row
         low, high = arm["accuracy"]["wilson"]
@@ -79,12 +79,12 @@ def seed_spread(arms: Mapping[str, Any], paper: Mapping[str, Any]) -> str:
     axes.set_ylim(0.3, len(arms) + 0.6)
     axes.set_xlim(0, 1)
     axes.set_xlabel("accuracy on the test images")
-    return _svg(figure)
+    return to_svg(figure)
 
 
 def mixture_curves(mixtures: Sequence[Mapping[str, Any]]) -> str:
     """Return accuracy against images added a class, a line for each number of synthetic images."""
-    figure, (axes,) = _figure(1)
+    figure, (axes,) = new_figure(1)
     for index, synthetic in enumerate(sorted({cell["synthetic"] for cell in mixtures})):
         cells = sorted((c for c in mixtures if c["synthetic"] == synthetic), key=lambda cell: cell["classic"])
         axes.errorbar(
@@ -101,7 +101,7 @@ def mixture_curves(mixtures: Sequence[Mapping[str, Any]]) -> str:
     axes.set_xlabel("images added a class")
     axes.set_ylabel("accuracy")
     axes.legend(frameon=False, fontsize=8)
-    return _svg(figure)
+    return to_svg(figure)
 
 
 def picture(path: Path) -> str | None:
@@ -111,10 +111,11 @@ def picture(path: Path) -> str | None:
     return "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
-def _figure(columns: int, height: float = 2.6) -> tuple[Any, list[Any]]:
+def new_figure(columns: int, height: float = 2.6, width: float = 8) -> tuple[Any, list[Any]]:
+    """Return an empty figure of the given inches and its axes side by side."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
     axes = [figure.add_subplot(1, columns, index + 1) for index in range(columns)]
     for each in axes:
         each.spines[["top", "right"]].set_visible(False)
@@ -122,7 +123,7 @@ def _figure(columns: int, height: float = 2.6) -> tuple[Any, list[Any]]:
     return figure, axes
 
 
-def _svg(figure: Any) -> str:
+def to_svg(figure: Any) -> str:
     """Return the figure as SVG that scales with the page; no date and fixed ids, so that bytes repeat."""
     import matplotlib
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fewray.errors import InputError
 from fewray.quality.names import METRICS
+from fewray.report.text import commands, number, table
+from fewray.report.trial_markdown import render_trial
 from fewray.runs import read_json, read_jsonl
 
 
@@ -19,12 +21,14 @@ def render_results(folder: Path) -> str:
     study = read_json(folder / "study.json")
     timing = read_json(folder / "timing.json") if (folder / "timing.json").exists() else {}
     run = read_json(folder / "run.json") if (folder / "run.json").exists() else {}
+    if study.get("protocol") == "trial":
+        return "\n".join([render_trial(study, timing, run), *_pictures(folder)])
     parts = [
         f"# Results on {study['data']['name']}\n\n"
         f"{'Made by `make docs` from `docs/results/*.json`; not' if run else 'Not'} for clinical use.\n",
         f"**In short.** {study['answer']}\n",
         *(f"- {note}\n" for note in run.get("notes", [])),
-        _commands(run, timing),
+        commands(run, timing),
         _accuracy(study),
         _table4(study),
         _generators(study, folder),
@@ -60,7 +64,7 @@ def render_training(facts: Mapping[str, Any], run: Mapping[str, Any] | None = No
     for label, found in facts["classes"].items():
         last = found["last"]
         done = f"{last['epoch']} of {last['epochs']}"
-        losses = (_number(last[k]) for k in ("loss_d", "loss_g", "d_x", "d_g_z1", "d_g_z2"))
+        losses = (number(last[k]) for k in ("loss_d", "loss_g", "d_x", "d_g_z1", "d_g_z2"))
         rows.append((label, done, last["step"], last["images_seen"], *losses, f"{last['seconds'] / 60:.0f}"))
         measured += [
             (
@@ -68,9 +72,9 @@ def render_training(facts: Mapping[str, Any], run: Mapping[str, Any] | None = No
                 m["epoch"],
                 m["num_real"],
                 m["num_fake"],
-                _number(m["fid"], 1),
-                _number(m["kid"]),
-                _number(m["is"], 2),
+                number(m["fid"], 1),
+                number(m["kid"]),
+                number(m["is"], 2),
                 m["extractor"],
             )
             for m in found["measured"]
@@ -99,29 +103,21 @@ def render_training(facts: Mapping[str, Any], run: Mapping[str, Any] | None = No
         f"# Generators trained on {options['data']}\n\nNot for clinical use.\n",
         state,
         *(f"- {note}\n" for note in run.get("notes", [])),
-        _commands(run, {}),
+        commands(run, {}),
         f"## Training\n\nRecipe {options['gan']['recipe']}, precision {options['precision']}, {options['threads']} thread "
-        f"a training, seed {options['seed']}. Means over the last epoch.\n\n{_table(header, rows)}",
+        f"a training, seed {options['seed']}. Means over the last epoch.\n\n{table(header, rows)}",
     ]
     if measured:
         header = ("class", "epoch", "real", "synthetic", "FID", "KID", "IS", "extractor")
         parts.append(
             f"## Against the real training images\n\nKID is unbiased (all images); FID is far above its large-n value at "
-            f"this n.\n\n{_table(header, measured)}"
+            f"this n.\n\n{table(header, measured)}"
         )
     if folder is not None:
         if (folder / "quality.json").exists():
             parts.append(f"## The quality court\n\n{render_quality(read_json(folder / 'quality.json'))}")
         parts += _pictures(folder)
     return "\n".join(part for part in parts if part)
-
-
-def _commands(run: Mapping[str, Any], timing: Mapping[str, Any]) -> str:
-    if not run:
-        return ""
-    lines = "\n".join(run["commands"])
-    spent = f" The study itself took {timing['seconds'] / 60:.0f} minutes." if timing.get("seconds") else ""
-    return f"## How\n\n```\n{lines}\n```\n\n{run['hardware']}, {run['date']}.{spent}\n"
 
 
 def _accuracy(study: Mapping[str, Any]) -> str:
@@ -136,17 +132,17 @@ def _accuracy(study: Mapping[str, Any]) -> str:
                 images,
                 arm["steps"],
                 len(arm["runs"]),
-                _number(a["mean"]),
+                number(a["mean"]),
                 f"{a['wilson'][0]:.2f} to {a['wilson'][1]:.2f}",
-                "one seed" if a["sd"] is None else _number(a["sd"]),
-                _number(arm["table4"]["published_accuracy"]),
-                _number(paper) if isinstance(paper, float) else "",
+                "one seed" if a["sd"] is None else number(a["sd"]),
+                number(arm["table4"]["published_accuracy"]),
+                number(paper) if isinstance(paper, float) else "",
             )
         )
     n = next(iter(study["arms"].values()))["accuracy"]["n_test"]
     header = ("arm", "images", "steps", "seeds", "accuracy", "95 % interval", "sd", "as the paper computes it", "paper")
     placed = "".join(f"\nArm {a}: {p['rank_text']}.\n" for a, p in study["paper"]["placement"].items())
-    return f"## Accuracy on {n} test images\n\n{_table(header, rows)}\nInterval: Wilson at n = {n}.\n{placed}"
+    return f"## Accuracy on {n} test images\n\n{table(header, rows)}\nInterval: Wilson at n = {n}.\n{placed}"
 
 
 def _table4(study: Mapping[str, Any]) -> str:
@@ -159,10 +155,10 @@ def _table4(study: Mapping[str, Any]) -> str:
         rows = []
         for label in study["data"]["classes"]:
             printed, correct = arm["table4"]["published"][label], arm["table4"]["correct"][label]
-            left = [_number(printed[k]) for k in ("accuracy", "sensitivity", "specificity", "f1_published")]
-            right = [_number(correct[k]) for k in ("accuracy", "sensitivity", "specificity", "ppv", "f1")]
+            left = [number(printed[k]) for k in ("accuracy", "sensitivity", "specificity", "f1_published")]
+            right = [number(correct[k]) for k in ("accuracy", "sensitivity", "specificity", "ppv", "f1")]
             rows.append((label, *left, *right))
-        parts.append(f"### {name}\n\n{_table(header, rows)}")
+        parts.append(f"### {name}\n\n{table(header, rows)}")
     return "\n".join(parts)
 
 
@@ -189,12 +185,12 @@ def _generators(study: Mapping[str, Any], folder: Path) -> str:
             g["epochs"],
             g["steps"],
             g["num_train"],
-            *(_number(g["final"][k]) for k in ("loss_d", "loss_g", "d_x", "d_g_z1", "d_g_z2")),
+            *(number(g["final"][k]) for k in ("loss_d", "loss_g", "d_x", "d_g_z1", "d_g_z2")),
         )
         for label, g in study["generators"].items()
     ]
     header = ("class", "recipe", "epochs", "steps", "originals", "Loss_D", "Loss_G", "D(x)", "D(G(z)) before", "after")
-    text = f"## Generators\n\n{_table(header, rows)}"
+    text = f"## Generators\n\n{table(header, rows)}"
     measured = folder / "quality.json"
     quality = read_json(measured) if measured.exists() else study.get("quality")
     if not quality:
@@ -208,8 +204,8 @@ def render_quality(quality: Mapping[str, Any]) -> str:
     figures, scale = [], []
     for label, q in everything.items():
         interval = "" if q["kid_ci"] is None else f" [{q['kid_ci'][0]:.3f}, {q['kid_ci'][1]:.3f}]"
-        others = [_number(q[name], digits) for name, (_, digits) in METRICS.items() if name not in ("fid", "kid_mean")]
-        first = (label, q["num_real"], q["num_fake"], _number(q["fid"], 1), f"{_number(q['kid'])}{interval}")
+        others = [number(q[name], digits) for name, (_, digits) in METRICS.items() if name not in ("fid", "kid_mean")]
+        first = (label, q["num_real"], q["num_fake"], number(q["fid"], 1), f"{number(q['kid'])}{interval}")
         figures.append((*first, *others, len(q["copies"])))
     for name, (shown, digits) in METRICS.items():
         for label, q in everything.items():
@@ -222,21 +218,11 @@ def render_quality(quality: Mapping[str, Any]) -> str:
     return (
         f"Against the real training images, extractor {quality['extractor']} ({quality['pooled']['dim']} features), "
         f"k {quality['pooled']['k']}.\n\n"
-        f"{_table(('class', 'real', 'synthetic', 'FID', 'KID [95 %]', *names, 'copies'), figures)}\n"
+        f"{table(('class', 'real', 'synthetic', 'FID', 'KID [95 %]', *names, 'copies'), figures)}\n"
         + "".join(f"- {sentence}\n" for sentence in quality["sentences"])
         + "\n"
         "Between real and noise, at m images a side; floor: real half against real half, mean ± sd over random splits "
         "(MS-SSIM: the real images' own, its standard error).\n\n"
-        f"{_table(('metric', 'class', 'm', 'synthetic', 'real half', 'noise', 'verdict'), scale)}"
+        f"{table(('metric', 'class', 'm', 'synthetic', 'real half', 'noise', 'verdict'), scale)}"
         + "".join(f"\n{warning}.\n" for warning in quality["pooled"]["warnings"])
     )
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    lines = [f"| {' | '.join(header)} |", f"|{' --- |' * len(header)}"]
-    lines += [f"| {' | '.join(map(str, row))} |" for row in rows]
-    return "\n".join(lines) + "\n"
-
-
-def _number(value: float | None, digits: int = 3) -> str:
-    return "undefined" if value is None else f"{value:.{digits}f}"

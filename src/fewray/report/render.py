@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from fewray.errors import InputError
-from fewray.gan.health import findings
 from fewray.quality.names import METRICS
 from fewray.report import figures
-from fewray.runs import read_json, read_jsonl, write_bytes
+from fewray.report.page import generator_pictures, template
+from fewray.report.trial import trial_page
+from fewray.runs import read_json, write_bytes
 
 PAPER_TABLE4 = {
     "classic": {
@@ -30,24 +31,36 @@ PAPER_TABLE4 = {
 """Accuracy, sensitivity, specificity and "F1Score" printed in the paper's Tables 4 (a) and (b)."""
 
 
-SCHEMA = 2
-"""Of study.json."""
+SCHEMAS = {"published": 2, "trial": 3}
+"""Of study.json, by protocol."""
 
 
 def render_report(study_dir: Path) -> Path:
-    """Write ``study_dir/report.html``, one file that needs nothing else, and return its path."""
+    """Write ``study_dir/report.html``, one file that needs nothing else, and return its path.
+
+    InputError for a study.json that this version of fewray does not write.
+    """
     study = read_json(study_dir / "study.json")
-    if study.get("schema") != SCHEMA:
+    protocol, schema = study.get("protocol"), study.get("schema")
+    if protocol not in SCHEMAS or SCHEMAS[protocol] != schema:
+        wanted = " or ".join(f"{number} of protocol {name}" for name, number in SCHEMAS.items())
         raise InputError(
-            f"{study_dir}/study.json: schema {study.get('schema')}; {SCHEMA} is wanted; run the study again"
+            f"{study_dir}/study.json: schema {schema} of protocol {protocol}; {wanted} is wanted; run the study again"
         )
     timing = read_json(study_dir / "timing.json") if (study_dir / "timing.json").exists() else {}
+    path = study_dir / "report.html"
+    make = trial_page if protocol == "trial" else _published_page
+    write_bytes(path, make(study_dir, study, timing).encode())
+    return path
+
+
+def _published_page(study_dir: Path, study: Mapping[str, Any], timing: Mapping[str, Any]) -> str:
     folders = _generator_folders(study_dir, study, timing)
-    page = _template().render(
+    sources = {label: f"checkpoint {facts['sha256'][:12]}" for label, facts in (study.get("generators") or {}).items()}
+    return template("report.html.j2").render(
         study=study,
         timing=timing,
-        logs=_log_figures(folders),
-        grids=_grids(folders),
+        **generator_pictures(folders, sources),
         spread=figures.seed_spread(study["arms"], study["paper"]) if study.get("arms") else None,
         mixtures=figures.mixture_curves(study["mixtures"]) if study.get("mixtures") else None,
         printed=PAPER_TABLE4,
@@ -55,9 +68,6 @@ def render_report(study_dir: Path) -> Path:
         quality_rows={**quality["classes"], "all": quality["pooled"]} if (quality := study.get("quality")) else {},
         version=version("fewray"),
     )
-    path = study_dir / "report.html"
-    write_bytes(path, page.encode())
-    return path
 
 
 def render_train_report(run_dir: Path) -> Path:
@@ -68,12 +78,11 @@ def render_train_report(run_dir: Path) -> Path:
             f"{run_dir}: holds no study.json and no <class>/stats.jsonl; a folder made by fewray is wanted"
         )
     options = read_json(run_dir / "options.json") if (run_dir / "options.json").exists() else {}
-    page = _template().render(
+    page = template("report.html.j2").render(
         study=None,
         options=options,
         timing={},
-        logs=_log_figures(folders),
-        grids=_grids(folders),
+        **generator_pictures(folders),
         version=version("fewray"),
     )
     path = run_dir / "report.html"
@@ -81,59 +90,8 @@ def render_train_report(run_dir: Path) -> Path:
     return path
 
 
-def _template() -> Any:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("fewray.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["number"] = _number
-    environment.filters["svg"] = _inline
-    return environment.get_template("report.html.j2")
-
-
-def _inline(text: str) -> Any:
-    """Pass on SVG that figures.py made; the text inside it was escaped by matplotlib."""
-    from markupsafe import Markup
-
-    return Markup(text)
-
-
-def _number(value: Any, digits: int = 3) -> str:
-    return "undefined" if value is None else f"{value:.{digits}f}"
-
-
 def _generator_folders(study_dir: Path, study: Mapping[str, Any], timing: Mapping[str, Any]) -> dict[str, Path]:
     base = Path(timing["generators"]) if timing.get("generators") else study_dir / "generators"
     if not base.is_dir():
         base = study_dir / "generators"
     return {label: base / facts["folder"] for label, facts in (study.get("generators") or {}).items()}
-
-
-def _log_figures(folders: Mapping[str, Path]) -> dict[str, Any]:
-    logs = {label: read_jsonl(folder / "stats.jsonl") for label, folder in folders.items()}
-    extractors = {row["extractor"] for rows in logs.values() for row in rows if row.get("extractor")}
-    named = ", ".join(sorted(extractors)) or "not measured"
-    counts = {row["num_fake"] for rows in logs.values() for row in rows if row.get("num_fake")}
-    fakes = "/".join(map(str, sorted(counts)))
-    return {
-        "health": {label: [str(found) for found in findings(rows)] for label, rows in logs.items()},
-        "held_out": figures.quality_curves(
-            logs, "kid_held_out", f"KID to held-out films ({named}, {fakes} synthetic images)"
-        ),
-        "losses": {label: figures.loss_curves(rows, label) for label, rows in logs.items()},
-        "fid": figures.quality_curves(logs, "fid", f"FID ({named}, {fakes} synthetic images)"),
-        "kid": figures.quality_curves(logs, "kid", f"KID ({named}, {fakes} synthetic images)"),
-    }
-
-
-def _grids(folders: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
-    grids = {}
-    for label, folder in folders.items():
-        fakes = sorted(folder.glob("fakes-*.png"))
-        grids[label] = {
-            "real": figures.picture(folder / "reals.png"),
-            "fake": figures.picture(fakes[-1]) if fakes else None,
-            "epoch": int(fakes[-1].stem.removeprefix("fakes-")) if fakes else None,
-        }
-    return grids
