@@ -282,6 +282,18 @@ def test_markdown_has_the_tables(tmp_path: Path):
     assert "| without covid | 237 | none |" in text
 
 
+def test_markdown_shows_the_forest_plot_and_no_picture_of_another_study(tmp_path: Path):
+    folder = tmp_path / "results"
+    write_json(folder / "study.json", trial_study())
+    (tmp_path / "synthetic.png").write_bytes(b"of the published protocol")
+    assert "![" not in render_results(folder)
+    (tmp_path / "forest.svg").write_text(forest_plot(trial_study()) or "")
+    text = render_results(folder)
+    assert "](forest.svg)" in text
+    assert "synthetic.png" not in text
+    columns_agree(text)
+
+
 def test_the_command_prints_and_writes(tmp_path: Path):
     write_json(tmp_path / "study.json", trial_study())
     printed = CliRunner().invoke(app, ["report", str(tmp_path), "--markdown"])

@@ -22,7 +22,7 @@ def render_results(folder: Path) -> str:
     timing = read_json(folder / "timing.json") if (folder / "timing.json").exists() else {}
     run = read_json(folder / "run.json") if (folder / "run.json").exists() else {}
     if study.get("protocol") == "trial":
-        return "\n".join([render_trial(study, timing, run), *_pictures(folder)])
+        return render_trial(study, timing, run, _trial_pictures(folder))
     parts = [
         f"# Results on {study['data']['name']}\n\n"
         f"{'Made by `make docs` from `docs/results/*.json`; not' if run else 'Not'} for clinical use.\n",
@@ -173,6 +173,17 @@ PICTURES = {
 def _pictures(folder: Path) -> list[str]:
     there = [(name, text) for name, text in PICTURES.items() if (folder.parent / name).is_file()]
     return [f"![{text}]({name})\n\n*{text}; classes from top to bottom as in the tables.*\n" for name, text in there]
+
+
+TRIAL_PICTURES = {
+    "forest.svg": "Differences in accuracy with 95 % intervals; shaded: too small for this design to see with 80 % power",
+}
+"""As PICTURES, of a trial: what `fewray.report.forest.forest_plot` drew."""
+
+
+def _trial_pictures(folder: Path) -> list[str]:
+    there = [(name, text) for name, text in TRIAL_PICTURES.items() if (folder.parent / name).is_file()]
+    return [f"![{text}]({name})\n\n*{text}.*\n" for name, text in there]
 
 
 def _generators(study: Mapping[str, Any], folder: Path) -> str:
