@@ -29,14 +29,20 @@ def command_reference() -> str:
 
 
 def results() -> str:
-    """Return docs/results.md from the committed study or, until there is one, from the committed state of training."""
+    """Return docs/results.md from the committed studies: the trial in ``results/trial``, the published protocol in ``results``.
+
+    Until there is one of the latter, the page shows the committed state of training.
+    """
     from fewray.report.markdown import render_results, render_training
     from fewray.runs import read_json
 
     folder = DOCS / "results"
+    pages = [render_results(folder / "trial")] if (folder / "trial" / "study.json").exists() else []
     if (folder / "study.json").exists():
-        return render_results(folder)
-    return render_training(read_json(folder / "training.json"), read_json(folder / "run.json"), folder)
+        pages.append(render_results(folder))
+    else:
+        pages.append(render_training(read_json(folder / "training.json"), read_json(folder / "run.json"), folder))
+    return "\n".join(pages)
 
 
 def metrics() -> str:

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from fewray import runs
-from fewray.config import PRESETS, RECIPES, ClassicAugmentation, GanOptions, StudyOptions, recipe
+from fewray.config import ClassicAugmentation, GanOptions, StudyOptions
 from fewray.device import child_seed, choose_device, choose_precision, fixed_threads
 from fewray.errors import InputError, RunFailed
+from fewray.presets import PRESETS, RECIPES, recipe
 from fewray.runs import append_jsonl, locked, read_json, read_jsonl, write_bytes, write_json
 from fewray.workers import run_parallel
 

@@ -8,10 +8,11 @@ import pytest
 import fewray
 
 ROOT = Path(fewray.__file__).parent
-GROUND = {"errors", "config", "device", "runs", "images", "augment", "workers"}
+GROUND = {"errors", "config", "presets", "device", "runs", "images", "augment", "workers"}
 MAY_IMPORT = {
     "errors": set(),
     "config": {"errors"},
+    "presets": {"errors", "config"},
     "device": {"errors"},
     "runs": {"errors"},
     "images": {"errors", "config", "runs", "device"},

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fewray.config import PROTOCOLS, GanOptions, StudyOptions, TrialOptions, recipe
+from fewray.config import GanOptions, StudyOptions, TrialOptions
 from fewray.errors import InputError
+from fewray.presets import recipe
 
 if TYPE_CHECKING:
     from fewray.data.manifest import Manifest
@@ -186,12 +187,13 @@ def run_study(
     """Run a study into ``out`` and return the path of its ``report.html``.
 
     ``options`` is the name of a preset of the trial, TrialOptions, or StudyOptions for the published protocol
-    (:func:`make_study_options`). ``generators`` is, for the published protocol, a folder made by :func:`train_generator`
+    (``fewray.study.options``). ``generators`` is, for the published protocol, a folder made by :func:`train_generator`
     to take the images from; for the trial, the folder in which its folds' generators are looked for and kept. ``external``
     is a test set that the trial only predicts. What ``out`` holds already is not done again.
     """
     from fewray.report.render import render_report
     from fewray.study.generators import Machine
+    from fewray.study.options import make_study_options
 
     settled = make_study_options(options) if isinstance(options, str) else options
     machine = Machine(device=device, precision=precision, processes=processes, threads=threads)
@@ -256,56 +258,6 @@ def training_rows(manifest: Manifest) -> Manifest:
 def held_out_rows(manifest: Manifest) -> Manifest:
     """Return the rows of split ``test``, or all of them where the data has no such split."""
     return manifest.where(split="test") if "test" in manifest.counts() else manifest
-
-
-FLAGS = {
-    "generator_replicates": "--replicates",
-    "classic_per_class": "--classic",
-    "synthetic_per_class": "--synthetic",
-    "subsets": "--without/--pair",
-}
-"""Options of the command line that are called otherwise than those of Python."""
-
-
-def make_study_options(
-    preset: str = "standard",
-    *,
-    protocol: str = "trial",
-    recipe_name: str | None = None,
-    steps: int | None = None,
-    double_softmax: bool = False,
-    **changes: Any,
-) -> TrialOptions | StudyOptions:
-    """Return a protocol's preset with the changes that are not None.
-
-    InputError names an unknown preset, protocol or arm, or an option that the protocol does not have.
-    """
-    if protocol not in PROTOCOLS:
-        raise InputError(f"--protocol {protocol}: no such protocol; there are {', '.join(PROTOCOLS)}")
-    presets = PROTOCOLS[protocol]
-    if preset not in presets:
-        raise InputError(f"--preset {preset}: protocol {protocol} has {', '.join(presets)}")
-    options = presets[preset]
-    wanted = {name: value for name, value in changes.items() if value is not None}
-    if strangers := [name for name in wanted if not hasattr(options, name)]:
-        flags = ", ".join(FLAGS.get(name, "--" + name.replace("_", "-")) for name in strangers)
-        raise InputError(f"{flags}: protocol {protocol} has no such option; see `fewray study --help`")
-    options = options.with_(**wanted)
-    if recipe_name is not None:
-        fit = options.gan.fit if isinstance(options, TrialOptions) else recipe(recipe_name).fit
-        options = options.with_(gan=recipe(recipe_name).with_(fit=fit))
-    classifier = options.classifier.with_(double_softmax=double_softmax or options.classifier.double_softmax)
-    options = options.with_(classifier=classifier if steps is None else classifier.with_(steps=steps))
-    if isinstance(options, TrialOptions):
-        from fewray.study.trial.checks import check_options
-
-        check_options(options)
-    else:
-        from fewray.study.arms import arm_mixture
-
-        for arm in options.arms:
-            arm_mixture(arm)
-    return options
 
 
 def _dataset(source: str | Path | Manifest, option: str = "--data") -> Manifest:

@@ -77,7 +77,13 @@ def test_the_log_line_is_the_paper_s():
         ["study", "--data", PHANTOM, "--preset", "quik", "--out", "x"],
         ["study", "--data", PHANTOM, "--protocol", "publish", "--out", "x"],
         ["study", "--data", PHANTOM, "--arms", "none,magic", "--out", "x"],
-        ["study", "--data", PHANTOM, "--generators", "nowhere", "--out", "x"],
+        ["study", "--protocol", "published", "--data", PHANTOM, "--generators", "nowhere", "--out", "x"],
+        ["study", "--data", PHANTOM, "--folds", "1", "--out", "x"],
+        ["study", "--data", PHANTOM, "--ratios", "1,two", "--out", "x"],
+        ["study", "--data", PHANTOM, "--without", "flu", "--out", "x"],
+        ["study", "--data", PHANTOM, "--external", "nowhere", "--out", "x"],
+        ["study", "--data", PHANTOM, "--mixtures", "--out", "x"],
+        ["study", "--protocol", "published", "--data", PHANTOM, "--ratio", "2", "--out", "x"],
         ["report", "nowhere"],
         ["data", "fetch", "covid5"],
         ["data", "check", "nowhere"],
@@ -140,6 +146,20 @@ def test_from_training_to_quality(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert found["classes"]["normal"]["extractor"] == "pixels@32"
     assert call(monkeypatch, "report", run) == 0
     assert Path(capsys.readouterr().out.strip()).is_file()
+
+
+def test_a_trial_that_is_only_planned_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    words = ["study", "--data", PHANTOM, "--preset", "quick", "--steps", "5", "--out", tmp_path / "x", "--dry-run"]
+    assert call(monkeypatch, *words, "--json") == 0
+    plan = json.loads(capsys.readouterr().out)
+    jobs = [row["job"] for row in plan]
+    assert jobs[0] == "generators, partition-0-fold-0"
+    assert "classic+synthetic, partition-0-fold-1, 1 seeds" in jobs
+    assert len(plan) == 2 + 8 * 2 + 1
+    assert plan[2]["steps"] == 5
+    assert not (tmp_path / "x").exists()
 
 
 def test_docs_are_what_the_commands_say():

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from fewray.config import recipe
 from fewray.gan.dcgan import BitDropout, Discriminator, Generator, initialise
 from fewray.gan.summary import summarise_recipe
+from fewray.presets import recipe
 
 
 def test_parameter_counts_are_the_papers():

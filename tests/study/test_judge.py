@@ -9,12 +9,13 @@ import pytest
 from PIL import Image
 
 import fewray
-from fewray.config import RECIPES, ClassifierOptions
+from fewray.config import ClassifierOptions
 from fewray.data import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError, RunFailed
 from fewray.gan import generate as generation
 from fewray.images import load_images, save_png
+from fewray.presets import RECIPES
 from fewray.study.judge import image_sets
 from fewray.study.usefulness import measure_usefulness
 

@@ -25,8 +25,8 @@ GroupRegex = Annotated[
 
 def summary(recipe: Annotated[str, typer.Argument(help="Recipe: paper or quick.")], as_json: AsJson = False) -> None:
     """Print a recipe's layer tables: output shape, parameters, mult-adds as the paper counts them, sizes in MB."""
-    from fewray.config import recipe as options_of
     from fewray.gan.summary import summarise_recipe
+    from fewray.presets import recipe as options_of
 
     networks = summarise_recipe(options_of(recipe))
     if as_json:
@@ -82,7 +82,7 @@ def train(
 ) -> None:
     """Train one generator a class on the training rows; write log, grids and checkpoints to --out/<class>."""
     from fewray import api
-    from fewray.config import recipe as options_of
+    from fewray.presets import recipe as options_of
 
     options = options_of(recipe)
     if epochs is not None:

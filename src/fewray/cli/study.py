@@ -70,9 +70,10 @@ def study(
     """
     from fewray import api
     from fewray.runs import read_json
+    from fewray.study.options import make_study_options
 
     subsets = (*(f"without {label}" for label in without or ()), *(pair or ()))
-    options = api.make_study_options(
+    options = make_study_options(
         preset,
         protocol=protocol,
         recipe_name=recipe,

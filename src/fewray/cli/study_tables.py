@@ -19,7 +19,7 @@ def trial_tables(found: Mapping[str, Any]) -> list[Table]:
             rows.append((*first, "reference", "", "", ""))
             continue
         compared = found["comparisons"][arm]
-        seen = f"{100 * compared['minimal_detectable']:.1f}"
+        seen = f"{100 * compared['minimal_detectable_holm']:.1f}"
         rows.append((*first, _points(compared), f"{compared['p_holm']:.3f}", seen, compared["verdict"]))
     data, options = found["data"], found["options"]
     folds = options["folds"] if options["partitions"] == 1 else f"{options['partitions']} x {options['folds']}"
@@ -95,7 +95,7 @@ def _figure(value: float | None) -> str:
 def _share(figure: Mapping[str, Any]) -> str:
     if figure["value"] is None:
         return "undefined"
-    return f"{figure['value']:.3f}" + (f" [{figure['ci'][0]:.3f}, {figure['ci'][1]:.3f}]" if figure["ci"] else "")
+    return f"{figure['value']:.3f}" + (f" [{figure['ci'][0]:.2f}, {figure['ci'][1]:.2f}]" if figure["ci"] else "")
 
 
 def _points(compared: Mapping[str, Any] | None) -> str:

@@ -161,8 +161,12 @@ def train_class(
     probe_every: int,
     extractor: str,
     report: Report,
+    shown: str = "",
 ) -> dict[str, Any]:
-    """Train one class's generator in this process; ``report`` gets (label, row of the log) an epoch, and each batch."""
+    """Train one class's generator in this process; ``report`` gets (name, row of the log) an epoch, and each batch.
+
+    The name is ``shown``, or the label.
+    """
     from fewray.gan.run import train_run
     from fewray.quality.probe import QualityProbe
     from fewray.study.extractors import open_extractor
@@ -197,9 +201,9 @@ def train_class(
             probe=probe,
             probe_every=probe_every,
             patience=patience,
-            on_tick=lambda tick, row: report((label, row)),
+            on_tick=lambda tick, row: report((shown or label, row)),
             on_batch=lambda epoch, batch, batches: report(
-                (label, {"batch": batch, "batches": batches, "epoch": epoch, "epochs": options.epochs})
+                (shown or label, {"batch": batch, "batches": batches, "epoch": epoch, "epochs": options.epochs})
             ),
         )
 

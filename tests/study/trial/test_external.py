@@ -40,7 +40,10 @@ def test_one_external_set_is_wanted(phantoms: Manifest):
         assemble_cohort(unsplit, ARMS.with_(keep_test=True))
 
 
-@pytest.mark.parametrize(("what", "choices"), [("ratio", ("0.5", "1.5")), ("recipe", ("first", "second"))])
+@pytest.mark.parametrize(
+    ("what", "choices"),
+    [("ratio", ("0.5", "1.5")), pytest.param("recipe", ("first", "second"), marks=pytest.mark.long)],
+)
 def test_a_choice_is_made_on_training_rows_alone(
     phantoms: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, choices: tuple[str, str]
 ):

@@ -14,6 +14,7 @@ from fewray.data import Manifest, load_dataset
 from fewray.data.manifest import sha256_of
 from fewray.errors import InputError
 from fewray.study import folds
+from fewray.study.options import make_study_options
 from fewray.study.trial.cohort import assemble_cohort
 from fewray.study.trial.protocol import run_trial
 
@@ -137,7 +138,7 @@ def test_synthetic_images_are_no_films(phantoms: Manifest, trial: Path, tmp_path
 )
 def test_bad_options_are_named(changes: dict, message: str):
     with pytest.raises(InputError, match=message):
-        fewray.api.make_study_options(**changes)
+        make_study_options(**changes)
 
 
 @pytest.mark.parametrize("name", ["without nothing", "normal:other", "normal"])

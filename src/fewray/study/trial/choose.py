@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from fewray.config import GanOptions, TrialOptions, recipe
+from fewray.config import GanOptions, TrialOptions
 from fewray.device import child_seed
 from fewray.errors import InputError
+from fewray.presets import recipe
 from fewray.study.folds import make_folds
 from fewray.study.trial.cohort import Cohort, Part
 from fewray.study.trial.conditions import Condition

@@ -130,8 +130,8 @@ def _audit(cohort: Cohort, options: TrialOptions, arms: Mapping[str, Any]) -> di
 def _answer(comparisons: Mapping[str, Any], audit: Mapping[str, Any]) -> str:
     order = ("synthetic", "classic+synthetic")
     chosen = [arm for arm in order if arm in comparisons] or list(comparisons)
-    parts = [f"{arm}: {comparisons[arm]['text']}" for arm in chosen]
-    return " ".join([*parts, *audit["warnings"]])
+    parts = [f"{arm}: {comparisons[arm]['text']}" for arm in chosen] + audit["warnings"]
+    return " ".join(part if part.endswith(".") else f"{part}." for part in parts)
 
 
 def _data(cohort: Cohort) -> dict[str, Any]:

@@ -1,0 +1,95 @@
+"""Recipes of generators and presets of the two protocols: options under a name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fewray.config import ClassicAugmentation, ClassifierOptions, GanOptions, StudyOptions, TrialOptions
+from fewray.errors import InputError
+
+_QUICK = ClassicAugmentation(
+    p=1.0,
+    rotation_degrees=3.0,
+    rotation_repeats=1,
+    flip_repeats=0,
+    scale_low=0.95,
+    scale_high=1.05,
+    scale_repeats=1,
+    translation=0.04,
+    translation_repeats=1,
+)
+
+RECIPES: dict[str, GanOptions] = {
+    "paper": GanOptions(),
+    "trial": GanOptions(recipe="trial", fit="pad", epochs=80, classic_images=500, augmentation=_QUICK),
+    "quick": GanOptions(
+        recipe="quick",
+        base_channels=32,
+        batch_size=16,
+        epochs=20,
+        classic_images=500,
+        augmentation=_QUICK,
+        dropout=(0.0, 0.0, 0.0),
+        learning_rate=8e-4,
+        ema_half_life=500.0,
+        quality_images=200,
+    ),
+}
+"""Generator recipes by name."""
+
+PRESETS: dict[str, StudyOptions] = {
+    "quick": StudyOptions(
+        preset="quick",
+        seeds=2,
+        gan=RECIPES["quick"],
+        classifier=ClassifierOptions(batch_size=64, steps=100),
+        classic_per_class=250,
+        synthetic_per_class=250,
+        published_passes=50,
+    ),
+    "standard": StudyOptions(),
+}
+"""Presets of the published protocol: ``quick`` shows the machinery in minutes, ``standard`` is the paper's sizes."""
+
+_TRIAL_CLASSIFIER = ClassifierOptions(fit="pad", batch_size=64, steps=600)
+
+TRIAL_PRESETS: dict[str, TrialOptions] = {
+    "quick": TrialOptions(
+        preset="quick",
+        folds=2,
+        seeds=1,
+        gan=RECIPES["quick"].with_(fit="pad", epochs=16, classic_images=250),
+        classifier=_TRIAL_CLASSIFIER.with_(steps=100),
+        versions=5,
+    ),
+    "standard": TrialOptions(
+        gan=RECIPES["trial"],
+        classifier=_TRIAL_CLASSIFIER,
+        paper_classic=True,
+        ratios=(0.5, 2.0, 4.0),
+        modern=True,
+        linear=True,
+    ),
+    "full": TrialOptions(
+        preset="full",
+        partitions=3,
+        gan=RECIPES["paper"].with_(fit="pad"),
+        classifier=_TRIAL_CLASSIFIER,
+        paper_classic=True,
+        ratios=(0.5, 2.0, 4.0),
+        modern=True,
+        linear=True,
+        generator_replicates=2,
+    ),
+}
+"""Presets of the trial: ``quick`` for minutes on a laptop, never a verdict; ``full`` for a GPU or a cluster."""
+
+PROTOCOLS: dict[str, Mapping[str, TrialOptions | StudyOptions]] = {"trial": TRIAL_PRESETS, "published": PRESETS}
+"""Presets by protocol; the first is the default."""
+
+
+def recipe(name: str) -> GanOptions:
+    """Return the recipe called ``name``; InputError lists those there are."""
+    if name not in RECIPES:
+        raise InputError(f"--recipe {name}: no such recipe; there are {', '.join(RECIPES)}")
+    return RECIPES[name]
