@@ -50,17 +50,30 @@ def metrics() -> str:
     sys.path.insert(0, str(DOCS))
     from defects import render
 
-    text = (DOCS / "metrics.md").read_text(encoding="utf-8")
-    before, _, rest = text.partition("<!-- defects -->\n")
-    _, _, after = rest.partition("<!-- end of defects -->\n")
-    return f"{before}<!-- defects -->\n{render()}<!-- end of defects -->\n{after}"
+    return _filled("metrics.md", "defects", render())
+
+
+def trial() -> str:
+    """Return docs/trial.md with its tables made from docs/results/calibration.json."""
+    sys.path.insert(0, str(DOCS))
+    from calibration import render
+
+    return _filled("trial.md", "calibration", render())
+
+
+def _filled(name: str, block: str, text: str) -> str:
+    """Return a page with ``text`` between ``<!-- block -->`` and ``<!-- end of block -->``."""
+    before, start, rest = (DOCS / name).read_text(encoding="utf-8").partition(f"<!-- {block} -->\n")
+    _, end, after = rest.partition(f"<!-- end of {block} -->\n")
+    return f"{before}{start}{text}{end}{after}"
 
 
 def main() -> None:
     """Write the pages, or exit 1 naming those that are not what would be written."""
     check = "--check" in sys.argv[1:]
     drifted = []
-    for name, text in (("cli.md", command_reference()), ("results.md", results()), ("metrics.md", metrics())):
+    pages = {"cli.md": command_reference(), "results.md": results(), "metrics.md": metrics(), "trial.md": trial()}
+    for name, text in pages.items():
         path = DOCS / name
         if check and (not path.exists() or path.read_text(encoding="utf-8") != text):
             drifted.append(name)

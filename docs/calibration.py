@@ -1,0 +1,260 @@
+"""Is the trial's verdict calibrated? Measure on fresh cohorts (`python docs/calibration.py`), and the tables for trial.md."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+import cohorts as cohort
+from candidates import answers, draw
+
+from fewray.classify.scores import wilson
+from fewray.runs import read_json, write_json
+from fewray.study.statistics import compare
+
+RESULT = Path(__file__).parent / "results" / "calibration.json"
+PHANTOM = "phantom:size=16,train=200,test=0,seed=0"
+SPREAD = 2.5
+"""How far the class means are moved apart: the network is then right in 0.72 to 0.78 of the rows."""
+SIZES = (70, 140, 306)
+EFFECTS = (0.04, 0.08, 0.12)
+SEEDS = 3
+REGIMES: dict[str, dict[str, Any]] = {
+    "one seed": {"seeds": 1},
+    "five seeds": {"seeds": 5},
+    "two partitions": {"partitions": 2},
+    "restless training: no decay of the learning rate, 4 rows a step": {"how": cohort.RESTLESS},
+    "both arms with 15 % wrong labels, drawn for every training": {"wrong": 0.15, "also_arm": True},
+    "both arms with 15 % wrong labels, one draw a fold kept over the seeds": {
+        "wrong": 0.15,
+        "also_arm": True,
+        "shared": True,
+    },
+}
+"""What is changed of the main design for the further checks without a difference, all at 140 rows."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """How many cohorts each part of the measurement is over; multiples of 50."""
+
+    null: int = 1000
+    power: int = 500
+    detectable: int = 1000
+    truth: int = 1000
+    search: int = 300
+
+
+QUICK = Scale(null=50, power=50, detectable=50, truth=100, search=50)
+
+
+def trial(
+    population: cohort.Population,
+    rows: int,
+    *,
+    cohorts: int,
+    seed: int,
+    wrong: float = 0.0,
+    truth: float = 0.0,
+    seeds: int = SEEDS,
+    partitions: int = 1,
+    also_arm: bool = False,
+    shared: bool = False,
+    how: cohort.Training = cohort.CALM,
+) -> dict[str, Any]:
+    """Run whole trials on fresh cohorts; return how often each rule rejects and covers, and means of what is stated.
+
+    ``wrong``: the share of wrong labels the reference (and, with ``also_arm``, the arm too) trains on; ``truth``: what
+    that costs in accuracy.
+    """
+    rng = np.random.default_rng((seed, rows, round(1e6 * wrong), seeds, partitions))
+    found, said, accuracy, differ = [], [], [], []
+    for chunk in range(cohorts // cohort.CHUNK):
+        layout = cohort.draw_layout(rows, partitions, seed + chunk)
+        x = population.draw(layout.labels, layout.groups, rng, cohort.CHUNK)
+        reference, arm = (
+            cohort.out_of_fold(x, layout, rng, seeds=seeds, wrong=share, shared=shared, how=how)
+            for share in (wrong, wrong if also_arm else 0.0)
+        )
+        drawn = draw(layout.folds, layout.groups, seeds, rng)
+        accuracy.append((reference.mean(), arm.mean()))
+        if seeds > 1:
+            differ.append((arm[:, :, 0] != arm[:, :, 1]).mean())
+        for before, after in zip(reference, arm, strict=True):
+            comparison = compare(before, after, layout.folds, layout.groups)
+            found.append(comparison)
+            said.append(answers(comparison, after * 1.0 - before, layout.folds, layout.groups, truth, drawn))
+    rules = {}
+    for name in said[0]:
+        p = np.array([one[name][0] for one in said])
+        covered = [one[name][1] for one in said]
+        rules[name] = {
+            "rejected": int((p < 0.05).sum()),
+            "wilson": [round(end, 4) for end in wilson(int((p < 0.05).sum()), cohorts)],
+            "covered": None if covered[0] is None else int(sum(map(bool, covered))),
+        }
+    return {
+        "rows": rows,
+        "cohorts": cohorts,
+        "seeds": seeds,
+        "partitions": partitions,
+        "wrong": round(wrong, 4),
+        "truth": round(truth, 5),
+        "accuracy": [round(float(value), 4) for value in np.mean(accuracy, 0)],
+        "seeds_differ": round(float(np.mean(differ)), 4) if differ else None,
+        "discordance": round(float(np.mean([one.discordance for one in found])), 4),
+        "standard_error": round(float(np.mean([one.standard_error for one in found])), 5),
+        "spread": round(float(np.std([one.difference for one in found])), 5),
+        "training_share": round(float(np.mean([one.training_share or 0.0 for one in found])), 4),
+        "minimal_detectable": round(float(np.median([one.minimal_detectable for one in found])), 5),
+        "rules": rules,
+    }
+
+
+def share_for(population: cohort.Population, rows: int, effect: float, cohorts: int) -> float:
+    """Return the share of wrong labels that costs ``effect`` in accuracy, by bisection on large test sets."""
+
+    def accuracy(share: float) -> float:
+        return float(cohort.expected_accuracy(population, rows, share, cohorts=cohorts, seed=10_000).mean())
+
+    low, high, clean = 0.0, 0.7, accuracy(0.0)
+    for _ in range(8):
+        middle = (low + high) / 2
+        low, high = (middle, high) if clean - accuracy(middle) < effect else (low, middle)
+    return (low + high) / 2
+
+
+def true_difference(population: cohort.Population, rows: int, wrong: float, cohorts: int) -> tuple[float, float]:
+    """Return what a share of ``wrong`` labels costs in accuracy, measured on cohorts of its own, and the standard error."""
+    clean, spoilt = (
+        cohort.expected_accuracy(population, rows, share, cohorts=cohorts, seed=20_000) for share in (0.0, wrong)
+    )
+    lost = clean - spoilt
+    return float(lost.mean()), float(lost.std(ddof=1) / np.sqrt(cohorts))
+
+
+def measure(population: cohort.Population, scale: Scale) -> dict[str, Any]:
+    """Return the tables: trials without a difference, with differences, at the stated smallest effect, other regimes."""
+    null = [trial(population, rows, cohorts=scale.null, seed=0) for rows in SIZES]
+    stated = [one["minimal_detectable"] for one in null]
+
+    def with_effect(rows: int, effect: float, cohorts: int) -> dict[str, Any]:
+        wrong = share_for(population, rows, effect, scale.search)
+        truth, error = true_difference(population, rows, wrong, scale.truth)
+        found = trial(population, rows, cohorts=cohorts, seed=0, wrong=wrong, truth=truth)
+        print(f"{rows} rows, effect {effect:.3f}: {found['rules']['two-way clustering']}", file=sys.stderr)
+        return {**found, "effect": effect, "truth_error": round(error, 5)}
+
+    return {
+        "null": null,
+        "power": [with_effect(rows, effect, scale.power) for rows in SIZES for effect in EFFECTS],
+        "detectable": [with_effect(rows, effect, scale.detectable) for rows, effect in zip(SIZES, stated, strict=True)],
+        "regimes": {
+            name: trial(population, 140, cohorts=scale.null, seed=0, **changed) for name, changed in REGIMES.items()
+        },
+    }
+
+
+def phantom_population() -> cohort.Population:
+    """Draw the phantoms (once; kept in the user's cache) and fit the model of their pixels."""
+    from fewray.data import load_dataset
+    from fewray.images import load_images
+
+    data = load_dataset(PHANTOM)
+    _, groups = np.unique([row.group for row in data.rows], return_inverse=True)
+    return cohort.fit_population(load_images(data.paths(), 16, "squash"), data.labels(), groups, SPREAD)
+
+
+def main() -> None:
+    """Measure and write the result; ``--quick`` prints a small one and writes nothing."""
+    quick = "--quick" in sys.argv[1:]
+    found = {
+        "data": f"model of {PHANTOM}, {cohort.DIMS} principal components, class means moved apart by {SPREAD:g}",
+        "seed": 0,
+        "command": "python docs/calibration.py",
+        "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        **measure(phantom_population(), QUICK if quick else Scale()),
+    }
+    if quick:
+        print(render(found))
+    else:
+        write_json(RESULT, found)
+
+
+def render(found: Mapping[str, Any] | None = None) -> str:
+    """Return the block of docs/trial.md made from the committed result."""
+    found = read_json(RESULT) if found is None else found
+    rules = list(found["null"][0]["rules"])
+    null, power = found["null"], found["power"]
+    accuracy = [one["accuracy"][1] for one in null]
+    differ = [one["seeds_differ"] for one in null]
+    parts = [
+        f"Measured by `{found['command']}`, seed {found['seed']}, {found['date']}: {found['data']}. Accuracy "
+        f"{min(accuracy):.2f} to {max(accuracy):.2f}; two seeds differ on {100 * min(differ):.0f} to "
+        f"{100 * max(differ):.0f} % of the rows. {null[0]['seeds']} seeds, {null[0]['partitions']} partition of "
+        f"{cohort.FOLDS} folds.\n",
+        f"**No difference**: false verdicts in {null[0]['cohorts']} cohorts, % (Wilson 95 %). Nominal 5, wanted below 7.\n",
+        _table(
+            ["rule", *(f"n = {one['rows']}" for one in null)],
+            [[name, *(_rejected(one, name) for one in null)] for name in rules],
+        ),
+        f"**A true difference**: power, % (coverage of the true difference, %), {power[0]['cohorts']} cohorts each.\n",
+        _table(
+            ["rule", *(f"n = {one['rows']}, {100 * one['truth']:.1f} points" for one in power)],
+            [[name, *(_power(one, name) for one in power)] for name in rules],
+        ),
+        "**The smallest effect seen with 80 % power**: what the trial states without a difference (median), the true "
+        "difference then planted, and how often the trial saw it.\n",
+        _table(
+            ["n", "stated, points", "planted, points", "power of two-way clustering, %", "coverage, %"],
+            [
+                [
+                    str(one["rows"]),
+                    f"{100 * one['effect']:.1f}",
+                    f"{100 * one['truth']:.1f}",
+                    _rejected(one, rules[0]),
+                    _percent(one["rules"][rules[0]]["covered"], one["cohorts"]),
+                ]
+                for one in found["detectable"]
+            ],
+        ),
+        f"**Other designs without a difference**, n = 140: false verdicts, %, {null[0]['cohorts']} cohorts.\n",
+        _table(
+            ["design", *rules],
+            [
+                [name, *(_percent(one["rules"][rule]["rejected"], one["cohorts"]) for rule in rules)]
+                for name, one in found["regimes"].items()
+            ],
+        ),
+    ]
+    return "\n".join(parts)
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    lines = [f"| {' | '.join(header)} |", f"|{' --- |' * len(header)}"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
+
+
+def _percent(count: int | None, of: int) -> str:
+    return "–" if count is None else f"{100 * count / of:.1f}"
+
+
+def _rejected(one: Mapping[str, Any], name: str) -> str:
+    low, high = one["rules"][name]["wilson"]
+    return f"{_percent(one['rules'][name]['rejected'], one['cohorts'])} ({100 * low:.1f}–{100 * high:.1f})"
+
+
+def _power(one: Mapping[str, Any], name: str) -> str:
+    rule = one["rules"][name]
+    return f"{_percent(rule['rejected'], one['cohorts'])} ({_percent(rule['covered'], one['cohorts'])})"
+
+
+if __name__ == "__main__":
+    main()
