@@ -45,14 +45,15 @@ REGIMES: dict[str, dict[str, Any]] = {
 class Scale:
     """How many cohorts each part of the measurement is over; multiples of 50."""
 
-    null: int = 1000
+    null: int = 2000
+    regimes: int = 1000
     power: int = 500
     detectable: int = 1000
     truth: int = 1000
     search: int = 300
 
 
-QUICK = Scale(null=50, power=50, detectable=50, truth=100, search=50)
+QUICK = Scale(null=50, regimes=50, power=50, detectable=50, truth=100, search=50)
 
 
 def trial(
@@ -143,22 +144,25 @@ def true_difference(population: cohort.Population, rows: int, wrong: float, coho
 def measure(population: cohort.Population, scale: Scale) -> dict[str, Any]:
     """Return the tables: trials without a difference, with differences, at the stated smallest effect, other regimes."""
     null = [trial(population, rows, cohorts=scale.null, seed=0) for rows in SIZES]
-    stated = [one["minimal_detectable"] for one in null]
+    regimes = {
+        name: trial(population, 140, cohorts=scale.regimes, seed=0, **changed) for name, changed in REGIMES.items()
+    }
 
-    def with_effect(rows: int, effect: float, cohorts: int) -> dict[str, Any]:
+    def with_effect(rows: int, effect: float, cohorts: int, seeds: int = SEEDS) -> dict[str, Any]:
         wrong = share_for(population, rows, effect, scale.search)
         truth, error = true_difference(population, rows, wrong, scale.truth)
-        found = trial(population, rows, cohorts=cohorts, seed=0, wrong=wrong, truth=truth)
+        found = trial(population, rows, cohorts=cohorts, seed=0, wrong=wrong, truth=truth, seeds=seeds)
         print(f"{rows} rows, effect {effect:.3f}: {found['rules']['two-way clustering']}", file=sys.stderr)
         return {**found, "effect": effect, "truth_error": round(error, 5)}
 
     return {
         "null": null,
         "power": [with_effect(rows, effect, scale.power) for rows in SIZES for effect in EFFECTS],
-        "detectable": [with_effect(rows, effect, scale.detectable) for rows, effect in zip(SIZES, stated, strict=True)],
-        "regimes": {
-            name: trial(population, 140, cohorts=scale.null, seed=0, **changed) for name, changed in REGIMES.items()
-        },
+        "detectable": [
+            with_effect(one["rows"], one["minimal_detectable"], scale.detectable, one["seeds"])
+            for one in (*null, regimes["five seeds"])
+        ],
+        "regimes": regimes,
     }
 
 
@@ -192,7 +196,7 @@ def render(found: Mapping[str, Any] | None = None) -> str:
     """Return the block of docs/trial.md made from the committed result."""
     found = read_json(RESULT) if found is None else found
     rules = list(found["null"][0]["rules"])
-    null, power = found["null"], found["power"]
+    null, power, regimes = found["null"], found["power"], list(found["regimes"].values())
     accuracy = [one["accuracy"][1] for one in null]
     differ = [one["seeds_differ"] for one in null]
     parts = [
@@ -213,10 +217,11 @@ def render(found: Mapping[str, Any] | None = None) -> str:
         "**The smallest effect seen with 80 % power**: what the trial states without a difference (median), the true "
         "difference then planted, and how often the trial saw it.\n",
         _table(
-            ["n", "stated, points", "planted, points", "power of two-way clustering, %", "coverage, %"],
+            ["n", "seeds", "stated, points", "planted, points", "power of two-way clustering, %", "coverage, %"],
             [
                 [
                     str(one["rows"]),
+                    str(one["seeds"]),
                     f"{100 * one['effect']:.1f}",
                     f"{100 * one['truth']:.1f}",
                     _rejected(one, rules[0]),
@@ -225,7 +230,7 @@ def render(found: Mapping[str, Any] | None = None) -> str:
                 for one in found["detectable"]
             ],
         ),
-        f"**Other designs without a difference**, n = 140: false verdicts, %, {null[0]['cohorts']} cohorts.\n",
+        f"**Other designs without a difference**, n = 140: false verdicts, %, {regimes[0]['cohorts']} cohorts.\n",
         _table(
             ["design", *rules],
             [

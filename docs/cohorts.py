@@ -144,7 +144,7 @@ def train(x: np.ndarray, labels: np.ndarray, rng: np.random.Generator, how: Trai
 
 
 def predict(model: tuple[np.ndarray, ...], x: np.ndarray) -> np.ndarray:
-    """Return int (m, n): the class each of the m networks gives its rows, x float32 (m or 1, n, d)."""
+    """Return int (m, n): the class each of the m networks gives its rows, x float32 (m, n, d)."""
     w1, w2 = model
     hidden = np.maximum(x @ w1[:, :-1] + w1[:, -1:], 0)
     return (hidden @ w2[:, :-1] + w2[:, -1:]).argmax(2)
@@ -189,7 +189,7 @@ def expected_accuracy(population: Population, rows: int, wrong: float, *, cohort
     for chunk in range(cohorts // CHUNK):
         layout = draw_layout(rows, 1, seed + chunk)
         x = population.draw(layout.labels, layout.groups, rng, CHUNK)
-        fresh = population.draw(labels, np.arange(len(labels)), rng, 1)
+        fresh = population.draw(labels, np.arange(len(labels)), rng, CHUNK)
         kept = layout.folds[0] != 0
         y = spoilt(np.broadcast_to(layout.labels[kept], (CHUNK, int(kept.sum()))), wrong, rng)
         found.append((predict(train(x[:, kept], y, rng), fresh) == labels).mean(1))

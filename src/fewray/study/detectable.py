@@ -10,28 +10,27 @@ POWER = 0.80
 
 
 def minimal_detectable(
-    d: np.ndarray, of_patients: float, of_trainings: float, df: float, *, alpha: float = 0.05, power: float = POWER
+    d: np.ndarray, variance: float, df: float, *, alpha: float = 0.05, power: float = POWER
 ) -> float:
     """Return the delta in 0..1 with delta = (t(1 - alpha/2) + t(power)) x its standard error; 1 where there is none.
 
-    ``d`` float (partitions, seeds, rows): the differences observed. The part of the variance over patients is that of
-    the rows' mean differences times a design effect: the rows' mean square less delta squared. An effect makes rows
-    discordant that were not, and the mean square grows by ``growth`` x delta. growth is 1 where all trainings agree on a
-    row and sqrt(1 / seeds) where they are independent: the root of the mean square over the discordance, found by
-    simulation (docs/trial.md). What the observed difference has added already is taken off first.
+    ``d`` float (partitions, seeds, rows): the differences observed, ``variance`` that of their mean. An effect makes rows
+    discordant that were not, so the variance grows with delta, as the variance of the rows' mean differences does: their
+    mean square less delta squared. The mean square grows by ``growth`` x delta. growth is 1 where all trainings agree on
+    a row and sqrt(1 / seeds) where they are independent: the root of mean square over discordance. That is no law; it was
+    checked by simulation (docs/trial.md). What the observed difference has added already is taken off first.
     """
     n = d.shape[2]
     averaged = d.mean((0, 1))
-    spread = float(averaged.var())
-    observed = float(averaged.mean())
-    design = of_patients * n / spread if spread > 0 else 1.0
+    observed, spread = float(averaged.mean()), float(averaged.var())
     discordance = float((d != 0).mean())
-    growth = float(np.sqrt((averaged**2).mean() / discordance)) if discordance else 1.0
-    real = np.sqrt(max(0.0, observed**2 - of_patients - of_trainings))  # the part that is not chance
+    growth = np.sqrt((averaged**2).mean() / discordance) if discordance else 1.0
+    design = variance * n / spread if spread > 0 else 1.0
+    real = np.sqrt(max(0.0, observed**2 - variance))  # the part of the difference that is not chance
     factor = t.ppf(1 - alpha / 2, df) + t.ppf(power, df)
 
     def excess(delta: float) -> float:
         added = growth * (delta - real) - (delta**2 - observed**2)
-        return delta - factor * np.sqrt(max(of_patients + design * added / n, 1 / n**2) + of_trainings)
+        return float(delta - factor * np.sqrt(max(variance + design * added / n, 1 / n**2)))
 
-    return float(bisect(excess, 0.0, 1.0, xtol=1e-6)) if excess(1.0) > 0 else 1.0  # type: ignore[arg-type]
+    return float(bisect(excess, 0.0, 1.0, xtol=1e-6)) if excess(1.0) > 0 else 1.0

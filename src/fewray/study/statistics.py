@@ -77,9 +77,7 @@ def compare(
     df = variance**2 / (of_patients**2 / (patients - 1) + (of_trainings**2 / trainings if trainings else 0.0))
     error = float(np.sqrt(variance))
     half = float(t.ppf(1 - ALPHA / 2, df)) * error
-    detectable = [
-        minimal_detectable(d, of_patients, of_trainings, df, alpha=alpha) for alpha in (ALPHA, ALPHA / comparisons)
-    ]
+    detectable = [minimal_detectable(d, variance, df, alpha=alpha) for alpha in (ALPHA, ALPHA / comparisons)]
     return Comparison(
         difference=value,
         ci=(max(-1.0, value - half), min(1.0, value + half)),
