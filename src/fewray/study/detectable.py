@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 from scipy.optimize import bisect
 from scipy.stats import t
@@ -33,4 +35,4 @@ def minimal_detectable(
         added = growth * (delta - real) - (delta**2 - observed**2)
         return float(delta - factor * np.sqrt(max(variance + design * added / n, 1 / n**2)))
 
-    return float(bisect(excess, 0.0, 1.0, xtol=1e-6)) if excess(1.0) > 0 else 1.0
+    return cast(float, bisect(excess, 0.0, 1.0, xtol=1e-6)) if excess(1.0) > 0 else 1.0
