@@ -25,7 +25,7 @@ def test_options_survive_json(options: GanOptions | StudyOptions):
 def test_unknown_options_and_recipes_are_refused():
     with pytest.raises(InputError, match="ratio"):
         ClassicAugmentation.from_json({"ratio": 1})
-    with pytest.raises(InputError, match="paper, quick"):
+    with pytest.raises(InputError, match="paper, trial, quick"):
         recipe("papre")
 
 

@@ -23,7 +23,7 @@ GroupRegex = Annotated[
 ]
 
 
-def summary(recipe: Annotated[str, typer.Argument(help="Recipe: paper or quick.")], as_json: AsJson = False) -> None:
+def summary(recipe: Annotated[str, typer.Argument(help="Recipe: paper, trial or quick.")], as_json: AsJson = False) -> None:
     """Print a recipe's layer tables: output shape, parameters, mult-adds as the paper counts them, sizes in MB."""
     from fewray.gan.summary import summarise_recipe
     from fewray.presets import recipe as options_of
@@ -54,7 +54,7 @@ def summary(recipe: Annotated[str, typer.Argument(help="Recipe: paper or quick."
 def train(
     data: Data,
     out: Out,
-    recipe: Annotated[str, typer.Option("--recipe", "-r", help="Recipe: paper or quick.")] = "paper",
+    recipe: Annotated[str, typer.Option("--recipe", "-r", help="Recipe: paper, trial or quick.")] = "paper",
     classes: Classes = "",
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
