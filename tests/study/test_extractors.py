@@ -93,9 +93,9 @@ def test_mixtures_of_the_same_images_do_not_rename_it(data: Manifest, tmp_path: 
 
 
 def test_folders_without_a_classifier_are_refused(done: Path, tmp_path: Path):
-    with pytest.raises(InputError, match="a folder written by `fewray study`"):
+    with pytest.raises(InputError, match="a folder written by `fewray study --protocol published`"):
         open_extractor(f"study:{tmp_path / 'absent'}")
-    with pytest.raises(InputError, match="not found; run `fewray study` again"):
+    with pytest.raises(InputError, match="not found; run `fewray study --protocol published`"):
         open_extractor(f"study:{tmp_path}")
     (tmp_path / CLASSIFIER).write_bytes((done / CLASSIFIER).read_bytes()[:-1])
     with pytest.raises(InputError, match="not a readable classifier"):
