@@ -23,7 +23,9 @@ GroupRegex = Annotated[
 ]
 
 
-def summary(recipe: Annotated[str, typer.Argument(help="Recipe: paper, trial or quick.")], as_json: AsJson = False) -> None:
+def summary(
+    recipe: Annotated[str, typer.Argument(help="Recipe: paper, trial or quick.")], as_json: AsJson = False
+) -> None:
     """Print a recipe's layer tables: output shape, parameters, mult-adds as the paper counts them, sizes in MB."""
     from fewray.gan.summary import summarise_recipe
     from fewray.presets import recipe as options_of
