@@ -82,8 +82,14 @@ def test_the_committed_figures_are_what_was_asked_for():
 
 
 @pytest.mark.xfail(
-    strict=True, reason="the effect stated for 80 % power is seen in 72 to 77 %: not reached, docs/trial.md"
+    strict=True, reason="the median effect stated for 80 % power is seen in 74.9 % at worst, not 75: docs/trial.md"
 )
 def test_the_stated_effect_is_seen_with_the_stated_power():
-    for one in calibration.read_json(calibration.RESULT)["detectable"]:
+    for one in calibration.read_json(calibration.RESULT)["detectable"]["median"]:
         assert abs(one["rules"]["two-way clustering"]["rejected"] / one["cohorts"] - 0.80) <= 0.05
+
+
+def test_effects_are_planted_as_they_are_stated():
+    for stated in ("mean", "median"):
+        for one in calibration.read_json(calibration.RESULT)["detectable"][stated]:
+            assert abs(one["truth"] - one["effect"]) < 0.0045
