@@ -11,11 +11,13 @@ from numba.extending import overload, register_jitable
 
 
 def _load(value: np.number) -> np.float32:
-    raise NotImplementedError
+    """Return a stored value as float32. A name for compiled code, in which ``_load_typed`` stands for it."""
+    raise TypeError("_load: for compiled code only")
 
 
 def _store(value: np.float32, like: np.number) -> np.number:
-    raise NotImplementedError
+    """Return a value as the type of ``like``. A name for compiled code, in which ``_store_typed`` stands for it."""
+    raise TypeError("_store: for compiled code only")
 
 
 @overload(_load)

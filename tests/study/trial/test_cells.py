@@ -10,7 +10,9 @@ from small import MACHINE, OPTIONS
 from fewray.data import Manifest, load_dataset
 from fewray.study.jobs import JobStore
 from fewray.study.trial.cells import training_set
+from fewray.study.trial.choose import Setting
 from fewray.study.trial.conditions import ARMS, Condition, analyses
+from fewray.study.trial.fitting import as_chosen
 from fewray.study.trial.protocol import run_trial
 
 LABELS = np.array([0, 0, 0, 1, 1, 0, 1])
@@ -119,3 +121,15 @@ def test_an_arm_that_adds_information_is_found_and_shuffled_labels_know_nothing(
     for figures in found["arms"].values():
         low, high = figures["auroc"]["ci"]
         assert low <= 0.5 <= high
+
+
+def test_a_chosen_ratio_leaves_analyses_of_fixed_ratios_alone():
+    options = OPTIONS.with_(choose="ratio", choices=("1", "3"), ratios=(1.0, 2.0))
+    setting = Setting(ratio=3.0, gan=options.gan, chosen="3")
+    by_name = {
+        (c.analysis, c.arm): as_chosen(c, setting, options).ratio for a in analyses(options) for c in a.conditions
+    }
+    assert by_name["primary", "synthetic"] == 3
+    assert by_name["primary", "pca"] == 1
+    assert by_name["ratio 1", "synthetic"] == 1
+    assert by_name["ratio 2", "classic+synthetic"] == 2

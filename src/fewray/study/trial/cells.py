@@ -13,7 +13,7 @@ from fewray.config import ClassifierOptions
 from fewray.device import child_seed
 from fewray.study.generators import Machine
 from fewray.study.jobs import JobStore
-from fewray.study.trial.conditions import MIXUP, MODERN_LEARNING_RATE, Condition
+from fewray.study.trial.conditions import MIXUP, MODERN_LEARNING_RATE, Condition, added_counts
 from fewray.workers import Report
 
 
@@ -41,10 +41,10 @@ def training_set(
     """
     arm = condition.recipe
     images, targets = _array(store, "rows", keys["rows"])[train], labels[train]
-    k = int(labels.max()) + 1
+    k = int(labels.max()) + 1  # every class is among the cohort's rows
     parts = [(images, _versions(condition, "versions", store, keys, train), targets)]
     if arm.added:
-        added, chosen, added_labels = _added(condition, store, keys, np.bincount(targets, minlength=k))
+        added, chosen, added_labels = _added(condition, store, keys, added_counts(targets, k, condition.ratio))
         if arm.shuffled:
             added_labels = np.random.default_rng(child_seed(seed, "shuffled")).permutation(added_labels)
         versions = _versions(condition, "added-versions", store, keys, chosen)
@@ -116,13 +116,12 @@ def train_trial_cell(
 
 
 def _added(
-    condition: Condition, store: JobStore, keys: Mapping[str, Any], present: np.ndarray
+    condition: Condition, store: JobStore, keys: Mapping[str, Any], wanted: list[int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the added images, their indices in the kept array, and their labels: the first ``ratio`` of each class."""
     kind = condition.recipe.added
     everything = _array(store, kind, keys["added"])
     starts = np.concatenate([[0], np.cumsum(keys["counts"])])
-    wanted = [max(1, round(condition.ratio * int(count))) for count in present]
     chosen = np.concatenate([np.arange(start, start + n) for start, n in zip(starts, wanted, strict=False)])
     return everything[chosen], chosen, np.repeat(np.arange(len(wanted)), wanted)
 

@@ -13,7 +13,7 @@ from fewray.config import GanOptions, TrialOptions
 from fewray.device import child_seed
 from fewray.errors import InputError
 from fewray.presets import recipe
-from fewray.study.folds import make_folds
+from fewray.study.folds import check_disjoint, make_folds
 from fewray.study.trial.cohort import Cohort, Part
 from fewray.study.trial.conditions import Condition
 
@@ -94,6 +94,9 @@ def _inner(cohort: Cohort, part: Part, options: TrialOptions) -> Cohort:
     rows, likenesses = cohort.take(part.train), cohort.likenesses[part.train]
     seed = child_seed(options.seed, "inner", part.partition, part.fold)
     split = make_folds(rows, likenesses, n_splits=INNER_FOLDS, seed=seed)
+    train, test = split.split(0)
+    sides = [tuple(rows.rows[i] for i in side) for side in (train, test)]
+    check_disjoint(sides[0], sides[1], likenesses[train], likenesses[test], where=f"{part.name}, inner split")
     return replace(
         cohort,
         rows=rows,

@@ -52,10 +52,11 @@ class Cohort:
     def parts(self) -> list[Part]:
         """Return every fold of every partition."""
         return [
-            Part(partition=p, fold=f, train=np.flatnonzero(found.fold_of != f), test=np.flatnonzero(found.fold_of == f))
+            Part(partition=p, fold=f, train=train, test=test)
             for p, found in enumerate(self.partitions)
-            for f in range(int(found.fold_of.max()) + 1)
+            for f in range(found.n_splits)
             if self.only_fold in (None, f)
+            for train, test in [found.split(f)]
         ]
 
     def take(self, index: np.ndarray, label: str | None = None) -> Manifest:

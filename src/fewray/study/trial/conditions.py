@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from fewray.config import TrialOptions
 from fewray.errors import InputError
 
@@ -13,6 +15,7 @@ MIXUP = 0.2
 MODERN_LEARNING_RATE = 0.05
 """Of the residual network: with the paper's 0.01 its training loss is still falling after the trial's steps."""
 PRIMARY = "primary"
+RATIO = "ratio "
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +51,11 @@ ARMS = {
 }
 
 
+def added_counts(labels: np.ndarray, classes: int, ratio: float) -> list[int]:
+    """Return by class how many images ``ratio`` adds to training rows of ``labels`` (n,), at least one."""
+    return [max(1, round(ratio * int(count))) for count in np.bincount(labels, minlength=classes)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Condition:
     """One arm under one analysis."""
@@ -64,6 +72,11 @@ class Condition:
     def recipe(self) -> Arm:
         """How its training set is made."""
         return ARMS[self.arm]
+
+    @property
+    def fixes_ratio(self) -> bool:
+        """Whether its ratio is what its analysis is about, and not to be chosen."""
+        return self.analysis.startswith(RATIO)
 
     @property
     def needs_generators(self) -> bool:
@@ -107,7 +120,7 @@ def analyses(options: TrialOptions) -> list[Analysis]:
         add("paper-classic", text, ("classic", "classic+synthetic"), paper_classic=True)
     for ratio in options.ratios:
         add(
-            f"ratio {ratio:g}",
+            f"{RATIO}{ratio:g}",
             f"{ratio:g} synthetic images per real one",
             ("synthetic", "classic+synthetic"),
             reference,

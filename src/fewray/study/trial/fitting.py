@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from fewray.config import TrialOptions
 from fewray.device import child_seed
 from fewray.study.clock import Clock
@@ -20,7 +18,7 @@ from fewray.study.jobs import JobStore, key_of
 from fewray.study.trial.cells import train_trial_cell
 from fewray.study.trial.choose import Setting
 from fewray.study.trial.cohort import Cohort, Part
-from fewray.study.trial.conditions import PRIMARY, Condition
+from fewray.study.trial.conditions import PRIMARY, Condition, added_counts
 from fewray.study.trial.fold_generators import FoldGenerators, train_fold_generators
 from fewray.study.trial.image_sets import make_synthetic, pca_set, row_sets, synthetic_task
 from fewray.workers import run_parallel
@@ -156,8 +154,7 @@ def keys_of(
     place = (part.partition, part.fold)
     if condition.recipe.added == "pca":
         found["added"] = keys["pca", *place]
-        present = np.bincount(cohort.labels[part.train], minlength=len(cohort.rows.classes))
-        found["counts"] = [max(1, round(options.ratio * int(n))) for n in present]
+        found["counts"] = added_counts(cohort.labels[part.train], len(cohort.rows.classes), options.ratio)
     elif condition.recipe.added == "synthetic":
         found["added"] = found["added-versions"] = keys["synthetic", *place, condition.replicate]
         result = store.load("synthetic", found["added"])
@@ -166,10 +163,10 @@ def keys_of(
     return found
 
 
-def _as_chosen(condition: Condition, setting: Setting, options: TrialOptions) -> Condition:
-    """Return what is trained: without the analysis's name, and with the fold's ratio where the condition fixes none."""
+def as_chosen(condition: Condition, setting: Setting, options: TrialOptions) -> Condition:
+    """Return what is trained: without the analysis's name, and with the fold's ratio where the analysis fixes none."""
     ratio = condition.ratio
-    if options.choose == "ratio" and setting.chosen and condition.needs_generators and ratio == options.ratio:
+    if options.choose == "ratio" and setting.chosen and condition.needs_generators and not condition.fixes_ratio:
         ratio = setting.ratio
     return replace(condition, analysis=PRIMARY, ratio=ratio)
 
@@ -192,7 +189,7 @@ def train_cells(
             for condition in conditions:
                 arrays = keys_of(condition, part, cohort, options, keys, store)
                 cell_seed = child_seed(options.seed, "classifier", part.partition, part.fold, seed)
-                trained = _as_chosen(condition, chosen[part.partition, part.fold], options)
+                trained = as_chosen(condition, chosen[part.partition, part.fold], options)
                 key = key_of(
                     condition=asdict(trained),
                     arrays=arrays,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from fewray.images import load_images
 from fewray.study.generators import Machine
 from fewray.study.jobs import JobStore, key_of
 from fewray.study.trial.cohort import Cohort, Part
+from fewray.study.trial.conditions import added_counts
 from fewray.study.trial.fold_generators import FoldGenerators, check_fold_generators
 from fewray.workers import Report
 
@@ -59,17 +60,11 @@ def versions_of(images: np.ndarray, count: int, recipe: ClassicAugmentation, *, 
     return np.stack(made) if made else np.zeros((0, count, 1, size, size), np.uint8)
 
 
-def wanted_counts(cohort: Cohort, part: Part, ratio: float) -> list[int]:
-    """Return by class how many images ``ratio`` adds to the fold's training rows, at least one."""
-    present = np.bincount(cohort.labels[part.train], minlength=len(cohort.rows.classes))
-    return [max(1, round(ratio * int(count))) for count in present]
-
-
 def pca_set(cohort: Cohort, part: Part, options: TrialOptions, store: JobStore) -> str:
     """Make one fold's PCA-Gaussian images, class by class in one array, and return their key."""
     from fewray.gan.pca_gaussian import pca_gaussian
 
-    counts = wanted_counts(cohort, part, options.ratio)
+    counts = added_counts(cohort.labels[part.train], len(cohort.rows.classes), options.ratio)
     seed = child_seed(options.seed, "pca", part.partition, part.fold)
     key = key_of(
         rows=cohort.take(part.train).sha256(),
@@ -101,7 +96,7 @@ def synthetic_task(
 ) -> dict[str, Any]:
     """Return the task of :func:`make_synthetic` for one fold, with its key; the generators are checked for leaks now."""
     sources = check_fold_generators(generators, finished=True)
-    counts = wanted_counts(cohort, part, ratio)
+    counts = added_counts(cohort.labels[part.train], len(cohort.rows.classes), ratio)
     key = key_of(
         checkpoints={label: source["checkpoint_sha256"] for label, source in sources.items()},
         rows=generators.train.sha256(),
@@ -192,13 +187,3 @@ def _rejection(generators: FoldGenerators, options: TrialOptions) -> Any:
 def _keep(store: JobStore, kind: str, key: str, make: Any) -> None:
     if store.load_array(kind, key) is None:
         store.save_array(kind, key, make())
-
-
-def synthetic_results(tasks: Mapping[Any, Mapping[str, Any]], store: JobStore) -> dict[Any, dict[str, Any]]:
-    """Return what :func:`make_synthetic` kept for each task."""
-    found = {}
-    for name, task in tasks.items():
-        result = store.load("synthetic", task["key"])
-        assert result is not None, task["key"]
-        found[name] = result
-    return found

@@ -13,7 +13,7 @@ from fewray.study.generators import Machine
 from fewray.study.plan import classifier_step_seconds, gan_step_seconds, with_total
 from fewray.study.trial.choose import candidates
 from fewray.study.trial.cohort import Cohort, Part, assemble_cohort
-from fewray.study.trial.conditions import Condition, all_conditions
+from fewray.study.trial.conditions import Condition, added_counts, all_conditions
 
 
 def plan_trial(
@@ -77,5 +77,6 @@ def _generators(
 
 
 def _images(condition: Condition, cohort: Cohort, part: Part) -> int:
-    counts = np.bincount(cohort.labels[part.train])
-    return int(counts.sum() + (np.round(condition.ratio * counts).sum() if condition.recipe.added else 0))
+    labels = cohort.labels[part.train]
+    added = added_counts(labels, len(cohort.rows.classes), condition.ratio) if condition.recipe.added else []
+    return len(labels) + sum(added)

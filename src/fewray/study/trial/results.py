@@ -73,7 +73,7 @@ def assemble_trial(
         "data": _data(cohort),
         "options": options.to_json(),
         "seeds": list(range(options.seeds)),
-        "folds": _folds(cohort),
+        "folds": [row for found in cohort.partitions for row in found.table(cohort.rows)],
         "joined_groups": [list(pair) for pair in cohort.partitions[0].joined],
         "generators": generator_facts(list(fitted.generators.values())) if fitted.generators else None,
         "chosen": [
@@ -151,29 +151,6 @@ def _data(cohort: Cohort) -> dict[str, Any]:
         "warnings": notes,
         "sha256": rows.sha256(),
     }
-
-
-def _folds(cohort: Cohort) -> list[dict[str, Any]]:
-    found = []
-    for part in cohort.parts():
-        counts = [
-            np.bincount(cohort.labels[side], minlength=len(cohort.rows.classes)) for side in (part.train, part.test)
-        ]
-        found.append(
-            {
-                "partition": part.partition,
-                "fold": part.fold,
-                "train": len(part.train),
-                "test": len(part.test),
-                "train_groups": len(np.unique(cohort.groups[part.train])),
-                "test_groups": len(np.unique(cohort.groups[part.test])),
-                "counts": {
-                    label: {"train": int(counts[0][i]), "test": int(counts[1][i])}
-                    for i, label in enumerate(cohort.rows.classes)
-                },
-            }
-        )
-    return found
 
 
 def _rejected(
