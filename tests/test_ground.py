@@ -99,6 +99,22 @@ def test_devices_and_precisions():
         choose_precision(cpu, "fp16")
 
 
+@pytest.mark.parametrize(
+    ("amx", "avx512", "vendor", "wanted"),
+    [
+        (True, True, "GenuineIntel", "bf16"),
+        (False, True, "GenuineIntel", "fp32"),
+        (False, True, "AuthenticAMD", "bf16"),
+        (False, False, "AuthenticAMD", "fp32"),
+    ],
+)
+def test_bf16_is_taken_where_it_is_faster(monkeypatch, amx, avx512, vendor, wanted):
+    monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: amx)
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: avx512)
+    monkeypatch.setattr("fewray.device._cpu_vendor", lambda: vendor)
+    assert choose_precision(choose_device("cpu")) == wanted
+
+
 def test_threads_are_put_back():
     before = torch.get_num_threads()
     with fixed_threads(before + 1):

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,7 +41,7 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def choose_precision(device: torch.device, name: str = "auto") -> str:
-    """Return ``bf16`` or ``fp32``; ``auto`` takes bf16 where the hardware multiplies it natively."""
+    """Return ``bf16`` or ``fp32``; ``auto`` takes bf16 where the hardware multiplies it faster."""
     import torch
 
     if name not in PRECISIONS:
@@ -55,11 +56,23 @@ def choose_precision(device: torch.device, name: str = "auto") -> str:
 
 
 def _cpu_has_bf16() -> bool:
-    """Whether the CPU has bf16 dot products (AVX512-BF16, AMX): without them bf16 is slower than fp32."""
+    """Whether the CPU multiplies bf16 faster than fp32: with AMX, and with AMD's AVX512-BF16.
+
+    Intel's AVX512-BF16 without AMX (a virtual machine may hide AMX) reaches 0.5 to 0.7 of fp32's rate.
+    """
     import torch
 
-    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(probe and probe())
+    amx, avx512 = (getattr(torch.cpu, name, bool)() for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
+    return amx or (avx512 and _cpu_vendor() == "AuthenticAMD")
+
+
+def _cpu_vendor() -> str:
+    """Return the first processor's vendor as Linux names it; empty elsewhere."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("vendor_id")), "")
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
