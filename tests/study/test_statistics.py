@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, norm, t, ttest_1samp
+from scipy.stats import binomtest, chi2, norm, t, ttest_1samp
 
 from fewray.errors import InputError
 from fewray.study.detectable import minimal_detectable
@@ -156,7 +156,8 @@ def test_the_smallest_effect_solves_its_equation_and_grows_with_the_number_of_ar
     d = np.zeros((1, 1, 200))
     d[0, 0, :10], d[0, 0, 10:20] = 1, -1
     found = minimal_detectable(d, 0.1 / 200, 199)
-    error = np.sqrt((0.1 + found - found**2) / 200)  # one seed: an effect adds as many discordant rows
+    unbiased = 199 / chi2.ppf(0.5, 199)
+    error = np.sqrt(unbiased * (0.1 + found - found**2) / 200)  # one seed: an effect adds as many discordant rows
     assert found == pytest.approx((t.ppf(0.975, 199) + t.ppf(0.8, 199)) * error, abs=1e-4)
     reference, arm, folds, groups = arms()
     seven = compare(reference, arm, folds, groups, comparisons=7)

@@ -6,7 +6,7 @@ from typing import cast
 
 import numpy as np
 from scipy.optimize import bisect
-from scipy.stats import t
+from scipy.stats import chi2, t
 
 POWER = 0.80
 
@@ -21,7 +21,10 @@ def minimal_detectable(
     mean square less delta squared. The mean square grows by ``growth`` x delta. growth is 1 where all trainings agree on
     a row and sqrt(1 / seeds) where they are independent: the root of mean square over discordance. That is no law; it was
     checked by simulation (docs/trial.md). What the observed difference has added already is taken off first.
+    A variance is estimated too small more often than too large: the median-unbiased one is taken, df / the median of
+    chi-squared with df degrees of freedom times ``variance``.
     """
+    variance = variance * df / chi2.ppf(0.5, df)
     n = d.shape[2]
     averaged = d.mean((0, 1))
     observed, spread = float(averaged.mean()), float(averaged.var())
