@@ -25,7 +25,8 @@ MAY_IMPORT = {
     "study": {*GROUND, "data", "gan", "quality", "classify"},
     "report": {*GROUND, "data", "gan", "quality", "classify"},
     "api": {*GROUND, "data", "gan", "quality", "classify", "study", "report"},
-    "cli": {*GROUND, "data", "gan", "quality", "classify", "study", "report", "api", ""},
+    "bench": {*GROUND, "data", "gan", "quality", "classify", "api"},
+    "cli": {*GROUND, "data", "gan", "quality", "classify", "study", "report", "api", "bench", ""},
     "": {"api"},
 }
 MODULES = sorted(ROOT.rglob("*.py"))

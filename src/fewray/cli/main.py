@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fewray import __version__
-from fewray.cli import data, generators, measure, study
+from fewray.cli import bench, data, generators, measure, study
 from fewray.errors import InputError, RunFailed
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("generate")(generators.generate)
 app.command("quality")(measure.quality)
 app.command("study")(study.study)
 app.command("report")(measure.report)
+app.command("bench")(bench.bench)
 
 
 def _version(wanted: bool) -> None:

@@ -1,0 +1,132 @@
+"""Decoding large films to 64 px, cold and from the cache, against plain Pillow; and what more files cost."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from fewray.bench.pairs import Side, Work, alternate
+from fewray.bench.rows import Row, paired
+from fewray.device import cores
+
+SIZE = 64
+TARGET, CACHED_SECONDS = 3.0, 0.3
+DRAWN = 60
+FEW, MANY, FLAT = 100, 10_000, 0.10
+"""Files of the two ends of the line that should be flat, within this share."""
+
+
+def measure(limits: dict[str, float], *, rounds: int, device: str = "auto") -> list[Row]:
+    """Return the rows: cold and cached decoding, and images a second at FEW and at MANY files."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths, name = _originals(Path(folder))
+        options = {"paths": paths}
+        sides = [
+            Side(name="loading", make=cold, options=options, threads=cores()),
+            Side(name="cached loading", make=cached, options={**options, "cache": folder}, threads=cores()),
+            Side(name="plain loading", make=plain, options=options),
+        ]
+        fast, again, slow = alternate(sides, min(rounds, 3))
+        equal = int(np.abs(np.int16(fast.results[0]) - np.int16(slow.results[0])).max())
+        first = paired(
+            "loading",
+            f"{name} to {SIZE} px, cold",
+            fast,
+            slow,
+            work=len(paths),
+            unit="films/s",
+            target=TARGET,
+            note=f"files in the system's cache; grey levels differ by at most {equal} from plain Pillow's",
+        )
+        second = Row(
+            subject="loading",
+            what=f"{name} to {SIZE} px, cached",
+            unit="s",
+            ours=again.median,
+            peak_mib=again.peak_mib,
+            rounds=len(again.seconds),
+            target=f"{CACHED_SECONDS:g} s",
+            reached=again.median <= CACHED_SECONDS,
+        )
+        return [first, second, growth(Path(folder), rounds=min(rounds, 3))]
+
+
+def growth(folder: Path, *, rounds: int) -> Row:
+    """Return the row of MANY small files against FEW: how many times slower an image is, and the memory it takes."""
+    small = folder / "small"
+    small.mkdir()
+    rng = np.random.default_rng(0)
+    from fewray.images import save_png
+
+    for index in range(MANY):
+        save_png(rng.integers(0, 256, (SIZE, SIZE), dtype=np.uint8), small / f"{index:06d}.png")
+    paths = sorted(small.iterdir())
+    sides = [Side(name=f"{n} files", make=cold, options={"paths": paths[:n]}, threads=cores()) for n in (FEW, MANY)]
+    few, many = alternate(sides, rounds)
+    per_few, per_many = few.median / FEW, many.median / MANY
+    return Row(
+        subject="loading",
+        what=f"{MANY:,} small files against {FEW}",
+        unit="films/s",
+        ours=1 / per_many,
+        reference=1 / per_few,
+        rounds=rounds,
+        peak_mib=many.peak_mib,
+        reference_peak_mib=few.peak_mib,
+        target=f"flat within {100 * FLAT:.0f} %",
+        reached=per_many <= per_few * (1 + FLAT),
+        note=f"{(many.peak_mib - few.peak_mib) * 1024 / (MANY - FEW):.1f} KiB an image more, of which {SIZE**2 / 1024:.0f} "
+        "are its pixels",
+    )
+
+
+def cold(part: int, *, paths: list[Path]) -> Work:
+    """Prepare decoding without the cache of squared films."""
+    from fewray.images import load_images
+
+    return lambda: load_images(paths, SIZE, cache=False)
+
+
+def cached(part: int, *, paths: list[Path], cache: str) -> Work:
+    """Prepare decoding with the cache in a folder of its own; the warm-up fills it."""
+    from fewray.images import load_images
+
+    os.environ["FEWRAY_CACHE"] = str(Path(cache) / "cache")
+    return lambda: load_images(paths, SIZE)
+
+
+def plain(part: int, *, paths: list[Path]) -> Work:
+    """Prepare Pillow on one core: open, grey, reduce, paste into a square."""
+    from PIL import Image
+
+    def one(path: Path) -> np.ndarray:
+        image = Image.open(path).convert("L")
+        scale = SIZE / max(image.size)
+        image = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
+        square = Image.new("L", (SIZE, SIZE))
+        square.paste(image, ((SIZE - image.width) // 2, (SIZE - image.height) // 2))
+        return np.asarray(square)
+
+    return lambda: np.stack([one(path) for path in paths])[:, None]
+
+
+def _originals(folder: Path) -> tuple[list[Path], str]:
+    """Return the films of covid4 where they are, else drawn ones of about their size."""
+    from fewray.data import load_dataset
+    from fewray.errors import InputError
+
+    try:
+        paths = load_dataset("covid4").paths()
+        return list(paths), f"covid4's {len(paths)} originals"
+    except InputError:
+        from PIL import Image
+
+        films = folder / "films"
+        films.mkdir()
+        for seed in range(DRAWN):
+            coarse = np.random.default_rng(seed).integers(0, 256, (96, 128), dtype=np.uint8)
+            Image.fromarray(coarse).resize((1600, 1200)).save(films / f"{seed:03d}.jpg", quality=90)
+        return sorted(films.iterdir()), f"{DRAWN} drawn JPEGs of 1600 x 1200"

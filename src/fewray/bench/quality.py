@@ -1,0 +1,96 @@
+"""FID, KID, precision, recall, density and coverage of 5,000 against 5,000 rows of features."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fewray.bench.pairs import Side, Work, alternate
+from fewray.bench.rows import Row
+from fewray.device import cores
+
+ROWS, DIM = 5000, 1280
+SECONDS, GIB = 10.0, 2.0
+
+
+def measure(limits: dict[str, float], *, rounds: int, device: str = "auto") -> list[Row]:
+    """Return the row: seconds and memory of one pass over all three, against whole matrices in memory."""
+    options = {"rows": ROWS, "dim": DIM}
+    sides = [
+        Side(name="quality", make=blocks, options=options, threads=cores()),
+        Side(name="plain quality", make=whole, options=options, threads=cores()),
+    ]
+    ours, reference = alternate(sides, 1, warm_up=False)
+    ratio = reference.median / ours.median
+    agree = np.abs(np.array(ours.results[0]) / np.array(reference.results[0]) - 1).max()
+    return [
+        Row(
+            subject="quality",
+            what=f"FID, KID, PRDC, {ROWS:,} x {ROWS:,} x {DIM}",
+            unit="s",
+            ours=ours.median,
+            reference=reference.median,
+            ratio=ratio,
+            low=ratio,
+            high=ratio,
+            rounds=1,
+            peak_mib=ours.peak_mib,
+            reference_peak_mib=reference.peak_mib,
+            target=f"{SECONDS:g} s, {GIB:g} GiB",
+            reached=ours.median <= SECONDS and ours.peak_mib <= 1024 * GIB,
+            note=f"one round; the figures of both agree to {agree:.0e} relative",
+        )
+    ]
+
+
+def blocks(part: int, *, rows: int, dim: int) -> Work:
+    """Prepare fewray's metrics."""
+    from fewray.quality.frechet import frechet_distance
+    from fewray.quality.kernel import mmd2
+    from fewray.quality.neighbors import neighbour_metrics
+
+    x, y = _features(rows, dim)
+
+    def work() -> list[float]:
+        n = neighbour_metrics(x, y)
+        return [frechet_distance(x, y), mmd2(x, y), n.precision, n.recall, n.density, n.coverage]
+
+    return work
+
+
+def whole(part: int, *, rows: int, dim: int) -> Work:
+    """Prepare the metrics as their definitions read: all distances and kernels at once, a root of a matrix."""
+    from scipy.linalg import sqrtm
+    from scipy.spatial.distance import cdist
+
+    x, y = (side.astype(np.float64) for side in _features(rows, dim))
+    k = 5
+
+    def work() -> list[float]:
+        s1, s2 = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
+        root = np.real(np.asarray(sqrtm(s1 @ s2)))
+        fid = ((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(s1 + s2 - 2 * root)
+        kxx, kyy, kxy = ((a @ b.T / dim + 1) ** 3 for a, b in ((x, x), (y, y), (x, y)))
+        pairs = rows * (rows - 1)
+        kid = (kxx.sum() - np.trace(kxx) + kyy.sum() - np.trace(kyy)) / pairs - 2 * kxy.mean()
+        between = cdist(x, y)
+        reach_x, reach_y = (np.sort(cdist(a, a), axis=1)[:, k] for a in (x, y))
+        inside = between <= reach_x[:, None]
+        return [
+            float(fid),
+            float(kid),
+            float(inside.any(0).mean()),
+            float((between <= reach_y).any(1).mean()),
+            float(inside.sum(0).mean() / k),
+            float((between.min(1) <= reach_x).mean()),
+        ]
+
+    return work
+
+
+def _features(rows: int, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    mix = np.random.default_rng(0).normal(0, 1 / np.sqrt(dim), (dim, dim))
+    made = [
+        np.maximum(np.random.default_rng(seed).standard_normal((rows, dim)) @ mix + shift, 0).astype(np.float32)
+        for seed, shift in ((1, 0.4), (2, 0.5))
+    ]
+    return made[0], made[1]

@@ -1,0 +1,82 @@
+"""A whole small trial, its jobs side by side against one at a time; and the time to start."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from fewray.bench.pairs import Side, Work, alternate
+from fewray.bench.rows import Row, paired
+from fewray.device import cores
+from fewray.presets import TRIAL_PRESETS
+
+HELP_SECONDS, IMPORT_SECONDS = 0.3, 0.1
+DATA = "phantom:train=16,test=0"
+
+
+def measure(limits: dict[str, float], *, rounds: int, device: str = "auto") -> list[Row]:
+    """Return the rows: the trial, ``fewray --help`` and ``import fewray``."""
+    n = cores()
+    sides = [
+        Side(name="trial", make=trial, options={"processes": n, "threads": 1}),
+        Side(name="trial, one job at a time", make=trial, options={"processes": 1, "threads": n}),
+    ]
+    ours, reference = alternate(sides, 1, warm_up=False)
+    what = f"a small trial, {n} jobs side by side against one with {n} threads"
+    note = "one round; starting the processes is counted; memory without that of the jobs"
+    whole = paired("study", what, ours, reference, work=1, unit="trials/s", target=1.0, note=note)
+    commands = {
+        "fewray --help": ([sys.executable, "-c", "from fewray.cli import main; main()", "--help"], HELP_SECONDS),
+        "import fewray": ([sys.executable, "-c", "import fewray"], IMPORT_SECONDS),
+    }
+    sides = [Side(name=what, make=starting, options={"command": command}) for what, (command, _) in commands.items()]
+    started = alternate(sides, 2 * rounds + 1)
+    return [
+        whole,
+        *(
+            Row(
+                subject="study",
+                what=what,
+                unit="s",
+                ours=timed.median,
+                rounds=len(timed.seconds),
+                target=f"{limit:g} s",
+                reached=timed.median <= limit,
+                note="Python's own start is in it",
+            )
+            for (what, (_, limit)), timed in zip(commands.items(), started, strict=True)
+        ),
+    ]
+
+
+def trial(part: int, *, processes: int, threads: int) -> Work:
+    """Prepare a trial small enough for half a minute; each round is run in a new folder."""
+    from fewray.api import run_study
+    from fewray.data import load_dataset
+
+    preset = TRIAL_PRESETS["quick"]
+    options = preset.with_(
+        gan=preset.gan.with_(epochs=4, classic_images=100), classifier=preset.classifier.with_(steps=40)
+    )
+    rows = load_dataset(DATA)
+
+    def work() -> None:
+        folder = tempfile.mkdtemp()
+        try:
+            run_study(rows, Path(folder) / "run", options=options, processes=processes, threads=threads)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    return work
+
+
+def starting(part: int, *, command: list[str]) -> Work:
+    """Prepare the start of a command."""
+
+    def work() -> None:
+        subprocess.run(command, check=True, capture_output=True)
+
+    return work
