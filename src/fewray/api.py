@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -251,8 +252,11 @@ def plan_study(
 
 
 def training_rows(manifest: Manifest) -> Manifest:
-    """Return the rows a generator may see: those of split ``train``, or all of them where the data has no split."""
-    return manifest.where(split="train") if "train" in manifest.counts() else manifest
+    """Return the rows a generator may see: those that are not of split ``test``. InputError when there are none."""
+    rows = tuple(row for row in manifest.rows if row.split != "test")
+    if not rows:
+        raise InputError(f"{manifest.name}: {len(manifest)} images, all of split test; training rows are wanted")
+    return replace(manifest, rows=rows)
 
 
 def held_out_rows(manifest: Manifest) -> Manifest:

@@ -19,6 +19,7 @@ from fewray.device import child_seed, choose_device, choose_precision, cores, fi
 from fewray.errors import InputError
 from fewray.images import load_images
 from fewray.runs import locked, read_json, write_bytes, write_json
+from fewray.study.jobs import key_of
 from fewray.workers import Report, run_parallel
 
 
@@ -86,7 +87,7 @@ def train_generators(
     ``patience`` above 0 a training ends after so many measurements of it that are no better.
     InputError for an unknown class, a class without images, or a folder that holds another training.
     """
-    wanted = tuple(classes or manifest.classes)
+    wanted = tuple(dict.fromkeys(classes or manifest.classes))
     for label in wanted:
         if label not in manifest.classes:
             raise InputError(f"--classes {label}: no such class; there are {', '.join(manifest.classes)}")
@@ -103,6 +104,25 @@ def train_generators(
         for label in wanted
     }
     machine = _recorded(out, (machine or Machine()), len(wanted), resume)
+    tasks = [
+        {
+            "rows": parts[label][0],
+            "held_out": parts[label][1],
+            "patience": patience,
+            "label": label,
+            "options": options,
+            "folder": out / label,
+            "seed": child_seed(seed, "generator", label),
+            "machine": machine,
+            "resume": resume,
+            "checkpoint_every": checkpoint_every,
+            "probe_every": probe_every,
+            "extractor": extractor,
+        }
+        for label in wanted
+    ]
+    for task in tasks:
+        check_class(**task)
     with locked(out):
         write_json(
             out / "options.json",
@@ -119,23 +139,6 @@ def train_generators(
                 "patience": patience,
             },
         )
-        tasks = [
-            {
-                "rows": parts[label][0],
-                "held_out": parts[label][1],
-                "patience": patience,
-                "label": label,
-                "options": options,
-                "folder": out / label,
-                "seed": child_seed(seed, "generator", label),
-                "machine": machine,
-                "resume": resume,
-                "checkpoint_every": checkpoint_every,
-                "probe_every": probe_every,
-                "extractor": extractor,
-            }
-            for label in wanted
-        ]
         results = run_parallel(
             train_class,
             tasks,
@@ -144,6 +147,34 @@ def train_generators(
             on_message=lambda message: (on_batch if "batch" in message[1] else on_epoch)(*message),
         )
     return dict(zip(wanted, results, strict=True))
+
+
+def check_class(
+    *,
+    rows: Manifest,
+    held_out: Manifest,
+    label: str,
+    options: GanOptions,
+    folder: Path,
+    seed: int,
+    probe_every: int,
+    extractor: str,
+    **_: Any,
+) -> None:
+    """Make sure that :func:`train_class` can begin or go on; InputError otherwise, and nothing is written.
+
+    Every image is decoded, the extractor opened, and a checkpoint that is there must be of this very training.
+    """
+    for part in (rows, held_out):
+        load_images(part.paths(), options.image_size, options.fit)
+    if probe_every and len(rows) > 1:
+        from fewray.study.extractors import open_extractor
+
+        open_extractor(extractor, cache=False)
+    from fewray.gan.run import CHECKPOINT, check_continues
+
+    if (folder / CHECKPOINT).exists():
+        check_continues(folder / CHECKPOINT, options, seed=seed, about=_about(rows, held_out, label, options))
 
 
 def train_class(
@@ -171,18 +202,9 @@ def train_class(
     from fewray.quality.probe import QualityProbe
     from fewray.study.extractors import open_extractor
 
-    seen = sorted(row.sha256 for row in rows.rows)
-    about = {
-        "label": label,
-        "num_train": len(rows),
-        "classic_images": options.classic_images,
-        "rows_seen": seen,
-        "rows_held_out": sorted(row.sha256 for row in held_out.rows),
-        "rows_sha256": hashlib.sha256("\n".join(seen).encode()).hexdigest(),
-        "origin": "phantom" if all(row.origin == "phantom" for row in rows.rows) else "real",
-    }
+    about = _about(rows, held_out, label, options)
     with locked(folder), fixed_threads(machine.threads):
-        images = _training_set(folder / "training.npy", rows, options, seed=seed, resume=resume)
+        images = _training_set(folder, rows, options, seed=seed, resume=resume)
         originals = images[: len(rows)]
         probe = None
         if probe_every and len(rows) > 1:
@@ -208,8 +230,27 @@ def train_class(
         )
 
 
-def _training_set(path: Path, rows: Manifest, options: GanOptions, *, seed: int, resume: bool) -> np.ndarray:
-    """Return the training images; a resumed run reads the very bytes it began with."""
+def _about(rows: Manifest, held_out: Manifest, label: str, options: GanOptions) -> dict[str, Any]:
+    """Return what goes into the header of a generator's checkpoint."""
+    seen = sorted(row.sha256 for row in rows.rows)
+    return {
+        "label": label,
+        "num_train": len(rows),
+        "classic_images": options.classic_images,
+        "rows_seen": seen,
+        "rows_held_out": sorted(row.sha256 for row in held_out.rows),
+        "rows_sha256": hashlib.sha256("\n".join(seen).encode()).hexdigest(),
+        "origin": "phantom" if all(row.origin == "phantom" for row in rows.rows) else "real",
+    }
+
+
+def _training_set(folder: Path, rows: Manifest, options: GanOptions, *, seed: int, resume: bool) -> np.ndarray:
+    """Return the training images; a resumed run reads the very bytes it began with, those of other rows are made anew."""
+    key = key_of(rows=[row.sha256 for row in rows.rows], options=options.with_(epochs=0).to_json(), seed=seed)
+    path = folder / f"training-{key}.npy"
+    for old in folder.glob("training-*.npy"):
+        if old != path:
+            old.unlink()
     if resume and path.exists():
         try:
             return np.load(path, allow_pickle=False)
