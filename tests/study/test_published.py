@@ -140,6 +140,16 @@ def test_mixtures_run_the_grid(data: Manifest, done: Path, tmp_path: Path):
     assert [(cell["classic"], cell["synthetic"]) for cell in cells] == [(0, 0), (0, 5), (4, 0), (4, 5)]
 
 
+def test_an_arm_does_not_depend_on_what_others_ask_for(data: Manifest, done: Path, tmp_path: Path):
+    options = OPTIONS.with_(mixtures=True, mixture_classic=(0, 300), mixture_synthetic=(0, 9))
+    run_published(data, options, tmp_path, generators=done / "generators", machine=MACHINE)
+    assert study_of(tmp_path)["arms"] == study_of(done)["arms"]
+    events: list[str] = []
+    fewer = OPTIONS.with_(arms=("none", "classic"))
+    run_published(data, fewer, tmp_path, machine=MACHINE, on_event=lambda kind, event: events.append(kind))
+    assert "classifier" not in events
+
+
 def test_a_dry_run_counts_the_work(data: Manifest):
     plan = plan_study(data, OPTIONS, trains=True, machine=MACHINE)
     assert [row["job"] for row in plan[:2]] == ["generator covid", "generator normal"]
