@@ -8,7 +8,19 @@ import pytest
 import fewray
 
 ROOT = Path(fewray.__file__).parent
-GROUND = {"errors", "config", "presets", "device", "runs", "images", "augment", "workers"}
+GROUND = {
+    "errors",
+    "config",
+    "presets",
+    "device",
+    "runs",
+    "images",
+    "augment",
+    "workers",
+    "parcels",
+    "remote",
+    "cluster",
+}
 MAY_IMPORT = {
     "errors": set(),
     "config": {"errors"},
@@ -17,7 +29,10 @@ MAY_IMPORT = {
     "runs": {"errors"},
     "images": {"errors", "config", "runs", "device"},
     "augment": {"errors", "config", "device", "images"},
-    "workers": {"errors", "device"},
+    "parcels": {"runs"},
+    "remote": {"errors", "device", "runs", "parcels"},
+    "cluster": {"errors", "runs", "parcels", "remote"},
+    "workers": {"errors", "device", "cluster"},
     "data": GROUND,
     "gan": {*GROUND, "data"},
     "quality": {*GROUND, "data"},
