@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -216,13 +217,19 @@ def test_a_lost_worker_s_task_is_tried_again_and_knows_it(tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == ["half"]  # token and marks are gone
 
 
-def test_any_running_cluster_with_one_task_a_worker():
+def cluster_by_hand(threads: int) -> Any:
+    """Return a cluster of one worker that runs so many tasks in its process."""
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, memory_limit=None) as there:
+    port = {"dashboard_address": "127.0.0.1:0"}
+    return LocalCluster(n_workers=1, threads_per_worker=threads, memory_limit=None, dashboard_address=None,
+                        scheduler_kwargs=port)  # fmt: skip
+
+
+def test_any_running_cluster_with_one_task_a_worker():
+    with cluster_by_hand(1) as there:
         address = there.scheduler_address
         assert do(square, [{"x": 2}], address) == [4]
-        there.scale(0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "CONNECT_SECONDS", 1)
         with pytest.raises(InputError, match=f"{address}: no scheduler answers there"):
@@ -230,8 +237,6 @@ def test_any_running_cluster_with_one_task_a_worker():
 
 
 def test_a_worker_of_two_threads_is_refused():
-    from distributed import LocalCluster
-
-    with LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None, memory_limit=None) as there:
+    with cluster_by_hand(2) as there:
         with pytest.raises(InputError, match=r"worker tcp://\S+: does 2 tasks in one process.*--nthreads 1"):
             do(square, [{"x": 2}], there.scheduler_address)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from fewray.errors import InputError, RunFailed
 from fewray.parcels import Task, bring_home, files_read, pack, sees, unpack
-from fewray.remote import SAME, IgnoreInterrupt, Order, Outcome, about_worker, carry_out, several_threads
+from fewray.remote import SAME, Order, Outcome, about_worker, carry_out, several_threads
 from fewray.runs import write_bytes
 
 if TYPE_CHECKING:
@@ -112,8 +112,8 @@ class Connection:
                 memory_limit=None,
                 dashboard_address=None,
                 silence_logs=logging.CRITICAL,
-                scheduler_kwargs={"allowed_failures": RETRIES},
-                plugins=(IgnoreInterrupt(),),
+                scheduler_kwargs={"allowed_failures": RETRIES, "dashboard_address": "127.0.0.1:0"},
+                preload=["fewray.remote"],
             )
         return Client(self.cluster, set_as_default=False, name="fewray")
 
