@@ -89,7 +89,9 @@ def test_an_unknown_executor_is_refused_in_one_line(name: str):
 
 def test_without_the_package_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(InputError, match=r"--executor dask:3: needs the package distributed; pip install fewray\[clust"):
+    with pytest.raises(
+        InputError, match=r"--executor dask:3: needs the package distributed; pip install fewray\[clust"
+    ):
         Machine(executor="dask:3").settled(2)
 
 
@@ -129,7 +131,10 @@ def test_the_workers_settle_the_machine(cluster: Path):
 
 
 def test_workers_that_choose_differently_are_named(cluster: Path, monkeypatch: pytest.MonkeyPatch):
-    answers = {"tcp://a:1": Machine(precision="bf16", device="cpu"), "tcp://b:1": Machine(precision="fp32", device="cpu")}
+    answers = {
+        "tcp://a:1": Machine(precision="bf16", device="cpu"),
+        "tcp://b:1": Machine(precision="fp32", device="cpu"),
+    }
     monkeypatch.setattr(connection(TWO), "ask", lambda *_, **__: answers)
     with pytest.raises(InputError, match=r"tcp://a:1 cpu bf16; tcp://b:1 cpu fp32\); give --device and --precision"):
         Machine(executor=TWO).settled(4)
@@ -181,7 +186,8 @@ def test_without_a_shared_folder_files_travel(cluster: Path, tmp_path: Path, mon
     monkeypatch.setattr(connection(TWO), "_shared", lambda reads: False)
     (tmp_path / "source").write_text("film")
     tasks = [
-        {"source": tmp_path / "source", "missing": tmp_path / "missing", "target": tmp_path / f"out{i}"} for i in range(3)
+        {"source": tmp_path / "source", "missing": tmp_path / "missing", "target": tmp_path / f"out{i}"}
+        for i in range(3)
     ]
     assert files_read(copy, tasks[0]) == [tmp_path / "source"]
     found = do(copy, tasks)
@@ -202,8 +208,8 @@ def test_a_folder_the_workers_cannot_read_is_noticed(cluster: Path, tmp_path: Pa
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(here._tokens, str(tmp_path / "nowhere" / "token"), here.id)
         assert not here._shared([])
+        patch.setattr(here, "_shared", lambda reads: True)
         with pytest.raises(InputError, match=r"came later and does not share .*; stop it and run again"):
-            patch.setattr(here, "_shared", lambda reads: True)
             do(square, [{"x": 1}])
 
 
@@ -237,6 +243,6 @@ def test_any_running_cluster_with_one_task_a_worker():
 
 
 def test_a_worker_of_two_threads_is_refused():
-    with cluster_by_hand(2) as there:
-        with pytest.raises(InputError, match=r"worker tcp://\S+: does 2 tasks in one process.*--nthreads 1"):
-            do(square, [{"x": 2}], there.scheduler_address)
+    refused = r"worker tcp://\S+: does 2 tasks in one process.*--nthreads 1"
+    with cluster_by_hand(2) as there, pytest.raises(InputError, match=refused):
+        do(square, [{"x": 2}], there.scheduler_address)

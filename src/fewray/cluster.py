@@ -18,7 +18,7 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from fewray.errors import InputError, RunFailed
 from fewray.parcels import Task, bring_home, files_read, pack, sees, unpack
@@ -51,7 +51,11 @@ def connected(executor: str, *folders: Path) -> Iterator[None]:
 
     ``folders`` are those the tasks write in. A worker that reads a token in each of them shares them.
     """
-    if check_executor(executor) == LOCAL or executor in _open:
+    if check_executor(executor) == LOCAL:
+        yield
+        return
+    if executor in _open:
+        _open[executor].share(folders)
         yield
         return
     connection = Connection(executor)
@@ -91,7 +95,7 @@ class Connection:
 
     def _connect(self) -> Client:
         try:
-            import dask
+            from dask import config
             from distributed import Client, LocalCluster
         except ImportError:
             raise InputError(
@@ -105,14 +109,14 @@ class Connection:
                     f"--executor {self.executor}: no scheduler answers there; start one with `dask scheduler`"
                 ) from None
         # Workers compute in the environment that local processes would have: Dask's own would fix numbers of threads.
-        with dask.config.set({"distributed.nanny.pre-spawn-environ": {}}):
+        with config.set({"distributed.nanny.pre-spawn-environ": {}}):
             self.cluster = LocalCluster(
                 n_workers=int(self.executor.removeprefix("dask:")),
                 threads_per_worker=1,
+                dashboard_address="127.0.0.1:0",
                 memory_limit=None,
-                dashboard_address=None,
                 silence_logs=logging.CRITICAL,
-                scheduler_kwargs={"allowed_failures": RETRIES, "dashboard_address": "127.0.0.1:0"},
+                scheduler_kwargs={"allowed_failures": RETRIES, "dashboard": False},
                 preload=["fewray.remote"],
             )
         return Client(self.cluster, set_as_default=False, name="fewray")
@@ -147,7 +151,8 @@ class Connection:
 
     def ask(self, function: Callable[..., Any], *arguments: Any, device: str = "cpu") -> dict[str, Any]:
         """Call ``function`` on every worker at once, outside its tasks; return the answers by worker."""
-        answers = self.client.run(function, *arguments, workers=list(self.workers(device)), on_error="return")
+        asked = list(self.workers(device))
+        answers = cast("dict[str, Any]", self.client.run(function, *arguments, workers=asked, on_error="return"))
         for address, answer in answers.items():
             if isinstance(answer, ImportError):
                 raise InputError(f"worker {address}: {answer}; install there what this machine has") from None
@@ -159,8 +164,9 @@ class Connection:
         """Lay a token into each folder, by which workers show that they read what this machine writes."""
         for folder in folders:
             token = folder.resolve() / f".cluster-{self.id}" / "token"
-            self._tokens[str(token)] = self.id
-            write_bytes(token, self.id.encode())
+            if str(token) not in self._tokens:
+                write_bytes(token, self.id.encode())
+                self._tokens[str(token)] = self.id
 
     def _shared(self, reads: Sequence[Sequence[Path]]) -> bool:
         """Whether all workers read the tokens, and one file of every folder that the tasks read."""
