@@ -13,6 +13,7 @@ import pytest
 import fewray.cluster as module
 from fewray.cluster import check_executor, connected, connection
 from fewray.errors import InputError, RunFailed
+from fewray.images import Unreadable
 from fewray.parcels import at_home, bring_home, changed_files, files_read, lay_out, pack, travels, unpack
 from fewray.study.generators import Machine
 from fewray.workers import run_parallel
@@ -80,6 +81,15 @@ def do(function, tasks, executor: str = TWO, **named):
                         executor=executor, **named)  # fmt: skip
 
 
+def endless(*, report) -> None:
+    while True:
+        report(sum(range(100_000)))
+
+
+def unreadable(*, path: Path, report) -> None:
+    raise Unreadable(path, "no film")
+
+
 @pytest.mark.parametrize("name", ["dask", "dask:0", "dask:x", "tcp://host", "slurm", "", "tcp://a:b"])
 def test_an_unknown_executor_is_refused_in_one_line(name: str):
     with pytest.raises(InputError, match=r"--executor .*local, dask:N .* or tcp://host:port"):
@@ -113,7 +123,18 @@ def test_errors_arrive_as_they_would_locally(cluster: Path):
         do(fail, [{"x": 1}])
     with pytest.raises(ZeroDivisionError, match="a fault"):
         do(fail, [{"x": 0}])
+    with pytest.raises(InputError, match=r"^/a/b.png: no film; mend or remove the file$"):
+        do(unreadable, [{"path": Path("/a/b.png")}])
     assert do(square, [{"x": 3}]) == [9]
+
+
+def test_ctrl_c_stops_what_runs_and_the_cluster_is_free_again(cluster: Path):
+    def interrupt(message) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        do(endless, [{} for _ in range(5)], told=interrupt)
+    assert do(square, [{"x": x} for x in range(4)]) == [0, 1, 4, 9]  # both workers had an endless task
 
 
 def test_each_task_has_its_threads(cluster: Path):

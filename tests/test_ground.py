@@ -12,6 +12,7 @@ from fewray import runs
 from fewray.config import ClassicAugmentation, GanOptions, StudyOptions
 from fewray.device import child_seed, choose_device, choose_precision, fixed_threads
 from fewray.errors import InputError, RunFailed
+from fewray.images import Unreadable
 from fewray.presets import PRESETS, RECIPES, recipe
 from fewray.runs import append_jsonl, locked, read_json, read_jsonl, write_bytes, write_json
 from fewray.workers import run_parallel
@@ -149,6 +150,15 @@ def test_a_worker_s_error_and_death_reach_the_caller():
         run_parallel(square, [{"x": -1}, {"x": 2}], processes=2, threads=1, on_message=lambda _: None)
     with pytest.raises(RunFailed, match="killed"):
         run_parallel(die, [{"x": 1}], processes=1, threads=1, on_message=lambda _: None)
+
+
+def unreadable(*, path: Path, report) -> None:
+    raise Unreadable(path, "no film")
+
+
+def test_an_unreadable_film_is_named_by_a_worker():
+    with pytest.raises(Unreadable, match=r"^a.png: no film; mend or remove the file$"):
+        run_parallel(unreadable, [{"path": Path("a.png")}], processes=1, threads=1, on_message=lambda _: None)
 
 
 def test_numpy_is_not_seeded_by_anything():
