@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 import fewray.cluster as module
-from fewray.cluster import check_executor, connected, connection
+import fewray.executors
+from fewray.cluster import connected, connection
 from fewray.errors import InputError, RunFailed
+from fewray.executors import check_executor
 from fewray.images import Unreadable
 from fewray.parcels import at_home, bring_home, changed_files, files_read, lay_out, pack, travels, unpack
-from fewray.study.generators import Machine
+from fewray.study.machine import Machine
 from fewray.workers import run_parallel
 
 TWO = "dask:2"
@@ -258,7 +260,7 @@ def test_any_running_cluster_with_one_task_a_worker():
         address = there.scheduler_address
         assert do(square, [{"x": 2}], address) == [4]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "CONNECT_SECONDS", 1)
+        patch.setattr(fewray.executors, "CONNECT_SECONDS", 1)
         with pytest.raises(InputError, match=f"{address}: no scheduler answers there"):
             do(square, [{"x": 2}], address)
 

@@ -20,6 +20,7 @@ GROUND = {
     "parcels",
     "remote",
     "cluster",
+    "executors",
 }
 MAY_IMPORT = {
     "errors": set(),
@@ -31,8 +32,9 @@ MAY_IMPORT = {
     "augment": {"errors", "config", "device", "images"},
     "parcels": {"runs"},
     "remote": {"errors", "device", "runs", "parcels"},
-    "cluster": {"errors", "runs", "parcels", "remote"},
-    "workers": {"errors", "device", "cluster"},
+    "executors": {"errors"},
+    "cluster": {"errors", "runs", "parcels", "remote", "executors"},
+    "workers": {"errors", "device", "cluster", "executors"},
     "data": GROUND,
     "gan": {*GROUND, "data"},
     "quality": {*GROUND, "data"},

@@ -13,7 +13,7 @@ from fewray.presets import recipe
 if TYPE_CHECKING:
     from fewray.data.manifest import Manifest
     from fewray.quality.result import Quality
-    from fewray.study.generators import Machine
+    from fewray.study.machine import Machine
 
 
 def load_dataset(source: str | Path, *, group_regex: str | None = None) -> Manifest:
@@ -263,8 +263,8 @@ def held_out_rows(manifest: Manifest) -> Manifest:
 
 
 def _machine(device: str, precision: str, processes: int, threads: int, executor: str) -> Machine:
-    from fewray.cluster import LOCAL, check_executor
-    from fewray.study.generators import Machine
+    from fewray.executors import LOCAL, check_executor
+    from fewray.study.machine import Machine
 
     if check_executor(executor) != LOCAL and processes:
         raise InputError(f"--processes {processes}: a cluster has its own; leave it out with --executor {executor}")

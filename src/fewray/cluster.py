@@ -7,9 +7,7 @@ calling thread empties, so that callers see what they would see of local process
 from __future__ import annotations
 
 import hashlib
-import logging
 import queue
-import re
 import shutil
 import uuid
 from collections import Counter
@@ -18,31 +16,18 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from fewray.errors import InputError, RunFailed
+from fewray.executors import LOCAL, check_executor, open_client
 from fewray.parcels import Task, bring_home, files_read, pack, sees, unpack
 from fewray.remote import SAME, Order, Outcome, about_worker, carry_out, several_threads
 from fewray.runs import write_bytes
 
-if TYPE_CHECKING:
-    from distributed import Client, LocalCluster
-
-LOCAL = "local"
-CONNECT_SECONDS, WORKER_SECONDS = 20, 60
 MESSAGE_SECONDS = 30.0
 """How long messages are awaited after the last task's end; a bar that stays short is no reason to fail."""
-RETRIES = 3
-"""A local cluster's task is given up when so many workers and one more died of it (Dask's own default)."""
 
 _open: dict[str, Connection] = {}
-
-
-def check_executor(name: str) -> str:
-    """Return ``name`` if it is ``local``, ``dask:N`` or ``tcp://host:port``, else raise InputError."""
-    if name == LOCAL or re.fullmatch(r"dask:[1-9]\d*|tcp://[^\s/]+:\d+", name):
-        return name
-    raise InputError(f"--executor {name}: local, dask:N (N workers here) or tcp://host:port (a scheduler) is wanted")
 
 
 @contextmanager
@@ -83,52 +68,13 @@ class Connection:
         self._contents: dict[str, Any] = {}
         self._inbox: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._runs = 0
-        self.cluster: LocalCluster | None = None
-        self.client = self._connect()
+        self.client, self.cluster = open_client(executor)
         try:
-            self._wait_for_workers()
             self.client.subscribe_topic(self.topic, lambda event: self._inbox.put(("message", event[1])))
             self._check_workers()
         except BaseException:
             self.close()
             raise
-
-    def _connect(self) -> Client:
-        try:
-            from dask import config
-            from distributed import Client, LocalCluster
-        except ImportError:
-            raise InputError(
-                f"--executor {self.executor}: needs the package distributed; pip install fewray[cluster]"
-            ) from None
-        if not self.executor.startswith("dask:"):
-            try:
-                return Client(self.executor, timeout=CONNECT_SECONDS, set_as_default=False, name="fewray")
-            except OSError:
-                raise InputError(
-                    f"--executor {self.executor}: no scheduler answers there; start one with `dask scheduler`"
-                ) from None
-        # Workers compute in the environment that local processes would have: Dask's own would fix numbers of threads.
-        with config.set({"distributed.nanny.pre-spawn-environ": {}}):
-            self.cluster = LocalCluster(
-                n_workers=int(self.executor.removeprefix("dask:")),
-                threads_per_worker=1,
-                dashboard_address="127.0.0.1:0",
-                memory_limit=None,
-                silence_logs=logging.CRITICAL,
-                scheduler_kwargs={"allowed_failures": RETRIES, "dashboard": False},
-                preload=["fewray.remote"],
-            )
-        return Client(self.cluster, set_as_default=False, name="fewray")
-
-    def _wait_for_workers(self) -> None:
-        try:
-            self.client.wait_for_workers(1, timeout=WORKER_SECONDS)
-        except TimeoutError:
-            raise RunFailed(
-                f"--executor {self.executor}: no worker in {WORKER_SECONDS} s; start some with "
-                f"`dask worker {self.executor} --nthreads 1` and run again"
-            ) from None
 
     def workers(self, device: str = "cpu") -> dict[str, dict[str, Any]]:
         """Return Dask's facts of each worker that may be given work for ``device``, by address."""
@@ -141,7 +87,7 @@ class Connection:
         for address, facts in self.workers().items():
             if facts["nthreads"] > 1:
                 raise InputError(f"--executor {self.executor}: {several_threads(address, facts['nthreads'])}")
-        for address, found in self.ask(about_worker, 1).items():
+        for address, found in self.ask(about_worker).items():
             for name in SAME:
                 if found[name] != version(name):
                     raise InputError(
@@ -206,7 +152,7 @@ class Connection:
                 contents = [] if shared else [self._sent(path) for path in reads[index]]
                 key = f"{function.__name__}-{run}-{index}"
                 future = self.client.submit(carry_out, order, *contents, key=key, pure=False, resources=resources)
-                future.add_done_callback(lambda _, index=index: self._inbox.put(("done", index)))
+                future.add_done_callback(lambda _, index=index: self._inbox.put(("done", (run, index))))
                 futures.append(future)
             return self._collect(run, futures, on_message, on_done)
         finally:
@@ -225,13 +171,16 @@ class Connection:
                 if len(results) == len(futures):
                     break
                 continue
-            if kind == "done" and what not in results and what < len(futures):
-                outcome = self._outcome(futures[what])
+            if what[0] != run:  # of work that was given up before
+                continue
+            if kind == "done":
+                index = what[1]
+                outcome = self._outcome(futures[index])
                 owed[outcome.attempt] += outcome.told
                 bring_home(outcome.files)
-                results[what] = unpack(outcome.value)
-                on_done(what, results[what])
-            elif kind == "message" and what[0] == run:
+                results[index] = unpack(outcome.value)
+                on_done(index, results[index])
+            else:
                 owed[what[1]] -= 1
                 on_message(unpack(what[2]))
         return [results[index] for index in range(len(futures))]

@@ -92,9 +92,9 @@ def carry_out(order: Order, *contents: bytes) -> Outcome:
             return Outcome(attempt=attempt, told=told, error=(kind, text))
 
 
-def about_worker(nthreads: int) -> dict[str, Any]:
+def about_worker() -> dict[str, str]:
     """Return what must be known of a worker before it is given work: its versions."""
-    return {name: importlib.metadata.version(name) for name in SAME} | {"nthreads": nthreads}
+    return {name: importlib.metadata.version(name) for name in SAME}
 
 
 def several_threads(worker: str, nthreads: int) -> str:

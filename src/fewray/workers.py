@@ -12,9 +12,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from fewray.cluster import LOCAL, connected, connection
+from fewray.cluster import connected, connection
 from fewray.device import keep_freed_memory
 from fewray.errors import RunFailed
+from fewray.executors import LOCAL
 
 Report = Callable[[Any], None]
 """What a piece of work calls to tell of its progress."""

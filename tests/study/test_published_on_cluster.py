@@ -7,7 +7,7 @@ import pytest
 from fewray.cluster import connected, connection
 from fewray.config import ClassifierOptions, GanOptions, StudyOptions
 from fewray.data import load_dataset
-from fewray.study.generators import Machine
+from fewray.study.machine import Machine
 from fewray.study.published import run_published
 
 TWO = "dask:2"

@@ -88,7 +88,7 @@ def train(
 ) -> None:
     """Train one generator a class on the training rows; write log, grids and checkpoints to --out/<class>."""
     from fewray import api
-    from fewray.cluster import check_executor
+    from fewray.executors import check_executor
     from fewray.presets import recipe as options_of
 
     options = options_of(recipe)
@@ -98,7 +98,7 @@ def train(
     wanted = listed(classes)
     check_executor(executor)
     if dry_run:
-        from fewray.study.generators import Machine
+        from fewray.study.machine import Machine
         from fewray.study.plan import plan_training
 
         machine = Machine(device=device, precision=precision, processes=processes, threads=threads)

@@ -70,7 +70,7 @@ def study(
     folds, and says in words whether an arm helps, harms, or how large an effect would have gone unseen.
     """
     from fewray import api
-    from fewray.cluster import check_executor
+    from fewray.executors import check_executor
     from fewray.runs import read_json
     from fewray.study.options import make_study_options
 

@@ -12,8 +12,8 @@ from fewray.config import StudyOptions
 from fewray.device import child_seed
 from fewray.parcels import travels
 from fewray.study.arms import ArmSet, arm_mixture
-from fewray.study.generators import Machine
 from fewray.study.jobs import JobStore
+from fewray.study.machine import Machine
 from fewray.workers import Report
 
 

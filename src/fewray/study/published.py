@@ -21,8 +21,9 @@ from fewray.runs import locked, write_json
 from fewray.study.arms import ArmSet, build_sets, check_generators
 from fewray.study.cells import CLASSIFIER, Cell, cells, kept_cell, train_cell
 from fewray.study.clock import Clock
-from fewray.study.generators import Machine, train_generators
+from fewray.study.generators import train_generators
 from fewray.study.jobs import JobStore, key_of
+from fewray.study.machine import Machine
 from fewray.study.results import assemble, write_predictions
 
 OnEvent = Callable[[str, Mapping[str, Any]], None]

@@ -12,7 +12,8 @@ from fewray import api
 from fewray.cluster import connected, connection
 from fewray.data import Manifest
 from fewray.errors import InputError
-from fewray.study.generators import Machine, train_generators
+from fewray.study.generators import train_generators
+from fewray.study.machine import Machine
 from fewray.study.trial.protocol import run_trial
 
 TWO = "dask:2"

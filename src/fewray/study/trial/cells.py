@@ -13,8 +13,8 @@ import numpy as np
 from fewray.config import ClassifierOptions
 from fewray.device import child_seed
 from fewray.parcels import travels
-from fewray.study.generators import Machine
 from fewray.study.jobs import JobStore
+from fewray.study.machine import Machine
 from fewray.study.trial.conditions import MIXUP, MODERN_LEARNING_RATE, Condition, added_counts
 from fewray.workers import Report
 

@@ -13,8 +13,8 @@ from typing import Any
 from fewray.config import TrialOptions
 from fewray.device import child_seed
 from fewray.study.clock import Clock
-from fewray.study.generators import Machine
 from fewray.study.jobs import JobStore, key_of
+from fewray.study.machine import Machine
 from fewray.study.trial.cells import train_trial_cell
 from fewray.study.trial.choose import Setting
 from fewray.study.trial.cohort import Cohort, Part

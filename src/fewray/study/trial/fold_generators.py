@@ -17,7 +17,8 @@ from fewray.gan.checkpoint import read_header
 from fewray.gan.generate import provenance
 from fewray.gan.run import CHECKPOINT
 from fewray.runs import read_jsonl
-from fewray.study.generators import Machine, train_class
+from fewray.study.generators import train_class
+from fewray.study.machine import Machine
 
 
 @dataclass(frozen=True, kw_only=True)

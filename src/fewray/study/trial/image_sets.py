@@ -14,8 +14,8 @@ from fewray.device import child_seed
 from fewray.errors import RunFailed
 from fewray.images import load_images
 from fewray.parcels import travels
-from fewray.study.generators import Machine
 from fewray.study.jobs import JobStore, key_of
+from fewray.study.machine import Machine
 from fewray.study.trial.cohort import Cohort, Part
 from fewray.study.trial.conditions import added_counts
 from fewray.study.trial.fold_generators import FoldGenerators, check_fold_generators
@@ -122,7 +122,7 @@ def synthetic_task(
 
 def _read_by_synthesis(task: Mapping[str, Any]) -> list[Path]:
     generators = task["generators"]
-    return [*generators.train.paths(), *(path for path in generators.folder.rglob("*") if path.suffix != ".png")]
+    return [*generators.train.paths(), *(path for path in generators.folder.rglob("[!.]*") if path.suffix != ".png")]
 
 
 @travels(_read_by_synthesis)

@@ -13,8 +13,8 @@ from fewray.data.manifest import Manifest
 from fewray.device import fixed_threads
 from fewray.runs import locked, write_json
 from fewray.study.clock import Clock
-from fewray.study.generators import Machine
 from fewray.study.jobs import JobStore
+from fewray.study.machine import Machine
 from fewray.study.trial.choose import settings
 from fewray.study.trial.cohort import assemble_cohort
 from fewray.study.trial.conditions import all_conditions
