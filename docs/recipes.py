@@ -17,7 +17,7 @@ from fewray.images import load_images
 from fewray.presets import RECIPES
 from fewray.quality.features import load_extractor
 from fewray.quality.kernel import mmd2
-from fewray.study.generators import training_images
+from fewray.study.class_generator import training_images
 
 TRIAL = RECIPES["trial"].with_(epochs=80)
 CANDIDATES = {

@@ -168,6 +168,15 @@ def test_a_worker_s_error_and_death_reach_the_caller():
         run_parallel(die, [{"x": 1}], processes=1, threads=1, on_message=lambda _: None)
 
 
+def unreadable(*, path: Path, report) -> None:
+    raise Unreadable(path, "no film")
+
+
+def test_an_unreadable_film_is_named_by_a_worker():
+    with pytest.raises(Unreadable, match=r"^a.png: no film; mend or remove the file$"):
+        run_parallel(unreadable, [{"path": Path("a.png")}], processes=1, threads=1, on_message=lambda _: None)
+
+
 def test_numpy_is_not_seeded_by_anything():
     state = np.random.get_state()[1].copy()  # noqa: NPY002
     child_seed(3, "x")

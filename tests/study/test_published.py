@@ -17,7 +17,8 @@ from fewray.data import Manifest, load_dataset
 from fewray.errors import InputError
 from fewray.gan.checkpoint import file_sha256
 from fewray.study.arms import arm_mixture, check_generators
-from fewray.study.generators import Machine, train_generators
+from fewray.study.generators import train_generators
+from fewray.study.machine import Machine
 from fewray.study.plan import plan_study
 from fewray.study.published import run_published
 
@@ -162,7 +163,8 @@ import sys
 from pathlib import Path
 from fewray.config import GanOptions
 from fewray.data import load_dataset
-from fewray.study.generators import Machine, train_generators
+from fewray.study.generators import train_generators
+from fewray.study.machine import Machine
 if __name__ == "__main__":
     rows = load_dataset("phantom:size=64,train=8,test=3").where(split="train")
     options = GanOptions(recipe="test", base_channels=4, epochs=6, batch_size=16, classic_images=8)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from fewray.cluster import connected
 from fewray.config import StudyOptions
 from fewray.data.manifest import Manifest
 from fewray.device import child_seed
@@ -21,10 +22,10 @@ from fewray.runs import locked, write_json
 from fewray.study.arms import ArmSet, build_sets, check_generators
 from fewray.study.cells import CLASSIFIER, Cell, cells, kept_cell, train_cell
 from fewray.study.clock import Clock
-from fewray.study.generators import Machine, train_generators
+from fewray.study.generators import train_generators
 from fewray.study.jobs import JobStore, key_of
+from fewray.study.machine import Machine
 from fewray.study.results import assemble, write_predictions
-from fewray.workers import run_parallel
 
 OnEvent = Callable[[str, Mapping[str, Any]], None]
 
@@ -50,7 +51,8 @@ def run_published(
     machine = machine or Machine()
     store = JobStore(out / "jobs")
     clock = Clock()
-    with locked(out):
+    folders = [out] if generators is None else [out, generators]
+    with locked(out), connected(machine.executor, *folders):
         run = (generators or out / "generators") if any(cell.synthetic for cell in planned) else None
         if generators is not None and run is not None:
             check_generators(run, train, test)
@@ -197,11 +199,9 @@ def _classify(
         clock.add(f"classifier {tasks[index]['name']} seed {tasks[index]['seed']}", result["seconds"])
         on_event("classifier", {"arm": tasks[index]["name"], **result})
 
-    run_parallel(
+    settled.run(
         train_cell,
         tasks,
-        processes=settled.processes,
-        threads=settled.threads,
         on_message=lambda message: on_event("step", message),
         on_done=finished,
     )
