@@ -24,7 +24,7 @@ def two_way(found: Comparison, truth: float) -> Answer:
 def half_way(d: np.ndarray, folds: np.ndarray, groups: np.ndarray, truth: float) -> Answer:
     """Two-way with half of the trainings' part: a shrunken estimate of it."""
     of_patients, patients = patient_variance(d.mean((0, 1)), groups)
-    part, trainings = training_variance(d, folds, groups)
+    part, _, trainings = training_variance(d, folds, groups)
     variance = of_patients + part / 2
     df = variance**2 / (of_patients**2 / (patients - 1) + (part / 2) ** 2 / max(trainings, 1))
     return _t_test(d.mean(), variance, df, truth)

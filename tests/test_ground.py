@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from fewray import runs
 from fewray.config import ClassicAugmentation, GanOptions, StudyOptions
 from fewray.device import child_seed, choose_device, choose_precision, fixed_threads
 from fewray.errors import InputError, RunFailed
+from fewray.images import Unreadable
 from fewray.presets import PRESETS, RECIPES, recipe
 from fewray.runs import append_jsonl, locked, read_json, read_jsonl, write_bytes, write_json
 from fewray.workers import run_parallel
@@ -62,6 +64,21 @@ def test_a_log_cut_short_keeps_its_whole_lines(tmp_path: Path):
     append_jsonl(log, {"epoch": 1})
     log.write_text(log.read_text() + '{"epoch": 2, "lo')
     assert read_jsonl(log) == [{"epoch": 1}]
+
+
+@pytest.mark.parametrize("line", ["5", "{", "\xff"])
+def test_a_log_damaged_before_its_end_is_named(tmp_path: Path, line: str):
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b'{"epoch": 1}\n' + line.encode("latin-1") + b'\n{"epoch": 3}\n')
+    with pytest.raises(InputError, match=r"log\.jsonl, line 2"):
+        read_jsonl(path)
+
+
+@pytest.mark.parametrize("error", [InputError("a"), RunFailed("b"), Unreadable(Path("c"), "d")], ids=repr)
+def test_errors_travel_between_processes(error: Exception):
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error)
+    assert str(again) == str(error)
 
 
 @pytest.mark.parametrize("content", [None, "{", ""])
@@ -149,6 +166,15 @@ def test_a_worker_s_error_and_death_reach_the_caller():
         run_parallel(square, [{"x": -1}, {"x": 2}], processes=2, threads=1, on_message=lambda _: None)
     with pytest.raises(RunFailed, match="killed"):
         run_parallel(die, [{"x": 1}], processes=1, threads=1, on_message=lambda _: None)
+
+
+def unreadable(*, path: Path, report) -> None:
+    raise Unreadable(path, "no film")
+
+
+def test_an_unreadable_film_is_named_by_a_worker():
+    with pytest.raises(Unreadable, match=r"^a.png: no film; mend or remove the file$"):
+        run_parallel(unreadable, [{"path": Path("a.png")}], processes=1, threads=1, on_message=lambda _: None)
 
 
 def test_numpy_is_not_seeded_by_anything():

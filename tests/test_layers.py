@@ -8,7 +8,20 @@ import pytest
 import fewray
 
 ROOT = Path(fewray.__file__).parent
-GROUND = {"errors", "config", "presets", "device", "runs", "images", "augment", "workers"}
+GROUND = {
+    "errors",
+    "config",
+    "presets",
+    "device",
+    "runs",
+    "images",
+    "augment",
+    "workers",
+    "parcels",
+    "remote",
+    "cluster",
+    "executors",
+}
 MAY_IMPORT = {
     "errors": set(),
     "config": {"errors"},
@@ -17,7 +30,11 @@ MAY_IMPORT = {
     "runs": {"errors"},
     "images": {"errors", "config", "runs", "device"},
     "augment": {"errors", "config", "device", "images"},
-    "workers": {"errors", "device"},
+    "parcels": {"runs"},
+    "remote": {"errors", "device", "runs", "parcels"},
+    "executors": {"errors"},
+    "cluster": {"errors", "runs", "parcels", "remote", "executors"},
+    "workers": {"errors", "device", "cluster", "executors"},
     "data": GROUND,
     "gan": {*GROUND, "data"},
     "quality": {*GROUND, "data"},

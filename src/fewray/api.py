@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from fewray.presets import recipe
 if TYPE_CHECKING:
     from fewray.data.manifest import Manifest
     from fewray.quality.result import Quality
+    from fewray.study.machine import Machine
 
 
 def load_dataset(source: str | Path, *, group_regex: str | None = None) -> Manifest:
@@ -33,6 +35,7 @@ def train_generator(
     precision: str = "auto",
     processes: int = 0,
     threads: int = 0,
+    executor: str = "local",
     resume: bool = False,
     checkpoint_every: int = 5,
     probe_every: int = 20,
@@ -49,8 +52,9 @@ def train_generator(
     ``out`` holds, on a CPU with the same bits as if it had never stopped. ``hold_out`` keeps that share of each class's
     patients from its generator and measures KID to them; ``stop_when_done`` (with 0.2 held out where nothing is said)
     ends a training after ``patience`` measurements that are no better, and the best checkpoint is sampled from.
+    ``executor`` is ``local``, ``dask:N`` or a scheduler's ``tcp://host:port`` (docs/cluster.md).
     """
-    from fewray.study.generators import Machine, train_generators
+    from fewray.study.generators import train_generators
 
     manifest = training_rows(_dataset(data))
     return train_generators(
@@ -59,7 +63,7 @@ def train_generator(
         Path(out),
         classes=classes,
         seed=seed,
-        machine=Machine(device=device, precision=precision, processes=processes, threads=threads),
+        machine=_machine(device, precision, processes, threads, executor),
         resume=resume,
         checkpoint_every=checkpoint_every,
         probe_every=probe_every,
@@ -182,6 +186,7 @@ def run_study(
     precision: str = "auto",
     processes: int = 0,
     threads: int = 0,
+    executor: str = "local",
     on_event: Callable[[str, Mapping[str, Any]], None] = lambda kind, event: None,
 ) -> Path:
     """Run a study into ``out`` and return the path of its ``report.html``.
@@ -189,14 +194,14 @@ def run_study(
     ``options`` is the name of a preset of the trial, TrialOptions, or StudyOptions for the published protocol
     (``fewray.study.options``). ``generators`` is, for the published protocol, a folder made by :func:`train_generator`
     to take the images from; for the trial, the folder in which its folds' generators are looked for and kept. ``external``
-    is a test set that the trial only predicts. What ``out`` holds already is not done again.
+    is a test set that the trial only predicts. What ``out`` holds already is not done again. ``executor`` is ``local``,
+    ``dask:N`` or a scheduler's ``tcp://host:port`` (docs/cluster.md); ``study.json`` is the same whichever it is.
     """
     from fewray.report.render import render_report
-    from fewray.study.generators import Machine
     from fewray.study.options import make_study_options
 
     settled = make_study_options(options) if isinstance(options, str) else options
-    machine = Machine(device=device, precision=precision, processes=processes, threads=threads)
+    machine = _machine(device, precision, processes, threads, executor)
     run = Path(generators) if generators else None
     if isinstance(settled, TrialOptions):
         from fewray.study.trial.protocol import run_trial
@@ -232,9 +237,7 @@ def plan_study(
     threads: int = 0,
 ) -> list[dict[str, Any]]:
     """Return the jobs of a study, their steps, and the minutes they would take on this machine; nothing is written."""
-    from fewray.study.generators import Machine
-
-    machine = Machine(device=device, precision=precision, processes=processes, threads=threads)
+    machine = _machine(device, precision, processes, threads, "local")
     rows = _dataset(data)
     if isinstance(options, TrialOptions):
         from fewray.study.trial.plan import plan_trial
@@ -251,13 +254,25 @@ def plan_study(
 
 
 def training_rows(manifest: Manifest) -> Manifest:
-    """Return the rows a generator may see: those of split ``train``, or all of them where the data has no split."""
-    return manifest.where(split="train") if "train" in manifest.counts() else manifest
+    """Return the rows a generator may see: those that are not of split ``test``. InputError when there are none."""
+    rows = tuple(row for row in manifest.rows if row.split != "test")
+    if not rows:
+        raise InputError(f"{manifest.name}: {len(manifest)} images, all of split test; training rows are wanted")
+    return replace(manifest, rows=rows)
 
 
 def held_out_rows(manifest: Manifest) -> Manifest:
     """Return the rows of split ``test``, or all of them where the data has no such split."""
     return manifest.where(split="test") if "test" in manifest.counts() else manifest
+
+
+def _machine(device: str, precision: str, processes: int, threads: int, executor: str) -> Machine:
+    from fewray.executors import LOCAL, check_executor
+    from fewray.study.machine import Machine
+
+    if check_executor(executor) != LOCAL and processes:
+        raise InputError(f"--processes {processes}: a cluster has its own; leave it out with --executor {executor}")
+    return Machine(device=device, precision=precision, processes=processes, threads=threads, executor=executor)
 
 
 def _dataset(source: str | Path | Manifest, option: str = "--data") -> Manifest:

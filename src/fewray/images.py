@@ -45,6 +45,10 @@ class Unreadable(InputError):
         super().__init__(f"{path}: {reason}; mend or remove the file")
         self.path, self.reason = path, reason
 
+    def __reduce__(self) -> tuple[type[Unreadable], tuple[Path, str]]:
+        """Let it travel between processes."""
+        return Unreadable, (self.path, self.reason)
+
 
 def decode(path: Path) -> np.ndarray:
     """Return the picture as grey uint8 (H, W), turned as its EXIF orientation says; of several pages the first.

@@ -21,7 +21,18 @@ _QUICK = ClassicAugmentation(
 
 RECIPES: dict[str, GanOptions] = {
     "paper": GanOptions(),
-    "trial": GanOptions(recipe="trial", fit="pad", epochs=80, classic_images=500, augmentation=_QUICK),
+    "trial": GanOptions(
+        recipe="trial",
+        fit="pad",
+        base_channels=32,
+        batch_size=16,
+        epochs=60,
+        classic_images=500,
+        augmentation=_QUICK,
+        dropout=(0.0, 0.0, 0.0),
+        learning_rate=4e-4,
+        ema_half_life=500.0,
+    ),
     "quick": GanOptions(
         recipe="quick",
         base_channels=32,

@@ -67,15 +67,25 @@ def append_jsonl(path: Path, row: Mapping[str, Any]) -> None:
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    """Read the lines; a last line cut short by a crash is left out, an absent file has none."""
+    """Read the lines; a last line cut short by a crash is left out, an absent file has none.
+
+    InputError names another line that is no JSON object.
+    """
     if not path.exists():
         return []
     rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    lines = path.read_bytes().splitlines()
+    for number, line in enumerate(lines, start=1):
         try:
-            rows.append(json.loads(line))
+            row = json.loads(line)
         except ValueError:
-            break
+            row = None
+        if isinstance(row, dict):
+            rows.append(row)
+        elif number < len(lines):
+            raise InputError(
+                f"{path}, line {number}: not a row of a log; remove the line, or the folder and train again"
+            )
     return rows
 
 

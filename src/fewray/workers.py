@@ -12,8 +12,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
+from fewray.cluster import connected, connection
 from fewray.device import keep_freed_memory
 from fewray.errors import RunFailed
+from fewray.executors import LOCAL
 
 Report = Callable[[Any], None]
 """What a piece of work calls to tell of its progress."""
@@ -30,14 +32,23 @@ def run_parallel(
     threads: int,
     on_message: Report,
     on_done: Callable[[int, Any], None] = lambda index, result: None,
+    executor: str = LOCAL,
+    device: str = "cpu",
 ) -> list[Any]:
     """Call ``function(**task, report=...)`` for every task and return the results in order.
 
     ``function`` must be importable and its arguments picklable. Each process computes with ``threads`` threads, so a
     result does not depend on how many run side by side. The first error stops the rest; Ctrl-C stops all at once.
+    ``executor`` may be a Dask cluster (:mod:`fewray.cluster`), which has its own number of processes and tries the tasks
+    of a lost worker again; there, work on the ``device`` cuda goes to workers with the resource GPU.
     """
     if not tasks:
         return []
+    if executor != LOCAL:
+        with connected(executor):
+            return connection(executor).run(
+                function, tasks, threads=threads, device=device, on_message=on_message, on_done=on_done
+            )
     context = multiprocessing.get_context("spawn")
     messages = context.Queue()
     pool = ProcessPoolExecutor(

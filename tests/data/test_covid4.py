@@ -48,8 +48,13 @@ def test_the_packaged_manifest_is_the_published_set():
 def test_a_local_copy_is_verified_and_kept(tiny: Path, home: Path):
     assert len(fetch_dataset("covid4", tiny)) == 3
     assert len(load_dataset("covid4")) == 3
+    (tiny / "train/covid/one.png").write_bytes(b"Train/covid/one.png")
+    with pytest.raises(InputError, match=r"one\.png differs"):  # a source that is named is looked at
+        fetch_dataset("covid4", tiny)
     shutil.rmtree(tiny)
-    assert len(fetch_dataset("covid4", tiny)) == 3  # it is there and whole: the source is not needed again
+    with pytest.raises(InputError, match="no such folder"):
+        fetch_dataset("covid4", tiny)
+    assert len(fetch_dataset("covid4")) == 3  # it is there and whole: no source is needed
 
 
 def test_a_flipped_byte_and_a_missing_file_are_named_and_nothing_is_kept(tiny: Path, home: Path):

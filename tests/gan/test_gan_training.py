@@ -124,6 +124,18 @@ def test_a_broken_checkpoint_is_named(tmp_path: Path):
         read_header(path)
 
 
+def test_a_checkpoint_damaged_anywhere_is_refused(tmp_path: Path):
+    run_into(tmp_path)
+    path = tmp_path / CHECKPOINT
+    whole = path.read_bytes()
+    for place in (12, 40, 200, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        with pytest.raises(InputError, match=r"train again|was trained with other"):
+            run_into(tmp_path, SMALL.with_(epochs=4), resume=True)
+    path.write_bytes(whole)
+    assert run_into(tmp_path, SMALL.with_(epochs=4), resume=True)["epoch"] == 4
+
+
 def test_resume_ends_with_the_same_bytes(tmp_path: Path):
     run_into(tmp_path / "whole")
     for epochs in (1, 2, 3):

@@ -130,9 +130,9 @@ def planted(monkeypatch: pytest.MonkeyPatch, values: list[float]) -> None:
 
 
 def test_it_stops_when_done_and_samples_from_the_best(data: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    import fewray.study.generators as module
+    import fewray.study.machine as module
 
-    def here(task, tasks, *, processes, threads, on_message):  # in this process, where the probe is replaced
+    def here(task, tasks, *, on_message, **where):  # in this process, where the probe is replaced
         return [task(**each, report=on_message) for each in tasks]
 
     monkeypatch.setattr(module, "run_parallel", here)

@@ -18,7 +18,7 @@ from fewray.quality.feature_cache import Cached
 from fewray.quality.features import PixelExtractor
 from fewray.study.cells import CLASSIFIER, kept_cell
 from fewray.study.extractors import identity, open_extractor
-from fewray.study.generators import Machine
+from fewray.study.machine import Machine
 from fewray.study.published import run_published
 
 OPTIONS = StudyOptions(

@@ -17,7 +17,8 @@ from fewray.data import Manifest, load_dataset
 from fewray.errors import InputError
 from fewray.gan.checkpoint import file_sha256
 from fewray.study.arms import arm_mixture, check_generators
-from fewray.study.generators import Machine, train_generators
+from fewray.study.generators import train_generators
+from fewray.study.machine import Machine
 from fewray.study.plan import plan_study
 from fewray.study.published import run_published
 
@@ -140,6 +141,16 @@ def test_mixtures_run_the_grid(data: Manifest, done: Path, tmp_path: Path):
     assert [(cell["classic"], cell["synthetic"]) for cell in cells] == [(0, 0), (0, 5), (4, 0), (4, 5)]
 
 
+def test_an_arm_does_not_depend_on_what_others_ask_for(data: Manifest, done: Path, tmp_path: Path):
+    options = OPTIONS.with_(mixtures=True, mixture_classic=(0, 300), mixture_synthetic=(0, 9))
+    run_published(data, options, tmp_path, generators=done / "generators", machine=MACHINE)
+    assert study_of(tmp_path)["arms"] == study_of(done)["arms"]
+    events: list[str] = []
+    fewer = OPTIONS.with_(arms=("none", "classic"))
+    run_published(data, fewer, tmp_path, machine=MACHINE, on_event=lambda kind, event: events.append(kind))
+    assert "classifier" not in events
+
+
 def test_a_dry_run_counts_the_work(data: Manifest):
     plan = plan_study(data, OPTIONS, trains=True, machine=MACHINE)
     assert [row["job"] for row in plan[:2]] == ["generator covid", "generator normal"]
@@ -152,7 +163,8 @@ import sys
 from pathlib import Path
 from fewray.config import GanOptions
 from fewray.data import load_dataset
-from fewray.study.generators import Machine, train_generators
+from fewray.study.generators import train_generators
+from fewray.study.machine import Machine
 if __name__ == "__main__":
     rows = load_dataset("phantom:size=64,train=8,test=3").where(split="train")
     options = GanOptions(recipe="test", base_channels=4, epochs=6, batch_size=16, classic_images=8)

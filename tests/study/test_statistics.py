@@ -86,9 +86,10 @@ def test_the_trainings_add_what_the_patients_do_not_explain():
     d = np.zeros((1, 2, 40))
     folds = np.repeat(np.arange(4), 10)[None]
     d[0, 0], d[0, 1] = np.where(folds[0] % 2, 1, -1), np.where(folds[0] % 2, -1, 1)
-    variance, df = training_variance(d, folds, np.arange(40))
+    variance, spread, df = training_variance(d, folds, np.arange(40))
     assert df == 4
     assert variance == pytest.approx(4 * (1 / 4) ** 2 * 2 / 2)  # four folds of weight 1/4, variance 2, two seeds
+    assert spread == pytest.approx(variance)
     assert patient_variance(d.mean((0, 1)), np.arange(40))[0] == pytest.approx(1 / 40**2)
     independent = np.random.default_rng(0).integers(-1, 2, (200, 1, 4, 40)).astype(float)
     found = [training_variance(one, folds, np.arange(40))[0] for one in independent]

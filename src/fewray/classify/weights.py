@@ -31,14 +31,13 @@ def read_classifier_header(path: Path) -> dict[str, Any]:
     """Return ``classes``, ``options`` and ``about``; InputError when ``path`` is no whole classifier."""
     try:
         with safe_open(path, framework="pt") as stream:
-            metadata = stream.metadata() or {}
+            header = json.loads((stream.metadata() or {}).get("classifier", "{}"))
     except FileNotFoundError:
         raise InputError(
             f"{path}: not found; run `fewray study --protocol published` with the same options to make it"
         ) from None
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, ValueError) as error:
         raise InputError(f"{path}: not a readable classifier ({error}); remove it and run the study again") from None
-    header = json.loads(metadata.get("classifier", "{}"))
     if header.get("format") != FORMAT:
         raise InputError(f"{path}: format {header.get('format')}; {FORMAT} is wanted; run the study again")
     return header

@@ -18,6 +18,9 @@ Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
 Precision = Annotated[str, typer.Option(help="auto, bf16 or fp32; auto takes bf16 where it is faster than fp32.")]
 Processes = Annotated[int, typer.Option(min=0, help="Trainings side by side; 0: one a core, one on a GPU.")]
 Threads = Annotated[int, typer.Option(min=0, help="Threads in each; 0: the cores shared out. Results depend on it.")]
+Executor = Annotated[
+    str, typer.Option(help="local, dask:N (N workers here) or tcp://host:port, the scheduler of a Dask cluster.")
+]
 GroupRegex = Annotated[
     str | None, typer.Option(help="Pattern whose first group, found in the file name, names the patient.")
 ]
@@ -79,11 +82,13 @@ def train(
     precision: Precision = "auto",
     processes: Processes = 0,
     threads: Threads = 0,
+    executor: Executor = "local",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Train one generator a class on the training rows; write log, grids and checkpoints to --out/<class>."""
     from fewray import api
+    from fewray.executors import check_executor
     from fewray.presets import recipe as options_of
 
     options = options_of(recipe)
@@ -91,8 +96,9 @@ def train(
         options = options.with_(epochs=epochs)
     rows = api.training_rows(api.load_dataset(data, group_regex=group_regex))
     wanted = listed(classes)
+    check_executor(executor)
     if dry_run:
-        from fewray.study.generators import Machine
+        from fewray.study.machine import Machine
         from fewray.study.plan import plan_training
 
         machine = Machine(device=device, precision=precision, processes=processes, threads=threads)
@@ -117,6 +123,7 @@ def train(
             precision=precision,
             processes=processes,
             threads=threads,
+            executor=executor,
             resume=resume,
             checkpoint_every=checkpoint_every,
             probe_every=quality_every,

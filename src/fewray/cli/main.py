@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -45,16 +45,35 @@ def root(
     """Does GAN augmentation help your X-ray classifier? Train the generators, check the images, compare, report."""
 
 
+ClickException = typer.BadParameter.__mro__[2]
+"""What typer raises for words it cannot parse; it may carry a click of its own."""
+
+
 def main() -> None:
     """Run the command line and exit with its status."""
     try:
-        app()
+        status = app(standalone_mode=False)
+    except ClickException as error:
+        _refuse(error)
     except (InputError, RunFailed) as error:
         print(f"fewray: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:
         print(f"fewray: {error.filename or 'input/output'}: {error.strerror or error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("fewray: stopped; run the same command again to go on", file=sys.stderr)
-        sys.exit(130)
+    if status == STOPPED:
+        print("fewray: stopped; the same command goes on from what is kept (train: with --resume)", file=sys.stderr)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+STOPPED = 130
+"""The status of a command ended by Ctrl-C."""
+
+
+def _refuse(error: Any) -> NoReturn:
+    """Print on one line what was wrong with the words of the command, or the help if there were none, and exit."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+    else:
+        print(f"fewray: {' '.join(error.format_message().split())}", file=sys.stderr)
+    sys.exit(error.exit_code)

@@ -9,6 +9,7 @@ import typer
 
 from fewray.cli.generators import Classes, Device, listed
 from fewray.cli.show import AsJson, log, print_json, print_table
+from fewray.errors import InputError
 
 
 def quality(
@@ -79,6 +80,8 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Write report.html again from a finished study's files, or a report on generators alone."""
+    if markdown and as_json:
+        raise InputError("--markdown and --json: one of them is wanted")
     from fewray.report.markdown import render_results, render_training, training_facts
     from fewray.report.render import render_report, render_train_report
 

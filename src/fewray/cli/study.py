@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fewray.cli.generators import Data, Device, GroupRegex, Out, Precision, Processes, Threads, listed
+from fewray.cli.generators import Data, Device, Executor, GroupRegex, Out, Precision, Processes, Threads, listed
 from fewray.cli.show import AsJson, EpochProgress, print_json, print_table
 from fewray.cli.study_tables import published_tables, trial_tables
 from fewray.cli.teller import StudyTeller
@@ -60,6 +60,7 @@ def study(
     precision: Precision = "auto",
     processes: Processes = 0,
     threads: Threads = 0,
+    executor: Executor = "local",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -69,6 +70,7 @@ def study(
     folds, and says in words whether an arm helps, harms, or how large an effect would have gone unseen.
     """
     from fewray import api
+    from fewray.executors import check_executor
     from fewray.runs import read_json
     from fewray.study.options import make_study_options
 
@@ -97,6 +99,7 @@ def study(
         synthetic_per_class=synthetic,
         mixtures=mixtures,
     )
+    check_executor(executor)
     rows = api.load_dataset(data, group_regex=group_regex)
     where = {"device": device, "precision": precision, "processes": processes, "threads": threads}
     if dry_run:
@@ -109,7 +112,14 @@ def study(
     with EpochProgress() as progress:
         teller = StudyTeller(progress, options.classifier.steps)
         path = api.run_study(
-            rows, out, options=options, generators=generators, external=external, on_event=teller, **where
+            rows,
+            out,
+            options=options,
+            generators=generators,
+            external=external,
+            executor=executor,
+            on_event=teller,
+            **where,
         )
     found = read_json(out / "study.json")
     if as_json:

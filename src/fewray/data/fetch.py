@@ -69,14 +69,14 @@ def fetch_dataset(name: str, source: Path | None = None, *, progress: Progress |
     """
     if name != "covid4":
         raise InputError(f"data fetch {name}: no such data set; covid4 can be fetched, phantom is drawn when used")
+    if source is not None and not source.is_dir():
+        raise InputError(f"--from {source}: no such folder; one with train/ and test/ is wanted")
     target = data_folder(name)
-    if target.is_dir():
+    if target.is_dir() and (source is None or not _find(source)[1]):
         found, faults = _find(target)
         if not faults:
             return _manifest(found)
     if source is not None:
-        if not source.is_dir():
-            raise InputError(f"--from {source}: no such folder; one with train/ and test/ is wanted")
         return _install(source, target, f"--from {source}")
     with tempfile.TemporaryDirectory() as scratch:
         return _install(_download(Path(scratch), progress), target, "the download")

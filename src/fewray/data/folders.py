@@ -8,7 +8,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -114,6 +114,9 @@ class _Films:
         origin: Origin = "real",
     ) -> None:
         """Add one file; without a group or a match of the pattern it is its own patient, called ``name``."""
+        if fault := _unfit(name, label):
+            self.faults.append(fault)
+            return
         try:
             if path.stat().st_size == 0:
                 self.empty.append(f"{name}: empty file; an image is wanted")
@@ -150,9 +153,22 @@ class _Films:
             notes["warnings"].append(f"{self.alone} of {len(self.rows)} images name no patient: each counts as its own")
         if max(Counter(row.sha256 for row in self.rows).values()) > 1:
             notes["warnings"].append("some files are byte-equal; `fewray data check` lists them")
+        unsplit = sum(not row.split for row in self.rows)
+        if 0 < unsplit < len(self.rows):
+            notes["warnings"].append(f"{unsplit} images name no split, others do: they count as train")
+            self.rows = [row if row.split else replace(row, split="train") for row in self.rows]
         rows = sorted(self.rows, key=lambda row: (row.split != "train", row.split, row.label, str(row.path)))
         classes = tuple(sorted({row.label for row in rows}))
         return Manifest(name=name, classes=classes, rows=tuple(rows), notes=notes)
+
+
+def _unfit(name: str, label: str) -> str:
+    """Return what is wrong with the name of a file or class; classes name folders, so a label must be able to."""
+    if any("\ud800" <= sign <= "\udfff" for sign in name + label):  # what Python makes of other bytes
+        return f"{name!a}: a file name that is not UTF-8; rename it"
+    if label.startswith(".") or not label.isprintable() or any(sign in label for sign in "/\\,"):
+        return f"{name}: class {label!a}; a name without / \\ , and control characters that no dot begins is wanted"
+    return ""
 
 
 def _in_two_classes(rows: Sequence[Row]) -> list[str]:

@@ -40,6 +40,7 @@ def save_checkpoint(state: TrainState, path: Path, *, about: dict[str, Any]) -> 
         "about": about,
     }
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    header["tensors_sha256"] = _digest(plain)
     write_bytes(path, save(plain, metadata={"run": json.dumps(header, sort_keys=True)}))
 
 
@@ -78,12 +79,13 @@ def read_header(path: Path) -> dict[str, Any]:
     """Return ``epoch``, ``seed``, ``options`` and ``about``; InputError when ``path`` is no whole checkpoint."""
     try:
         with safe_open(path, framework="pt") as stream:
-            metadata = stream.metadata() or {}
-    except (OSError, SafetensorError) as error:
+            header = json.loads((stream.metadata() or {}).get("run", "{}"))
+    except (OSError, SafetensorError, ValueError) as error:
         raise InputError(f"{path}: not a readable checkpoint ({error}); train again") from None
-    header = json.loads(metadata.get("run", "{}"))
     if header.get("format") != FORMAT:
         raise InputError(f"{path}: format {header.get('format')}; {FORMAT} is wanted; train again")
+    if missing := {"epoch", "seed", "options", "about"} - header.keys():
+        raise InputError(f"{path}: not a readable checkpoint (no {', '.join(sorted(missing))}); train again")
     return header
 
 
@@ -95,7 +97,18 @@ def file_sha256(path: Path) -> str:
 
 def _tensors(path: Path) -> dict[str, torch.Tensor]:
     with safe_open(path, framework="pt") as stream:
-        return {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (not a dict)
+        tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (not a dict)
+    if read_header(path).get("tensors_sha256") != _digest(tensors):
+        raise InputError(f"{path}: damaged: its weights are not those that were written; train again")
+    return tensors
+
+
+def _digest(tensors: dict[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _below(tensors: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:

@@ -64,7 +64,7 @@ def train_run(
     kept = [row for row in read_jsonl(log) if row["epoch"] <= state.epoch]
     _rewrite(log, kept)
     write_json(folder / "options.json", {**options.to_json(), "seed": seed, "precision": precision, **about})
-    if not (folder / "reals.png").exists():
+    if not kept or not (folder / "reals.png").exists():
         save_png(grid(images[:GRID_IMAGES], 8), folder / "reals.png")
     started, spent = time.monotonic(), kept[-1]["seconds"] if kept else 0.0
     row = kept[-1] if kept else {}
@@ -108,6 +108,14 @@ def _start(
         raise InputError(
             f"{path.parent}: holds a training already; add --resume to continue it or choose another --out"
         )
+    check_continues(path, options, seed=seed, about=about)
+    state = load_checkpoint(path, device)
+    state.options = options
+    return state
+
+
+def check_continues(path: Path, options: GanOptions, *, seed: int, about: Mapping[str, Any]) -> None:
+    """Make sure that the checkpoint ``path`` is of this very training; InputError says what differs."""
     header = read_header(path)
     now, then = options.with_(epochs=0).to_json(), GanOptions.from_json(header["options"]).with_(epochs=0).to_json()
     changed = [name for name in now if now[name] != then[name]]
@@ -118,9 +126,6 @@ def _start(
         raise InputError(f"{path.parent}: was trained with other {', '.join(changed)}; use the same, or another --out")
     if header["epoch"] > options.epochs:
         raise InputError(f"{path.parent}: has {header['epoch']} epochs, more than --epochs {options.epochs}")
-    state = load_checkpoint(path, device)
-    state.options = options
-    return state
 
 
 def _probe_seeds(seed: int, count: int) -> list[int]:

@@ -42,7 +42,7 @@ def loss_curves(rows: Sequence[Mapping[str, Any]], title: str) -> str | None:
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(frameon=False, fontsize=8)
-    left.set_title(title, loc="left", fontsize=10)
+    left.set_title(plain(title), loc="left", fontsize=10)
     return to_svg(figure)
 
 
@@ -54,12 +54,12 @@ def quality_curves(logs: Mapping[str, Sequence[Mapping[str, Any]]], key: str, ti
     figure, (axes,) = new_figure(1)
     for index, (label, rows) in enumerate(measured.items()):
         values = [row[key] for row in rows]
-        axes.plot([r["epoch"] for r in rows], values, "o-", color=SERIES[index % 6], label=label, markersize=3)
+        axes.plot([r["epoch"] for r in rows], values, "o-", color=SERIES[index % 6], label=plain(label), markersize=3)
     axes.set_xlabel("epoch")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=8)
-    axes.set_title(title, loc="left", fontsize=10)
+    axes.set_title(plain(title), loc="left", fontsize=10)
     return to_svg(figure)
 
 
@@ -121,6 +121,11 @@ def new_figure(columns: int, height: float = 2.6, width: float = 8) -> tuple[Any
         each.spines[["top", "right"]].set_visible(False)
         each.tick_params(labelsize=8)
     return figure, axes
+
+
+def plain(name: str) -> str:
+    """Return a class's or run's name as Matplotlib prints it unchanged: no formula between dollars, no hidden entry."""
+    return ("\u200b" if name.startswith("_") else "") + name.replace("$", r"\$")
 
 
 def to_svg(figure: Any) -> str:

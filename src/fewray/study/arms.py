@@ -21,6 +21,10 @@ ARMS = {"none": (0, 0), "classic": (1, 0), "synthetic": (0, 1), "classic+synthet
 """Arms by name: whether classic and synthetic images are added to the real ones."""
 
 
+BLOCK = 250
+"""Classic-augmented images drawn from one seed."""
+
+
 class Counts(Protocol):
     """A condition by name, and how many images of each kind it adds per class."""
 
@@ -51,8 +55,13 @@ class ArmSet:
     classic: np.ndarray | None
     synthetic: np.ndarray | None
     keys: dict[str, str]
-    """Addresses of the parts: what a result made from them depends on."""
+    """Addresses of the parts: what a result made from them depends on. An added set's names its content, however long."""
     paths: dict[str, Path]
+
+    def keys_of(self, cell: Counts) -> dict[str, str]:
+        """Return the addresses of the parts that ``cell`` reads."""
+        unused = {name for name, count in (("classic", cell.classic), ("synthetic", cell.synthetic)) if not count}
+        return {name: key for name, key in self.keys.items() if name not in unused}
 
     def training(self, classic: int, synthetic: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the images and labels of an arm: the real rows, then so many added images a class."""
@@ -87,15 +96,17 @@ def build_sets(
 ) -> ArmSet:
     """Make what is missing of the study's image sets and open them.
 
-    ``run`` holds the generators. InputError when one of them saw a test row or none of this training set's rows.
+    ``run`` holds the generators. InputError when one of them saw a test row, or an image that is no training row. A
+    longer set of added images begins with the shorter one, so that an arm does not depend on what other arms ask for.
     """
     size, fit = options.classifier.image_size, options.classifier.fit
     keys, paths = {}, {}
 
-    def keep(name: str, key: str, make: Any) -> None:
-        keys[name], paths[name] = key, store.array_path(name, key)
-        if store.load_array(name, key) is None:
-            store.save_array(name, key, make())
+    def keep(name: str, key: str, make: Any, count: int = 0) -> None:
+        file = key_of(content=key, count=count) if count else key
+        keys[name], paths[name] = key, store.array_path(name, file)
+        if store.load_array(name, file) is None:
+            store.save_array(name, file, make())
 
     for name, rows in (("real", train), ("test", test)):
         key = key_of(rows=rows.sha256(), size=size, fit=fit)
@@ -105,16 +116,16 @@ def build_sets(
         key = key_of(
             rows=train.sha256(),
             options=options.gan.augmentation.to_json(),
-            count=most,
+            block=BLOCK,
             seed=options.seed,
             size=size,
             fit=fit,
         )
-        keep("classic", key, lambda: _classic_sets(train, options, most))
+        keep("classic", key, lambda: _classic_sets(train, options, most), most)
     if run is not None and (most := max(cell.synthetic for cell in cells)):
         sources = check_generators(run, train, test)
-        key = key_of(checkpoints=sources, count=most, seed=options.seed)
-        keep("synthetic", key, lambda: _synthetic_sets(run, train.classes, options, most))
+        key = key_of(checkpoints=sources, seed=options.seed)
+        keep("synthetic", key, lambda: _synthetic_sets(run, train.classes, options, most), most)
     return ArmSet.open({"classes": train.classes, "keys": keys, "paths": paths})
 
 
@@ -150,8 +161,13 @@ def _classic_sets(train: Manifest, options: StudyOptions, count: int) -> np.ndar
     for label in train.classes:
         rows = train.where(label=label)
         large = load_images(rows.paths(), augmentation.work_size, options.classifier.fit)
-        seed = child_seed(options.seed, "classic", label)
-        made.append(classic_augment(large, count, size=size, options=augmentation, seed=seed))
+        blocks = [
+            classic_augment(
+                large, BLOCK, size=size, options=augmentation, seed=child_seed(options.seed, "classic", label, block)
+            )
+            for block in range(-(-count // BLOCK))
+        ]
+        made.append(np.concatenate(blocks)[:count])
     return np.stack(made)
 
 

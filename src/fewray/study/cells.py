@@ -10,9 +10,10 @@ from typing import Any
 
 from fewray.config import StudyOptions
 from fewray.device import child_seed
+from fewray.parcels import travels
 from fewray.study.arms import ArmSet, arm_mixture
-from fewray.study.generators import Machine
 from fewray.study.jobs import JobStore
+from fewray.study.machine import Machine
 from fewray.workers import Report
 
 
@@ -58,6 +59,11 @@ def kept_cell(options: StudyOptions) -> tuple[str, int]:
     return ("classic" if "classic" in options.arms else options.arms[0]), 0
 
 
+def _read_by_cell(task: Mapping[str, Any]) -> list[Path]:
+    return list(task["sets"]["paths"].values())
+
+
+@travels(_read_by_cell)
 def train_cell(
     *,
     key: str,

@@ -11,7 +11,7 @@ import numpy as np
 from fewray.config import ClassifierOptions, GanOptions, StudyOptions
 from fewray.data.manifest import Manifest
 from fewray.device import choose_device, fixed_threads
-from fewray.study.generators import Machine
+from fewray.study.machine import Machine
 
 TIMED_STEPS = 3
 

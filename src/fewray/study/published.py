@@ -12,18 +12,20 @@ from typing import Any
 
 import numpy as np
 
+from fewray.cluster import connected
 from fewray.config import StudyOptions
 from fewray.data.manifest import Manifest
 from fewray.device import child_seed
 from fewray.errors import InputError
+from fewray.images import load_images
 from fewray.runs import locked, write_json
 from fewray.study.arms import ArmSet, build_sets, check_generators
 from fewray.study.cells import CLASSIFIER, Cell, cells, kept_cell, train_cell
 from fewray.study.clock import Clock
-from fewray.study.generators import Machine, train_generators
+from fewray.study.generators import train_generators
 from fewray.study.jobs import JobStore, key_of
+from fewray.study.machine import Machine
 from fewray.study.results import assemble, write_predictions
-from fewray.workers import run_parallel
 
 OnEvent = Callable[[str, Mapping[str, Any]], None]
 
@@ -43,11 +45,14 @@ def run_published(
     ``jobs/``. InputError when the data has no train and test split, or a generator saw a test row.
     """
     train, test = split_rows(manifest)
+    for rows in (train, test):  # what cannot be read must come out before the generators train
+        load_images(rows.paths(), options.classifier.image_size, options.classifier.fit)
     planned = cells(options)
     machine = machine or Machine()
     store = JobStore(out / "jobs")
     clock = Clock()
-    with locked(out):
+    folders = [out] if generators is None else [out, generators]
+    with locked(out), connected(machine.executor, *folders):
         run = (generators or out / "generators") if any(cell.synthetic for cell in planned) else None
         if generators is not None and run is not None:
             check_generators(run, train, test)
@@ -68,7 +73,8 @@ def run_published(
         on_event("stage", {"text": "making the image sets"})
         with clock("image sets"):
             sets = build_sets(train, test, options, planned, run, store)
-        on_event("stage", {"text": "measuring the synthetic images"})
+        if sets.synthetic is not None:
+            on_event("stage", {"text": "measuring the synthetic images"})
         with clock("quality"):
             quality = _quality(train, sets, options, store)
         results = _classify(sets, options, planned, machine, store, on_event, clock, out / CLASSIFIER)
@@ -86,18 +92,26 @@ METRICS_VERSION = 2
 
 
 def split_rows(manifest: Manifest) -> tuple[Manifest, Manifest]:
-    """Return the training and the test rows; InputError when a split or a class of one is empty."""
+    """Return the training and the test rows; InputError when a split or a class of one is empty, or they share a file."""
     counts = manifest.counts()
     if not counts.get("train") or not counts.get("test"):
         raise InputError(
             f"--data {manifest.name}: splits {sorted(counts)}; the published protocol wants train and test rows "
             "(<split>/<class>/* or a CSV with a column split)"
         )
+    if len(manifest.classes) < 2:
+        raise InputError(f"--data {manifest.name}: 1 class, {manifest.classes[0]}; at least 2 are wanted")
     train, test = manifest.where(split="train"), manifest.where(split="test")
     for label in manifest.classes:
         for name, rows in (("training", train), ("test", test)):
             if len(rows.where(label=label)) == 0:
                 raise InputError(f"class {label}: 0 {name} images; at least 1 is wanted")
+    seen = {row.sha256: row.path for row in train.rows}
+    if twice := [row for row in test.rows if row.sha256 in seen]:
+        raise InputError(
+            f"{seen[twice[0].sha256]} and {twice[0].path}: the same bytes in training and test, {len(twice)} files in all; "
+            "remove them from one of the two"
+        )
     return train, test
 
 
@@ -107,7 +121,8 @@ def _quality(train: Manifest, sets: ArmSet, options: StudyOptions, store: JobSto
         return None
     from fewray.study.extractors import identity, open_extractor
 
-    key = key_of(sets=sets.keys, extractor=identity(options.extractor), seed=options.seed, metrics=METRICS_VERSION)
+    measured = {"sets": sets.keys, "count": options.synthetic_per_class}
+    key = key_of(**measured, extractor=identity(options.extractor), seed=options.seed, metrics=METRICS_VERSION)
     found = store.load("quality", key)
     if found is None:
         from fewray.quality.evaluate import measure_quality
@@ -143,7 +158,7 @@ def _classify(
     for seed in range(options.seeds):  # all arms of a seed first: a study cut short compares whole seeds
         for cell in planned:
             wanted[cell.name, seed] = key_of(
-                sets=sets.keys,
+                sets=sets.keys_of(cell),
                 classic=cell.classic,
                 synthetic=cell.synthetic,
                 seed=seed,
@@ -184,11 +199,9 @@ def _classify(
         clock.add(f"classifier {tasks[index]['name']} seed {tasks[index]['seed']}", result["seconds"])
         on_event("classifier", {"arm": tasks[index]["name"], **result})
 
-    run_parallel(
+    settled.run(
         train_cell,
         tasks,
-        processes=settled.processes,
-        threads=settled.threads,
         on_message=lambda message: on_event("step", message),
         on_done=finished,
     )

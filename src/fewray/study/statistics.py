@@ -72,12 +72,14 @@ def compare(
     d = _differences(reference, arm, folds, groups)
     value = float(d.mean())
     of_patients, patients = patient_variance(d.mean((0, 1)), groups)
-    of_trainings, trainings = training_variance(d, folds, groups)
+    of_trainings, spread, trainings = training_variance(d, folds, groups)
     variance = of_patients + of_trainings
     df = variance**2 / (of_patients**2 / (patients - 1) + (of_trainings**2 / trainings if trainings else 0.0))
     error = float(np.sqrt(variance))
     half = float(t.ppf(1 - ALPHA / 2, df)) * error
-    detectable = [minimal_detectable(d, variance, df, alpha=alpha) for alpha in (ALPHA, ALPHA / comparisons)]
+    # How well the variance is known: that of the trainings' part is what a difference of two estimates has.
+    known = variance**2 / (of_patients**2 / (patients - 1) + (spread**2 / trainings if trainings else 0.0))
+    detectable = [minimal_detectable(d, variance, known, alpha=alpha) for alpha in (ALPHA, ALPHA / comparisons)]
     return Comparison(
         difference=value,
         ci=(max(-1.0, value - half), min(1.0, value + half)),
@@ -106,15 +108,15 @@ def patient_variance(mean_difference: np.ndarray, groups: np.ndarray) -> tuple[f
     return max(1.0, float(patients / (patients - 1) * (sums**2).sum())) / n**2, patients
 
 
-def training_variance(d: np.ndarray, folds: np.ndarray, groups: np.ndarray) -> tuple[float, int]:
-    """Return the variance that the trainings add to :func:`patient_variance`, never negative, and its degrees of freedom.
+def training_variance(d: np.ndarray, folds: np.ndarray, groups: np.ndarray) -> tuple[float, float, int]:
+    """Return the variance that the trainings add to :func:`patient_variance`, never negative.
 
-    The spread over seeds of a fold's mean difference, divided by the seeds, less the part that is chance among the fold's
-    patients, which that function has counted. 0 and 0 with one seed.
+    It is the spread over seeds of a fold's mean difference, divided by the seeds, less the part that is chance among the
+    fold's patients, which that function has counted. Also the spread alone and its degrees of freedom. 0 with one seed.
     """
     partitions, seeds, n = d.shape
     if seeds < 2:
-        return 0.0, 0
+        return 0.0, 0.0, 0
     spread, counted, df = 0.0, 0.0, 0
     for partition in range(partitions):
         for fold in np.unique(folds[partition]):
@@ -129,7 +131,8 @@ def training_variance(d: np.ndarray, folds: np.ndarray, groups: np.ndarray) -> t
             if patients > 1:
                 sums = np.stack([np.bincount(codes, row) for row in off - by_seed[:, None]])
                 counted += patients / (patients - 1) * float((sums**2).sum()) / (seeds * (seeds - 1))
-    return max(0.0, spread - counted) / (n * partitions) ** 2, df
+    scale = (n * partitions) ** 2
+    return max(0.0, spread - counted) / scale, spread / scale, df
 
 
 def mcnemar(reference: np.ndarray, arm: np.ndarray) -> float:

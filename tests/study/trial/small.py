@@ -1,7 +1,7 @@
 """A trial small enough for seconds: networks of a few channels, two folds, two seeds."""
 
 from fewray.config import ClassifierOptions, GanOptions, TrialOptions
-from fewray.study.generators import Machine
+from fewray.study.machine import Machine
 
 GAN = GanOptions(recipe="test", fit="pad", base_channels=4, epochs=2, batch_size=16, classic_images=8)
 OPTIONS = TrialOptions(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fewray.config import ClassifierOptions
 from fewray.device import child_seed
-from fewray.study.generators import Machine
+from fewray.parcels import travels
 from fewray.study.jobs import JobStore
+from fewray.study.machine import Machine
 from fewray.study.trial.conditions import MIXUP, MODERN_LEARNING_RATE, Condition, added_counts
 from fewray.workers import Report
 
@@ -66,6 +68,19 @@ def training_set(
     return TrainingSet(images=np.concatenate(made), labels=found, weights=drawn)
 
 
+def _read_by_cell(task: Mapping[str, Any]) -> list[Path]:
+    kinds = {
+        "rows": ["rows"],
+        "external": ["external"],
+        "versions": ["versions", "paper-versions"],
+        "added": ["pca", "synthetic"],
+        "added-versions": ["synthetic-versions", "synthetic-paper-versions"],
+    }
+    keys, store = task["keys"], task["store"]
+    return [store.array_path(kind, keys[name]) for name in kinds if name in keys for kind in kinds[name]]
+
+
+@travels(_read_by_cell)
 def train_trial_cell(
     *,
     key: str,

@@ -13,15 +13,14 @@ from typing import Any
 from fewray.config import TrialOptions
 from fewray.device import child_seed
 from fewray.study.clock import Clock
-from fewray.study.generators import Machine
 from fewray.study.jobs import JobStore, key_of
+from fewray.study.machine import Machine
 from fewray.study.trial.cells import train_trial_cell
 from fewray.study.trial.choose import Setting
 from fewray.study.trial.cohort import Cohort, Part
 from fewray.study.trial.conditions import PRIMARY, Condition, added_counts
 from fewray.study.trial.fold_generators import FoldGenerators, train_fold_generators
 from fewray.study.trial.image_sets import make_synthetic, pca_set, row_sets, synthetic_task
-from fewray.workers import run_parallel
 
 OnEvent = Callable[[str, Mapping[str, Any]], None]
 Job = tuple[Condition, int, int, int]
@@ -125,11 +124,9 @@ def image_set_keys(
         for place, found in generators.items()
     }
     missing = [task for task in tasks.values() if not _kept(task["key"], options, store)]
-    run_parallel(
+    machine.run(
         make_synthetic,
         missing,
-        processes=machine.processes,
-        threads=machine.threads,
         on_message=lambda message: work.on_event("synthetic", message),
     )
     for place, task in tasks.items():
@@ -227,11 +224,9 @@ def train_cells(
         work.clock.add(f"classifier {tasks[index]['shown']}", result["seconds"])
         work.on_event("cell", {"shown": tasks[index]["shown"], "left": total, **result})
 
-    run_parallel(
+    machine.run(
         train_trial_cell,
         tasks,
-        processes=machine.processes,
-        threads=machine.threads,
         on_message=lambda message: work.on_event("cell step", message),
         on_done=finished,
     )

@@ -17,8 +17,8 @@ from fewray.gan.checkpoint import read_header
 from fewray.gan.generate import provenance
 from fewray.gan.run import CHECKPOINT
 from fewray.runs import read_jsonl
-from fewray.study.generators import Machine, train_class
-from fewray.workers import run_parallel
+from fewray.study.class_generator import train_class
+from fewray.study.machine import Machine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,11 +101,9 @@ def train_fold_generators(
                     "extractor": extractor,
                 }
             )
-    run_parallel(
+    machine.run(
         train_class,
         tasks,
-        processes=machine.processes,
-        threads=machine.threads,
         on_message=lambda message: (on_batch if "batch" in message[1] else on_epoch)(*message),
     )
 

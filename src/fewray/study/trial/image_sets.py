@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from fewray.config import ClassicAugmentation, TrialOptions
 from fewray.device import child_seed
 from fewray.errors import RunFailed
 from fewray.images import load_images
-from fewray.study.generators import Machine
+from fewray.parcels import travels
 from fewray.study.jobs import JobStore, key_of
+from fewray.study.machine import Machine
 from fewray.study.trial.cohort import Cohort, Part
 from fewray.study.trial.conditions import added_counts
 from fewray.study.trial.fold_generators import FoldGenerators, check_fold_generators
@@ -118,6 +120,12 @@ def synthetic_task(
     }
 
 
+def _read_by_synthesis(task: Mapping[str, Any]) -> list[Path]:
+    generators = task["generators"]
+    return [*generators.train.paths(), *(path for path in generators.folder.rglob("[!.]*") if path.suffix != ".png")]
+
+
+@travels(_read_by_synthesis)
 def make_synthetic(
     *,
     key: str,

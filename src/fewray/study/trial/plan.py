@@ -9,7 +9,7 @@ import numpy as np
 from fewray.config import TrialOptions
 from fewray.data.manifest import Manifest
 from fewray.gan.training import batches_per_epoch
-from fewray.study.generators import Machine
+from fewray.study.machine import Machine
 from fewray.study.plan import classifier_step_seconds, gan_step_seconds, with_total
 from fewray.study.trial.choose import candidates
 from fewray.study.trial.cohort import Cohort, Part, assemble_cohort

@@ -7,13 +7,14 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from fewray.cluster import connected
 from fewray.config import TrialOptions
 from fewray.data.manifest import Manifest
 from fewray.device import fixed_threads
 from fewray.runs import locked, write_json
 from fewray.study.clock import Clock
-from fewray.study.generators import Machine
 from fewray.study.jobs import JobStore
+from fewray.study.machine import Machine
 from fewray.study.trial.choose import settings
 from fewray.study.trial.cohort import assemble_cohort
 from fewray.study.trial.conditions import all_conditions
@@ -37,14 +38,16 @@ def run_trial(
     Writes ``study.json`` (no clock times), ``timing.json``, ``predictions.csv``, ``jobs/``. InputError for a leak.
     """
     store, clock = JobStore(out / "jobs"), Clock()
-    with locked(out), fixed_threads(1), threadpool_limits(1):  # what is done in this process has the same bits anywhere
+    run, machine = generators or out / "generators", machine or Machine()
+    folders = [out] if generators is None else [out, generators]
+    # One thread: what is done in this process has the same bits anywhere.
+    with locked(out), connected(machine.executor, *folders), fixed_threads(1), threadpool_limits(1):
         on_event("stage", {"text": "reading the films and folding them"})
         with clock("films and folds"):
             cohort = assemble_cohort(manifest, options, external)
         conditions = all_conditions(options)
         tasks = len(conditions) * len(cohort.parts()) * options.seeds
-        work = Work(store=store, machine=(machine or Machine()).settled(tasks), clock=clock, on_event=on_event)
-        run = generators or out / "generators"
+        work = Work(store=store, machine=machine.settled(tasks), clock=clock, on_event=on_event)
         chosen = settings(cohort, options, run, lambda *inner: fit(*inner, work=work).results)
         fitted = fit(cohort, options, run, conditions, "", work=work, chosen=chosen)
         on_event("stage", {"text": "scores, comparisons, shortcuts"})

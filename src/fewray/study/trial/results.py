@@ -16,8 +16,8 @@ from fewray.data.metadata import file_metadata
 from fewray.data.shortcuts import shortcut_audit, shortcut_warnings
 from fewray.runs import write_bytes
 from fewray.study.folds import grouping_warning
-from fewray.study.generators import Machine
 from fewray.study.jobs import JobStore
+from fewray.study.machine import Machine
 from fewray.study.results import versions
 from fewray.study.trial.choose import Setting
 from fewray.study.trial.cohort import Cohort

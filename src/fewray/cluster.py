@@ -1,0 +1,227 @@
+"""The pieces of work of :mod:`fewray.workers` on a Dask cluster: one of this machine's, or any that is running.
+
+A connection is opened once a command. Everything that comes back (messages, outcomes) goes through one queue, which the
+calling thread empties, so that callers see what they would see of local processes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import queue
+import shutil
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+
+from fewray.errors import InputError, RunFailed
+from fewray.executors import LOCAL, check_executor, open_client
+from fewray.parcels import Task, bring_home, files_read, pack, sees, unpack
+from fewray.remote import SAME, Order, Outcome, about_worker, carry_out, several_threads
+from fewray.runs import write_bytes
+
+MESSAGE_SECONDS = 30.0
+"""How long messages are awaited after the last task's end; a bar that stays short is no reason to fail."""
+
+_open: dict[str, Connection] = {}
+
+
+@contextmanager
+def connected(executor: str, *folders: Path) -> Iterator[None]:
+    """Keep a connection open for all that is done inside the block; the outermost block opens and closes it.
+
+    ``folders`` are those the tasks write in. A worker that reads a token in each of them shares them.
+    """
+    if check_executor(executor) == LOCAL:
+        yield
+        return
+    if executor in _open:
+        _open[executor].share(folders)
+        yield
+        return
+    connection = Connection(executor)
+    try:
+        _open[executor] = connection
+        connection.share(folders)
+        yield
+    finally:
+        _open.pop(executor, None)
+        connection.close()
+
+
+def connection(executor: str) -> Connection:
+    """Return what :func:`connected` keeps open."""
+    return _open[executor]
+
+
+class Connection:
+    """A client of a cluster whose workers were found fit: one task at a time each, the same versions as here."""
+
+    def __init__(self, executor: str) -> None:
+        self.executor, self.id = executor, uuid.uuid4().hex[:12]
+        self.topic = f"fewray-{self.id}"
+        self._tokens: dict[str, str] = {}
+        self._contents: dict[str, Any] = {}
+        self._inbox: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+        self._runs = 0
+        self.client, self.cluster = open_client(executor)
+        try:
+            self.client.subscribe_topic(self.topic, lambda event: self._inbox.put(("message", event[1])))
+            self._check_workers()
+        except BaseException:
+            self.close()
+            raise
+
+    def workers(self, device: str = "cpu") -> dict[str, dict[str, Any]]:
+        """Return Dask's facts of each worker that may be given work for ``device``, by address."""
+        found = dict(self.client.scheduler_info()["workers"])
+        having = {address: facts for address, facts in found.items() if facts["resources"].get("GPU")}
+        return having if device.startswith("cuda") and having else found
+
+    def _check_workers(self) -> None:
+        """InputError for a worker that does several tasks in one process, lacks fewray or has other versions."""
+        for address, facts in self.workers().items():
+            if facts["nthreads"] > 1:
+                raise InputError(f"--executor {self.executor}: {several_threads(address, facts['nthreads'])}")
+        for address, found in self.ask(about_worker).items():
+            for name in SAME:
+                if found[name] != version(name):
+                    raise InputError(
+                        f"--executor {self.executor}: worker {address} has {name} {found[name]}, this machine "
+                        f"{version(name)}; install the same"
+                    )
+
+    def ask(self, function: Callable[..., Any], *arguments: Any, device: str = "cpu") -> dict[str, Any]:
+        """Call ``function`` on every worker at once, outside its tasks; return the answers by worker."""
+        asked = list(self.workers(device))
+        answers = cast("dict[str, Any]", self.client.run(function, *arguments, workers=asked, on_error="return"))
+        for address, answer in answers.items():
+            if isinstance(answer, ImportError):
+                raise InputError(f"worker {address}: {answer}; install there what this machine has") from None
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
+
+    def share(self, folders: Sequence[Path]) -> None:
+        """Lay a token into each folder, by which workers show that they read what this machine writes."""
+        for folder in folders:
+            token = folder.resolve() / f".cluster-{self.id}" / "token"
+            if str(token) not in self._tokens:
+                write_bytes(token, self.id.encode())
+                self._tokens[str(token)] = self.id
+
+    def _shared(self, reads: Sequence[Sequence[Path]]) -> bool:
+        """Whether all workers read the tokens, and one file of every folder that the tasks read."""
+        one_each = {path.parent: path for paths in reads for path in paths}.values()
+        return all(self.ask(sees, self._tokens, {str(path): path.stat().st_size for path in one_each}).values())
+
+    def run(
+        self,
+        function: Callable[..., Any],
+        tasks: Sequence[Task],
+        *,
+        threads: int,
+        device: str,
+        on_message: Callable[[Any], None],
+        on_done: Callable[[int, Any], None],
+    ) -> list[Any]:
+        """Do all tasks, as :func:`fewray.workers.run_parallel`; RunFailed when workers keep dying or the scheduler is gone."""
+        self._runs += 1
+        run = f"{self.id}-{self._runs}"
+        reads = [files_read(function, task) for task in tasks]
+        shared = self._shared(reads)
+        gpu = any(facts["resources"].get("GPU") for facts in self.workers().values())
+        resources = {"GPU": 1} if gpu and device.startswith("cuda") else None
+        futures: list[Any] = []
+        try:
+            for index, task in enumerate(tasks):
+                order = Order(
+                    content=pack((function, task)),
+                    run=run,
+                    topic=self.topic,
+                    threads=threads,
+                    travels=not shared,
+                    names=() if shared else tuple(map(str, reads[index])),
+                    tokens=self._tokens,
+                    marker=self._marker(f"{run}-{index}") if shared else "",
+                )
+                contents = [] if shared else [self._sent(path) for path in reads[index]]
+                key = f"{function.__name__}-{run}-{index}"
+                future = self.client.submit(carry_out, order, *contents, key=key, pure=False, resources=resources)
+                future.add_done_callback(lambda _, index=index: self._inbox.put(("done", (run, index))))
+                futures.append(future)
+            return self._collect(run, futures, on_message, on_done)
+        finally:
+            with suppress(Exception):  # a scheduler that is gone has nothing left to cancel
+                self.client.cancel(futures, force=True)
+
+    def _collect(
+        self, run: str, futures: list[Any], on_message: Callable[[Any], None], on_done: Callable[[int, Any], None]
+    ) -> list[Any]:
+        results: dict[int, Any] = {}
+        owed: Counter[str] = Counter()  # messages still to come, by attempt
+        while len(results) < len(futures) or any(count > 0 for count in owed.values()):
+            try:
+                kind, what = self._inbox.get(timeout=MESSAGE_SECONDS)
+            except queue.Empty:
+                if len(results) == len(futures):
+                    break
+                continue
+            if what[0] != run:  # of work that was given up before
+                continue
+            if kind == "done":
+                index = what[1]
+                outcome = self._outcome(futures[index])
+                owed[outcome.attempt] += outcome.told
+                bring_home(outcome.files)
+                results[index] = unpack(outcome.value)
+                on_done(index, results[index])
+            else:
+                owed[what[1]] -= 1
+                on_message(unpack(what[2]))
+        return [results[index] for index in range(len(futures))]
+
+    def _outcome(self, future: Any) -> Outcome:
+        from distributed.scheduler import KilledWorker
+
+        try:
+            outcome = future.result()
+        except KilledWorker as error:
+            raise RunFailed(
+                f"{error.task}: {error.allowed_failures + 1} workers died of it, last {error.last_worker.address} (out of "
+                "memory?); give workers more, see their logs, and run the same command again to go on"
+            ) from None
+        except CancelledError as error:
+            raise RunFailed(
+                f"--executor {self.executor}: the scheduler is gone or dropped the work; run the same command again to go on"
+            ) from error
+        if outcome.error:
+            kind, text = outcome.error
+            raise kind(text)
+        return outcome
+
+    def _marker(self, name: str) -> str:
+        token = next(iter(self._tokens), None)
+        return str(Path(token).parent / name) if token else ""
+
+    def _sent(self, path: Path) -> Any:
+        """Return the future of a file's bytes: sent once, kept by the scheduler, fetched at most once by a worker."""
+        content = path.read_bytes()
+        key = f"file-{hashlib.sha256(content).hexdigest()}"
+        if key not in self._contents:
+            self._contents[key] = self.client.submit(bytes, content, key=key, pure=True)
+        return self._contents[key]
+
+    def close(self) -> None:
+        """Close what was opened here; a foreign cluster goes on without us."""
+        for token in self._tokens:
+            shutil.rmtree(Path(token).parent, ignore_errors=True)
+        with suppress(Exception):
+            self.client.close()
+        if self.cluster is not None:
+            with suppress(Exception):
+                self.cluster.close()

@@ -1,0 +1,158 @@
+"""One class's generator: its classic-augmented training set, its training in this process, the probe of quality."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fewray.augment import classic_augment
+from fewray.config import GanOptions
+from fewray.data.manifest import Manifest
+from fewray.device import child_seed, choose_device, fixed_threads
+from fewray.images import load_images
+from fewray.parcels import travels
+from fewray.runs import locked, write_bytes
+from fewray.study.jobs import key_of
+from fewray.study.machine import Machine
+from fewray.workers import Report
+
+
+def training_images(rows: Manifest, options: GanOptions, *, seed: int) -> np.ndarray:
+    """Return what a generator trains on: the originals of one class and its classic-augmented images.
+
+    uint8 (n + classic_images, 1, image_size, image_size). The augmented ones are drawn at the augmentation's
+    ``work_size`` and reduced, as the paper's predecessor did.
+    """
+    originals = load_images(rows.paths(), options.image_size, options.fit)
+    if options.classic_images == 0:
+        return originals
+    large = load_images(rows.paths(), options.augmentation.work_size, options.fit)
+    augmented = classic_augment(
+        large, options.classic_images, size=options.image_size, options=options.augmentation, seed=seed
+    )
+    return np.concatenate([originals, augmented])
+
+
+def check_class(
+    *,
+    rows: Manifest,
+    held_out: Manifest,
+    label: str,
+    options: GanOptions,
+    folder: Path,
+    seed: int,
+    probe_every: int,
+    extractor: str,
+    **_: Any,
+) -> None:
+    """Make sure that :func:`train_class` can begin or go on; InputError otherwise, and nothing is written.
+
+    Every image is decoded, the extractor opened, and a checkpoint that is there must be of this very training.
+    """
+    for part in (rows, held_out):
+        load_images(part.paths(), options.image_size, options.fit)
+    if probe_every and len(rows) > 1:
+        from fewray.study.extractors import open_extractor
+
+        open_extractor(extractor, cache=False)
+    from fewray.gan.run import CHECKPOINT, check_continues
+
+    if (folder / CHECKPOINT).exists():
+        check_continues(folder / CHECKPOINT, options, seed=seed, about=_about(rows, held_out, label, options))
+
+
+def _read_by_training(task: Mapping[str, Any]) -> list[Path]:
+    earlier = sorted(task["folder"].glob("[!.]*")) if task["resume"] else []
+    return [*task["rows"].paths(), *task["held_out"].paths(), *earlier]
+
+
+@travels(_read_by_training, again=lambda task: {**task, "resume": True})
+def train_class(
+    *,
+    rows: Manifest,
+    held_out: Manifest,
+    patience: int,
+    label: str,
+    options: GanOptions,
+    folder: Path,
+    seed: int,
+    machine: Machine,
+    resume: bool,
+    checkpoint_every: int,
+    probe_every: int,
+    extractor: str,
+    report: Report,
+    shown: str = "",
+) -> dict[str, Any]:
+    """Train one class's generator in this process; ``report`` gets (name, row of the log) an epoch, and each batch.
+
+    The name is ``shown``, or the label.
+    """
+    from fewray.gan.run import train_run
+    from fewray.quality.probe import QualityProbe
+    from fewray.study.extractors import open_extractor
+
+    about = _about(rows, held_out, label, options)
+    with locked(folder), fixed_threads(machine.threads):
+        images = _training_set(folder, rows, options, seed=seed, resume=resume)
+        originals = images[: len(rows)]
+        probe = None
+        if probe_every and len(rows) > 1:
+            apart = load_images(held_out.paths(), options.image_size, options.fit) if len(held_out) else None
+            probe = QualityProbe(originals, open_extractor(extractor, cache=False), held_out=apart)
+        return train_run(
+            folder,
+            images,
+            options,
+            seed=seed,
+            device=choose_device(machine.device),
+            precision=machine.precision,
+            about=about,
+            resume=resume,
+            checkpoint_every=checkpoint_every,
+            probe=probe,
+            probe_every=probe_every,
+            patience=patience,
+            on_tick=lambda tick, row: report((shown or label, row)),
+            on_batch=lambda epoch, batch, batches: report(
+                (shown or label, {"batch": batch, "batches": batches, "epoch": epoch, "epochs": options.epochs})
+            ),
+        )
+
+
+def _about(rows: Manifest, held_out: Manifest, label: str, options: GanOptions) -> dict[str, Any]:
+    """Return what goes into the header of a generator's checkpoint."""
+    seen = sorted(row.sha256 for row in rows.rows)
+    return {
+        "label": label,
+        "num_train": len(rows),
+        "classic_images": options.classic_images,
+        "rows_seen": seen,
+        "rows_held_out": sorted(row.sha256 for row in held_out.rows),
+        "rows_sha256": hashlib.sha256("\n".join(seen).encode()).hexdigest(),
+        "origin": "phantom" if all(row.origin == "phantom" for row in rows.rows) else "real",
+    }
+
+
+def _training_set(folder: Path, rows: Manifest, options: GanOptions, *, seed: int, resume: bool) -> np.ndarray:
+    """Return the training images; a resumed run reads the very bytes it began with, those of other rows are made anew."""
+    key = key_of(rows=[row.sha256 for row in rows.rows], options=options.with_(epochs=0).to_json(), seed=seed)
+    path = folder / f"training-{key}.npy"
+    for old in folder.glob("training-*.npy"):
+        if old != path:
+            old.unlink()
+    if resume and path.exists():
+        try:
+            return np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            pass  # damaged: the same options and seed make it again
+    images = training_images(rows, options, seed=child_seed(seed, "classic"))
+    stream = io.BytesIO()
+    np.save(stream, images, allow_pickle=False)
+    write_bytes(path, stream.getvalue())
+    return images

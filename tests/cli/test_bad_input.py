@@ -1,0 +1,203 @@
+"""What a user can get wrong: one line, exit 2, nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fewray.cli import main
+
+QUICK = ["--recipe", "quick", "--quality-every", "0", "--processes", "1", "--threads", "1"]
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["fewray", *map(str, words)])
+    with pytest.raises(SystemExit) as left:
+        main()
+    return left.value.code if isinstance(left.value.code, int) else 0
+
+
+def film(path: Path, seed: int) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (40, 40), np.uint8)).save(path)
+    return path
+
+
+@pytest.fixture
+def films(tmp_path: Path) -> Path:
+    """Three films of each of two classes."""
+    for label, first in (("a", 0), ("b", 10)):
+        for index in range(3):
+            film(tmp_path / "films" / label / f"{index}.png", first + index)
+    return tmp_path / "films"
+
+
+@pytest.fixture
+def split(tmp_path: Path) -> Path:
+    """Training and test films of two classes."""
+    for place, first in (("train/a", 0), ("train/b", 10), ("test/a", 20), ("test/b", 30)):
+        for index in range(3):
+            film(tmp_path / "split" / place / f"{index}.png", first + index)
+    return tmp_path / "split"
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    """Run the words, which must end with one line on stderr and exit 2; return the line."""
+    assert call(monkeypatch, *words) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = captured.err.strip().splitlines()
+    assert len([line for line in lines if not line.endswith("more than once")]) == 1
+    assert lines[-1].startswith("fewray: ")
+    return lines[-1]
+
+
+def nothing_in(folder: Path) -> bool:
+    return not [path for path in folder.rglob("*") if path.is_file() and path.name != ".lock"]
+
+
+def test_words_that_cannot_be_parsed_are_one_line(tmp_path, films, monkeypatch, capsys):
+    (tmp_path / "file").write_text("")
+    assert "epochs" in refused(monkeypatch, capsys, "train", "--data", films, "--out", tmp_path / "o", "--epochs", "0")
+    assert "magic" in refused(monkeypatch, capsys, "magic")
+    assert "--bogus" in refused(monkeypatch, capsys, "study", "--bogus")
+    refused(monkeypatch, capsys, "train", "--data", films, *QUICK, "--epochs", "1", "--out", tmp_path / "file")
+    assert nothing_in(tmp_path / "o")
+
+
+def test_a_damaged_training_image_is_named_before_anything_is_written(tmp_path, films, monkeypatch, capsys):
+    bad = films / "b" / "1.png"
+    bad.write_bytes(bad.read_bytes()[:300])
+    words = ["train", "--data", films, *QUICK, "--epochs", "1", "--out", tmp_path / "o"]
+    assert str(bad) in refused(monkeypatch, capsys, *words)
+    assert nothing_in(tmp_path / "o")
+
+
+def test_an_extractor_that_is_not_there_is_named_before_anything_is_written(tmp_path, films, monkeypatch, capsys):
+    words = [
+        "train",
+        "--data",
+        films,
+        "--recipe",
+        "quick",
+        "--epochs",
+        "1",
+        "--extractor",
+        "bogus",
+        "--out",
+        tmp_path / "o",
+    ]
+    assert "bogus" in refused(monkeypatch, capsys, *words)
+    assert nothing_in(tmp_path / "o")
+
+
+def published(data: Path, out: Path) -> list[object]:
+    return ["study", "--protocol", "published", "--preset", "quick", "--data", data, "--out", out, "--arms", "none"]
+
+
+def test_the_published_protocol_judges_its_data_first(tmp_path, split, monkeypatch, capsys):
+    out = tmp_path / "o"
+    twin = split / "test" / "a" / "twin.png"
+    twin.write_bytes((split / "train" / "a" / "0.png").read_bytes())
+    assert "twin.png" in refused(monkeypatch, capsys, *published(split, out))
+    twin.write_bytes(film(split / "test/a/twin.png", 99).read_bytes()[:200])
+    assert "twin.png" in refused(monkeypatch, capsys, *published(split, out))
+    twin.unlink()
+    for label in ("train/b", "test/b"):
+        for path in (split / label).iterdir():
+            path.unlink()
+        (split / label).rmdir()
+    assert "at least 2" in refused(monkeypatch, capsys, *published(split, out))
+    assert nothing_in(out)
+
+
+def test_test_rows_are_never_training_rows_whatever_else_the_split_says(tmp_path, films, monkeypatch, capsys):
+    rows = [(path, path.parent.name) for path in sorted(films.rglob("*.png"))]
+    table = tmp_path / "rows.csv"
+    table.write_text(
+        "path,label,split\n" + "".join(f"{path},{label},{'test' if path.stem == '2' else ''}\n" for path, label in rows)
+    )
+    out = tmp_path / "o"
+    assert call(monkeypatch, "train", "--data", table, *QUICK, "--epochs", "1", "--out", out) == 0
+    from fewray.data.manifest import sha256_of
+
+    for label in ("a", "b"):
+        seen = json.loads((out / label / "options.json").read_text())["rows_seen"]
+        assert set(seen) == {sha256_of(films / label / f"{index}.png") for index in (0, 1)}
+    capsys.readouterr()
+    (films.parent / "only").mkdir()
+    films.rename(films.parent / "only" / "test")
+    words = ["train", "--data", films.parent / "only", *QUICK, "--out", tmp_path / "p"]
+    assert "training rows are wanted" in refused(monkeypatch, capsys, *words)
+
+
+def test_a_run_resumed_with_other_images_before_its_first_checkpoint_trains_on_them(tmp_path, films, monkeypatch):
+    from fewray import load_dataset, train_generator
+    from fewray.gan.run import CHECKPOINT
+    from fewray.presets import recipe
+
+    out, other = tmp_path / "o", tmp_path / "other"
+    for index in range(3):
+        film(other / "a" / f"{index}.png", 50 + index)
+    options = recipe("quick").with_(epochs=1, classic_images=8)
+    train_generator(load_dataset(films), out, options=options, classes=["a"], probe_every=0, threads=1)
+    (out / "a" / CHECKPOINT).unlink()
+    (out / "a" / "stats.jsonl").unlink()
+    train_generator(load_dataset(other), out, options=options, classes=["a"], probe_every=0, threads=1, resume=True)
+    (kept,) = (out / "a").glob("training-*.npy")
+    from fewray.images import load_images
+
+    wanted = load_images([other / "a" / f"{index}.png" for index in range(3)], 64, options.fit)
+    assert np.array_equal(np.load(kept)[:3], wanted)
+
+
+def test_a_refused_resume_leaves_the_run_as_it_was(tmp_path, films, monkeypatch, capsys):
+    words = ["train", "--data", films, "--classes", "a,a", *QUICK, "--out", tmp_path / "o"]
+    assert call(monkeypatch, *words, "--epochs", "1") == 0
+    capsys.readouterr()
+    before = (tmp_path / "o" / "options.json").read_bytes()
+    assert "seed" in refused(monkeypatch, capsys, *words, "--epochs", "2", "--seed", "9", "--resume")
+    assert (tmp_path / "o" / "options.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("label", ["../out", "a/b", ".hidden", "a,b", "a\tb"])
+def test_labels_that_are_no_folder_names_are_refused(label, tmp_path, films, monkeypatch, capsys):
+    table = tmp_path / "rows.csv"
+    table.write_text(f'path,label\nfilms/a/0.png,a\nfilms/b/0.png,"{label}"\n')
+    words = ["train", "--data", table, *QUICK, "--epochs", "1", "--out", tmp_path / "o"]
+    assert "class '" in refused(monkeypatch, capsys, *words)
+    assert nothing_in(tmp_path / "o")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file names are bytes on POSIX only")
+def test_file_names_that_are_not_utf8_are_refused(tmp_path, films, monkeypatch, capsys):
+    os.rename(os.fsencode(films / "a" / "0.png"), os.fsencode(films / "a") + b"/f\xff.png")  # noqa: PTH104
+    words = ["train", "--data", films, *QUICK, "--epochs", "1", "--out", tmp_path / "o"]
+    assert "UTF-8" in refused(monkeypatch, capsys, *words)
+
+
+def test_one_way_to_print_a_report(monkeypatch, capsys, tmp_path):
+    assert "one of them" in refused(monkeypatch, capsys, "report", tmp_path, "--markdown", "--json")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_ctrl_c_says_how_to_go_on(tmp_path, films):
+    words = ["train", "--data", films, *QUICK, "--classes", "a", "--epochs", "10000", "--out", tmp_path / "o"]
+    command = [sys.executable, "-c", "from fewray.cli import main; main()", *map(str, words)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stderr is not None
+        while "Loss_D" not in process.stderr.readline():
+            assert process.poll() is None
+        os.killpg(process.pid, signal.SIGINT)
+        rest = process.stderr.read()
+    assert process.returncode == 130
+    assert rest.splitlines()[-1].startswith("fewray: stopped; ")
+    assert "Traceback" not in rest

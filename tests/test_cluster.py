@@ -1,0 +1,271 @@
+"""Work on a Dask cluster: what comes back is what local processes would give, workers killed or not."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fewray.cluster as module
+import fewray.executors
+from fewray.cluster import connected, connection
+from fewray.errors import InputError, RunFailed
+from fewray.executors import check_executor
+from fewray.images import Unreadable
+from fewray.parcels import at_home, bring_home, changed_files, files_read, lay_out, pack, travels, unpack
+from fewray.study.machine import Machine
+from fewray.workers import run_parallel
+
+TWO = "dask:2"
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One cluster of two workers for the tests that do no harm to it; the folder it shares."""
+    folder = tmp_path_factory.mktemp("shared")
+    with connected(TWO, folder):
+        yield folder
+
+
+def square(*, x: int, report) -> int:
+    for part in range(3):
+        report((x, part))
+    if x < 0:
+        raise InputError(f"{x}: negative")
+    return x * x
+
+
+def fail(*, x: int, report) -> None:
+    raise RunFailed("no luck") if x else ZeroDivisionError("a fault")
+
+
+def die(*, report) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@travels(lambda task: [], again=lambda task: {**task, "again": True})
+def die_once(*, folder: Path, again: bool = False, report) -> tuple[bool, int]:
+    (folder / "half").write_text("half")
+    if not again:
+        die(report=report)
+    return again, os.getpid()
+
+
+@travels(lambda task: [task["source"], task["missing"]])
+def copy(*, source: Path, missing: Path, target: Path, report) -> tuple[Path, str, bool]:
+    if missing.exists():
+        raise InputError(f"{missing}: should not be here")
+    text = source.read_text()
+    target.mkdir(parents=True)
+    (target / "b.npy").write_text(text * 2)
+    (target / ".lock").touch()
+    (target / "a.json").write_text("{}")
+    return target, str(source), source == target
+
+
+def refuse(*, path: Path, report) -> None:
+    raise InputError(f"{path}: not to my liking")
+
+
+def threads(*, report) -> tuple[int, list[int]]:
+    import torch
+    from threadpoolctl import threadpool_info
+
+    return torch.get_num_threads(), [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+
+def do(function, tasks, executor: str = TWO, **named):
+    return run_parallel(function, tasks, processes=2, threads=1, on_message=named.pop("told", lambda _: None),
+                        executor=executor, **named)  # fmt: skip
+
+
+def endless(*, report) -> None:
+    while True:
+        report(sum(range(100_000)))
+
+
+def unreadable(*, path: Path, report) -> None:
+    raise Unreadable(path, "no film")
+
+
+@pytest.mark.parametrize("name", ["dask", "dask:0", "dask:x", "tcp://host", "slurm", "", "tcp://a:b"])
+def test_an_unknown_executor_is_refused_in_one_line(name: str):
+    with pytest.raises(InputError, match=r"--executor .*local, dask:N .* or tcp://host:port"):
+        check_executor(name)
+    assert [check_executor(name) for name in ("local", "dask:12", "tcp://10.0.0.1:8786")]
+
+
+def test_without_the_package_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(
+        InputError, match=r"--executor dask:3: needs the package distributed; pip install fewray\[clust"
+    ):
+        Machine(executor="dask:3").settled(2)
+
+
+def test_results_in_order_and_every_message(cluster: Path):
+    told: list[tuple[int, int]] = []
+    done: dict[int, int] = {}
+    found = do(square, [{"x": x} for x in range(9)], told=told.append, on_done=done.__setitem__)
+    assert found == [x * x for x in range(9)]
+    assert done == dict(enumerate(found))
+    for x in range(9):
+        assert [message for message in told if message[0] == x] == [(x, 0), (x, 1), (x, 2)]
+    assert do(square, []) == []
+
+
+def test_errors_arrive_as_they_would_locally(cluster: Path):
+    with pytest.raises(InputError, match="-1: negative"):
+        do(square, [{"x": -1}, {"x": 2}])
+    with pytest.raises(RunFailed, match="no luck"):
+        do(fail, [{"x": 1}])
+    with pytest.raises(ZeroDivisionError, match="a fault"):
+        do(fail, [{"x": 0}])
+    with pytest.raises(InputError, match=r"^/a/b.png: no film; mend or remove the file$"):
+        do(unreadable, [{"path": Path("/a/b.png")}])
+    assert do(square, [{"x": 3}]) == [9]
+
+
+def test_ctrl_c_stops_what_runs_and_the_cluster_is_free_again(cluster: Path):
+    def interrupt(message) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        do(endless, [{} for _ in range(5)], told=interrupt)
+    assert do(square, [{"x": x} for x in range(4)]) == [0, 1, 4, 9]  # both workers had an endless task
+
+
+def test_each_task_has_its_threads(cluster: Path):
+    for count in (1, 2):
+        found = run_parallel(threads, [{}], processes=1, threads=count, on_message=print, executor=TWO)
+        assert found[0][0] == count
+        assert set(found[0][1]) <= {count}
+
+
+def test_the_workers_settle_the_machine(cluster: Path):
+    settled = Machine(executor=TWO).settled(100)
+    here = Machine().settled(100)
+    assert (settled.device, settled.precision, settled.threads) == (here.device, here.precision, here.threads)
+    assert (settled.processes, settled.executor) == (2, TWO)
+
+
+def test_workers_that_choose_differently_are_named(cluster: Path, monkeypatch: pytest.MonkeyPatch):
+    answers = {
+        "tcp://a:1": Machine(precision="bf16", device="cpu"),
+        "tcp://b:1": Machine(precision="fp32", device="cpu"),
+    }
+    monkeypatch.setattr(connection(TWO), "ask", lambda *_, **__: answers)
+    with pytest.raises(InputError, match=r"tcp://a:1 cpu bf16; tcp://b:1 cpu fp32\); give --device and --precision"):
+        Machine(executor=TWO).settled(4)
+
+
+def test_a_worker_with_another_version_is_named(cluster: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "version", lambda name: "0.0.1")
+    with pytest.raises(InputError, match=r"worker tcp://\S+ has fewray .*, this machine 0.0.1; install the same"):
+        connection(TWO)._check_workers()
+
+
+def test_work_for_cuda_goes_to_workers_with_gpus(cluster: Path, monkeypatch: pytest.MonkeyPatch):
+    facts = {"a": {"resources": {}}, "b": {"resources": {"GPU": 1.0}}}
+    monkeypatch.setattr(connection(TWO).client, "scheduler_info", lambda: {"workers": facts})
+    assert list(connection(TWO).workers("cuda:0")) == ["b"]
+    assert list(connection(TWO).workers("cpu")) == ["a", "b"]
+
+
+def test_paths_move_below_a_folder_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    away = tmp_path / "away"
+    task = {"x": [Path("a") / "b.png", np.arange(3)], "y": "a/b.png"}
+    there = unpack(pack(task), away)
+    assert there["x"][0] == away / tmp_path.relative_to("/") / "a" / "b.png"
+    assert there["y"] == "a/b.png"
+    assert unpack(pack(there, away))["x"][0] == tmp_path / "a" / "b.png"
+    assert at_home(f"{there['x'][0]}: bad", away) == f"{tmp_path / 'a' / 'b.png'}: bad"
+
+
+def test_only_what_changed_comes_home_and_results_last(tmp_path: Path):
+    away, home = tmp_path / "away", tmp_path / "home"
+    names = [str(home / name) for name in ("same", "grown")]
+    before = lay_out(away, names, [b"1", b"2"])
+    there = away / home.relative_to("/")
+    with (there / "grown").open("ab") as stream:
+        stream.write(b"3")
+    (there / ".half.part").touch()
+    for name, tick in (("z.npy", 1), ("a.json", 2), ("b.npy", 2)):
+        (there / name).write_bytes(b"4")
+        os.utime(there / name, ns=(tick, tick))
+    found = changed_files(away, before)
+    assert [Path(name).name for name, _ in found] == ["z.npy", "b.npy", "a.json", "grown"]
+    bring_home(found)
+    assert sorted(path.name for path in home.iterdir()) == ["a.json", "b.npy", "grown", "z.npy"]
+    assert (home / "grown").read_bytes() == b"23"
+
+
+def test_without_a_shared_folder_files_travel(cluster: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(connection(TWO), "_shared", lambda reads: False)
+    (tmp_path / "source").write_text("film")
+    tasks = [
+        {"source": tmp_path / "source", "missing": tmp_path / "missing", "target": tmp_path / f"out{i}"}
+        for i in range(3)
+    ]
+    assert files_read(copy, tasks[0]) == [tmp_path / "source"]
+    found = do(copy, tasks)
+    for task, (target, seen, same) in zip(tasks, found, strict=True):
+        assert (target, same) == (task["target"], False)
+        assert seen.endswith(str(tmp_path / "source"))
+        assert seen != str(tmp_path / "source")
+        assert sorted(path.name for path in target.iterdir()) == ["a.json", "b.npy"]
+        assert (target / "b.npy").read_text() == "filmfilm"
+    with pytest.raises(InputError, match=f"^{tmp_path}/x: not to my liking"):
+        do(refuse, [{"path": tmp_path / "x"}])
+
+
+def test_a_folder_the_workers_cannot_read_is_noticed(cluster: Path, tmp_path: Path):
+    (tmp_path / "film").write_text("film")
+    here = connection(TWO)
+    assert here._shared([[tmp_path / "film"]])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(here._tokens, str(tmp_path / "nowhere" / "token"), here.id)
+        assert not here._shared([])
+        patch.setattr(here, "_shared", lambda reads: True)
+        with pytest.raises(InputError, match=r"came later and does not share .*; stop it and run again"):
+            do(square, [{"x": 1}])
+
+
+def test_a_lost_worker_s_task_is_tried_again_and_knows_it(tmp_path: Path):
+    with connected("dask:1", tmp_path):
+        found = do(die_once, [{"folder": tmp_path}], "dask:1")
+        assert found[0][0] is True
+        assert (tmp_path / "half").exists()
+        with pytest.raises(RunFailed, match=r"die-.*: 4 workers died of it, last tcp://.*run the same command again"):
+            do(die, [{}], "dask:1")
+    assert [path.name for path in tmp_path.iterdir()] == ["half"]  # token and marks are gone
+
+
+def cluster_by_hand(threads: int) -> Any:
+    """Return a cluster of one worker that runs so many tasks in its process."""
+    from distributed import LocalCluster
+
+    port = {"dashboard_address": "127.0.0.1:0"}
+    return LocalCluster(n_workers=1, threads_per_worker=threads, memory_limit=None, dashboard_address=None,
+                        scheduler_kwargs=port)  # fmt: skip
+
+
+def test_any_running_cluster_with_one_task_a_worker():
+    with cluster_by_hand(1) as there:
+        address = there.scheduler_address
+        assert do(square, [{"x": 2}], address) == [4]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fewray.executors, "CONNECT_SECONDS", 1)
+        with pytest.raises(InputError, match=f"{address}: no scheduler answers there"):
+            do(square, [{"x": 2}], address)
+
+
+def test_a_worker_of_two_threads_is_refused():
+    refused = r"worker tcp://\S+: does 2 tasks in one process.*--nthreads 1"
+    with cluster_by_hand(2) as there, pytest.raises(InputError, match=refused):
+        do(square, [{"x": 2}], there.scheduler_address)
