@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: study test lint types docs long clean
+.PHONY: study test lint types docs long bench clean
 
 study: .venv/ready
 	$(BIN)/fewray study --data phantom --preset quick --out runs/quick
@@ -23,6 +23,10 @@ types: .venv/ready
 # The tests that take minutes.
 long: .venv/ready
 	$(BIN)/python -m pytest -m long
+
+# Speed against plain references and the machine's ceiling; nothing else should run meanwhile.
+bench: .venv/ready
+	$(BIN)/fewray bench --out benchmarks
 
 # docs/cli.md and docs/results.md from the command tree and the committed results.
 docs: .venv/ready

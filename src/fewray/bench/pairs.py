@@ -78,7 +78,7 @@ class _Team:
         self.name, self.pipes, self.processes = side.name, [], []
         for part in range(side.processes):
             here, there = context.Pipe()
-            process = context.Process(target=_serve, args=(there, side, part, warm_up), daemon=True)
+            process = context.Process(target=_serve, args=(there, side, part, warm_up))
             process.start()
             there.close()
             self.pipes.append(here)

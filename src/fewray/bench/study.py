@@ -1,4 +1,4 @@
-"""A whole small trial, its jobs side by side against one at a time; and the time to start."""
+"""A whole small trial: its jobs side by side against one at a time, two Dask workers against one; and the time to start."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 from fewray.bench.pairs import Side, Work, alternate
@@ -15,6 +16,7 @@ from fewray.presets import TRIAL_PRESETS
 
 HELP_SECONDS, IMPORT_SECONDS = 0.3, 0.1
 DATA = "phantom:train=16,test=0"
+WORKERS_TARGET = 1.8
 
 
 def measure(limits: dict[str, float], *, rounds: int, device: str = "auto") -> list[Row]:
@@ -28,6 +30,15 @@ def measure(limits: dict[str, float], *, rounds: int, device: str = "auto") -> l
     what = f"a small trial, {n} jobs side by side against one with {n} threads"
     note = "one round; starting the processes is counted; memory without that of the jobs"
     whole = paired("study", what, ours, reference, work=1, unit="trials/s", target=1.0, note=note)
+    if find_spec("distributed"):
+        two, one = (Side(name=name, make=trial, options={"executor": name}) for name in ("dask:2", "dask:1"))
+        fast, slow = alternate([two, one], 1, warm_up=False)
+        what = "the same trial, two Dask workers of one thread against one"
+        note = "one round; starting the workers is counted; memory without that of the workers"
+        clustered = paired("study", what, fast, slow, work=1, unit="trials/s", target=WORKERS_TARGET, note=note)
+    else:
+        note = "the package distributed is not installed"
+        clustered = Row(subject="study", what="two Dask workers against one", target=f"{WORKERS_TARGET} x", note=note)
     commands = {
         "fewray --help": ([sys.executable, "-c", "from fewray.cli import main; main()", "--help"], HELP_SECONDS),
         "import fewray": ([sys.executable, "-c", "import fewray"], IMPORT_SECONDS),
@@ -36,6 +47,7 @@ def measure(limits: dict[str, float], *, rounds: int, device: str = "auto") -> l
     started = alternate(sides, 2 * rounds + 1)
     return [
         whole,
+        clustered,
         *(
             Row(
                 subject="study",
@@ -52,7 +64,7 @@ def measure(limits: dict[str, float], *, rounds: int, device: str = "auto") -> l
     ]
 
 
-def trial(part: int, *, processes: int, threads: int) -> Work:
+def trial(part: int, *, processes: int = 0, threads: int = 1, executor: str = "local") -> Work:
     """Prepare a trial small enough for half a minute; each round is run in a new folder."""
     from fewray.api import run_study
     from fewray.data import load_dataset
@@ -66,7 +78,9 @@ def trial(part: int, *, processes: int, threads: int) -> Work:
     def work() -> None:
         folder = tempfile.mkdtemp()
         try:
-            run_study(rows, Path(folder) / "run", options=options, processes=processes, threads=threads)
+            run_study(
+                rows, Path(folder) / "run", options=options, processes=processes, threads=threads, executor=executor
+            )
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

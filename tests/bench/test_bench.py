@@ -1,0 +1,150 @@
+"""The benchmark's own machinery: sides in turn, rows, references that are the same work. No figure is asserted in time."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from fewray.bench import classifier, features, gan, quality
+from fewray.bench.pairs import Side, Timed, alternate, ratios
+from fewray.bench.rows import NOT_MEASURED, Row, cells, markdown, paired
+from fewray.bench.run import SUBJECTS, measure
+from fewray.bench.textbook import Classifier, Discriminator, Generator
+from fewray.classify.networks import build_network
+from fewray.config import ClassifierOptions
+from fewray.errors import InputError, RunFailed
+from fewray.gan.training import TrainState
+from fewray.presets import RECIPES
+
+
+def noted(part: int, *, folder: str, name: str, fails: bool = False) -> Callable[[], int]:
+    """Write a line a round, and return how many threads there are."""
+
+    def work() -> int:
+        if fails:
+            raise ValueError("planted")
+        with open(f"{folder}/log", "a") as stream:  # noqa: PTH123
+            stream.write(f"{name}{part} ")
+        return torch.get_num_threads()
+
+    return work
+
+
+def dying(part: int) -> Callable[[], None]:
+    return lambda: os._exit(9)
+
+
+def hungry(part: int, *, mib: int) -> Callable[[], None]:
+    def work() -> None:
+        np.ones(mib << 20, np.uint8).sum()
+
+    return work
+
+
+def test_sides_take_turns_in_processes_of_their_own(tmp_path):
+    sides = [
+        Side(name=name, make=noted, options={"folder": str(tmp_path), "name": name}, threads=threads)
+        for name, threads in (("a", 1), ("b", 2))
+    ]
+    found = alternate(sides, 3)
+    log = (tmp_path / "log").read_text().split()
+    assert sorted(log[:2]) == ["a0", "b0"]  # the warm-up
+    assert log[2:] == ["a0", "b0", "b0", "a0", "a0", "b0"]
+    assert [timed.results for timed in found] == [[1], [2]]
+    assert all(len(timed.seconds) == 3 and min(timed.seconds) > 0 for timed in found)
+
+
+def test_memory_is_told_apart():
+    small, large = (Side(name=str(mib), make=hungry, options={"mib": mib}) for mib in (1, 400))
+    few, many = alternate([small, large], 1)
+    assert 350 < many.peak_mib - few.peak_mib < 450
+
+
+def test_what_goes_wrong_in_a_process_is_said(tmp_path):
+    options = {"folder": str(tmp_path), "name": "a", "fails": True}
+    with pytest.raises(RunFailed, match="bench bad: ValueError: planted"):
+        alternate([Side(name="bad", make=noted, options=options)], 1)
+    with pytest.raises(RunFailed, match="bench dead: its process ended"):
+        alternate([Side(name="dead", make=dying)], 1)
+
+
+def timed(*seconds: float) -> Timed:
+    return Timed(seconds=list(seconds), results=[], peak_mib=10.0)
+
+
+def test_ratios_are_taken_round_by_round():
+    assert ratios(timed(4, 9, 8), timed(2, 3, 4)) == (2, 2, 3)
+    row = paired("gan", "x", timed(2, 3, 4), timed(4, 9, 8), work=6, unit="images/s", target=2.5)
+    assert (row.ours, row.reference, row.ratio, row.reached) == (2, 0.75, 2, False)
+
+
+def test_the_table_says_what_was_not_measured():
+    rows = [
+        paired("gan", "x", timed(1), timed(3), work=300, unit="images/s", target=2.5, ceiling=0.5, of="it"),
+        Row(subject="gan", what="y", target="30 s", note="no GPU"),
+    ]
+    first, second = cells(rows)
+    assert first == [
+        "x",
+        "100 images/s",
+        "300 images/s",
+        "3.00 (3.00 to 3.00)",
+        "50 % of it",
+        "10",
+        "10",
+        "2.5 x",
+        "reached",
+    ]
+    assert second == ["y", "", NOT_MEASURED, "", "", "", "", "30 s", ""]
+    found = {
+        "command": "fewray bench", "date": "2026-01-01", "hardware": "h", "torch": "2", "precision": "fp32",
+        "ceilings": {"cores": 2, "gflops_fp32": 1.0, "gflops_bf16": 2.0, "copied_gb_s": 3.0},
+        "rows": [json.loads(json.dumps(row.to_json())) for row in rows],
+    }  # fmt: skip
+    text = markdown(found)
+    assert "- y: no GPU" in text
+    assert text.count("\n| ") == 4
+
+
+def test_the_textbook_s_networks_are_the_recipe_s():
+    state = TrainState(RECIPES["paper"], seed=0, device=torch.device("cpu"))
+    ours = ClassifierOptions()
+    for book, own in (
+        (Generator(), state.G),
+        (Discriminator(), state.D),
+        (Classifier(4), build_network(4, ours, seed=0)),
+    ):
+        assert sorted(p.numel() for p in book.parameters()) == sorted(p.numel() for p in own.parameters())
+
+
+def test_a_step_s_arithmetic_is_counted():
+    assert gan.step_flops() / 1e9 == pytest.approx(73, abs=2)
+
+
+def test_plain_features_and_whole_metrics_are_ours(monkeypatch):
+    monkeypatch.setattr(features, "IMAGES", 2)
+    found, wanted = features.fast(0)(), features.plain(0)()
+    assert np.linalg.norm(found - wanted) < features.TOLERANCE * np.linalg.norm(wanted)
+    assert quality.blocks(0, rows=60, dim=8)() == pytest.approx(quality.whole(0, rows=60, dim=8)(), rel=1e-6)
+
+
+def test_both_ways_of_the_gan_and_the_classifier_train(monkeypatch):
+    monkeypatch.setattr(gan, "CLASSES", 2)
+    monkeypatch.setattr(gan, "STEPS", 1)
+    assert len(gan.side_by_side(1, processes=2, device="cpu", precision="fp32")()) == 1
+    assert len(gan.one_after_another(0, device="cpu")()) == 2
+    for name, value in (("TRAININGS", 2), ("STEPS", 1), ("IMAGES", 8), ("BATCH", 4)):
+        monkeypatch.setattr(classifier, name, value)
+    assert len(classifier.side_by_side(1, processes=2, device="cpu", precision="fp32")()) == 1
+    assert len(classifier.one_after_another(0, device="cpu")()) == 2
+
+
+def test_unknown_subjects_are_refused():
+    with pytest.raises(InputError, match=r"bench gans: no such subject; there are gan, "):
+        measure(["gans"])
+    assert "study" in SUBJECTS
