@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, cast
 
 import typer
 
@@ -45,7 +45,7 @@ def root(
     """Does GAN augmentation help your X-ray classifier? Train the generators, check the images, compare, report."""
 
 
-ClickException = typer.BadParameter.__mro__[2]
+ClickException = cast("type[Exception]", typer.BadParameter.__mro__[2])
 """What typer raises for words it cannot parse; it may carry a click of its own."""
 
 

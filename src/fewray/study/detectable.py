@@ -24,7 +24,7 @@ def minimal_detectable(
     A variance is estimated too small more often than too large: the median-unbiased one is taken, df / the median of
     chi-squared with df degrees of freedom times ``variance``.
     """
-    variance = variance * df / chi2.ppf(0.5, df)
+    variance *= df / float(chi2.ppf(0.5, df))
     n = d.shape[2]
     averaged = d.mean((0, 1))
     observed, spread = float(averaged.mean()), float(averaged.var())

@@ -100,7 +100,7 @@ def split_rows(manifest: Manifest) -> tuple[Manifest, Manifest]:
             "(<split>/<class>/* or a CSV with a column split)"
         )
     if len(manifest.classes) < 2:
-        raise InputError(f"--data {manifest.name}: 1 class, {manifest.classes[0]}; at least 2 are wanted")
+        raise InputError(f"--data {manifest.name}: 1 class, {', '.join(manifest.classes)}; at least 2 are wanted")
     train, test = manifest.where(split="train"), manifest.where(split="test")
     for label in manifest.classes:
         for name, rows in (("training", train), ("test", test)):
