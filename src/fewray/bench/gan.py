@@ -174,7 +174,8 @@ def _films() -> tuple[np.ndarray, np.ndarray]:
     from fewray.images import load_images
 
     rows = load_dataset(f"phantom:train={EQUAL_IMAGES},test={EQUAL_IMAGES},seed=3").where(label="normal")
-    return tuple(load_images(rows.where(split=split).paths(), 64)[:EQUAL_IMAGES] for split in ("train", "test"))
+    seen, unseen = (load_images(rows.where(split=split).paths(), 64)[:EQUAL_IMAGES] for split in ("train", "test"))
+    return seen, unseen
 
 
 def _noise(seed: int) -> np.ndarray:
