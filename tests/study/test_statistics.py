@@ -156,10 +156,10 @@ def test_corrected_t_of_folds_that_agree():
 def test_the_smallest_effect_solves_its_equation_and_grows_with_the_number_of_arms():
     d = np.zeros((1, 1, 200))
     d[0, 0, :10], d[0, 0, 10:20] = 1, -1
-    found = minimal_detectable(d, 0.1 / 200, 199)
-    unbiased = 199 / chi2.ppf(0.5, 199)
+    found = minimal_detectable(d, 0.1 / 200, 199, 20)
+    unbiased = 20 / chi2.ppf(0.5, 20)
     error = np.sqrt(unbiased * (0.1 + found - found**2) / 200)  # one seed: an effect adds as many discordant rows
-    assert found == pytest.approx((t.ppf(0.975, 199) + t.ppf(0.8, 199)) * error, abs=1e-4)
+    assert found == pytest.approx((t.ppf(0.975, 199) + t.ppf(0.8, 20)) * error, abs=1e-4)
     reference, arm, folds, groups = arms()
     seven = compare(reference, arm, folds, groups, comparisons=7)
     assert seven.minimal_detectable_holm > seven.minimal_detectable

@@ -12,19 +12,22 @@ POWER = 0.80
 
 
 def minimal_detectable(
-    d: np.ndarray, variance: float, df: float, *, alpha: float = 0.05, power: float = POWER
+    d: np.ndarray, variance: float, df: float, known: float, *, alpha: float = 0.05, power: float = POWER
 ) -> float:
     """Return the delta in 0..1 with delta = (t(1 - alpha/2) + t(power)) x its standard error; 1 where there is none.
+
+    ``df`` are the degrees of freedom with which the rule tests, ``known`` those with which the variance is known: the
+    trainings' part is a difference of two estimates, known less well than its size would say.
 
     ``d`` float (partitions, seeds, rows): the differences observed, ``variance`` that of their mean. An effect makes rows
     discordant that were not, so the variance grows with delta, as the variance of the rows' mean differences does: their
     mean square less delta squared. The mean square grows by ``growth`` x delta. growth is 1 where all trainings agree on
     a row and sqrt(1 / seeds) where they are independent: the root of mean square over discordance. That is no law; it was
     checked by simulation (docs/trial.md). What the observed difference has added already is taken off first.
-    A variance is estimated too small more often than too large: the median-unbiased one is taken, df / the median of
-    chi-squared with df degrees of freedom times ``variance``.
+    A variance is estimated too small more often than too large: the median-unbiased one is taken, ``known`` / the median
+    of chi-squared with so many degrees of freedom times ``variance``.
     """
-    variance *= df / float(chi2.ppf(0.5, df))
+    variance *= known / float(chi2.ppf(0.5, known))
     n = d.shape[2]
     averaged = d.mean((0, 1))
     observed, spread = float(averaged.mean()), float(averaged.var())
@@ -32,7 +35,7 @@ def minimal_detectable(
     growth = np.sqrt((averaged**2).mean() / discordance) if discordance else 1.0
     design = variance * n / spread if spread > 0 else 1.0
     real = np.sqrt(max(0.0, observed**2 - variance))  # the part of the difference that is not chance
-    factor = t.ppf(1 - alpha / 2, df) + t.ppf(power, df)
+    factor = t.ppf(1 - alpha / 2, df) + t.ppf(power, known)
 
     def excess(delta: float) -> float:
         added = growth * (delta - real) - (delta**2 - observed**2)

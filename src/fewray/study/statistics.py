@@ -77,9 +77,8 @@ def compare(
     df = variance**2 / (of_patients**2 / (patients - 1) + (of_trainings**2 / trainings if trainings else 0.0))
     error = float(np.sqrt(variance))
     half = float(t.ppf(1 - ALPHA / 2, df)) * error
-    # How well the variance is known: that of the trainings' part is what a difference of two estimates has.
     known = variance**2 / (of_patients**2 / (patients - 1) + (spread**2 / trainings if trainings else 0.0))
-    detectable = [minimal_detectable(d, variance, known, alpha=alpha) for alpha in (ALPHA, ALPHA / comparisons)]
+    detectable = [minimal_detectable(d, variance, df, known, alpha=alpha) for alpha in (ALPHA, ALPHA / comparisons)]
     return Comparison(
         difference=value,
         ci=(max(-1.0, value - half), min(1.0, value + half)),
