@@ -68,6 +68,10 @@ def test_every_number_follows_from_the_predictions(done: Path):
         for label in study["data"]["classes"]:
             hits = [r["predicted"] == label for r in mine if r["label"] == label]
             assert found["table4"]["correct"][label]["sensitivity"] == pytest.approx(np.mean(hits))
+            seeds = [
+                np.mean([r["predicted"] == label for r in mine if (r["label"], r["seed"]) == (label, s)]) for s in "01"
+            ]
+            assert found["table4"]["correct_sd"][label]["sensitivity"] == pytest.approx(np.std(seeds, ddof=1))
         assert np.sum(found["confusion_mean"]) == pytest.approx(12)
 
 

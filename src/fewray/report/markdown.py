@@ -148,18 +148,26 @@ def _accuracy(study: Mapping[str, Any]) -> str:
 def _table4(study: Mapping[str, Any]) -> str:
     parts = [
         "## Table 4\n\nColumns with * are computed as the paper computed them (passes in training mode; F1Score is the "
-        "harmonic mean of sensitivity and specificity), the others in evaluation mode, over all seeds.\n"
+        "harmonic mean of sensitivity and specificity), the others in evaluation mode, over all seeds; ± the standard "
+        "deviation over seeds.\n"
     ]
+    header_keys = ("accuracy", "sensitivity", "specificity", "f1_published")
+    header_keys += ("accuracy", "sensitivity", "specificity", "ppv", "f1")
     header = ("class", "acc.*", "sens.*", "spec.*", "F1Score*", "accuracy", "sensitivity", "specificity", "PPV", "F1")
     for name, arm in study["arms"].items():
         rows = []
         for label in study["data"]["classes"]:
-            printed, correct = arm["table4"]["published"][label], arm["table4"]["correct"][label]
-            left = [number(printed[k]) for k in ("accuracy", "sensitivity", "specificity", "f1_published")]
-            right = [number(correct[k]) for k in ("accuracy", "sensitivity", "specificity", "ppv", "f1")]
+            found = arm["table4"]
+            left = [_with_spread(found, "published", label, k) for k in header_keys[:4]]
+            right = [_with_spread(found, "correct", label, k) for k in header_keys[4:]]
             rows.append((label, *left, *right))
         parts.append(f"### {name}\n\n{table(header, rows)}")
     return "\n".join(parts)
+
+
+def _with_spread(table4: Mapping[str, Any], version: str, label: str, figure: str) -> str:
+    spread = table4.get(f"{version}_sd", {}).get(label, {}).get(figure)
+    return number(table4[version][label][figure]) + (f" ± {number(spread)}" if spread is not None else "")
 
 
 PICTURES = {

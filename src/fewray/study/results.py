@@ -62,15 +62,32 @@ def arm_summary(cell: Counts, sets: ArmSet, runs: Sequence[Mapping[str, Any]], s
         "table4": {
             "published": {
                 label: {
-                    figure: float(np.mean([run["per_class"][label][figure] for run in published]))
-                    for figure in ("accuracy", "sensitivity", "specificity", "f1_published")
+                    figure: float(np.mean([run["per_class"][label][figure] for run in published])) for figure in PRINTED
                 }
                 for label in classes
             },
             "published_accuracy": float(np.mean([run["accuracy"] for run in published])),
             "correct": {label: correct[index] for index, label in enumerate(classes)},
+            "published_sd": {
+                label: _spread([run["per_class"][label] for run in published], PRINTED) for label in classes
+            },
+            "correct_sd": {
+                label: _spread([per_class(c)[index] for c in confusions], CORRECT)
+                for index, label in enumerate(classes)
+            },
         },
     }
+
+
+PRINTED = ("accuracy", "sensitivity", "specificity", "f1_published")
+CORRECT = ("accuracy", "sensitivity", "specificity", "ppv", "f1")
+"""Figures of Table 4, as the paper computed them and as they should be."""
+
+
+def _spread(seeds: Sequence[Mapping[str, Any]], figures: Sequence[str]) -> dict[str, float | None]:
+    """Return each figure's standard deviation over seeds; None with fewer than two that have it."""
+    found = {figure: [seed[figure] for seed in seeds if seed[figure] is not None] for figure in figures}
+    return {figure: float(np.std(v, ddof=1)) if len(v) > 1 else None for figure, v in found.items()}
 
 
 def placement(arms: Mapping[str, Any]) -> dict[str, Any]:
