@@ -114,3 +114,14 @@ def test_inception_refuses_other_files(tmp_path: Path):
     with pytest.raises(InputError, match="layout"):
         load_inception(path, sha256_prefix=hashlib.sha256(path.read_bytes()).hexdigest())
     assert digest
+
+
+@pytest.mark.parametrize("size", [64, 97])
+def test_one_pass_and_two_give_the_same_features(size: int):
+    network = load_lite0()
+    x = torch.from_numpy(np.random.default_rng(0).standard_normal((2, 3, size, size))).float()
+    with torch.inference_mode():
+        found, logits = network(x)
+    wanted, other = network(x.requires_grad_())  # with gradients: convolution, then ReLU6
+    assert float((found - wanted).norm() / wanted.norm()) < 1e-5
+    assert float((logits - other).norm() / other.norm()) < 1e-5
