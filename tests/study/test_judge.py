@@ -163,6 +163,27 @@ def test_usefulness_tells_informative_from_shuffled_images(data: Manifest):
         measure_usefulness({"a": real["a"]}, {"a": fake["a"]}, options)
 
 
+def test_held_out_films_without_a_class_keep_their_labels():
+    """Grey levels tell three classes apart; the held-out side has the last two only, in another order."""
+    from fewray.quality.image_set import ImageSet
+
+    rng = np.random.default_rng(0)
+
+    def side(count: int, greys: dict[str, int]) -> dict[str, ImageSet]:
+        return {
+            label: ImageSet.of(np.clip(rng.normal(grey, 9, (count, 1, 64, 64)), 0, 255).astype(np.uint8))
+            for label, grey in greys.items()
+        }
+
+    greys = {"a": 20, "b": 120, "c": 230}
+    options = ClassifierOptions(steps=40, batch_size=16, channels=(4, 8, 8), hidden=16)
+    found = measure_usefulness(
+        side(20, greys), side(20, dict(reversed(greys.items()))), options, held_out=side(8, {"c": 230, "b": 120})
+    )
+    assert found["train_real_test_real"] == 1.0
+    assert found["train_synthetic_test_real"] == 1.0
+
+
 def test_equal_file_names_in_two_folders_stay_apart(tmp_path: Path):
     for split in ("train", "test"):
         save_png(np.full((8, 8), len(split) * 20, np.uint8), tmp_path / split / "a" / "1.png")
