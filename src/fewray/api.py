@@ -133,7 +133,7 @@ def measure_quality(
     extractor: str = "lite0",
     weights: Path | None = None,
     image_size: int = 64,
-    fit: str = "squash",
+    fit: str | None = None,
     k: int = 5,
     copy_percentile: float = 2.0,
     usefulness_steps: int = 0,
@@ -143,7 +143,9 @@ def measure_quality(
 ) -> Quality:
     """Measure ``synthetic`` against the training rows of ``real``: fidelity, diversity, copying, usefulness.
 
-    All are read as grey images of ``image_size`` pixels. ``classes`` are measured, or all where both sides have the same.
+    All are read as grey images of ``image_size`` pixels, made square as the generators' own films were (``fit``: what
+    ``generators.json`` beside the images or ``run`` says, else ``squash``; another is refused). Films that a class's
+    generator is known not to have seen are left out of ``real``. ``classes`` are measured, or all where both sides have the same.
     ``held_out`` are real films no generator saw (of a set with a split, its test rows); ``run`` is the generators'
     folder, for the membership score of their discriminators. ``usefulness_steps`` above 0 trains classifiers that
     long. ``out`` gets quality.json, copies.csv and the closest pairs. ``extractor`` may be ``onnx:FILE`` or
