@@ -100,9 +100,10 @@ def generate(
 ) -> Manifest:
     """Write ``per_class`` synthetic images of each class of ``run`` to ``out``; return their manifest.
 
-    With ``reject_copies`` an image that :func:`measure_quality` would call a copy of a training image is replaced by the
-    next seed's; ``notes["rejected"]`` counts them by class. ``real`` is the data the run was trained on, where it is not
-    found by the name the run has written down.
+    With ``reject_copies`` an image that :func:`measure_quality` of the same data and all of the run's classes would call
+    a copy, with extractor ``lite0``, the size and the fit of the generators, and the same ``copy_percentile``, is replaced
+    by the next seed's; ``notes["rejected"]`` counts them by class. ``real`` is the data the run was trained on, where it
+    is not found by the name the run has written down. Images of earlier calls that this one does not make are removed.
     """
     from fewray.gan.generate import generate as make
 
