@@ -86,6 +86,8 @@ def judge(
 
 def _classes(real: Manifest, synthetic: Manifest, chosen: tuple[str, ...] | None) -> tuple[str, ...]:
     for label in chosen or ():
+        if (chosen or ()).count(label) > 1:
+            raise InputError(f"--classes {','.join(chosen or ())}: {label} twice; each class once is wanted")
         for side, rows in (("real", real), ("synthetic", synthetic)):
             if label not in rows.classes:
                 raise InputError(f"--classes {label}: not among the {side} classes {', '.join(rows.classes)}")
