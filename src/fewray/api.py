@@ -104,9 +104,10 @@ def generate(
 ) -> Manifest:
     """Write ``per_class`` synthetic images of each class of ``run`` to ``out``; return their manifest.
 
-    With ``reject_copies`` an image that :func:`measure_quality` would call a copy of a training image is replaced by the
-    next seed's; ``notes["rejected"]`` counts them by class. ``real`` is the data the run was trained on, where it is not
-    found by the name the run has written down.
+    With ``reject_copies`` an image that :func:`measure_quality` of the same data and all of the run's classes would call
+    a copy, with extractor ``lite0``, the size and the fit of the generators, and the same ``copy_percentile``, is replaced
+    by the next seed's; ``notes["rejected"]`` counts them by class. ``real`` is the data the run was trained on, where it
+    is not found by the name the run has written down. Images of earlier calls that this one does not make are removed.
     """
     from fewray.gan.generate import generate as make
 
@@ -137,7 +138,7 @@ def measure_quality(
     extractor: str = "lite0",
     weights: Path | None = None,
     image_size: int = 64,
-    fit: str = "squash",
+    fit: str | None = None,
     k: int = 5,
     copy_percentile: float = 2.0,
     usefulness_steps: int = 0,
@@ -147,7 +148,9 @@ def measure_quality(
 ) -> Quality:
     """Measure ``synthetic`` against the training rows of ``real``: fidelity, diversity, copying, usefulness.
 
-    All are read as grey images of ``image_size`` pixels. ``classes`` are measured, or all where both sides have the same.
+    All are read as grey images of ``image_size`` pixels, made square as the generators' own films were (``fit``: what
+    ``generators.json`` beside the images or ``run`` says, else ``squash``; another is refused). Films that a class's
+    generator is known not to have seen are left out of ``real``. ``classes`` are measured, or all where both sides have the same.
     ``held_out`` are real films no generator saw (of a set with a split, its test rows); ``run`` is the generators'
     folder, for the membership score of their discriminators. ``usefulness_steps`` above 0 trains classifiers that
     long. ``out`` gets quality.json, copies.csv and the closest pairs. ``extractor`` may be ``onnx:FILE`` or

@@ -168,6 +168,23 @@ def test_it_stops_when_done_and_samples_from_the_best(data: Manifest, tmp_path: 
     assert len(read_jsonl(folder / "stats.jsonl")) == 4
 
 
+def test_a_resumed_run_measures_with_the_same_extractor(data: Manifest, tmp_path: Path):
+    train = data.where(split="train")
+    options = OPTIONS.with_(epochs=1)
+    named = {"classes": ["normal"], "probe_every": 1}
+    train_generators(train, options, tmp_path, extractor="pixels", **named)
+    with pytest.raises(InputError, match="of the extractor pixels@32, not lite0@128; use the same"):
+        train_generators(train, options.with_(epochs=2), tmp_path, extractor="lite0", resume=True, **named)
+    path = tmp_path / "normal" / "stats.jsonl"
+    assert [row["epoch"] for row in read_jsonl(path)] == [1]
+    train_generators(train, options.with_(epochs=2), tmp_path, extractor="pixels@32", resume=True, **named)
+    assert [row["extractor"] for row in read_jsonl(path)] == ["pixels@32"] * 2
+    old = [{k: v for k, v in row.items() if k not in ("extractor", "fid", "kid")} for row in read_jsonl(path)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in old))  # a log from before extractors were named
+    last = train_generators(train, options.with_(epochs=3), tmp_path, extractor="lite0", resume=True, **named)
+    assert last["normal"]["extractor"] == "lite0@128"
+
+
 def test_stopping_needs_something_to_stop_on(data: Manifest, tmp_path: Path):
     with pytest.raises(InputError, match="--hold-out"):
         train_generators(data.where(split="train"), OPTIONS, tmp_path / "x", patience=2)

@@ -66,6 +66,17 @@ def test_half_pixels_and_small_scales_are_found_too(phantoms: dict[str, Measured
         assert near.distance.max() < 0.1
 
 
+@pytest.mark.parametrize("degrees", [-10.0, -5.0, 5.0, 8.0])
+def test_turned_films_are_found_too(degrees: float, phantoms: dict[str, MeasuredSet]):
+    from scipy.ndimage import rotate
+
+    films = phantoms["normal"].images
+    turned = np.stack([[rotate(f[0].astype(float), degrees, reshape=False, order=1)] for f in films])
+    near = nearest_aligned(np.clip(np.round(turned), 0, 255).astype(np.uint8), films)
+    assert near.index.tolist() == list(range(len(films)))
+    assert near.distance.max() < (0.02 if degrees % 5 == 0 else 0.15)
+
+
 def test_pictures_without_structure_are_like_nothing():
     flat = np.full((2, 1, 64, 64), 90, np.uint8)
     assert nearest_aligned(flat, flat).distance.tolist() == [1.0, 1.0]
@@ -96,6 +107,26 @@ def test_planted_copies_are_listed_and_unseen_films_are_not(phantoms: dict[str, 
     unseen = load_dataset("phantom:size=64,train=20,test=1,seed=5").where(split="train", label="normal")
     fresh = measured(ImageSet.of(load_images(unseen.paths(), 64, "squash")), compute)
     assert sum(bool(row.by) for row in find_copies("normal", fresh, train, bar)) <= 2
+
+
+def test_an_identical_image_is_a_copy_where_no_bar_can_be_drawn(phantoms: dict[str, MeasuredSet]):
+    films = phantoms["normal"]
+    alone = MeasuredSet(films.images, films.names, tuple("p" for _ in films.names), films.features, films.mirrored)
+    bar = copy_bar({"normal": alone})
+    assert bar.sentence().startswith("copies cannot be judged: one patient a class")
+    rows = find_copies("normal", alone, alone, bar)
+    assert {(row.by, row.distance) for row in rows} == {("identical", 0.0)}
+    assert all(row.synthetic == row.nearest for row in rows)
+    moved_on = measured(
+        ImageSet.of(moved(films.images, np.random.default_rng(0)), films.names), load_extractor("pixels")
+    )
+    pixels = measured(ImageSet(films.images, films.names, alone.groups), load_extractor("pixels"), mirrored=True)
+    assert not any(row.by for row in find_copies("normal", moved_on, pixels, bar))
+    other = copy_bar({"normal": alone, "covid": phantoms["covid"]})
+    assert "copies of normal cannot be judged: one patient" in other.sentence()
+    flat = np.zeros((2, 1, 64, 64), np.uint8)  # like nothing after alignment
+    black = measured(ImageSet.of(flat, ("x", "y")), load_extractor("pixels"), mirrored=True)
+    assert [(row.nearest, row.by) for row in find_copies("normal", black, black, bar)] == [("x", "identical")] * 2
 
 
 def test_a_twin_under_another_patient_sets_no_bar(phantoms: dict[str, MeasuredSet]):

@@ -60,7 +60,9 @@ def test_every_figure_is_there_and_is_json(films: np.ndarray):
         assert part["extractor"] == "pixels@32"
         assert part["k"] == 5
         assert set(part["floor"]) == {*FIGURES, "ms_ssim"} - {"kid"}
-        assert len(part["copies"]) <= 4  # forty films: one in twenty unseen ones may be called a copy
+    for part in whole["classes"].values():
+        assert len(part["copies"]) <= 4  # of unseen films a few may be called copies
+    assert len(whole["pooled"]["copies"]) == 40  # each is a training film of the other class
     assert whole["classes"]["a"]["num_real"] == whole["classes"]["a"]["num_fake"] == 20
     assert whole["classes"]["a"]["floor"]["fid"]["m"] == 10
     assert whole["classes"]["a"]["floor"]["fid"]["splits"] == 20
@@ -84,6 +86,20 @@ def test_small_sets_give_figures_or_a_reason(n: int, m: int, films: np.ndarray):
     if min(n // 2, m) < 2:
         assert set(found.floor) == {"ms_ssim"}
         assert "halves" in found.reasons["floor"]
+
+
+def test_a_film_of_another_class_is_a_copy_among_all_and_the_nearest_come_first(films: np.ndarray):
+    fake = {"a": films[[21, 0, 1]], "b": films[[22, 23]]}
+    found = measure({"a": films[:20], "b": films[20:]}, fake)
+    across = [copy for copy in found.pooled.copies if copy.synthetic[0] != copy.nearest[0]]
+    assert [(copy.synthetic, copy.nearest, copy.by) for copy in across] == [("a/0", "b/1", "identical")]
+    assert len(found.pooled.copies) == 5
+    distances = [copy.distance for copy in found.pooled.copies]
+    assert distances == sorted(distances)
+    assert "training image of its class" in found.bar.sentence()
+    notes = [note for note in found.warnings if "n < d" in note]
+    assert notes
+    assert all(note.partition(": ")[0] in ("a, b", "a", "b", "all", "a, b, all") for note in notes)
 
 
 def test_figures_do_not_depend_on_the_order_of_images(films: np.ndarray):

@@ -81,6 +81,29 @@ def test_a_damaged_copy_is_made_again(damage, tmp_path: Path):
     assert plain.calls == 2
 
 
+def test_every_byte_of_a_copy_may_be_damaged(tmp_path: Path):
+    plain = Counting()
+    cached = Cached(plain, tmp_path)
+    first = cached(pictures())
+    (copy,) = tmp_path.iterdir()
+    whole = copy.read_bytes()
+    for place in range(len(whole)):
+        copy.write_bytes(whole[:place] + bytes([whole[place] ^ 9]) + whole[place + 1 :])
+        found = feature_cache._recall(copy)
+        assert found is None or equal(found, first), place
+
+
+def test_what_killed_processes_left_is_removed(tmp_path: Path):
+    cached = Cached(Counting(), tmp_path)
+    old, new = tmp_path / "old.part", tmp_path / "new.part"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (1, 1))
+    cached(pictures())
+    assert not old.exists()
+    assert new.exists()
+
+
 def test_changed_numbers_are_seen_by_their_check_sum(tmp_path: Path):
     plain = Counting()
     cached = Cached(plain, tmp_path)

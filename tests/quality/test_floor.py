@@ -47,6 +47,7 @@ def test_both_sides_are_compared_at_the_same_n():
         ("precision", 2.0, 10.5, "nearer than real: look for copies"),
         ("precision", 15.0, 10.5, "off the floor"),
         ("is_mean", 20.0, 1.0, "above real"),
+        ("is_mean", 5.0, 20.0, "below real"),
         ("ms_ssim", 20.0, 1.0, "less diverse than real"),
         ("ms_ssim", 5.0, 1.0, "more varied than real"),
     ],
@@ -55,6 +56,24 @@ def test_the_verdict_in_words(metric: str, value: float, ceiling: float, words: 
     floor = Floor(metric=metric, m=9, splits=20, mean=10.0, std=0.5, value_mean=value, value_std=0.5, ceiling=ceiling)
     assert floor.verdict == words
     assert floor.to_json()["verdict"] == words
+
+
+def test_one_film_over_and_over_is_not_as_real_for_being_unsteady():
+    """Its precision is 0 or 1 from split to split; steadier figures are judged as ever."""
+    words = {}
+    for value, spread in ((0.55, 0.497), (0.85, 0.076), (0.93, 0.3), (0.05, 0.218)):
+        floor = Floor(
+            metric="precision", m=30, splits=20, mean=0.915, std=0.045, value_mean=value, value_std=spread, ceiling=0.0
+        )
+        words[value] = floor.verdict
+    assert words == {
+        0.55: "cannot tell: unsteady from split to split",
+        0.85: "as real",
+        0.93: "as real",
+        0.05: "95 % of the way to noise",
+    }
+    whole = Floor(metric="coverage", m=6, splits=20, mean=1.0, std=0.0, value_mean=0.99, value_std=0.04, ceiling=0.0)
+    assert whole.verdict == "as real"
 
 
 def test_noise_is_a_function_of_its_seed():

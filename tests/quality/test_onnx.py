@@ -204,6 +204,20 @@ def test_features_that_are_no_numbers_are_refused(tmp_path: Path):
         extractor(np.zeros((2, 1, 8, 8), np.float32))
 
 
+def test_logits_that_are_no_numbers_are_refused(tmp_path: Path):
+    nodes = [("Flatten", "x", "f"), ("Log", "f", "l")]
+    extractor = load_extractor(f"onnx:{model(tmp_path / 'net.onnx', nodes=nodes, outputs='fl')}?output=f&logits=l")
+    with pytest.raises(InputError, match="logits that are no finite numbers"):
+        extractor(np.zeros((2, 1, 8, 8), np.uint8))
+
+
+def test_digits_of_other_kinds_are_no_numbers(tmp_path: Path):
+    with pytest.raises(InputError, match="channels=²; 1 or 3"):
+        load_extractor(f"onnx:{model(tmp_path / 'net.onnx')}?channels=²")
+    with pytest.raises(InputError, match="no such extractor"):
+        load_extractor("lite0@²²⁴")
+
+
 def test_without_onnxruntime_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(InputError, match=r"pip install 'fewray\[onnx\]'"):

@@ -49,6 +49,15 @@ def planted(data: Manifest, fresh: np.ndarray, tmp_path_factory: pytest.TempPath
     return folder, copies
 
 
+def call(*words: object) -> None:
+    """Run a command in this process; its errors come out as they are."""
+    import typer
+
+    from fewray.cli.main import app
+
+    typer.main.get_command(app).main(list(map(str, words)), standalone_mode=False)
+
+
 def shifted(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     y, x = rng.integers(0, 9, 2)
     return np.pad(image, ((0, 0), (4, 4), (4, 4)))[:, y : y + 64, x : x + 64]
@@ -109,10 +118,34 @@ def test_copies_are_replaced_by_other_seeds(
     monkeypatch.setattr(generation, "sample", lambda network, options, seeds: np.stack([train[s % 16] for s in seeds]))
     with pytest.raises(RunFailed, match="copies of training images"):
         fewray.generate(tmp_path / "run", tmp_path / "none", per_class=3, reject_copies=True, real=data)
+    words = [tmp_path / "run", "--out", tmp_path / "x", "--per-class", 3, "--reject-copies", "--real", PHANTOM]
+    with pytest.raises(InputError, match="copy percentile: 80"):
+        call("generate", *words, "--copy-percentile", 80)
     with pytest.raises(InputError, match="--real"):
         fewray.generate(
             tmp_path / "run", tmp_path / "x", per_class=3, reject_copies=True, real="phantom:train=3,test=1"
         )
+
+
+def test_a_folder_of_images_holds_what_its_manifest_names(data: Manifest, tmp_path: Path):
+    options = RECIPES["quick"].with_(epochs=1, classic_images=0, base_channels=4)
+    run, out = tmp_path / "run", tmp_path / "out"
+    fewray.train_generator(data, run, options=options, classes=["normal", "covid"], probe_every=0)
+    fewray.generate(run, out, per_class=6)
+    (out / "normal" / "seed-of-mine.png").write_bytes(b"mine")
+    made = fewray.generate(run, out, per_class=3, classes=["normal"])
+    images = {path for path in out.rglob("*.png") if path.name != "seed-of-mine.png"}
+    assert images == {row.path for row in made.rows}
+    assert (out / "normal" / "seed-of-mine.png").exists()
+    assert not (out / "covid").exists()
+    assert load_dataset(out).sha256() == made.sha256()
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "manifest.csv").write_text("path,label\n")
+    with pytest.raises(InputError, match="did not write; choose another --out"):
+        fewray.generate(run, own, per_class=3)
+    assert (own / "manifest.csv").read_text() == "path,label\n"
+    assert not (own / "normal").exists()
 
 
 def test_held_out_films_and_membership(data: Manifest, planted: tuple[Path, set[str]], tmp_path: Path):
@@ -163,6 +196,27 @@ def test_usefulness_tells_informative_from_shuffled_images(data: Manifest):
         measure_usefulness({"a": real["a"]}, {"a": fake["a"]}, options)
 
 
+def test_held_out_films_without_a_class_keep_their_labels():
+    """Grey levels tell three classes apart; the held-out side has the last two only, in another order."""
+    from fewray.quality.image_set import ImageSet
+
+    rng = np.random.default_rng(0)
+
+    def side(count: int, greys: dict[str, int]) -> dict[str, ImageSet]:
+        return {
+            label: ImageSet.of(np.clip(rng.normal(grey, 9, (count, 1, 64, 64)), 0, 255).astype(np.uint8))
+            for label, grey in greys.items()
+        }
+
+    greys = {"a": 20, "b": 120, "c": 230}
+    options = ClassifierOptions(steps=40, batch_size=16, channels=(4, 8, 8), hidden=16)
+    found = measure_usefulness(
+        side(20, greys), side(20, dict(reversed(greys.items()))), options, held_out=side(8, {"c": 230, "b": 120})
+    )
+    assert found["train_real_test_real"] == 1.0
+    assert found["train_synthetic_test_real"] == 1.0
+
+
 def test_equal_file_names_in_two_folders_stay_apart(tmp_path: Path):
     for split in ("train", "test"):
         save_png(np.full((8, 8), len(split) * 20, np.uint8), tmp_path / split / "a" / "1.png")
@@ -176,3 +230,17 @@ def test_classes_that_do_not_match_are_named(data: Manifest, planted: tuple[Path
         fewray.measure_quality(data, planted[0])
     with pytest.raises(InputError, match="--classes flu"):
         fewray.measure_quality(data, planted[0], classes=["flu"])
+    with pytest.raises(InputError, match="normal twice"):
+        fewray.measure_quality(data, planted[0], classes=["normal", "normal"])
+
+
+def test_options_for_nothing_and_folders_that_cannot_be_written_are_refused_at_once(
+    data: Manifest, planted: tuple[Path, set[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for extractor in ("pixels", "lite0", f"study:{tmp_path}"):
+        with pytest.raises(InputError, match=r"--weights x\.pth: the extractor .* takes none"):
+            fewray.measure_quality(data, planted[0], classes=["normal"], extractor=extractor, weights=Path("x.pth"))
+    monkeypatch.setattr("fewray.study.judge.measure_quality", lambda *_, **__: pytest.fail("measured before"))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be made or written"):
+        fewray.measure_quality(data, planted[0], classes=["normal"], extractor="pixels", out=tmp_path / "file")

@@ -167,11 +167,17 @@ def generate(
     reject_copies: Annotated[
         bool, typer.Option("--reject-copies", help="Replace images that are copies of training images.")
     ] = False,
+    copy_percentile: Annotated[
+        float, typer.Option(help="With --reject-copies: share of unseen real images called copies, in %.")
+    ] = 2.0,
     real: Annotated[str | None, typer.Option(help="The training data, where the run's own name is not found.")] = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Write synthetic images as --out/<class>/seedNNNNNN.png, with a manifest that names their generators."""
+    """Write synthetic images as --out/<class>/seedNNNNNN.png, with a manifest that names their generators.
+
+    Images of an earlier call into --out that this one does not make are removed.
+    """
     from fewray import api
 
     made = api.generate(
@@ -183,6 +189,7 @@ def generate(
         device=device,
         reject_copies=reject_copies,
         real=real,
+        copy_percentile=copy_percentile,
     )
     rejected = made.notes["rejected"]
     if as_json:

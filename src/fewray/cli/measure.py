@@ -25,7 +25,10 @@ def quality(
     ] = "lite0",
     weights: Annotated[Path | None, typer.Option(help="Weight file of the extractor inception.")] = None,
     image_size: Annotated[int, typer.Option(min=8, help="All images are read at this size.")] = 64,
-    fit: Annotated[str, typer.Option(help="squash or pad images to a square.")] = "squash",
+    fit: Annotated[
+        str | None,
+        typer.Option(help="squash or pad images to a square.", show_default="as the generators did, else squash"),
+    ] = None,
     k: Annotated[int, typer.Option("--k", help="Neighbours of precision, recall, density, coverage.")] = 5,
     copy_percentile: Annotated[float, typer.Option(help="Share of unseen real images called copies, in %.")] = 2.0,
     usefulness: Annotated[int, typer.Option(min=0, help="Steps of classifiers trained on either side; 0: none.")] = 0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from fewray.gan.dcgan import Generator
 from fewray.gan.run import BEST, CHECKPOINT
 from fewray.gan.sampling import BATCH, sample
 from fewray.images import png_bytes
-from fewray.runs import locked, write_json
+from fewray.runs import locked, read_json, write_json
 
+MANIFEST, SOURCES = "manifest.csv", "generators.json"
 TRIES = 20
 """Seeds tried for each image wanted before rejection is given up."""
 
@@ -64,9 +65,10 @@ def generate(
     """Write ``per_class`` images of each class to ``out`` and return their manifest.
 
     Image ``seedNNNNNN.png`` is the generator's answer to that seed, whatever else is made with it. ``generators.json``
-    names the checkpoints and the rows their generators saw. Existing images of the same seed are written again. An image
-    that ``reject`` refuses is replaced by the next seed's; the refused seeds are in ``generators.json`` and, counted by
-    class, in the manifest's notes. RunFailed when twenty times as many seeds do not suffice.
+    names the checkpoints and the rows their generators saw. ``out`` holds what its manifest names and no more: images of
+    earlier calls that this one does not make are removed. An image that ``reject`` refuses is replaced by the next
+    seed's; the refused seeds are in ``generators.json`` and, counted by class, in the manifest's notes. InputError when
+    ``out`` holds a manifest of somebody else's, RunFailed when twenty times as many seeds do not suffice.
     """
     if per_class < 1:
         raise InputError(f"--per-class {per_class}: at least 1 is wanted")
@@ -81,7 +83,10 @@ def generate(
     sources: dict[str, Any] = {}
     rejected: dict[str, int] = {}
     where = choose_device(device)
+    if (out / MANIFEST).exists() and not (out / SOURCES).exists():
+        raise InputError(f"{out}: holds a {MANIFEST} that `fewray generate` did not write; choose another --out")
     with locked(out):
+        before = read_json(out / SOURCES) if (out / SOURCES).exists() else {}
         for label in chosen:
             network, options = load_generator(checkpoints[label], where)
             sources[label] = provenance(checkpoints[label])
@@ -104,14 +109,25 @@ def generate(
             if reject is not None:
                 sources[label]["rejected_seeds"] = refused
                 rejected[label] = len(refused)
-                for seed in refused:  # of an earlier call without rejection
-                    (folder / f"seed{seed:06d}.png").unlink(missing_ok=True)
         manifest = Manifest(
             name=out.name, classes=chosen, rows=tuple(rows), notes={"run": run.name, "rejected": rejected}
         )
-        write_json(out / "generators.json", sources)
-        manifest.to_csv(out / "manifest.csv")
+        write_json(out / SOURCES, sources)
+        manifest.to_csv(out / MANIFEST)
+        if before:
+            _remove_stale(out, {*chosen, *before}, {row.path for row in rows})
     return manifest
+
+
+def _remove_stale(out: Path, labels: Iterable[str], made: set[Path]) -> None:
+    """Remove the images of earlier calls, and class folders that hold nothing then; files of other names stay."""
+    for label in labels:
+        folder = out / label
+        for path in folder.glob("seed*.png"):
+            if path not in made and path.stem.removeprefix("seed").isdecimal():
+                path.unlink(missing_ok=True)
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _kept(

@@ -30,7 +30,7 @@ BEST = "best.safetensors"
 GRID_IMAGES = 64
 
 Probe = Callable[[np.ndarray], Mapping[str, Any]]
-"""Synthetic uint8 images to figures (fid, kid, is, extractor, num_real, num_fake)."""
+"""Synthetic uint8 images to figures (fid, kid, is, extractor, num_real, num_fake); its ``extractor_name``, if it has one."""
 
 
 def train_run(
@@ -56,12 +56,14 @@ def train_run(
     goes into ``options.json`` and the checkpoint. ``probe`` is called every ``probe_every`` epochs and at the end with
     ``options.quality_images`` images of fixed seeds; where it measures ``kid_held_out``, the checkpoint of the least is
     kept as ``best.safetensors``, and with ``patience`` above 0 training ends after so many measurements without a better
-    one. What the log says decides, so that a resumed run ends where one never stopped does. RunFailed on a non-finite loss: the last good checkpoint is kept.
+    one. What the log says decides, so that a resumed run ends where one never stopped does. InputError when a resumed run
+    measured with another extractor so far; RunFailed on a non-finite loss: the last good checkpoint is kept.
     """
     path = folder / CHECKPOINT
     state = _start(path, options, seed=seed, device=device, about=about, resume=resume)
     log = folder / "stats.jsonl"
     kept = [row for row in read_jsonl(log) if row["epoch"] <= state.epoch]
+    _check_extractor(folder, kept, probe)
     _rewrite(log, kept)
     write_json(folder / "options.json", {**options.to_json(), "seed": seed, "precision": precision, **about})
     if not kept or not (folder / "reals.png").exists():
@@ -126,6 +128,17 @@ def check_continues(path: Path, options: GanOptions, *, seed: int, about: Mappin
         raise InputError(f"{path.parent}: was trained with other {', '.join(changed)}; use the same, or another --out")
     if header["epoch"] > options.epochs:
         raise InputError(f"{path.parent}: has {header['epoch']} epochs, more than --epochs {options.epochs}")
+
+
+def _check_extractor(folder: Path, rows: list[dict[str, Any]], probe: Probe | None) -> None:
+    """Refuse a probe with another extractor than that of the figures in the log: one column would hold both."""
+    name = getattr(probe, "extractor_name", None)
+    before = {row["extractor"] for row in rows if row.get("extractor")}
+    if name is not None and before - {name}:
+        raise InputError(
+            f"{folder}: its figures so far are of the extractor {', '.join(sorted(before))}, not {name}; use the same "
+            "--extractor, or --quality-every 0"
+        )
 
 
 def _probe_seeds(seed: int, count: int) -> list[int]:

@@ -1,7 +1,8 @@
-"""How like two films are after small shifts, scales and flips: the search that a copy cannot hide from by moving."""
+"""How like two films are after small shifts, scales, turns and flips: the search that finds copies which were moved."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,15 +22,17 @@ BLOCK = 2**25
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """One stage: at ``size`` pixels, shifts up to ``margin`` pixels each way, and scales, each also mirrored."""
+    """One stage: at ``size`` pixels, shifts up to ``margin`` pixels each way of each placement, each also mirrored."""
 
     size: int
     margin: int
-    scales: tuple[float, ...]
+    placements: tuple[tuple[float, float], ...]
+    """Scale and turn in degrees. Turned films are looked for at their own scale only: all pairs would take too long."""
 
 
-COARSE = Search(size=SIZE // 2, margin=2, scales=(0.9, 1.0, 1.1))
-FINE = Search(size=SIZE, margin=5, scales=(0.9, 0.95, 1.0, 1.05, 1.1))
+TURNS = tuple((1.0, degrees) for degrees in (-10.0, -5.0, 5.0, 10.0))
+COARSE = Search(size=SIZE // 2, margin=2, placements=((0.9, 0.0), (1.0, 0.0), (1.1, 0.0), *TURNS))
+FINE = Search(size=SIZE, margin=5, placements=((0.9, 0.0), (0.95, 0.0), (1.0, 0.0), (1.05, 0.0), (1.1, 0.0), *TURNS))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +46,9 @@ class Nearest:
 def nearest_aligned(queries: np.ndarray, references: np.ndarray, allowed: np.ndarray | None = None) -> Nearest:
     """Return for each of ``queries`` uint8 (q, 1, H, W) the most alike of ``references`` uint8 (r, 1, H, W).
 
-    The distance is 1 - the largest correlation of the query's centre with any window of the reference moved, scaled or
-    mirrored; brightness and contrast do not matter. What all films share is taken away first: a picture blurred over an
-    eighth of its width. ``allowed`` bool (q, r) leaves pairs out, such as films of one patient. A coarse search at 32
+    The distance is 1 - the largest correlation of the query's centre with any window of the reference moved, scaled,
+    turned or mirrored; brightness and contrast do not matter. What all films share is taken away first: a picture blurred
+    over a seventh of its width. ``allowed`` bool (q, r) leaves pairs out, such as films of one patient. A coarse search at 32
     pixels chooses eight references for the fine one at 64.
     """
     q, r = len(check_images(queries)), len(check_images(references))
@@ -67,8 +70,8 @@ def _similarities(queries: np.ndarray, references: np.ndarray, search: Search, w
     """Return (q, r) the largest correlation over all placements; only the ``wanted`` pairs where that is given."""
     margin, inner = search.margin, search.size - 2 * search.margin
     templates = _standardised(_detail(_resized(queries, search.size)[:, margin:-margin, margin:-margin]))
-    # An alternative scale or mirrored picture of every reference: (r, 2 x scales, size, size).
-    pictures = torch.stack([_scaled(_resized(references, search.size), scale) for scale in search.scales], 1)
+    # Every placement of every reference, and their mirrored pictures: (r, 2 x placements, size, size).
+    pictures = torch.stack([_placed(_resized(references, search.size), *place) for place in search.placements], 1)
     pictures = torch.cat([pictures, pictures.flip(-1)], 1)
     found = np.full((len(queries), len(references)), -np.inf)
     for column, picture in enumerate(pictures):
@@ -89,11 +92,12 @@ def _resized(images: np.ndarray, size: int) -> Tensor:
     return x[:, 0]
 
 
-def _scaled(images: Tensor, scale: float) -> Tensor:
-    """Return pictures (n, S, S) enlarged about their centres; edges are carried outwards."""
-    if scale == 1.0:
+def _placed(images: Tensor, scale: float, degrees: float) -> Tensor:
+    """Return pictures (n, S, S) enlarged and turned about their centres; edges are carried outwards."""
+    if (scale, degrees) == (1.0, 0.0):
         return images
-    turn = torch.tensor([[1 / scale, 0.0, 0.0], [0.0, 1 / scale, 0.0]]).expand(len(images), 2, 3)
+    along, across = math.cos(math.radians(degrees)) / scale, math.sin(math.radians(degrees)) / scale
+    turn = torch.tensor([[along, -across, 0.0], [across, along, 0.0]]).expand(len(images), 2, 3)
     places = functional.affine_grid(turn, [len(images), 1, *images.shape[1:]], align_corners=False)
     return functional.grid_sample(images[:, None], places, padding_mode="border", align_corners=False)[:, 0]
 

@@ -36,17 +36,25 @@ class Bar:
         return asdict(self) | {"usual": {label: list(pair) for label, pair in self.usual.items()}}
 
     def judge(self, label: str, pixels: float, features: float) -> str:
-        """Return by which distances an image of class ``label`` is a copy: ``pixels``, ``features``, both or none."""
+        """Return by which distances an image of class ``label`` is a copy: ``pixels``, ``features``, both or none.
+
+        None where all films of the class are of one patient: nothing says then what is usual.
+        """
         usual = self.usual[label]
         below = {"pixels": pixels < self.pixels * usual[0], "features": features < self.features * usual[1]}
         return "+".join(name for name, yes in below.items() if yes)
 
     def sentence(self) -> str:
         """Return what a reader of the counts must know."""
+        identical = "only images that are a training image pixel for pixel are counted"
+        if self.num_held_out == 0:
+            return f"copies cannot be judged: one patient a class; {identical}"
+        silent = [label for label, pair in self.usual.items() if not any(pair)]
         return (
-            f"copies: nearer to a training image than {100 * self.pixels:.0f} % of the distance usual in the class by "
+            f"copies: nearer to a training image of its class than {100 * self.pixels:.0f} % of the distance usual in the class by "
             f"pixels or {100 * self.features:.0f} % by features; {self.real_flagged} of {self.num_held_out} real images "
             f"held out with their patient are as near, and up to {100 * self.false_alarms:.1f} % of unseen films would be"
+            + (f"; copies of {', '.join(silent)} cannot be judged: one patient, and {identical}" if silent else "")
         )
 
 
@@ -63,7 +71,7 @@ def copy_bar(
     that a low percentile exists at sixty images a class. Both bars stand at the same rank, the highest at which no more
     than ``percentile`` of the held-out images lie below either of them; with few images that is the least distance.
     Near-duplicates under two patients are one film, so they set no bar, but they are counted as flagged. With one
-    patient a class nothing can be said, and nothing is called a copy. InputError for a percentile outside 0 to 50.
+    patient a class nothing can be said, and no distance makes a copy. InputError for a percentile outside 0 to 50.
     """
     if not 0 <= percentile <= 50:
         raise InputError(f"copy percentile: {percentile:g}; 0 to 50 is wanted")

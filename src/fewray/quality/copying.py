@@ -26,7 +26,8 @@ class Copy:
     nearest_by_features: str
     feature_distance: float
     by: str
-    """``pixels``, ``features`` or ``pixels+features``: the bars it lies below; empty for no copy."""
+    """``pixels``, ``features`` or ``pixels+features``: the bars it lies below; ``identical`` where it lies below neither
+    and is the nearest pixel for pixel; empty for no copy."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -34,19 +35,26 @@ class Copy:
 
 
 def find_copies(label: str, synthetic: MeasuredSet, train: MeasuredSet, bar: Bar) -> list[Copy]:
-    """Return a row for every synthetic image of class ``label``, copies first, then the nearest; ``by`` says which are copies."""
+    """Return a row for every synthetic image of class ``label``, copies first, then the nearest; ``by`` says which are copies.
+
+    An image that equals a training image pixel for pixel is a copy of it whatever the bar.
+    """
     near = nearest_training(synthetic, train)
-    rows = [
-        Copy(
-            synthetic=name,
-            nearest=_name(train.names, near.index[i]),
-            distance=float(near.distance[i]),
-            nearest_by_features=_name(train.names, near.feature_index[i]),
-            feature_distance=float(near.feature_distance[i]),
-            by=bar.judge(label, near.distance[i], near.feature_distance[i]),
+    known = {image.tobytes(): index for index, image in reversed(list(enumerate(train.images)))}
+    rows = []
+    for i, name in enumerate(synthetic.names):
+        same = known.get(synthetic.images[i].tobytes())
+        by = bar.judge(label, near.distance[i], near.feature_distance[i])
+        rows.append(
+            Copy(
+                synthetic=name,
+                nearest=_name(train.names, near.index[i] if same is None else same),
+                distance=float(near.distance[i]) if same is None else 0.0,
+                nearest_by_features=_name(train.names, near.feature_index[i]),
+                feature_distance=float(near.feature_distance[i]),
+                by=by or ("" if same is None else "identical"),
+            )
         )
-        for i, name in enumerate(synthetic.names)
-    ]
     return sorted(rows, key=lambda row: (not row.by, row.distance, row.synthetic))
 
 

@@ -64,7 +64,7 @@ def measure_quality(
         extractor=extractor.name,
         k=k,
         seed=seed,
-        copies=tuple(_placed(label, copy) for label, found in classes.items() for copy in found.copies),
+        copies=_pooled_copies({label: found.copies for label, found in classes.items()}, fakes, reals),
     )
     return Quality(
         extractor=extractor.name,
@@ -153,10 +153,41 @@ def class_quality(
     )
 
 
-def _placed(label: str, copy: Copy) -> Copy:
-    """Return ``copy`` with its class before the names: among all classes file names need not differ."""
-    names = {name: f"{label}/{getattr(copy, name)}" for name in ("synthetic", "nearest", "nearest_by_features")}
-    return replace(copy, **names)
+def _pooled_copies(
+    found: Mapping[str, tuple[Copy, ...]], fakes: Mapping[str, ImageSet], reals: Mapping[str, ImageSet]
+) -> tuple[Copy, ...]:
+    """Return the copies of all classes, nearest first, and the images that are a film of another class pixel for pixel."""
+    copies = [_placed(label, label, copy) for label, rows in found.items() for copy in rows]
+    places = {
+        image.tobytes(): (label, name)
+        for label, real in reals.items()
+        for image, name in zip(real.images, real.names, strict=True)
+    }
+    for label, fake in fakes.items():
+        listed = {copy.synthetic for copy in found[label]}
+        for image, name in zip(fake.images, fake.names, strict=True):
+            other, film = places.get(image.tobytes(), (label, ""))
+            if other != label and name not in listed:
+                row = Copy(
+                    synthetic=name,
+                    nearest=film,
+                    distance=0.0,
+                    nearest_by_features=film,
+                    feature_distance=0.0,
+                    by="identical",
+                )
+                copies.append(_placed(label, other, row))
+    return tuple(sorted(copies, key=lambda copy: (copy.distance, copy.synthetic)))
+
+
+def _placed(label: str, other: str, copy: Copy) -> Copy:
+    """Return ``copy`` with the classes before the names: among all classes file names need not differ."""
+    return replace(
+        copy,
+        synthetic=f"{label}/{copy.synthetic}",
+        nearest=f"{other}/{copy.nearest}",
+        nearest_by_features=f"{other}/{copy.nearest_by_features}",
+    )
 
 
 def _comparison(k: int) -> Compare:

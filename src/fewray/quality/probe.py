@@ -20,6 +20,11 @@ class QualityProbe:
         self.real = extractor(real)
         self.held_out = None if held_out is None else extractor(held_out)
 
+    @property
+    def extractor_name(self) -> str:
+        """The name that every figure carries."""
+        return self.extractor.name
+
     def __call__(self, fake: np.ndarray) -> dict[str, Any]:
         """Return ``fid``, ``kid`` (unbiased, all images), ``is``, ``kid_held_out`` where films are held out, and counts."""
         found = self.extractor(fake)
@@ -33,7 +38,7 @@ class QualityProbe:
             "fid": frechet_distance(self.real.features, found.features),
             "kid": mmd2(self.real.features, found.features),
             "is": None if found.probabilities is None else inception_score(found.probabilities).mean,
-            "extractor": self.extractor.name,
+            "extractor": self.extractor_name,
             "num_real": len(self.real.features),
             "num_fake": len(fake),
         }

@@ -78,6 +78,10 @@ class Quality:
     """Figures against the held-out images, where there are any."""
     membership: dict[str, Any] | None = None
     usefulness: dict[str, Any] | None = None
+    fit: str | None = None
+    """How films were made square, where they were read from files: ``squash`` or ``pad``."""
+    notes: tuple[str, ...] = ()
+    """Sentences about what was left out or not there."""
 
     def __str__(self) -> str:
         """Return the tables and sentences as text."""
@@ -88,6 +92,7 @@ class Quality:
         return {
             "extractor": self.extractor,
             "image_size": self.image_size,
+            "fit": self.fit,
             "classes": {label: found.to_json() for label, found in self.classes.items()},
             "pooled": self.pooled.to_json(),
             "copy_bar": self.bar.to_json(),
@@ -95,18 +100,23 @@ class Quality:
             "membership": self.membership,
             "usefulness": self.usefulness,
             "sentences": self.sentences(),
+            "notes": list(self.notes),
         }
 
     @property
     def warnings(self) -> list[str]:
-        """Sentences about figures that say less than they seem to, each once."""
-        everything = [w for found in (*self.classes.values(), self.pooled) for w in found.warnings]
-        return list(dict.fromkeys(everything))
+        """Notes, and sentences about figures that say less than they seem to, each once with the classes it is about."""
+        about: dict[str, list[str]] = {}
+        for label, found in (*self.classes.items(), ("all", self.pooled)):
+            for text in found.warnings:
+                about.setdefault(text, []).append(label)
+        return [*self.notes, *(f"{', '.join(labels)}: {text}" for text, labels in about.items())]
 
     def sentences(self) -> list[str]:
         """Return what the tables do not show: how copies were judged, held-out films, membership, usefulness."""
         lines = [
-            f"all images are compared at {self.image_size} x {self.image_size} px, whatever their size was",
+            f"all images are compared at {self.image_size} x {self.image_size} px, whatever their size was"
+            + ("" if self.fit is None else f"; fit {self.fit}"),
             self.bar.sentence(),
             "the way to noise is measured in features, which see grain and blur that an eye forgives: images that look "
             "right may be far along it",

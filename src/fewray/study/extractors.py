@@ -32,7 +32,7 @@ def open_extractor(name: str, *, weights: Path | None = None, device: str = "aut
 
     With ``cache``, features are kept in the user's cache folder. InputError lists the extractors there are.
     """
-    if name.startswith(PREFIX):
+    if name.startswith(PREFIX) and weights is None:
         found = study_extractor(Path(name.removeprefix(PREFIX)), device=device)
     else:
         found = load_extractor(name, weights=weights, device=device)

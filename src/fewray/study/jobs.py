@@ -12,7 +12,7 @@ import numpy as np
 
 from fewray.runs import read_json, write_bytes, write_json
 
-RESULT_VERSION = 2
+RESULT_VERSION = 3
 """Raised whenever a change to the code changes a result: earlier results are then made anew."""
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from fewray.config import ClassifierOptions
+from fewray.config import ClassifierOptions, GanOptions
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
 from fewray.gan.generate import run_classes
@@ -17,7 +18,9 @@ from fewray.quality.evaluate import measure_quality
 from fewray.quality.gallery import write_quality
 from fewray.quality.image_set import ImageSet
 from fewray.quality.result import Quality
+from fewray.runs import locked
 from fewray.study.extractors import open_extractor
+from fewray.study.sources import Sources, films_seen, image_sources, rows_seen, settled_fit
 from fewray.study.usefulness import measure_usefulness
 
 
@@ -32,7 +35,7 @@ def judge(
     extractor: str,
     weights: Path | None,
     image_size: int,
-    fit: str,
+    fit: str | None,
     k: int,
     copy_percentile: float,
     usefulness_steps: int,
@@ -42,8 +45,8 @@ def judge(
 ) -> Quality:
     """Measure ``classes``, or all where both sides have the same; see :func:`fewray.measure_quality` for the parameters.
 
-    InputError when the classes do not match, a held-out film is among the real ones, or ``run`` has no generator of a
-    class.
+    InputError when the classes do not match, a held-out film is among those the generators saw, ``fit`` is not theirs,
+    or ``run`` has no generator of a class.
     """
     wanted = _classes(real, synthetic, classes)
     if k < 1:
@@ -54,36 +57,37 @@ def judge(
         raise InputError(f"--run {run}: no generator of {', '.join(missing)}; it has {', '.join(generators)}")
     if run is not None and held_out is None:
         raise InputError("--run: no --held-out; films that the generators did not see are wanted beside it")
-    reals = image_sets(real, real.classes, image_size, fit)
-    fakes = image_sets(synthetic, wanted, image_size, fit)
-    others = None
+    sources = image_sources(synthetic, run)
+    fit = settled_fit(fit, sources, wanted)
+    real, notes = films_seen(real, sources)
+    apart = () if held_out is None else _held_out_classes(held_out, wanted, notes)
     if held_out is not None:
-        _apart(real, held_out)
-        others = image_sets(
-            held_out, tuple(label for label in wanted if len(held_out.where(label=label))), image_size, fit
-        )
-    found = measure_quality(reals, fakes, compute, held_out=others, k=k, copy_percentile=copy_percentile, seed=seed)
-    if run is not None and others is not None:
-        found = replace(
-            found,
-            membership={
-                label: membership(generators[label], _at_64(reals[label]), _at_64(others[label]), device=device)
-                for label in others
-            },
-        )
-    chosen = {label: reals[label] for label in wanted}
-    if usefulness_steps:
-        options = ClassifierOptions(steps=usefulness_steps, image_size=image_size)
-        found = replace(
-            found, usefulness=measure_usefulness(chosen, fakes, options, held_out=others, seed=seed, device=device)
-        )
-    if out is not None:
-        write_quality(out, found, reals, fakes)
+        _apart(real, held_out, sources)
+    with locked(out) if out is not None else nullcontext():  # a folder that cannot be written is refused now
+        reals = image_sets(real, real.classes, image_size, fit)
+        fakes = image_sets(synthetic, wanted, image_size, fit)
+        others = None if held_out is None else image_sets(held_out, apart, image_size, fit)
+        found = measure_quality(reals, fakes, compute, held_out=others, k=k, copy_percentile=copy_percentile, seed=seed)
+        found = replace(found, fit=fit, notes=tuple(notes))
+        if run is not None and held_out is not None:
+            scores = {
+                label: _membership(generators[label], real, held_out, label, sources, device=device) for label in apart
+            }
+            found = replace(found, membership=scores)
+        if usefulness_steps:
+            chosen = {label: reals[label] for label in wanted}
+            options = ClassifierOptions(steps=usefulness_steps, image_size=image_size)
+            useful = measure_usefulness(chosen, fakes, options, held_out=others, seed=seed, device=device)
+            found = replace(found, usefulness=useful)
+        if out is not None:
+            write_quality(out, found, reals, fakes)
     return found
 
 
 def _classes(real: Manifest, synthetic: Manifest, chosen: tuple[str, ...] | None) -> tuple[str, ...]:
     for label in chosen or ():
+        if (chosen or ()).count(label) > 1:
+            raise InputError(f"--classes {','.join(chosen or ())}: {label} twice; each class once is wanted")
         for side, rows in (("real", real), ("synthetic", synthetic)):
             if label not in rows.classes:
                 raise InputError(f"--classes {label}: not among the {side} classes {', '.join(rows.classes)}")
@@ -107,19 +111,41 @@ def image_sets(manifest: Manifest, classes: tuple[str, ...], size: int, fit: str
     return found
 
 
-def _apart(real: Manifest, held_out: Manifest) -> None:
-    """Refuse held-out films that are among the real ones: nothing would be held out."""
-    seen = {row.sha256 for row in real.rows}
+def _held_out_classes(held_out: Manifest, wanted: tuple[str, ...], notes: list[str]) -> tuple[str, ...]:
+    """Return the measured classes with held-out films; ``notes`` gets those without. InputError where none has any."""
+    counts = Counter(row.label for row in held_out.rows)
+    if missing := [label for label in wanted if not counts[label]]:
+        if len(missing) == len(wanted):
+            raise InputError(
+                f"--held-out: films of {', '.join(sorted(counts)) or 'no class'}; of the measured classes "
+                f"{', '.join(wanted)} some are wanted"
+            )
+        notes.append(f"no held-out films of {', '.join(missing)}")
+    return tuple(label for label in wanted if counts[label])
+
+
+def _apart(real: Manifest, held_out: Manifest, sources: Sources) -> None:
+    """Refuse held-out films that are among the real ones or those a generator saw: nothing would be held out."""
+    seen = {row.sha256 for row in real.rows}.union(*(rows_seen(sources, label) for label in sources))
     if both := [row.path for row in held_out.rows if row.sha256 in seen]:
         raise InputError(
-            f"--held-out: {len(both)} of {len(held_out)} files are among the real ones too, first {both[0]}; "
-            "films that the generator did not see are wanted"
+            f"--held-out: {len(both)} of {len(held_out)} files are among the real ones too, or were seen by a generator, "
+            f"first {both[0]}; films that the generator did not see are wanted"
         )
 
 
-def _at_64(images: ImageSet) -> np.ndarray:
-    from fewray.images import resize
-
-    if images.images.shape[2:] == (64, 64):
-        return images.images
-    return np.stack([resize(image[0], 64, "squash") for image in images.images])[:, None]
+def _membership(
+    checkpoint: Path, real: Manifest, held_out: Manifest, label: str, sources: Sources, *, device: str
+) -> dict[str, Any]:
+    """Return how well D tells the films it was trained on from held-out ones, both read as it read them."""
+    options = GanOptions.from_json(sources[label]["options"])
+    seen = rows_seen(sources, label)
+    known = [row.path for row in real.where(label=label).rows if row.sha256 in seen]
+    if not known:
+        raise InputError(
+            f"--run {checkpoint.parent.parent}: its generator of {label} saw none of the real films; the data it was "
+            "trained on is wanted with --real"
+        )
+    sides = (known, held_out.where(label=label).paths())
+    train, apart = (load_images(paths, options.image_size, options.fit) for paths in sides)
+    return membership(checkpoint, train, apart, device=device)

@@ -18,6 +18,7 @@ from fewray.quality.image_set import ImageSet, measured
 from fewray.runs import read_json
 from fewray.study.extractors import open_extractor
 from fewray.study.judge import image_sets
+from fewray.study.sources import films_seen, settled_fit
 
 
 def copy_rejection(
@@ -25,15 +26,17 @@ def copy_rejection(
 ) -> Reject:
     """Return what tells copies of ``run``'s training images, with the bar that :func:`copy_bar` draws from them.
 
-    The training images are those of ``real`` (by default the data the run names); test rows are never touched. InputError
-    when images that the generators saw are not among them.
+    The training images are those of ``real`` (by default the data the run names) that the generator of their class saw;
+    of classes without a generator, which help to draw the bar, all but the test rows, and those are never touched. Size
+    and fit are the generators'. InputError when images that they saw are not among them.
     """
     checkpoints = run_classes(run)
     sources = {label: provenance(path) for label, path in checkpoints.items()}
     data = _training_data(run, real, {sha for source in sources.values() for sha in source["rows_seen"]})
     compute = open_extractor(extractor, device=device, cache=False)  # images made now are seldom seen again
-    options = GanOptions.from_json(next(iter(sources.values()))["options"])
-    sets = image_sets(data, data.classes, options.image_size, options.fit)
+    size = GanOptions.from_json(next(iter(sources.values()))["options"]).image_size
+    data, _ = films_seen(data, sources)
+    sets = image_sets(data, data.classes, size, settled_fit(None, sources, tuple(sources)))
     train = {label: measured(images, compute, mirrored=True) for label, images in sets.items()}
     bar = copy_bar(train, percentile=percentile)
 

@@ -40,8 +40,9 @@ def measure_usefulness(
     """
     if len(real) < 2:
         raise InputError(f"usefulness: {len(real)} class; a classifier needs at least 2")
-    train, made = _joined(real, options), _joined(fake, options)
-    tested = {"real": _joined(held_out, options) if held_out else train, "synthetic": made}
+    labels = {label: index for index, label in enumerate(real)}
+    train, made = _joined(real, labels, options), _joined(fake, labels, options)
+    tested = {"real": _joined(held_out, labels, options) if held_out else train, "synthetic": made}
     found: dict[str, Any] = {
         "steps": options.steps,
         "batch_size": options.batch_size,
@@ -68,7 +69,8 @@ def measure_usefulness(
     return found
 
 
-def _joined(sets: Mapping[str, ImageSet], options: ClassifierOptions) -> _Side:
+def _joined(sets: Mapping[str, ImageSet], labels: Mapping[str, int], options: ClassifierOptions) -> _Side:
+    """Return the images of all classes with each class's number in ``labels``; a side need not have every class."""
     for label, images in sets.items():
         if images.images.shape[2] != options.image_size:
             raise InputError(
@@ -76,5 +78,5 @@ def _joined(sets: Mapping[str, ImageSet], options: ClassifierOptions) -> _Side:
             )
     return _Side(
         np.concatenate([images.images for images in sets.values()]),
-        np.repeat(np.arange(len(sets)), [len(images) for images in sets.values()]),
+        np.repeat([labels[label] for label in sets], [len(images) for images in sets.values()]),
     )
