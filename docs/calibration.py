@@ -23,6 +23,8 @@ RESULT = Path(__file__).parent / "results" / "calibration.json"
 SIZES = (70, 140, 306)
 EFFECTS = (0.04, 0.08, 0.12)
 SEEDS = 3
+SEED = 50_000
+"""Of the cohorts. The formula of the smallest effect was settled on others, of seed 0."""
 REGIMES: dict[str, dict[str, Any]] = {
     "one seed": {"seeds": 1},
     "five seeds": {"seeds": 5},
@@ -123,15 +125,15 @@ def trial(
 
 def measure(population: cohort.Population, scale: Scale) -> dict[str, Any]:
     """Return the tables: trials without a difference, with differences, at the stated smallest effect, other regimes."""
-    null = [trial(population, rows, cohorts=scale.null, seed=0) for rows in SIZES]
+    null = [trial(population, rows, cohorts=scale.null, seed=SEED) for rows in SIZES]
     regimes = {
-        name: trial(population, 140, cohorts=scale.regimes, seed=0, **changed) for name, changed in REGIMES.items()
+        name: trial(population, 140, cohorts=scale.regimes, seed=SEED, **changed) for name, changed in REGIMES.items()
     }
 
     def with_effect(rows: int, effect: float, cohorts: int, seeds: int = SEEDS) -> dict[str, Any]:
         wrong = cohort.share_for(population, rows, effect, scale.search)
         truth, error = cohort.true_difference(population, rows, wrong, scale.truth)
-        found = trial(population, rows, cohorts=cohorts, seed=0, wrong=wrong, truth=truth, seeds=seeds)
+        found = trial(population, rows, cohorts=cohorts, seed=SEED, wrong=wrong, truth=truth, seeds=seeds)
         print(f"{rows} rows, effect {effect:.3f}: {found['rules']['two-way clustering']}", file=sys.stderr)
         return {**found, "effect": effect, "truth_error": round(error, 5)}
 
@@ -154,7 +156,7 @@ def main() -> None:
     quick = "--quick" in sys.argv[1:]
     found = {
         "data": f"model of {cohort.PHANTOM}, {cohort.DIMS} principal components, class means moved apart by {cohort.SPREAD:g}",
-        "seed": 0,
+        "seed": SEED,
         "command": "python docs/calibration.py",
         "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         **measure(cohort.phantom_population(), QUICK if quick else Scale()),
