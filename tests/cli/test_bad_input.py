@@ -168,7 +168,7 @@ def test_a_refused_resume_leaves_the_run_as_it_was(tmp_path, films, monkeypatch,
     assert (tmp_path / "o" / "options.json").read_bytes() == before
 
 
-@pytest.mark.parametrize("label", ["../out", "a/b", ".hidden", "a,b", "a\tb"])
+@pytest.mark.parametrize("label", ["../out", "a/b", ".hidden", "a\tb"])
 def test_labels_that_are_no_folder_names_are_refused(label, tmp_path, films, monkeypatch, capsys):
     table = tmp_path / "rows.csv"
     table.write_text(f'path,label\nfilms/a/0.png,a\nfilms/b/0.png,"{label}"\n')

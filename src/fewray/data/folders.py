@@ -166,8 +166,8 @@ def _unfit(name: str, label: str) -> str:
     """Return what is wrong with the name of a file or class; classes name folders, so a label must be able to."""
     if any("\ud800" <= sign <= "\udfff" for sign in name + label):  # what Python makes of other bytes
         return f"{name!a}: a file name that is not UTF-8; rename it"
-    if label.startswith(".") or not label.isprintable() or any(sign in label for sign in "/\\,"):
-        return f"{name}: class {label!a}; a name without / \\ , and control characters that no dot begins is wanted"
+    if label.startswith(".") or not label.isprintable() or any(sign in label for sign in "/\\"):
+        return f"{name}: class {label!a}; a name without / \\ and control characters that no dot begins is wanted"
     return ""
 
 
