@@ -54,7 +54,8 @@ def test_csv_faults_name_the_row(tmp_path: Path, text: str, words: str):
 def test_csv_takes_semicolons_and_capitals_and_the_encoding_is_told(tmp_path: Path):
     path = table(tmp_path, "Path ; Label;Split\n1.png;a, b;Training\n2.png;c;\n")
     data = load_dataset(path)
-    assert data.counts() == {"train": {"a, b": 1, "c": 0}, "": {"a, b": 0, "c": 1}}
+    assert data.counts() == {"train": {"a, b": 1, "c": 1}}  # no split among rows that have one: training
+    assert "1 images name no split, others do: they count as train" in data.notes["warnings"]
     with pytest.raises(InputError, match="UTF-8 with columns"):
         load_dataset(table(tmp_path, "path,label\n1.png,a\n", "utf-16"))
 
