@@ -103,16 +103,19 @@ def step_flops() -> float:
     return float(counter.get_total_flops())
 
 
-def equality(*, seeds: int = 3, steps: int = EQUAL_STEPS) -> dict[str, Any]:
+def equality(*, seeds: int = 3, steps: int = EQUAL_STEPS, films: int = EQUAL_IMAGES) -> dict[str, Any]:
     """Train the fast path and the textbook on the same films, ``seeds`` times each, and set figures beside figures.
 
     Losses are means over the last quarter of the steps; KID is that of 200 images to films neither has seen.
     """
-    sides = [Side(name=name, make=trained, options={"way": name, "steps": steps, "seeds": seeds}) for name in WAYS]
-    found = {
-        side.name: np.array(timed.results[0])
-        for side, timed in zip(sides, alternate(sides, 1, warm_up=False), strict=True)
-    }
+    side = Side(
+        name="gan, both ways",
+        make=trained,
+        options={"steps": steps, "seeds": seeds, "films": films},
+        processes=len(WAYS),
+    )
+    (both,) = alternate([side], 1, warm_up=False)  # at the same time: nothing is timed here
+    found = dict(zip(WAYS, map(np.array, both.results), strict=True))
     rows = {}
     for index, figure in enumerate(("loss of D", "loss of G", "KID to unseen films")):
         columns = [found[name][:, index] for name in WAYS]
@@ -129,19 +132,19 @@ def equality(*, seeds: int = 3, steps: int = EQUAL_STEPS) -> dict[str, Any]:
 WAYS = ("fewray", "textbook, fp32")
 
 
-def trained(part: int, *, way: str, steps: int, seeds: int) -> Work:
+def trained(part: int, *, steps: int, seeds: int, films: int) -> Work:
     """Prepare the trainings of one way; the work returns (seeds, 3) figures."""
     from fewray.quality.features import load_extractor
     from fewray.quality.kernel import mmd2
 
-    seen, unseen = _films()
+    seen, unseen = _films(films)
     extractor = load_extractor("lite0", device="cpu")
     real = extractor(unseen).features
 
     def work() -> list[list[float]]:
         made = []
         for seed in range(seeds):
-            losses, images = (_ours if way == WAYS[0] else _textbook)(seen, steps, seed)
+            losses, images = (_ours, _textbook)[part](seen, steps, seed)
             last = np.array(losses[-max(1, len(losses) // 4) :]).mean(0)
             made.append([*map(float, last), float(mmd2(real, extractor(images).features))])
         return made
@@ -169,12 +172,12 @@ def _textbook(films: np.ndarray, steps: int, seed: int) -> tuple[list[tuple[floa
     return list(itertools.islice(gan.steps(), steps)), gan.sample(200)
 
 
-def _films() -> tuple[np.ndarray, np.ndarray]:
+def _films(count: int) -> tuple[np.ndarray, np.ndarray]:
     from fewray.data import load_dataset
     from fewray.images import load_images
 
-    rows = load_dataset(f"phantom:train={EQUAL_IMAGES},test={EQUAL_IMAGES},seed=3").where(label="normal")
-    seen, unseen = (load_images(rows.where(split=split).paths(), 64)[:EQUAL_IMAGES] for split in ("train", "test"))
+    rows = load_dataset(f"phantom:train={count},test={count},seed=3").where(label="normal")
+    seen, unseen = (load_images(rows.where(split=split).paths(), 64)[:count] for split in ("train", "test"))
     return seen, unseen
 
 
