@@ -19,32 +19,23 @@ _QUICK = ClassicAugmentation(
     translation_repeats=1,
 )
 
+_SMALL = GanOptions(
+    recipe="quick",
+    base_channels=32,
+    batch_size=16,
+    epochs=20,
+    classic_images=500,
+    augmentation=_QUICK,
+    dropout=(0.0, 0.0, 0.0),
+    learning_rate=8e-4,
+    ema_half_life=500.0,
+    quality_images=200,
+)
+
 RECIPES: dict[str, GanOptions] = {
     "paper": GanOptions(),
-    "trial": GanOptions(
-        recipe="trial",
-        fit="pad",
-        base_channels=32,
-        batch_size=16,
-        epochs=60,
-        classic_images=500,
-        augmentation=_QUICK,
-        dropout=(0.0, 0.0, 0.0),
-        learning_rate=4e-4,
-        ema_half_life=500.0,
-    ),
-    "quick": GanOptions(
-        recipe="quick",
-        base_channels=32,
-        batch_size=16,
-        epochs=20,
-        classic_images=500,
-        augmentation=_QUICK,
-        dropout=(0.0, 0.0, 0.0),
-        learning_rate=8e-4,
-        ema_half_life=500.0,
-        quality_images=200,
-    ),
+    "trial": _SMALL.with_(recipe="trial", fit="pad", epochs=60, learning_rate=4e-4, quality_images=500),
+    "quick": _SMALL,
 }
 """Generator recipes by name."""
 
