@@ -37,6 +37,10 @@ def study(
     ratios: Annotated[
         str | None, typer.Option(help="Trial: other ratios as sensitivity analyses, as 0.5,2,4; '' for none.")
     ] = None,
+    modern: Annotated[
+        bool | None,
+        typer.Option("--modern/--no-modern", help="Trial: a residual network as a sensitivity analysis; or not."),
+    ] = None,
     replicates: Annotated[int | None, typer.Option(min=1, help="Trial: generators trained for each fold.")] = None,
     without: Annotated[list[str] | None, typer.Option(help="Trial: score without this class too.")] = None,
     pair: Annotated[list[str] | None, typer.Option(help="Trial: score these two classes too, as a:b.")] = None,
@@ -89,6 +93,7 @@ def study(
         reference=reference,
         ratio=ratio,
         ratios=None if ratios is None else tuple(_number("--ratios", each) for each in listed(ratios) or ()),
+        modern=modern,
         generator_replicates=replicates,
         subsets=subsets or None,
         choose=choose,
