@@ -104,7 +104,13 @@ def train_class(
         probe = None
         if probe_every and len(rows) > 1:
             apart = load_images(held_out.paths(), options.image_size, options.fit) if len(held_out) else None
-            probe = QualityProbe(originals, open_extractor(extractor, cache=False), held_out=apart)
+            probe = QualityProbe(
+                originals,
+                open_extractor(extractor, cache=False),
+                groups=[row.group for row in rows.rows],
+                held_out=apart,
+                held_out_groups=[row.group for row in held_out.rows],
+            )
         return train_run(
             folder,
             images,
