@@ -30,6 +30,9 @@ REGIMES: dict[str, dict[str, Any]] = {
     "five seeds": {"seeds": 5},
     "two partitions": {"partitions": 2},
     "restless training: no decay of the learning rate, 4 rows a step": {"how": cohort.RESTLESS},
+    "restless, 306 rows": {"how": cohort.RESTLESS, "rows": 306},
+    "restless, 306 rows, two seeds": {"how": cohort.RESTLESS, "rows": 306, "seeds": 2},
+    "restless, 306 rows, five seeds": {"how": cohort.RESTLESS, "rows": 306, "seeds": 5},
     "both arms with 15 % wrong labels, drawn for every training": {"wrong": 0.15, "also_arm": True},
     "both arms with 15 % wrong labels, one draw a fold kept over the seeds": {
         "wrong": 0.15,
@@ -37,7 +40,7 @@ REGIMES: dict[str, dict[str, Any]] = {
         "shared": True,
     },
 }
-"""What is changed of the main design for the further checks without a difference, all at 140 rows."""
+"""What is changed of the main design for the further checks without a difference, at 140 rows where nothing is said."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +130,8 @@ def measure(population: cohort.Population, scale: Scale) -> dict[str, Any]:
     """Return the tables: trials without a difference, with differences, at the stated smallest effect, other regimes."""
     null = [trial(population, rows, cohorts=scale.null, seed=SEED) for rows in SIZES]
     regimes = {
-        name: trial(population, 140, cohorts=scale.regimes, seed=SEED, **changed) for name, changed in REGIMES.items()
+        name: trial(population, cohorts=scale.regimes, seed=SEED, **{"rows": 140, **changed})
+        for name, changed in REGIMES.items()
     }
 
     def with_effect(rows: int, effect: float, cohorts: int, seeds: int = SEEDS) -> dict[str, Any]:
