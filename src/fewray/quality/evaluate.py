@@ -177,7 +177,7 @@ def _pooled_copies(
                     by="identical",
                 )
                 copies.append(_placed(label, other, row))
-    return tuple(sorted(copies, key=lambda copy: (copy.distance, copy.synthetic)))
+    return tuple(sorted(copies, key=lambda copy: copy.order))
 
 
 def _placed(label: str, other: str, copy: Copy) -> Copy:
