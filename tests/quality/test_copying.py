@@ -77,6 +77,16 @@ def test_turned_films_are_found_too(degrees: float, phantoms: dict[str, Measured
     assert near.distance.max() < (0.02 if degrees % 5 == 0 else 0.15)
 
 
+def test_what_docs_call_not_searched_is_not_found():
+    from scipy.ndimage import gaussian_filter
+
+    blobs = gaussian_filter(np.random.default_rng(0).normal(size=(6, 1, 64, 64)), (0, 0, 3, 3))
+    films = np.clip(128 + 60 * blobs / blobs.std(), 0, 255).astype(np.uint8)
+    assert nearest_aligned(films, films).distance.max() < 0.01
+    for hidden in (255 - films, films[:, :, ::-1].copy()):
+        assert nearest_aligned(hidden, films).distance.min() > 0.4
+
+
 def test_pictures_without_structure_are_like_nothing():
     flat = np.full((2, 1, 64, 64), 90, np.uint8)
     assert nearest_aligned(flat, flat).distance.tolist() == [1.0, 1.0]

@@ -82,7 +82,7 @@ def test_planted_copies_are_listed_in_the_result_and_its_files(
         rows = list(csv.DictReader(stream))
     assert len(rows) == 60
     assert {row["synthetic"] for row in rows if row["by"]} == listed
-    for name, width in (("closest-normal", 8), ("closest-normal-synthetic", 4)):
+    for name, width in (("closest-pairs-normal", 8), ("closest-synthetic-normal", 4)):
         with Image.open(out / f"{name}.png") as sheet:
             assert sheet.width == width * 66 + 2
 

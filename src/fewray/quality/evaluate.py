@@ -11,7 +11,7 @@ from fewray.quality.copying import Copy, find_copies
 from fewray.quality.features import Extractor, Features
 from fewray.quality.floor import Compare, Floor, floors_of, noise_images
 from fewray.quality.frechet import fid_infinity, frechet_distance
-from fewray.quality.image_set import ImageSet, MeasuredSet, measured, pooled
+from fewray.quality.image_set import ImageSet, MeasuredSet, measured, mix_warning, pooled
 from fewray.quality.inception_score import inception_score
 from fewray.quality.kernel import kid, kid_interval, mmd2
 from fewray.quality.ms_ssim import Diversity, diversity
@@ -64,6 +64,9 @@ def measure_quality(
         seed=seed,
         copies=_pooled_copies({label: found.copies for label, found in classes.items()}, fakes, reals),
     )
+    mix = mix_warning(*({label: len(side[label]) for label in fakes} for side in (reals, fakes)))
+    if mix is not None:
+        everything = replace(everything, warnings=(*everything.warnings, mix))
     return Quality(
         extractor=extractor.name,
         image_size=size,
@@ -176,7 +179,7 @@ def _pooled_copies(
                     by="identical",
                 )
                 copies.append(_placed(label, other, row))
-    return tuple(sorted(copies, key=lambda copy: (copy.distance, copy.synthetic)))
+    return tuple(sorted(copies, key=lambda copy: copy.order))
 
 
 def _placed(label: str, other: str, copy: Copy) -> Copy:

@@ -11,6 +11,9 @@ from fewray.errors import InputError
 from fewray.images import check_images
 from fewray.quality.features import Extractor, Features
 
+SHARE_POINTS = 5.0
+"""Percentage points by which a class's share of real and of synthetic images may differ without a word."""
+
 
 @dataclass(frozen=True)
 class ImageSet:
@@ -64,3 +67,16 @@ def pooled(parts: Mapping[str, MeasuredSet]) -> MeasuredSet:
             np.array(groups),
         ),
     )
+
+
+def mix_warning(num_real: Mapping[str, int], num_fake: Mapping[str, int]) -> str | None:
+    """Return what to say where the classes' shares of all real and of all synthetic images differ, else None.
+
+    They differ where those of any class are more than ``SHARE_POINTS`` percentage points apart; the sentence names every class.
+    """
+    sides = [{label: 100 * n / sum(side.values()) for label, n in side.items()} for side in (num_real, num_fake)]
+    real, fake = sides
+    if max(abs(real[label] - fake[label]) for label in fake) <= SHARE_POINTS:
+        return None
+    shares = ", ".join(f"{label} {real[label]:.0f} and {fake[label]:.0f} %" for label in fake)
+    return f"the classes' shares of real and of synthetic images differ ({shares}): these figures compare the mixes too"
