@@ -297,6 +297,9 @@ def test_options_for_nothing_and_folders_that_cannot_be_written_are_refused_at_o
         with pytest.raises(InputError, match=r"--weights x\.pth: the extractor .* takes none"):
             fewray.measure_quality(data, planted[0], classes=["normal"], extractor=extractor, weights=Path("x.pth"))
     monkeypatch.setattr("fewray.study.judge.measure_quality", lambda *_, **__: pytest.fail("measured before"))
+    for option, words in (("usefulness_steps", "--usefulness 60: 1 class"), ("copy_percentile", "percentile: 60")):
+        with pytest.raises(InputError, match=words):
+            fewray.measure_quality(data, planted[0], classes=["normal"], extractor="pixels", **{option: 60})
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be made or written"):
         fewray.measure_quality(data, planted[0], classes=["normal"], extractor="pixels", out=tmp_path / "file")
