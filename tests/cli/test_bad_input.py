@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -182,6 +183,20 @@ def test_file_names_that_are_not_utf8_are_refused(tmp_path, films, monkeypatch, 
     os.rename(os.fsencode(films / "a" / "0.png"), os.fsencode(films / "a") + b"/f\xff.png")  # noqa: PTH104
     words = ["train", "--data", films, *QUICK, "--epochs", "1", "--out", tmp_path / "o"]
     assert "UTF-8" in refused(monkeypatch, capsys, *words)
+
+
+def test_signs_that_the_terminal_lacks_do_not_cost_the_result(tmp_path, films, monkeypatch):
+    (films / "a").rename(films / "größe–α")
+    for words in ((), ("--json",)):
+        written = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+        assert call(monkeypatch, "data", "check", films, *words) == 0
+        sys.stdout.flush()
+        text = written.getvalue().decode("ascii")
+        if words:
+            assert set(json.loads(text)["sizes"]) == {"größe–α", "b"}
+        else:
+            assert "gr??e" in text
 
 
 def test_one_way_to_print_a_report(monkeypatch, capsys, tmp_path):

@@ -1,6 +1,7 @@
 """Copies: every planted one is found, few real films are called one, and rejection takes them away."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -147,6 +148,18 @@ def test_a_twin_under_another_patient_sets_no_bar(phantoms: dict[str, MeasuredSe
     bar, before = (copy_bar({"a": measured(s, compute, mirrored=True)}) for s in (twin, films))
     assert bar.pixels == pytest.approx(before.pixels, rel=0.1)  # the twin counts in the median
     assert bar.real_flagged == before.real_flagged + 2
+
+
+def test_films_are_said_to_be_held_out_with_their_patient_only_where_patients_are_known(
+    phantoms: dict[str, MeasuredSet],
+):
+    films = phantoms["normal"]
+    alone = replace(films, groups=films.names)
+    pairs = replace(films, groups=tuple(f"p{index // 2}" for index in range(len(films))))
+    assert copy_bar({"normal": pairs}).grouped
+    assert "held out with their patient" in copy_bar({"normal": pairs}).sentence()
+    assert not copy_bar({"normal": alone}).grouped
+    assert "held out one by one, no two being known to be of one patient," in copy_bar({"normal": alone}).sentence()
 
 
 def test_a_percentile_out_of_range_is_refused(phantoms: dict[str, MeasuredSet]):

@@ -132,9 +132,10 @@ def train_class(
 
 
 def _about(rows: Manifest, held_out: Manifest, label: str, options: GanOptions) -> dict[str, Any]:
-    """Return what goes into the header of a generator's checkpoint."""
+    """Return what goes into the header of a generator's checkpoint; ``group_regex`` where a pattern named the patients."""
     seen = sorted(row.sha256 for row in rows.rows)
-    return {
+    pattern = rows.notes.get("group_regex")
+    return ({} if pattern is None else {"group_regex": pattern}) | {
         "label": label,
         "num_train": len(rows),
         "classic_images": options.classic_images,

@@ -118,10 +118,10 @@ def check_disjoint(
         if external
         else "the folds are at fault: give the films one patient, or report it"
     )
-    seen = {row.group: row for row in train if not external or _is_named_across_sets(row)}
+    seen = {row.group: row for row in train if not external or is_named_across_sets(row)}
     both = [(seen[row.group], row) for row in test if row.group in seen]
     if external:
-        both = [(first, row) for first, row in both if _is_named_across_sets(row)]
+        both = [(first, row) for first, row in both if is_named_across_sets(row)]
     if both:
         shown = _some(f"{row.group} ({_short(first)}, {_short(row)})" for first, row in both)
         rename = " or, if they are other patients of the same names, rename those" if external else ""
@@ -196,7 +196,8 @@ def _is_own_patient(row: Row) -> bool:
     return row.group.replace("\\", "/").rsplit("/", 1)[-1] == row.path.name
 
 
-def _is_named_across_sets(row: Row) -> bool:
+def is_named_across_sets(row: Row) -> bool:
+    """Whether the row's patient has a name that means the same person in another data set."""
     return row.origin != "phantom" and not _is_own_patient(row)
 
 
