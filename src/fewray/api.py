@@ -213,7 +213,8 @@ def run_study(
     ``options`` is the name of a preset of the trial, TrialOptions, or StudyOptions for the published protocol
     (``fewray.study.options``). ``generators`` is, for the published protocol, a folder made by :func:`train_generator`
     to take the images from; for the trial, the folder in which its folds' generators are looked for and kept. ``external``
-    is a test set that the trial only predicts. What ``out`` holds already is not done again. ``executor`` is ``local``,
+    is a test set that the trial only predicts (:func:`fewray.data.external.load_external` finds its patients by a
+    pattern). What ``out`` holds already is not done again. ``executor`` is ``local``,
     ``dask:N`` or a scheduler's ``tcp://host:port`` (docs/cluster.md); ``study.json`` is the same whichever it is.
     """
     from fewray.report.render import render_report

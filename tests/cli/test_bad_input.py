@@ -82,6 +82,13 @@ def test_a_damaged_training_image_is_named_before_anything_is_written(tmp_path, 
     assert nothing_in(tmp_path / "o")
 
 
+def test_the_patients_of_an_external_set_are_found_by_the_same_pattern(tmp_path, films, monkeypatch, capsys):
+    film(tmp_path / "elsewhere" / "a" / "0-later.png", 99)
+    words = ["study", "--data", films, "--group-regex", r"(\d+)", "--preset", "quick", "--out", tmp_path / "o"]
+    line = refused(monkeypatch, capsys, *words, "--external", tmp_path / "elsewhere", "--dry-run")
+    assert "the external set: a patient is in both train and test: 0 (b/0.png, a/0-later.png)" in line
+
+
 def test_an_extractor_that_is_not_there_is_named_before_anything_is_written(tmp_path, films, monkeypatch, capsys):
     words = [
         "train",

@@ -243,3 +243,14 @@ def test_the_averaged_generator_lags_behind_and_shares_buffers():
         assert torch.equal(averaged, current)
     moved = [not torch.equal(a, b) for a, b in zip(state.G_ema.parameters(), state.G.parameters(), strict=True)]
     assert all(moved)
+
+
+def test_a_call_that_trains_nothing_leaves_the_record_of_how_it_was_trained(tmp_path: Path):
+    run_into(tmp_path, SMALL.with_(epochs=1))
+    before = (tmp_path / "options.json").read_text()
+    assert json.loads(before)["precision"] == "fp32"
+    assert json.loads(before)["threads"] == torch.get_num_threads()
+    run_into(tmp_path, SMALL.with_(epochs=1), resume=True, precision="bf16")
+    assert (tmp_path / "options.json").read_text() == before
+    run_into(tmp_path, SMALL.with_(epochs=2), resume=True, precision="bf16")
+    assert json.loads((tmp_path / "options.json").read_text())["precision"] == "bf16"

@@ -63,7 +63,7 @@ def check_class(
     from fewray.gan.run import CHECKPOINT, check_continues
 
     if (folder / CHECKPOINT).exists():
-        check_continues(folder / CHECKPOINT, options, seed=seed, about=_about(rows, held_out, label, options))
+        check_continues(folder / CHECKPOINT, options, seed=seed, about=about_class(rows, held_out, label, options))
 
 
 def _read_by_training(task: Mapping[str, Any]) -> list[Path]:
@@ -97,7 +97,7 @@ def train_class(
     from fewray.quality.probe import QualityProbe
     from fewray.study.extractors import open_extractor
 
-    about = _about(rows, held_out, label, options)
+    about = about_class(rows, held_out, label, options)
     with locked(folder), fixed_threads(machine.threads):
         images = _training_set(folder, rows, options, seed=seed, resume=resume)
         originals = images[: len(rows)]
@@ -131,7 +131,7 @@ def train_class(
         )
 
 
-def _about(rows: Manifest, held_out: Manifest, label: str, options: GanOptions) -> dict[str, Any]:
+def about_class(rows: Manifest, held_out: Manifest, label: str, options: GanOptions) -> dict[str, Any]:
     """Return what goes into the header of a generator's checkpoint; ``group_regex`` where a pattern named the patients."""
     seen = sorted(row.sha256 for row in rows.rows)
     pattern = rows.notes.get("group_regex")
