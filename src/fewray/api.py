@@ -214,8 +214,8 @@ def run_study(
     (``fewray.study.options``). ``generators`` is, for the published protocol, a folder made by :func:`train_generator`
     to take the images from; for the trial, the folder in which its folds' generators are looked for and kept. ``external``
     is a test set that the trial only predicts (:func:`fewray.data.external.load_external` finds its patients by a
-    pattern). What ``out`` holds already is not done again. ``executor`` is ``local``,
-    ``dask:N`` or a scheduler's ``tcp://host:port`` (docs/cluster.md); ``study.json`` is the same whichever it is.
+    pattern). What ``out`` holds already is not done again. ``executor`` is ``local``, ``dask:N`` or a scheduler's
+    ``tcp://host:port`` (docs/cluster.md); ``study.json`` is the same whichever it is.
     """
     from fewray.report.render import render_report
     from fewray.study.options import make_study_options
@@ -226,16 +226,8 @@ def run_study(
     if isinstance(settled, TrialOptions):
         from fewray.study.trial.protocol import run_trial
 
-        tested = None if external is None else _dataset(external, "--external")
-        run_trial(
-            _dataset(data),
-            settled,
-            Path(out),
-            generators=run,
-            external=tested,
-            machine=machine,
-            on_event=on_event,
-        )
+        rows, tested = _dataset(data), None if external is None else _dataset(external, "--external")
+        run_trial(rows, settled, Path(out), generators=run, external=tested, machine=machine, on_event=on_event)
     else:
         from fewray.study.published import run_published
 
