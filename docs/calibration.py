@@ -32,6 +32,12 @@ REGIMES: dict[str, dict[str, Any]] = {
     "restless training: no decay of the learning rate, 4 rows a step": {"how": cohort.RESTLESS},
     "restless, 306 rows": {"how": cohort.RESTLESS, "rows": 306},
     "restless, 306 rows, two seeds": {"how": cohort.RESTLESS, "rows": 306, "seeds": 2},
+    "restless, 306 rows, two seeds, two folds: no verdict is given": {
+        "how": cohort.RESTLESS,
+        "rows": 306,
+        "seeds": 2,
+        "folds": 2,
+    },
     "restless, 306 rows, five seeds": {"how": cohort.RESTLESS, "rows": 306, "seeds": 5},
     "both arms with 15 % wrong labels, drawn for every training": {"wrong": 0.15, "also_arm": True},
     "both arms with 15 % wrong labels, one draw a fold kept over the seeds": {
@@ -68,6 +74,7 @@ def trial(
     truth: float = 0.0,
     seeds: int = SEEDS,
     partitions: int = 1,
+    folds: int = cohort.FOLDS,
     also_arm: bool = False,
     shared: bool = False,
     how: cohort.Training = cohort.CALM,
@@ -80,7 +87,7 @@ def trial(
     rng = np.random.default_rng((seed, rows, round(1e6 * wrong), seeds, partitions))
     found, said, accuracy, differ = [], [], [], []
     for chunk in range(cohorts // cohort.CHUNK):
-        layout = cohort.draw_layout(rows, partitions, seed + chunk)
+        layout = cohort.draw_layout(rows, partitions, seed + chunk, folds)
         x = population.draw(layout.labels, layout.groups, rng, cohort.CHUNK)
         reference, arm = (
             cohort.out_of_fold(x, layout, rng, seeds=seeds, wrong=share, shared=shared, how=how)
