@@ -74,7 +74,7 @@ def undefined_everywhere(study: dict[str, Any]) -> dict[str, Any]:
     for arm in study["arms"].values():
         for key in ("balanced_accuracy", "auroc", "brier", "calibration_error"):
             arm[key] = {"value": None, "ci": None}
-        arm["accuracy"] |= {"ci": None, "by_seed": [None], "by_fold": []}
+        arm["accuracy"] |= {"ci": None, "by_seed": [None], "by_fold": [[None]]}
         arm["per_class"] = {label: dict.fromkeys(found) for label, found in arm["per_class"].items()}
         arm["confusion"] = [[None] * len(CLASSES)] * len(CLASSES)
     for found in study["comparisons"].values():
@@ -208,6 +208,8 @@ def test_figures_say_what_they_show():
     assert "better than classic" in forest
     assert "a dot a seed" in (seed_figure(study) or "")
     assert "a dot a fold" in (fold_figure(study) or "")
+    dots = [fold_figure(trial_study(partitions=partitions)) or "" for partitions in (1, 2)]
+    assert [dot.count("#c4ccd3") for dot in dots] == [4, 8]  # a line through the arms for every fold
     assert forest_plot(bare(study)) is None
     assert fold_figure(undefined_everywhere(study)) is None
 
@@ -271,6 +273,9 @@ def test_markdown_has_the_tables(tmp_path: Path):
     text = render_results(tmp_path)
     assert text == render_trial(study, {"seconds": 600.0}, run)
     columns_agree(text)
+    folds = [value for part in study["arms"]["mixup"]["accuracy"]["by_fold"] for value in part]
+    assert f"| {', '.join(f'{value:.3f}' for value in folds)} |" in text
+    assert len(folds) == 8
     for words in (study["answer"], "fewray study --data x", "2 cores, 2026", "took 10 minutes", "- a note.",
                   "Not corrected for their number"):  # fmt: skip
         assert words in text

@@ -29,7 +29,7 @@ def trial_study(seed: int = 0, *, k: int = 4, partitions: int = 1, seeds: int = 
     """Return the dict; differences are the arms' accuracies less the reference's, folds add up to the rows."""
     rng = np.random.default_rng(seed)
     effects = rng.normal(0, 0.035, k * partitions)
-    arms = {name: _arm(rng, name, effects, seeds) for name in ARMS}
+    arms = {name: _arm(rng, name, effects.reshape(partitions, k), seeds) for name in ARMS}
     study = {
         "schema": 3,
         "protocol": "trial",
@@ -127,7 +127,9 @@ def _arm(rng: np.random.Generator, name: str, effects: np.ndarray, seeds: int) -
         "accuracy": accuracy
         | {
             "by_seed": [round(accuracy["value"] + float(rng.normal(0, 0.012)), 4) for _ in range(seeds)],
-            "by_fold": [round(accuracy["value"] + float(e + rng.normal(0, 0.015)), 4) for e in effects],
+            "by_fold": [
+                [round(accuracy["value"] + float(e + rng.normal(0, 0.015)), 4) for e in part] for part in effects
+            ],
         },
         "balanced_accuracy": _scored(rng, accuracy["value"]),
         "auroc": _scored(rng, 0.92, 0.03),

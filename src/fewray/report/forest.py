@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fewray.report.fields import accuracies
 from fewray.report.figures import SERIES, new_figure, to_svg
 from fewray.report.text import points, points_interval
 
@@ -79,7 +80,7 @@ def fold_figure(study: Mapping[str, Any]) -> str | None:
 
 def _spread(study: Mapping[str, Any], key: str, words: str, *, joined: bool) -> str | None:
     arms = study.get("arms") or {}
-    found = {name: list(arm["accuracy"].get(key) or []) for name, arm in arms.items()}
+    found = {name: accuracies(arm, key) for name, arm in arms.items()}
     if not any(value is not None for values in found.values() for value in values):
         return None
     figure, (axes,) = new_figure(1, height=0.34 * len(arms) + 0.75, width=WIDTH)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fewray.report.fields import accuracies
 from fewray.report.limits import limits
 from fewray.report.methods import methods_paragraph, shape
 from fewray.report.text import (
@@ -105,7 +106,7 @@ def _arms(study: Mapping[str, Any]) -> str:
     spread = [
         (
             escaped(name),
-            *(", ".join(number(v) for v in arm["accuracy"].get(key) or []) or "none" for key in ("by_seed", "by_fold")),
+            *(", ".join(number(v) for v in accuracies(arm, key)) or "none" for key in ("by_seed", "by_fold")),
         )
         for name, arm in study["arms"].items()
     ]
