@@ -139,6 +139,12 @@ def check_disjoint(
         )
 
 
+def patients_known(manifest: Manifest) -> str:
+    """Return of how many rows the patient is known: ``all``, ``some`` or ``none``."""
+    alone = sum(_is_own_patient(row) for row in manifest.rows)
+    return "all" if not alone else "none" if alone == len(manifest) else "some"
+
+
 def grouping_warning(manifest: Manifest) -> str | None:
     """Return a sentence where patients are not known, for all rows or some; None where every row names its own."""
     alone = sum(_is_own_patient(row) for row in manifest.rows)
@@ -149,6 +155,14 @@ def grouping_warning(manifest: Manifest) -> str | None:
         f"{who}: each such image counts as a patient of its own, so two films of one patient may be in train and test "
         "and flatter every arm; name patients in a CSV column group or by --group-regex"
     )
+
+
+def data_warnings(manifest: Manifest) -> list[str]:
+    """Return what was found when the data were read, and what it means for the folds where patients are not known."""
+    notes, ungrouped = [str(note) for note in manifest.notes.get("warnings", [])], grouping_warning(manifest)
+    if ungrouped is None:
+        return notes
+    return [ungrouped, *(note for note in notes if "counts as its own" not in note)]  # which says less of the same
 
 
 def _joined_groups(rows: Sequence[Row], images: np.ndarray) -> tuple[np.ndarray, list[tuple[str, str]]]:
