@@ -21,7 +21,7 @@ UNDECIDED = "#3b4650"
 def forest_plot(study: Mapping[str, Any]) -> str | None:
     """Return each arm's difference to the reference with its 95 % interval as SVG, or None without a comparison.
 
-    Shaded: differences smaller than the arm's minimal detectable one. The verdict stands in words in every row.
+    Shaded: differences smaller than the arm's minimal detectable one after Holm's correction. The verdict stands in words in every row.
     """
     comparisons = study.get("comparisons") or {}
     if not comparisons:
@@ -31,7 +31,7 @@ def forest_plot(study: Mapping[str, Any]) -> str | None:
     for row, (name, found) in enumerate(comparisons.items()):
         y = len(comparisons) - row
         colour = COLOURS.get(found["verdict"], UNDECIDED)
-        smallest = found.get("minimal_detectable")
+        smallest = found.get("minimal_detectable_holm")
         if smallest is not None:
             axes.barh(y, 200 * smallest, height=0.36, left=-100 * smallest, color="#dfe5ea", linewidth=0)
             reach.append(100 * smallest)
