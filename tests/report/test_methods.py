@@ -155,6 +155,9 @@ def test_nothing_is_called_rejected_where_nothing_was_searched():
     study = trial_study() | {"rejected": None}
     assert "not searched for copies" in methods_paragraph(study)
     assert "replaced" not in methods_paragraph(study)
+    earlier = trial_study()  # counted what was kept all the same
+    earlier["options"]["copy_percentile"] = 0.0
+    assert "not searched for copies" in methods_paragraph(earlier)
 
 
 @pytest.mark.parametrize(("changed", "chest"), [({}, False), ({"name": "covid4"}, True), ({"origin": "phantom"}, True)])
@@ -182,6 +185,18 @@ def test_the_own_test_split_is_no_external_evaluation():
     assert dict(claim_items(study))["External evaluation"].startswith("none; its own test split, kept apart: ")
     assert "the data set's own test split, was only predicted" in found["methods"]
     assert "not comparable with the out-of-fold ones" in found["methods"]
+
+
+def test_studies_without_the_mark_are_read_by_their_options():
+    study = trial_study()
+    del study["external"]["kept_split"]
+    assert "No external test set" not in said(study)["limits"]
+    study["options"]["keep_test"] = True
+    assert "No external test set (the test split" in said(study)["limits"]
+
+
+def test_one_seed_clusters_over_patients_alone():
+    assert "clustered over patients alone" in methods_paragraph(trial_study(seeds=1))
 
 
 def test_the_title_asks_what_the_arms_ask():

@@ -263,6 +263,12 @@ def test_a_kept_split_and_unknown_patients_are_called_so(tmp_path: Path):
     assert trial_tables(trial_study())[0][0].startswith("306 images of 288 patients; 4 folds grouped by patient")
 
 
+def test_images_that_were_not_searched_for_copies_are_not_counted(tmp_path: Path):
+    study = trial_study() | {"rejected": None}
+    for text in (Page(written(tmp_path, study)).text, render_trial(study, {}, {})):
+        assert "Images were not searched for copies." in text
+
+
 def test_the_printed_tables_name_references_and_pairs():
     tables = {title: rows for title, _, rows in trial_tables(trial_study())}
     assert ("paper classic", "synthetic", "classic (paper classic)") in [

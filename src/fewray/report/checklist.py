@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fewray.report.fields import cohort, detectable, every, patients_known, shape, units
+from fewray.report.fields import cohort, detectable, every, kept_split, patients_known, shape, units
 from fewray.report.methods import NETWORKS, averaged, unseen
 from fewray.report.text import count, listed, score
 
@@ -22,7 +22,7 @@ def claim_items(study: Mapping[str, Any]) -> list[tuple[str, str]]:
     data, (k, partitions), arms = study["data"], shape(study), study["arms"]
     options = study.get("options") or {}
     counts = ", ".join(f"{label} {data['counts'].get(label, 0)}" for label in data["classes"])
-    classifier, external = options.get("classifier") or {}, study.get("external")
+    classifier = options.get("classifier") or {}
     size = classifier.get("image_size")
     extra = [*(study.get("sensitivity") or {}), *(study.get("subsets") or {})]
     reference = arms.get(study["reference"]) or {}
@@ -52,7 +52,7 @@ def claim_items(study: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Statistical comparison", f"paired over {units(data)}, seeds averaged first; two-way clustered variance, Student's t; Holm over "
          "arms"),
         ("Robustness, sensitivity analyses", listed(extra) if extra else "none"),
-        ("External evaluation", _external(external)),
+        ("External evaluation", _external(study)),
         ("Calibration", f"arm {study['reference']}: calibration error {score(reference.get('calibration_error'))}, "
          f"Brier {score(reference.get('brier'))}"),
         ("Analysis of failures", f"confusion matrices are in the report; reading of single images: {AUTHORS}"),
@@ -67,10 +67,11 @@ def claim_items(study: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]  # fmt: skip
 
 
-def _external(found: Mapping[str, Any] | None) -> str:
+def _external(study: Mapping[str, Any]) -> str:
+    found = study.get("external")
     if not found:
         return "none"
-    what = "none; its own test split, kept apart: " if found.get("kept_split") else ""
+    what = "none; its own test split, kept apart: " if kept_split(study) else ""
     return f"{what}{found['name']}, {count(found['rows'], 'image')}, predicted {averaged(found)}"
 
 

@@ -72,16 +72,29 @@ def title(study: Mapping[str, Any]) -> str:
 
 def external_title(study: Mapping[str, Any]) -> str:
     """Return what the external set is: a set from elsewhere, or the data set's own test split."""
-    return "Kept test split" if (study.get("external") or {}).get("kept_split") else "External test set"
+    return "Kept test split" if kept_split(study) else "External test set"
+
+
+def kept_split(study: Mapping[str, Any]) -> bool:
+    """Whether what is called external is the data set's own test split; older studies say so in their options alone."""
+    external = study.get("external") or {}
+    return bool(external and external.get("kept_split", (study.get("options") or {}).get("keep_test")))
+
+
+def rejected(study: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return by class how many images were kept and how many rejected as copies, or None where none were searched."""
+    searched = (study.get("options") or {}).get("copy_percentile") != 0  # older studies counted without a search
+    return (study.get("rejected") or None) if searched else None
 
 
 def detectable(study: Mapping[str, Any]) -> str:
     """Return the range over arms of the smallest difference seen, after Holm's correction and without it.
 
-    "6.0 to 8.2 points, by arm (first in Holm's order; 4.5 to 6.1 points, by arm, without correction)".
+    "6.0 to 8.2 points, by arm (as the first in Holm's order; without correction 4.5 to 6.1 points, by arm)".
     """
     corrected, plain = (_range(study, key) for key in ("minimal_detectable_holm", "minimal_detectable"))
-    return f"{corrected} (as the first in Holm's order; without correction {plain})"
+    both = f"{corrected} (as the first in Holm's order; without correction {plain})"
+    return corrected if corrected == plain else both
 
 
 def _range(study: Mapping[str, Any], key: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fewray.report.fields import cohort, detectable, patients_known, shape
+from fewray.report.fields import cohort, detectable, kept_split, patients_known, shape
 from fewray.report.text import listed
 
 NOT_NAMED = {
@@ -48,9 +48,8 @@ def limits(study: Mapping[str, Any]) -> list[str]:
         found.append("One partition: other folds may give other figures; the corrected t test needs several.")
     if study.get("sensitivity") or study.get("subsets"):
         found.append("Sensitivity analyses and subsets are not corrected for their number: they lead to no verdict.")
-    external = study.get("external")
-    if external is None or external.get("kept_split"):
-        kept = " (the test split that was kept is of the same set)" if external else ""
+    kept = " (the test split that was kept is of the same set)" if kept_split(study) else ""
+    if kept or study.get("external") is None:
         found.append(f"No external test set{kept}: how the classifiers do on images from elsewhere is not known.")
     found.append("The networks are small and the images reduced: this compares arms, it is no diagnostic system.")
     return found

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fewray.report.fields import cohort, detectable, every, is_chest, patients_known, shape, units
+from fewray.report.fields import (
+    cohort,
+    detectable,
+    every,
+    is_chest,
+    kept_split,
+    patients_known,
+    rejected,
+    shape,
+    units,
+)
 from fewray.report.text import count, listed, number, sentence
 
 NETWORKS = {"paper": "the three-block CNN of the published protocol", "modern": "a small residual network"}
@@ -118,9 +128,9 @@ def _generators(study: Mapping[str, Any]) -> list[str]:
     text = [
         f"Generators (recipe {recipes}; one a class, {length}) were trained inside each fold on its training rows alone"
     ]
-    if rejected := study.get("rejected"):
-        gone = sum(facts.get("rejected") or 0 for facts in rejected.values())
-        kept = sum(facts.get("kept") or 0 for facts in rejected.values())
+    if found := rejected(study):
+        gone = sum(facts.get("rejected") or 0 for facts in found.values())
+        kept = sum(facts.get("kept") or 0 for facts in found.values())
         share = options.get("copy_percentile")
         bar = f": those nearer to one than the nearest {share:g} % of real images held out" if share else ""
         text.append(f"Synthetic images that copied a training image were replaced{bar} ({gone} rejected, {kept} kept)")
@@ -152,10 +162,15 @@ def _comparison(study: Mapping[str, Any]) -> list[str]:
     comparisons, reference, of = study.get("comparisons") or {}, study["reference"], units(study["data"])
     if not comparisons:
         return ["No arm was compared with another"]
+    ways = (
+        f"clustered two ways, over {of} and over trainings"
+        if len(study["seeds"]) > 1
+        else (f"clustered over {of} alone, since one seed does not show how trainings scatter")
+    )
     return [
         f"The outcome was the paired difference in out-of-fold accuracy between each arm and {reference}, the reference "
         f"named before, over {of}, after averaging over seeds",
-        f"One rule gave interval (95 %), p and verdict: variance clustered two ways, over {of} and over trainings "
+        f"One rule gave interval (95 %), p and verdict: variance {ways} "
         "(Cameron, Gelbach & Miller 2011), Student's t with Satterthwaite's degrees of freedom (docs/trial.md of fewray)",
         f"p was corrected by Holm's method over {count(len(comparisons), 'comparison')}, at 0.05; intervals were not corrected",
         "Intervals and p are conditional on the generators trained" if study.get("generators") else
@@ -185,7 +200,7 @@ def _beside(study: Mapping[str, Any]) -> list[str]:
     if subsets := study.get("subsets"):
         text.append(f"The same predictions were scored on some classes only: {listed(list(subsets))}")
     if external := study.get("external"):
-        what = "the data set's own test split" if external.get("kept_split") else "an external set"
+        what = "the data set's own test split" if kept_split(study) else "an external set"
         text.append(
             f"{external['name']}, {count(external['rows'], 'image')}, {what}, was only predicted: {averaged(external)}"
         )

@@ -11,7 +11,7 @@ from typing import Any
 from fewray.errors import InputError
 from fewray.gan.health import findings
 from fewray.report.checklist import AUTHORS, claim_items
-from fewray.report.fields import cohort, external_title, folding, shape, title, units
+from fewray.report.fields import cohort, external_title, folding, kept_split, rejected, shape, title, units
 from fewray.report.forest import fold_figure, forest_plot, seed_figure
 from fewray.report.limits import limits
 from fewray.report.methods import averaged, methods_paragraph, unseen
@@ -43,6 +43,8 @@ def trial_page(study_dir: Path, study: Mapping[str, Any], timing: Mapping[str, A
         units=units(study["data"]),
         partitions=shape(study)[1],
         external_title=external_title(study),
+        kept_split=kept_split(study),
+        rejected=rejected(study),
         averaged=averaged(external) if external else "",
         unseen=unseen(study),
         warnings=[warning for warning in warnings if warning not in study["answer"]],

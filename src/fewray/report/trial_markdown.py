@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fewray.report.fields import accuracies, cohort, external_title, folding, units
+from fewray.report.fields import accuracies, cohort, external_title, folding, kept_split, rejected, units
 from fewray.report.limits import limits
 from fewray.report.methods import averaged, methods_paragraph, unseen
 from fewray.report.text import (
@@ -164,7 +164,7 @@ def _external(study: Mapping[str, Any]) -> str:
         return ""
     rows = [(escaped(name), score(arm["accuracy"])) for name, arm in found["arms"].items()]
     title = f"## {external_title(study)}: {escaped(found['name'])}, {count(found['rows'], 'image')}"
-    own = " It is the data set's own test split, no set from elsewhere." if found.get("kept_split") else ""
+    own = " It is the data set's own test split, no set from elsewhere." if kept_split(study) else ""
     return f"{title}\n\nOnly predicted: {sentence(averaged(found))}{own}\n\n{table(('arm', 'accuracy'), rows)}"
 
 
@@ -202,17 +202,17 @@ def _folds(study: Mapping[str, Any]) -> str:
 
 
 def _generators(study: Mapping[str, Any]) -> str:
-    found, rejected = study.get("generators"), study.get("rejected") or {}
+    found, copies_of = study.get("generators"), rejected(study) or {}
     if not found:
         return ""
     rows = []
     for label, g in found.items():
         length = (number(g.get(key), 0) for key in ("epochs", "steps", "images_seen"))
         final = (number((g.get("final") or {}).get(key)) for key in LOSSES)
-        copies = (number((rejected.get(label) or {}).get(key), 0) for key in ("kept", "rejected"))
+        copies = (number((copies_of.get(label) or {}).get(key), 0) for key in ("kept", "rejected"))
         rows.append((escaped(label), escaped(g.get("recipe")), *length, *final, *copies))
     header = ("class", "recipe", "epochs", "steps", "images seen", *LOSSES.values(), "kept", "copies rejected")
-    searched = "" if rejected else " Images were not searched for copies."
+    searched = "" if copies_of else " Images were not searched for copies."
     return (
         f"## Generators\n\nMeans over folds; each saw its fold's training rows only.{searched}\n\n{table(header, rows)}"
     )
