@@ -95,3 +95,22 @@ def recipe(name: str) -> GanOptions:
     if name not in RECIPES:
         raise InputError(f"--recipe {name}: no such recipe; there are {', '.join(RECIPES)}")
     return RECIPES[name]
+
+
+def recipe_text(options: GanOptions) -> str:
+    """Return the recipe's name and, where a preset or a caller changed it, with what: "quick with 16 epochs".
+
+    How films are made square and what is measured during training do not count as changes.
+    """
+    named = RECIPES.get(options.recipe)
+    if named is None:
+        return options.recipe
+    same = {"fit": named.fit, "quality_images": named.quality_images}
+    before, after = named.to_json(), options.with_(**same).to_json()
+    words = {"epochs": "epochs", "classic_images": "augmented images a class"}
+    changes = [
+        f"{after[name]} {words[name]}" if name in words else f"{name} {after[name]}"
+        for name in before
+        if before[name] != after[name]
+    ]
+    return f"{options.recipe} with {', '.join(changes)}" if changes else options.recipe

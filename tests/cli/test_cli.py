@@ -176,3 +176,18 @@ def test_docs_are_what_the_commands_say():
         env={**os.environ, "COLUMNS": "80"},
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_study_says_before_it_begins_that_patients_are_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    for label in ("a", "b"):
+        (tmp_path / label).mkdir()
+        Image.fromarray(np.random.default_rng(ord(label)).integers(0, 256, (8, 8), np.uint8)).save(
+            tmp_path / label / "1.png"
+        )
+    monkeypatch.setattr("fewray.api.plan_study", lambda *args, **named: [{"job": "all", "seconds": 1}])
+    assert call(monkeypatch, "study", "--data", tmp_path, "--out", tmp_path / "run", "--dry-run", "--json") == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)
+    assert "note: no patients are known: each such image counts as a patient of its own" in printed.err

@@ -169,3 +169,23 @@ def test_the_content_hash_sees_labels_but_not_places(folder: Path, tmp_path: Pat
     (moved / "train/b/p2_1.jpg").rename(moved / "train/a/p2_1.jpg")
     film(moved / "train/b/p9_1.jpg", 9)
     assert load_dataset(moved, group_regex=r"(p\d+)_").sha256() != before
+
+
+def test_cells_without_a_value_name_no_patient(folder: Path):
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
+    for empty in ("nan", "NaN", "NA", "None", "null", " "):
+        cells = [empty, empty, "p2", "p3"]
+        lines = [f"{name},{name.split('/')[1]},{cell}" for name, cell in zip(names, cells, strict=True)]
+        (folder / "own.csv").write_text("path,label,group\n" + "\n".join(lines))
+        data = load_dataset(folder / "own.csv")
+        assert {row.group for row in data.rows} == {*names[:2], "p2", "p3"}
+        assert any("2 of 4 images name no patient" in warning for warning in data.notes["warnings"])
+
+
+@pytest.mark.parametrize("column", ["patient", "Patient_ID", "patientid", "subject", "subject id", "case"])
+def test_a_column_of_patients_that_is_not_read_is_said(folder: Path, column: str):
+    (folder / "own.csv").write_text(
+        f"path,label,{column},patient_age\ntrain/a/p1_1.png,a,p1,60\ntrain/b/p2_1.jpg,b,p2,70\n"
+    )
+    said = f"column {column.lower()} is not read: patients are taken from a column called group; rename it"
+    assert said in load_dataset(folder / "own.csv").notes["warnings"]

@@ -1,9 +1,16 @@
 """The methods paragraph and the checklist say what the fields hold, and nothing else."""
 
+import copy
+from typing import Any
+
+import pytest
 from trial_study import trial_study
 
+from fewray.config import ClassicAugmentation
+from fewray.report.checklist import AUTHORS, claim_items
+from fewray.report.fields import cohort, detectable, folding, patients_known, title
 from fewray.report.limits import limits
-from fewray.report.methods import AUTHORS, claim_items, methods_paragraph
+from fewray.report.methods import augmentation, methods_paragraph
 from fewray.report.text import escaped, interval, number, p_value, points, points_interval, score
 
 
@@ -33,7 +40,8 @@ def test_the_paragraph_follows_the_fields():
 def test_unequal_budgets_and_missing_generators_are_told():
     study = trial_study() | {"generators": None, "rejected": None, "options": {}}
     study["arms"]["mixup"]["steps"] = 301
-    study["comparisons"] = {name: c | {"minimal_detectable": None} for name, c in study["comparisons"].items()}
+    undefined = {"minimal_detectable": None, "minimal_detectable_holm": None}
+    study["comparisons"] = {name: c | undefined for name, c in study["comparisons"].items()}
     text = methods_paragraph(study)
     assert "mixup 301" in text
     assert "All arms had" not in text
@@ -49,10 +57,13 @@ def test_the_checklist_leaves_to_the_authors_what_it_cannot_know():
     assert len(items) == len(claim_items(study))
     assert items["Ethics, de-identification"] == AUTHORS
     assert items["Selection of model or settings"] == "nothing was chosen on these data"
-    assert items["External evaluation"] == "invented other hospital, 120 images"
+    assert items["External evaluation"].startswith("invented other hospital, 120 images, predicted by the mean")
     assert "4 folds" in items["Data partitions"]
-    chosen = dict(claim_items(study | {"external": None, "audit": None, "options": {"choose": "ratio"}}))
+    rows = [{"partition": 0, "fold": f, "chosen": str(2 - f % 2), "accuracies": {"1": 0.5, "2": 0.5}} for f in range(4)]
+    options = {"choose": "ratio"}
+    chosen = dict(claim_items(study | {"external": None, "audit": None, "options": options, "chosen": rows}))
     assert chosen["Selection of model or settings"].startswith("ratio: on an inner")
+    assert chosen["Selection of model or settings"].endswith("taken: 1 and 2")
     assert chosen["External evaluation"] == "none"
     assert chosen["Preprocessing"] == AUTHORS
     assert dict(claim_items(study | {"options": {}}))["Selection of model or settings"] == AUTHORS
@@ -65,10 +76,134 @@ def test_limits_depend_on_the_study():
     assert "One partition" in found
     assert "No external test set" not in found
     assert "phantoms" not in found
-    study["data"] |= {"origin": "phantom", "groups": 306}
+    assert "patient of its own" not in found
+    study["data"] |= {"origin": "phantom", "patients_known": "none"}
     found = " ".join(limits(study | {"external": None, "seeds": [0], "preset": "quick"}))
     for words in ("phantoms", "No external test set", "One classifier seed", "Preset quick", "patient of its own"):
         assert words in found
+
+
+def said(study: dict[str, Any]) -> dict[str, str]:
+    """Return all that is ready to paste."""
+    items = "; ".join(f"{name}: {text}" for name, text in claim_items(study))
+    return {"methods": methods_paragraph(study), "limits": " ".join(limits(study)), "checklist": items}
+
+
+def test_unknown_patients_are_never_called_patients():
+    study = trial_study()
+    study["data"] |= {"patients_known": "none", "groups": 305}  # one copy was joined
+    shown = f"{cohort(study['data'])}, {folding(study)}"
+    assert shown == "306 images, each counted as a patient of its own (none is known), 4 folds, 1 partition"
+    for where, text in said(study).items():
+        for false in (
+            "305 patients",
+            "grouped by patient",
+            "No patient and",
+            "by patient, hash",
+            "over patients",
+            "of patients",
+        ):
+            assert false not in text, (where, false)
+    assert "each counted as a patient of its own (none is known)" in said(study)["checklist"]
+    assert "whether a patient was is not known" in methods_paragraph(study)
+    assert "No patient is known" in said(study)["limits"]
+    study["data"]["patients_known"] = "some"
+    assert "patients of their own" in said(study)["limits"]
+    assert "grouped by patient where one is named" in methods_paragraph(study)
+
+
+def test_studies_without_the_field_are_read_by_their_warnings():
+    data = trial_study()["data"]
+    del data["patients_known"]
+    assert patients_known(data) == "all"
+    assert patients_known(data | {"warnings": ["no patients are known: every"]}) == "none"
+    assert patients_known(data | {"warnings": ["3 of 9 images name no patient: each"]}) == "some"
+
+
+def test_the_paragraph_names_rule_augmentation_threshold_and_intervals():
+    study = trial_study()
+    text = methods_paragraph(study)
+    for words in (
+        "clustered two ways, over patients and over trainings (Cameron, Gelbach & Miller 2011), Student's t with Satterthwaite's",
+        "SGD, learning rate 0.01, momentum 0.9",
+        "20 versions beside every image",
+        "turned by up to 7 degrees, shifted by up to 6 % of each side, scaled by 0.9 to 1.1, brightness and contrast changed by "
+        "up to 15 %, never mirrored; each change with probability 0.8",
+        "Images added per real one of the class in pca, synthetic, classic+synthetic and shuffled: 1.",
+        "nearer to one than the nearest 2 % of real images held out",
+        "Compared without a verdict: synthetic - pca",
+        "bootstrap of patients, 1000 draws, conditional on the trained networks",
+        "paper classic (the paper's classic augmentation); ratio 2 (two images a real film)",
+        "some classes only: without covid and pneumonia_bac:pneumonia_vir",
+        "an external set, was only predicted: by the mean probability of all 4 folds' networks of a seed",
+    ):
+        assert words in text, words
+    assert "mirrored (2 times over)" in augmentation(ClassicAugmentation().to_json())
+
+
+def test_the_paragraph_says_what_was_chosen_where():
+    study = trial_study()
+    study["options"] |= {"choose": "ratio"}
+    rows = [{"partition": 0, "fold": f, "chosen": "1", "accuracies": {"1": 0.6, "2": 0.5}} for f in range(2)]
+    assert "among 1 and 2 in each fold" in methods_paragraph(study | {"chosen": rows})
+    assert "1 in every fold" in methods_paragraph(study | {"chosen": rows})
+    rows[1]["chosen"] = "2"
+    assert "1 in fold 0 and 2 in fold 1" in methods_paragraph(study | {"chosen": rows})
+
+
+def test_nothing_is_called_rejected_where_nothing_was_searched():
+    study = trial_study() | {"rejected": None}
+    assert "not searched for copies" in methods_paragraph(study)
+    assert "replaced" not in methods_paragraph(study)
+    earlier = trial_study()  # counted what was kept all the same
+    earlier["options"]["copy_percentile"] = 0.0
+    assert "not searched for copies" in methods_paragraph(earlier)
+
+
+@pytest.mark.parametrize(("changed", "chest"), [({}, False), ({"name": "covid4"}, True), ({"origin": "phantom"}, True)])
+def test_only_known_sets_are_of_the_chest(changed: dict[str, str], chest: bool):
+    study = trial_study()
+    study["data"] |= changed
+    text = methods_paragraph(study)
+    assert (any(words in text for words in ("chest films", "phantom films")), "lungs" in text) == (chest, chest)
+
+
+def test_the_smallest_difference_is_the_corrected_one():
+    study = trial_study()
+    found = [c["minimal_detectable_holm"] for c in study["comparisons"].values()]
+    assert detectable(study).startswith(
+        f"{100 * min(found):.1f} to {100 * max(found):.1f} points, by arm (as the first"
+    )
+    assert all(detectable(study) in text for text in said(study).values())
+
+
+def test_the_own_test_split_is_no_external_evaluation():
+    study = trial_study()
+    study["external"] |= {"kept_split": True}
+    found = said(study)
+    assert "No external test set (the test split that was kept is of the same set)" in found["limits"]
+    assert dict(claim_items(study))["External evaluation"].startswith("none; its own test split, kept apart: ")
+    assert "the data set's own test split, was only predicted" in found["methods"]
+    assert "not comparable with the out-of-fold ones" in found["methods"]
+
+
+def test_studies_without_the_mark_are_read_by_their_options():
+    study = trial_study()
+    del study["external"]["kept_split"]
+    assert "No external test set" not in said(study)["limits"]
+    study["options"]["keep_test"] = True
+    assert "No external test set (the test split" in said(study)["limits"]
+
+
+def test_one_seed_clusters_over_patients_alone():
+    assert "clustered over patients alone" in methods_paragraph(trial_study(seeds=1))
+
+
+def test_the_title_asks_what_the_arms_ask():
+    study = trial_study()
+    assert title(study).startswith("Does synthetic augmentation help on")
+    arms = {name: arm for name, arm in copy.deepcopy(study["arms"]).items() if "synthetic" not in name}
+    assert title(study | {"arms": arms}).startswith("Does augmentation help on")
 
 
 def test_numbers_are_shown_one_way():

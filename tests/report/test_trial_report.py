@@ -13,6 +13,7 @@ from trial_study import ARMS, CLASSES, trial_study
 from typer.testing import CliRunner
 
 from fewray.cli.main import app
+from fewray.cli.study_tables import trial_tables
 from fewray.errors import InputError
 from fewray.images import save_png
 from fewray.report.forest import fold_figure, forest_plot, seed_figure
@@ -74,7 +75,7 @@ def undefined_everywhere(study: dict[str, Any]) -> dict[str, Any]:
     for arm in study["arms"].values():
         for key in ("balanced_accuracy", "auroc", "brier", "calibration_error"):
             arm[key] = {"value": None, "ci": None}
-        arm["accuracy"] |= {"ci": None, "by_seed": [None], "by_fold": []}
+        arm["accuracy"] |= {"ci": None, "by_seed": [None], "by_fold": [[None]]}
         arm["per_class"] = {label: dict.fromkeys(found) for label, found in arm["per_class"].items()}
         arm["confusion"] = [[None] * len(CLASSES)] * len(CLASSES)
     for found in study["comparisons"].values():
@@ -111,6 +112,8 @@ def test_the_comparisons_are_the_study_s(tmp_path: Path):
         assert rows[name][1] == c["verdict"]
         assert float(rows[name][6]) == pytest.approx(100 * c["minimal_detectable"], abs=0.051)
     described = page.table("arm", "p, exact McNemar")
+    pair = page.table("arms", "difference")["synthetic - pca"]
+    assert pair[1:] == ["+2.5", "-1.5 to +6.5"]
     assert float(described["mixup"][1]) == pytest.approx(study["comparisons"]["mixup"]["p_mcnemar"], abs=0.0005)
     assert described["mixup"][2] == "undefined"
     assert "Descriptive only, no part of the verdict" in page.text
@@ -206,8 +209,14 @@ def test_figures_say_what_they_show():
         assert f"{name}: {c['verdict']}" in forest
         assert f"({100 * c['ci'][0]:+.1f} to" in forest
     assert "better than classic" in forest
+    wider = copy.deepcopy(study)
+    for c in wider["comparisons"].values():
+        c["minimal_detectable_holm"] *= 2
+    assert forest_plot(wider) != forest
     assert "a dot a seed" in (seed_figure(study) or "")
     assert "a dot a fold" in (fold_figure(study) or "")
+    dots = [fold_figure(trial_study(partitions=partitions)) or "" for partitions in (1, 2)]
+    assert [dot.count("#c4ccd3") for dot in dots] == [4, 8]  # a line through the arms for every fold
     assert forest_plot(bare(study)) is None
     assert fold_figure(undefined_everywhere(study)) is None
 
@@ -227,6 +236,46 @@ def test_pictures_of_generators_are_shown_by_class(tmp_path: Path):
     assert len([a for tag, a in page.tags if tag == "img" and a.get("alt")]) == 4
     assert "covid: synthetic, epoch 2, seeds fixed, generator work/key00." in page.text
     assert "of covid 2, normal 2." in page.text
+
+
+def test_every_analysis_names_its_reference(tmp_path: Path):
+    text, markdown = Page(written(tmp_path, trial_study())).text, render_trial(trial_study(), {}, {})
+    assert "augmentation. Differences from classic (paper classic)." in text
+    assert "Differences from classic (primary)." in text
+    assert "| classic (paper classic) |" in markdown
+    assert "| classic |" in markdown  # of the subsets
+
+
+def test_a_kept_split_and_unknown_patients_are_called_so(tmp_path: Path):
+    study = trial_study()
+    study["external"]["kept_split"] = True
+    study["data"]["patients_known"] = "none"
+    for text in (Page(written(tmp_path, study)).text, render_trial(study, {}, {})):
+        assert "Kept test split" in text
+        assert "no set from elsewhere" in text
+        assert "each counted as a patient of its own (none is known), 4 folds, 1 partition" in text
+        assert "288 patients" not in text
+        assert "grouped by patient" not in text
+    title = trial_tables(study)[0][0]
+    assert title.startswith(
+        "306 images, each counted as a patient of its own (none is known); 4 folds, 1 partition, 3 seeds"
+    )
+    assert trial_tables(trial_study())[0][0].startswith("306 images of 288 patients; 4 folds grouped by patient")
+
+
+def test_images_that_were_not_searched_for_copies_are_not_counted(tmp_path: Path):
+    study = trial_study() | {"rejected": None}
+    for text in (Page(written(tmp_path, study)).text, render_trial(study, {}, {})):
+        assert "Images were not searched for copies." in text
+
+
+def test_the_printed_tables_name_references_and_pairs():
+    tables = {title: rows for title, _, rows in trial_tables(trial_study())}
+    assert ("paper classic", "synthetic", "classic (paper classic)") in [
+        (r[0], r[1], r[4]) for r in tables["Sensitivity analyses"]
+    ]
+    assert [row[0] for row in tables["Described only, no verdict"]] == ["synthetic - pca"]
+    assert "External test set: invented other hospital, 120 images" in tables
 
 
 def test_phantoms_and_small_presets_are_called_so(tmp_path: Path):
@@ -271,6 +320,9 @@ def test_markdown_has_the_tables(tmp_path: Path):
     text = render_results(tmp_path)
     assert text == render_trial(study, {"seconds": 600.0}, run)
     columns_agree(text)
+    folds = [value for part in study["arms"]["mixup"]["accuracy"]["by_fold"] for value in part]
+    assert f"| {', '.join(f'{value:.3f}' for value in folds)} |" in text
+    assert len(folds) == 8
     for words in (study["answer"], "fewray study --data x", "2 cores, 2026", "took 10 minutes", "- a note.",
                   "Not corrected for their number"):  # fmt: skip
         assert words in text

@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from fewray.config import TRIAL_AUGMENTATION
+
 CLASSES = ("covid", "normal", "pneumonia_bac", "pneumonia_vir")
 COUNTS = (69, 79, 79, 79)
 ARMS = {
-    "none": (0, "the real films alone"),
+    "none": (0, "the real images alone"),
     "classic": (1, "small affine and intensity changes, no flip"),
-    "oversample": (1, "real films repeated"),
-    "mixup": (1, "mixtures of two real films and their labels"),
+    "oversample": (1, "real images repeated"),
+    "mixup": (1, "mixtures of two real images and their labels"),
     "pca": (1, "samples of a Gaussian on principal components, a class at a time"),
     "synthetic": (1, "images of the generators"),
     "classic+synthetic": (2, "both"),
@@ -29,7 +31,7 @@ def trial_study(seed: int = 0, *, k: int = 4, partitions: int = 1, seeds: int = 
     """Return the dict; differences are the arms' accuracies less the reference's, folds add up to the rows."""
     rng = np.random.default_rng(seed)
     effects = rng.normal(0, 0.035, k * partitions)
-    arms = {name: _arm(rng, name, effects, seeds) for name in ARMS}
+    arms = {name: _arm(rng, name, effects.reshape(partitions, k), seeds) for name in ARMS}
     study = {
         "schema": 3,
         "protocol": "trial",
@@ -40,6 +42,7 @@ def trial_study(seed: int = 0, *, k: int = 4, partitions: int = 1, seeds: int = 
             "classes": list(CLASSES),
             "counts": dict(zip(CLASSES, COUNTS, strict=True)),
             "groups": 288,
+            "patients_known": "all",
             "rows": sum(COUNTS),
             "warnings": ["these figures are invented for tests"],
             "sha256": "0123456789abcdef" * 4,
@@ -48,7 +51,19 @@ def trial_study(seed: int = 0, *, k: int = 4, partitions: int = 1, seeds: int = 
             "protocol": "trial",
             "seed": 0,
             "choose": None,
-            "classifier": {"network": "paper", "image_size": 64, "fit": "pad", "batch_size": 64, "steps": 300},
+            "ratio": 1.0,
+            "versions": 20,
+            "copy_percentile": 2.0,
+            "classic": TRIAL_AUGMENTATION.to_json(),
+            "classifier": {
+                "network": "paper",
+                "image_size": 64,
+                "fit": "pad",
+                "batch_size": 64,
+                "steps": 300,
+                "learning_rate": 0.01,
+                "momentum": 0.9,
+            },
             "gan": {"recipe": "fast", "epochs": 40, "batch_size": 16},
         },
         "seeds": list(range(seeds)),
@@ -66,10 +81,18 @@ def trial_study(seed: int = 0, *, k: int = 4, partitions: int = 1, seeds: int = 
         },
         "rejected": {label: {"kept": 240, "rejected": int(rng.integers(0, 30))} for label in CLASSES},
         "arms": arms,
+        "score_intervals": {"resampled": "patients", "draws": 1000},
         "reference": "classic",
         "comparisons": _comparisons(rng, arms),
+        "descriptive": {"synthetic - pca": {"difference": 0.0251, "ci": [-0.0149, 0.0651]}},
         "sensitivity": {
-            "paper classic": _block(rng, arms, ("synthetic",), description="the paper's classic augmentation"),
+            "paper classic": _block(
+                rng,
+                arms,
+                ("synthetic",),
+                description="the paper's classic augmentation",
+                reference="classic (paper classic)",
+            ),
             "ratio 2": _block(rng, arms, ("synthetic", "classic+synthetic"), description="two images a real film"),
         },
         "subsets": {
@@ -78,6 +101,8 @@ def trial_study(seed: int = 0, *, k: int = 4, partitions: int = 1, seeds: int = 
         },
         "external": {
             "name": "invented other hospital",
+            "kept_split": False,
+            "networks": k * partitions,
             "rows": 120,
             "arms": {name: {"accuracy": _scored(rng, 0.6)} for name in ARMS},
         },
@@ -127,7 +152,9 @@ def _arm(rng: np.random.Generator, name: str, effects: np.ndarray, seeds: int) -
         "accuracy": accuracy
         | {
             "by_seed": [round(accuracy["value"] + float(rng.normal(0, 0.012)), 4) for _ in range(seeds)],
-            "by_fold": [round(accuracy["value"] + float(e + rng.normal(0, 0.015)), 4) for e in effects],
+            "by_fold": [
+                [round(accuracy["value"] + float(e + rng.normal(0, 0.015)), 4) for e in part] for part in effects
+            ],
         },
         "balanced_accuracy": _scored(rng, accuracy["value"]),
         "auroc": _scored(rng, 0.92, 0.03),
@@ -175,11 +202,18 @@ def _compared(arm: dict[str, Any], reference: dict[str, Any], error: float) -> d
 
 
 def _block(
-    rng: np.random.Generator, arms: dict[str, Any], compared: tuple[str, ...], description: str | None = None
+    rng: np.random.Generator,
+    arms: dict[str, Any],
+    compared: tuple[str, ...],
+    description: str | None = None,
+    reference: str = "classic (primary)",
 ) -> dict[str, Any]:
     found = {name: {"accuracy": _scored(rng, arms[name]["accuracy"]["value"])} for name in ("classic", *compared)}
     differences = {name: _compared(found[name], found["classic"], _drawn(rng, 0.02, 0.03)) for name in compared}
-    return ({} if description is None else {"description": description}) | {"arms": found, "comparisons": differences}
+    return ({} if description is None else {"description": description, "reference": reference}) | {
+        "arms": found,
+        "comparisons": differences,
+    }
 
 
 def _fold(partition: int, fold: int, k: int) -> dict[str, Any]:

@@ -17,7 +17,16 @@ from fewray.data.shortcuts import shortcut_audit, shortcut_warnings
 from fewray.errors import InputError
 from fewray.images import load_images
 from fewray.study import folds as module
-from fewray.study.folds import LIKENESS_FIT, LIKENESS_SIZE, Folds, check_disjoint, grouping_warning, make_folds
+from fewray.study.folds import (
+    LIKENESS_FIT,
+    LIKENESS_SIZE,
+    Folds,
+    check_disjoint,
+    data_warnings,
+    grouping_warning,
+    make_folds,
+    patients_known,
+)
 
 
 def films_of(data: Manifest) -> np.ndarray:
@@ -261,6 +270,9 @@ def test_unknown_patients_are_said(phantom: Manifest, tmp_path: Path):
     some = load_dataset(tmp_path, group_regex=r"(patient\d+)-1")
     alone = sum(not row.path.stem.endswith("-1") for row in some.rows)
     assert f"{alone} of {len(some)} images name no patient" in (grouping_warning(some) or "")
+    assert [patients_known(data) for data in (phantom, some, load_dataset(tmp_path))] == ["all", "some", "none"]
+    said = data_warnings(load_dataset(tmp_path))
+    assert ["no patients are known" in warning for warning in said] == [True, *[False] * (len(said) - 1)]
 
 
 def test_on_covid4_the_copy_is_joined_the_paper_stays_whole_and_covid_is_told_apart(covid4: Path):

@@ -206,12 +206,14 @@ def test_seeds_disagree_as_often_as_two_of_them_differ():
 
 
 def test_the_sentence():
+    plain = "(95 % interval, not corrected for the number of arms)"
     assert sentence(made(), "no evidence") == (
-        "no evidence either way: the effect lies between -2.1 and +4.3 points; one below 5.9 points would have gone unseen"
+        f"no evidence either way: the effect lies between -2.1 and +4.3 points {plain}; one below 5.9 points would have "
+        "gone unseen"
     )
     helped = made(difference=0.06, ci=(0.02, 0.1))
-    assert sentence(helped, "helps") == "helps by 6.0 points: the effect lies between +2.0 and +10.0 points"
-    assert "one training" in sentence(made(training_share=None), "too small to decide")
+    assert sentence(helped, "helps") == f"helps by 6.0 points: the effect lies between +2.0 and +10.0 points {plain}"
+    assert "one classifier seed" in sentence(made(training_share=None), "too small to decide")
 
 
 def test_shapes_that_do_not_fit_are_named():

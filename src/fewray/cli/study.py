@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fewray.cli.generators import Data, Device, Executor, GroupRegex, Out, Precision, Processes, Threads, listed
-from fewray.cli.show import AsJson, EpochProgress, print_json, print_table
+from fewray.cli.show import AsJson, EpochProgress, log, print_json, print_table
 from fewray.cli.study_tables import published_tables, trial_tables
 from fewray.cli.teller import StudyTeller
 from fewray.errors import InputError
@@ -79,6 +79,7 @@ def study(
     from fewray.data.external import load_external
     from fewray.executors import check_executor
     from fewray.runs import read_json
+    from fewray.study.folds import data_warnings
     from fewray.study.options import make_study_options
 
     subsets = (*(f"without {label}" for label in without or ()), *(pair or ()))
@@ -110,6 +111,8 @@ def study(
     check_executor(executor)
     rows = api.load_dataset(data, group_regex=group_regex)
     tested = None if external is None else load_external(external, group_regex=group_regex)
+    for warning in data_warnings(rows):
+        log(f"note: {warning}")
     where = {"device": device, "precision": precision, "processes": processes, "threads": threads}
     if dry_run:
         plan = api.plan_study(rows, options, generators=generators, external=tested, **where)

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fewray.report.fields import cohort, external_title, folding
+from fewray.report.methods import unseen
+from fewray.report.text import count
+
 Table = tuple[str, Sequence[str], Sequence[Sequence[Any]]]
 """Title, header, rows."""
 
@@ -21,27 +25,29 @@ def trial_tables(found: Mapping[str, Any]) -> list[Table]:
         compared = found["comparisons"][arm]
         seen = f"{100 * compared['minimal_detectable_holm']:.1f}"
         rows.append((*first, _points(compared), f"{compared['p_holm']:.3f}", seen, compared["verdict"]))
-    data, options = found["data"], found["options"]
-    folds = options["folds"] if options["partitions"] == 1 else f"{options['partitions']} x {options['folds']}"
+    data = found["data"]
     tables: list[Table] = [
         (
-            f"{data['rows']} films of {data['groups']} patients, {folds} folds by patient, {len(found['seeds'])} seeds; 95 % "
-            f"intervals; differences from '{reference}' in points",
+            f"{cohort(data)}; {folding(found)}, {count(len(found['seeds']), 'seed')}; 95 % intervals; differences from "
+            f"'{reference}' in points",
             ("arm", "images", "accuracy", "AUROC", "difference", "p (Holm)", "80 % power at", "verdict"),
             rows,
         )
     ]
+    if pairs := found.get("descriptive"):
+        rows = [(pair, _points(compared)) for pair, compared in pairs.items()]
+        tables.append(("Described only, no verdict", ("arms", "difference"), rows))
     for title, part in (("Sensitivity analyses", found["sensitivity"]), ("Some classes only", found["subsets"])):
         rows = [
-            (name, arm, _share(figures["accuracy"]), _points(made["comparisons"].get(arm)))
+            (name, arm, _share(figures["accuracy"]), *_against(made, arm, reference))
             for name, made in part.items()
             for arm, figures in made["arms"].items()
         ]
         if rows:
-            tables.append((title, ("analysis", "arm", "accuracy", "difference from its reference"), rows))
+            tables.append((title, ("analysis", "arm", "accuracy", "difference", "from"), rows))
     if found["external"]:
         rows = [(arm, _share(figures["accuracy"])) for arm, figures in found["external"]["arms"].items()]
-        title = f"External set {found['external']['name']}, {found['external']['rows']} films"
+        title = f"{external_title(found)}: {found['external']['name']}, {count(found['external']['rows'], 'image')}"
         tables.append((title, ("arm", "accuracy"), rows))
     audit = found["audit"]
     classes = data["classes"]
@@ -50,7 +56,7 @@ def trial_tables(found: Mapping[str, Any]) -> list[Table]:
         for name, model in audit["models"].items()
     ]
     header = ("model", "accuracy", *(f"AUROC {label}" for label in classes))
-    tables.append((f"Shortcuts: models that do not see the lungs (chance {audit['chance']:.3f})", header, rows))
+    tables.append((f"Shortcuts: models that see {unseen(found)} (chance {audit['chance']:.3f})", header, rows))
     return tables
 
 
@@ -98,8 +104,11 @@ def _share(figure: Mapping[str, Any]) -> str:
     return f"{figure['value']:.3f}" + (f" [{figure['ci'][0]:.2f}, {figure['ci'][1]:.2f}]" if figure["ci"] else "")
 
 
-def _points(compared: Mapping[str, Any] | None) -> str:
-    if compared is None:
-        return ""
+def _against(analysis: Mapping[str, Any], arm: str, reference: str) -> tuple[str, str]:
+    compared = analysis["comparisons"].get(arm)
+    return (_points(compared), analysis.get("reference", reference)) if compared else ("", "")
+
+
+def _points(compared: Mapping[str, Any]) -> str:
     low, high = (100 * value for value in compared["ci"])
     return f"{100 * compared['difference']:+.1f} [{low:+.1f}, {high:+.1f}]"

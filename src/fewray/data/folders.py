@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from fewray.data.manifest import COLUMNS, ORIGINS, Manifest, Origin, Row, sha256_of
+from fewray.data.patients import patient_of, unread_patients
 from fewray.errors import InputError
 from fewray.images import SUFFIXES
 
@@ -57,11 +58,11 @@ def load_folder(root: Path, *, group_regex: str | None = None, strict: bool = Tr
 def load_csv(path: Path, *, group_regex: str | None = None, strict: bool = True) -> Manifest:
     """Return the rows of a CSV file with columns path, label and, if wanted, group, split, sha256, origin.
 
-    Paths are relative to the file's folder; cells are separated by commas, semicolons or tabs. A manifest written by
-    fewray is one such file. InputError names the rows that do not fit; where a hash is given, the file must have it.
+    Paths are relative to the file's folder; cells are separated by commas, semicolons or tabs. A group that is empty,
+    NaN, NA, None or null names no patient. A manifest written by fewray is one such file. InputError names the rows that do not fit; where a hash is given, the file must have it.
     """
-    films = _Films(group_regex)
-    for number, record in _records(path):
+    films, records = _Films(group_regex), _records(path)
+    for number, record in records:
         values = {name: (record.get(name) or "").strip() for name in COLUMNS}
         row = f"row {number}"
         if None in record:
@@ -80,12 +81,12 @@ def load_csv(path: Path, *, group_regex: str | None = None, strict: bool = True)
                 values["label"],
                 SPLITS[values["split"].lower()],
                 name=values["path"],
-                group=values["group"],
+                group=patient_of(values["group"]),
                 sha256=values["sha256"],
                 origin=cast(Origin, values["origin"] or "real"),
             )
     name = path.resolve().parent.name if path.name == "manifest.csv" else path.stem
-    return films.manifest(name, str(path), {"warnings": []}, strict=strict)
+    return films.manifest(name, str(path), {"warnings": unread_patients(records[0][1])}, strict=strict)
 
 
 @dataclass

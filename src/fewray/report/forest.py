@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fewray.report.fields import accuracies
 from fewray.report.figures import SERIES, new_figure, to_svg
 from fewray.report.text import points, points_interval
 
@@ -20,7 +21,7 @@ UNDECIDED = "#3b4650"
 def forest_plot(study: Mapping[str, Any]) -> str | None:
     """Return each arm's difference to the reference with its 95 % interval as SVG, or None without a comparison.
 
-    Shaded: differences smaller than the arm's minimal detectable one. The verdict stands in words in every row.
+    Shaded: differences smaller than the arm's minimal detectable one after Holm's correction. The verdict stands in words in every row.
     """
     comparisons = study.get("comparisons") or {}
     if not comparisons:
@@ -30,7 +31,7 @@ def forest_plot(study: Mapping[str, Any]) -> str | None:
     for row, (name, found) in enumerate(comparisons.items()):
         y = len(comparisons) - row
         colour = COLOURS.get(found["verdict"], UNDECIDED)
-        smallest = found.get("minimal_detectable")
+        smallest = found.get("minimal_detectable_holm")
         if smallest is not None:
             axes.barh(y, 200 * smallest, height=0.36, left=-100 * smallest, color="#dfe5ea", linewidth=0)
             reach.append(100 * smallest)
@@ -79,7 +80,7 @@ def fold_figure(study: Mapping[str, Any]) -> str | None:
 
 def _spread(study: Mapping[str, Any], key: str, words: str, *, joined: bool) -> str | None:
     arms = study.get("arms") or {}
-    found = {name: list(arm["accuracy"].get(key) or []) for name, arm in arms.items()}
+    found = {name: accuracies(arm, key) for name, arm in arms.items()}
     if not any(value is not None for values in found.values() for value in values):
         return None
     figure, (axes,) = new_figure(1, height=0.34 * len(arms) + 0.75, width=WIDTH)

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fewray.report.methods import detectable, shape
-from fewray.report.text import count, listed
+from fewray.report.fields import cohort, detectable, kept_split, patients_known, shape
+from fewray.report.text import listed
+
+NOT_NAMED = {
+    "all": "",
+    "some": "Images that name no patient count as patients of their own",
+    "none": "No patient is known: every image counts as a patient of its own",
+}
 
 
 def limits(study: Mapping[str, Any]) -> list[str]:
@@ -19,14 +25,17 @@ def limits(study: Mapping[str, Any]) -> list[str]:
         found.append("Preset quick is too short and too small to decide anything.")
     if told := audit.get("told_apart"):
         found.append(
-            f"{listed(told)} can be told by a shortcut (see the audit): accuracy may measure where a film comes from, not the disease."
+            f"{listed(told)} can be told by a shortcut (see the audit): accuracy may measure where an image comes from, not what it shows."
         )
     found.append(
-        f"{count(data['rows'], 'image')} of {count(data['groups'], 'patient')}: the smallest difference seen with 80 % "
-        f"power is {detectable(study)}. A smaller one may be there unseen."
+        f"{cohort(data)}: the smallest difference seen with 80 % power is {detectable(study)}. A smaller one may be there "
+        "unseen."
     )
-    if data["groups"] == data["rows"]:
-        found.append("Every image counts as a patient of its own; if patients share images, intervals are too narrow.")
+    if said := NOT_NAMED[patients_known(data)]:
+        found.append(
+            f"{said}; if patients share images, two of one may be in train and test: accuracies are then too high and intervals "
+            "too narrow."
+        )
     if study.get("generators"):
         found.append(
             "Intervals and p are conditional on the generators trained: others, of other seeds, may do better or worse."
@@ -39,7 +48,8 @@ def limits(study: Mapping[str, Any]) -> list[str]:
         found.append("One partition: other folds may give other figures; the corrected t test needs several.")
     if study.get("sensitivity") or study.get("subsets"):
         found.append("Sensitivity analyses and subsets are not corrected for their number: they lead to no verdict.")
-    if study.get("external") is None:
-        found.append("No external test set: how the classifiers do on films from elsewhere is not known.")
+    kept = " (the test split that was kept is of the same set)" if kept_split(study) else ""
+    if kept or study.get("external") is None:
+        found.append(f"No external test set{kept}: how the classifiers do on images from elsewhere is not known.")
     found.append("The networks are small and the images reduced: this compares arms, it is no diagnostic system.")
     return found

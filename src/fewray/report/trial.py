@@ -10,9 +10,11 @@ from typing import Any
 
 from fewray.errors import InputError
 from fewray.gan.health import findings
+from fewray.report.checklist import AUTHORS, claim_items
+from fewray.report.fields import cohort, external_title, folding, kept_split, rejected, shape, title, units
 from fewray.report.forest import fold_figure, forest_plot, seed_figure
 from fewray.report.limits import limits
-from fewray.report.methods import AUTHORS, claim_items, methods_paragraph, shape
+from fewray.report.methods import averaged, methods_paragraph, unseen
 from fewray.report.page import generator_pictures, template
 from fewray.report.trial_markdown import ARM_SCORES, CLASS_SCORES, LOSSES
 from fewray.runs import read_json, read_jsonl
@@ -30,13 +32,21 @@ def trial_page(study_dir: Path, study: Mapping[str, Any], timing: Mapping[str, A
         ]
         for label, folders in trained.items()
     }
-    k, partitions = shape(study)
+    external = study.get("external")
     warnings = (study.get("audit") or {}).get("warnings") or []
     return template("trial.html.j2").render(
         study=study,
         timing=timing,
-        k=k,
-        partitions=partitions,
+        title=title(study),
+        cohort=cohort(study["data"]),
+        folding=folding(study),
+        units=units(study["data"]),
+        partitions=shape(study)[1],
+        external_title=external_title(study),
+        kept_split=kept_split(study),
+        rejected=rejected(study),
+        averaged=averaged(external) if external else "",
+        unseen=unseen(study),
         warnings=[warning for warning in warnings if warning not in study["answer"]],
         forest=forest_plot(study),
         by_seed=seed_figure(study),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fewray.report.fields import accuracies, cohort, external_title, folding, kept_split, rejected, units
 from fewray.report.limits import limits
-from fewray.report.methods import methods_paragraph, shape
+from fewray.report.methods import averaged, methods_paragraph, unseen
 from fewray.report.text import (
     commands,
     count,
@@ -40,15 +41,14 @@ def render_trial(
 
     ``run`` holds ``commands``, ``hardware``, ``date`` and ``notes``: what a study cannot know of itself.
     """
-    data, (k, partitions) = study["data"], shape(study)
+    data = study["data"]
     warnings = [w for w in (study.get("audit") or {}).get("warnings") or [] if w not in study["answer"]]
-    notes = [*warnings, *(data.get("warnings") or []), *run.get("notes", [])]
+    notes = [*warnings, *(w for w in data.get("warnings") or [] if w not in study["answer"]), *run.get("notes", [])]
     parts = [
         f"# The trial on {escaped(data['name'])}\n\n"
         f"{'Made by `make docs` from `docs/results/*.json`; not' if run else 'Not'} for clinical use.\n",
         f"**Verdict.** {escaped(study['answer'])}\n",
-        f"{count(data['rows'], 'image')} of {count(data['groups'], 'patient')}, {k} folds grouped by patient, "
-        f"{count(partitions, 'partition')}, {count(len(study['seeds']), 'classifier seed')}, preset {study['preset']}.\n",
+        f"{cohort(data)}, {folding(study)}, {count(len(study['seeds']), 'classifier seed')}, preset {study['preset']}.\n",
         "".join(f"- {sentence(escaped(note))}\n" for note in notes),
         commands(run, timing),
         _comparisons(study),
@@ -57,7 +57,7 @@ def render_trial(
         _classes(study),
         _analyses("Sensitivity analyses", study.get("sensitivity") or {}, study["reference"]),
         _analyses("Subsets", study.get("subsets") or {}, study["reference"]),
-        _external(study.get("external")),
+        _external(study),
         _audit(study),
         _folds(study),
         _generators(study),
@@ -90,10 +90,18 @@ def _comparisons(study: Mapping[str, Any]) -> str:
     )
     return (
         f"## Comparisons with {escaped(study['reference'])}\n\nPoints of accuracy, arm less reference, paired over "
-        "patients, seeds averaged first. Detectable: the smallest difference seen with 80 % power, alone and as the first "
-        f"in Holm's order.\n\n{table(header, decided)}\n{texts}\nDescriptive only, no part of the verdict:\n\n"
+        f"{units(study['data'])}, seeds averaged first. Detectable: the smallest difference seen with 80 % power, alone and as "
+        f"the first in Holm's order. Intervals are not corrected for the number of arms.\n\n{table(header, decided)}\n{texts}\nDescriptive only, no part of the verdict:\n\n"
         + table(("arm", "p exact McNemar", "p corrected t", "discordance", "standard error", "df"), described)
+        + _described(study)
     )
+
+
+def _described(study: Mapping[str, Any]) -> str:
+    pairs = study.get("descriptive") or {}
+    rows = [(escaped(name), points(c.get("difference")), points_interval(c.get("ci"))) for name, c in pairs.items()]
+    words = "Two other arms, described: not in Holm's correction, no verdict."
+    return f"\n{words}\n\n{table(('arms', 'difference', '95 % interval'), rows)}" if rows else ""
 
 
 def _arms(study: Mapping[str, Any]) -> str:
@@ -105,7 +113,7 @@ def _arms(study: Mapping[str, Any]) -> str:
     spread = [
         (
             escaped(name),
-            *(", ".join(number(v) for v in arm["accuracy"].get(key) or []) or "none" for key in ("by_seed", "by_fold")),
+            *(", ".join(number(v) for v in accuracies(arm, key)) or "none" for key in ("by_seed", "by_fold")),
         )
         for name, arm in study["arms"].items()
     ]
@@ -132,30 +140,32 @@ def _analyses(title: str, found: Mapping[str, Any], reference: str) -> str:
         for name, arm in block["arms"].items():
             c = (block.get("comparisons") or {}).get(name)
             compared = (
-                ("reference", "", "")
-                if c is None and name == reference
-                else ("", "", "")
+                ("reference" if name == reference else "", "", "")
                 if c is None
                 else (points(c.get("difference")), points_interval(c.get("ci")), p_value(c.get("p")))
             )
-            rows.append((escaped(analysis), block.get("rows", ""), escaped(name), score(arm["accuracy"]), *compared))
+            own = escaped(block.get("reference") or reference)
+            shown = (escaped(analysis), block.get("rows", ""), escaped(name), score(arm["accuracy"]))
+            rows.append((*shown, *compared[:1], own if c else "", *compared[1:]))
     if not rows:
         return ""
     words = "".join(
         f"- {escaped(k)}: {sentence(escaped(b['description']))}\n" for k, b in found.items() if b.get("description")
     )
-    header = ("analysis", "images", "arm", "accuracy", "difference", "95 % interval", "p")
+    header = ("analysis", "images", "arm", "accuracy", "difference", "from", "95 % interval", "p")
     if not any(block.get("rows") for block in found.values()):
         header, rows = (header[0], *header[2:]), [(row[0], *row[2:]) for row in rows]
     return f"## {title}\n\nNot corrected for their number; no verdicts.\n\n{words and words + chr(10)}{table(header, rows)}"
 
 
-def _external(found: Mapping[str, Any] | None) -> str:
+def _external(study: Mapping[str, Any]) -> str:
+    found = study.get("external")
     if found is None:
         return ""
     rows = [(escaped(name), score(arm["accuracy"])) for name, arm in found["arms"].items()]
-    title = f"## External test set: {escaped(found['name'])}, {count(found['rows'], 'image')}"
-    return f"{title}\n\nOnly ever predicted.\n\n{table(('arm', 'accuracy'), rows)}"
+    title = f"## {external_title(study)}: {escaped(found['name'])}, {count(found['rows'], 'image')}"
+    own = " It is the data set's own test split, no set from elsewhere." if kept_split(study) else ""
+    return f"{title}\n\nOnly predicted: {sentence(averaged(found))}{own}\n\n{table(('arm', 'accuracy'), rows)}"
 
 
 def _audit(study: Mapping[str, Any]) -> str:
@@ -174,7 +184,7 @@ def _audit(study: Mapping[str, Any]) -> str:
     header = ("model", "accuracy", *(f"AUROC {escaped(c)}" for c in classes))
     told = f"Told apart by one of them: {escaped(listed(audit.get('told_apart') or []))}."
     return (
-        "## Shortcut audit\n\nModels that see little or nothing of the lungs, in the same folds; chance is "
+        "## Shortcut audit\n\nModels that see " + unseen(study) + f", in the same folds; chance is "
         f"{number(audit.get('chance'))}. {told}\n\n{table(header, rows)}"
     )
 
@@ -188,18 +198,21 @@ def _folds(study: Mapping[str, Any]) -> str:
     ]  # fmt: skip
     header = ("partition", "fold", "train", "patients", "test", "patients", *map(escaped, classes))
     joined = count(len(study.get("joined_groups") or []), "pair")
-    return f"## Folds\n\nClasses: train / test. {joined} of patients joined by films alike.\n\n{table(header, rows)}"
+    return f"## Folds\n\nClasses: train / test. {joined} counted as one patient, since images of theirs are alike.\n\n{table(header, rows)}"
 
 
 def _generators(study: Mapping[str, Any]) -> str:
-    found, rejected = study.get("generators"), study.get("rejected") or {}
+    found, copies_of = study.get("generators"), rejected(study) or {}
     if not found:
         return ""
     rows = []
     for label, g in found.items():
         length = (number(g.get(key), 0) for key in ("epochs", "steps", "images_seen"))
         final = (number((g.get("final") or {}).get(key)) for key in LOSSES)
-        copies = (number((rejected.get(label) or {}).get(key), 0) for key in ("kept", "rejected"))
+        copies = (number((copies_of.get(label) or {}).get(key), 0) for key in ("kept", "rejected"))
         rows.append((escaped(label), escaped(g.get("recipe")), *length, *final, *copies))
     header = ("class", "recipe", "epochs", "steps", "images seen", *LOSSES.values(), "kept", "copies rejected")
-    return f"## Generators\n\nMeans over folds; each saw its fold's training rows only.\n\n{table(header, rows)}"
+    searched = "" if copies_of else " Images were not searched for copies."
+    return (
+        f"## Generators\n\nMeans over folds; each saw its fold's training rows only.{searched}\n\n{table(header, rows)}"
+    )

@@ -143,6 +143,12 @@ def check_disjoint(
         )
 
 
+def patients_known(manifest: Manifest) -> str:
+    """Return of how many rows the patient is known: ``all``, ``some`` or ``none``."""
+    alone = sum(_is_own_patient(row) for row in manifest.rows)
+    return "all" if not alone else "none" if alone == len(manifest) else "some"
+
+
 def grouping_warning(manifest: Manifest) -> str | None:
     """Return a sentence where patients are not known, for all rows or some; None where every row names its own."""
     alone = sum(_is_own_patient(row) for row in manifest.rows)
@@ -165,6 +171,14 @@ def external_warning(manifest: Manifest, external: Manifest) -> str | None:
         f"external set {external.name}: {alone} of {len(external)} images name no patient{why}, those of {manifest.name} do: "
         "a patient in both would not be found, and the external intervals take each such image for a patient of its own"
     )
+
+
+def data_warnings(manifest: Manifest) -> list[str]:
+    """Return what was found when the data were read, and what it means for the folds where patients are not known."""
+    notes, ungrouped = [str(note) for note in manifest.notes.get("warnings", [])], grouping_warning(manifest)
+    if ungrouped is None:
+        return notes
+    return [ungrouped, *(note for note in notes if "counts as its own" not in note)]  # which says less of the same
 
 
 def _joined_groups(rows: Sequence[Row], images: np.ndarray) -> tuple[np.ndarray, dict[tuple[str, str], float]]:

@@ -207,12 +207,16 @@ def verdict(comparison: Comparison, p_holm: float, *, quick: bool = False) -> st
 def sentence(comparison: Comparison, word: str) -> str:
     """Return the verdict ``word`` with its numbers: the interval and what would have gone unseen."""
     low, high = (f"{100 * end:+.1f}" for end in comparison.ci)
-    between = f"the effect lies between {low} and {high} points"
+    between = f"the effect lies between {low} and {high} points (95 % interval, not corrected for the number of arms)"
     if word in ("helps", "harms"):
         return f"{word} by {100 * abs(comparison.difference):.1f} points: {between}"
     unseen = f"one below {100 * comparison.minimal_detectable_holm:.1f} points would have gone unseen"
     start = "no evidence either way" if word == "no evidence" else word
-    seeds = "; one training an arm: its chance is not in the interval" if comparison.training_share is None else ""
+    seeds = (
+        "; one classifier seed: the chance of training is not in the interval"
+        if comparison.training_share is None
+        else ""
+    )
     return f"{start}: {between}; {unseen}{seeds}"
 
 

@@ -20,7 +20,10 @@ ARMS = OPTIONS.with_(arms=("classic", "classic+synthetic"), seeds=1)
 
 
 def test_kept_test_rows_are_not_folded_and_are_predicted(phantoms: Manifest, tmp_path: Path):
-    found = run_trial(phantoms, ARMS.with_(keep_test=True), tmp_path, machine=MACHINE)
+    found = run_trial(phantoms, ARMS.with_(keep_test=True, copy_percentile=0.0), tmp_path, machine=MACHINE)
+    assert (found["external"]["kept_split"], found["external"]["networks"]) == (True, 2)
+    assert found["rejected"] is None  # nothing was searched
+    assert found["generators"]
     assert found["data"]["rows"] == len(phantoms.where(split="train"))
     assert found["external"]["rows"] == len(phantoms.where(split="test"))
     assert set(found["external"]["arms"]) == {"classic", "classic+synthetic"}
@@ -33,6 +36,7 @@ def test_an_external_set_changes_nothing_else(phantoms: Manifest, tmp_path: Path
     inside = run_trial(phantoms, ARMS, tmp_path / "a", machine=MACHINE)
     both = run_trial(phantoms, ARMS, tmp_path / "b", external=external, machine=MACHINE)
     assert both["external"]["rows"] == 20
+    assert not both["external"]["kept_split"]
     assert (inside["arms"], inside["comparisons"]) == (both["arms"], both["comparisons"])
 
 

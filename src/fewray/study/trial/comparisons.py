@@ -1,4 +1,4 @@
-"""Arms against their reference: the primary comparisons, the sensitivity analyses, some classes only, an external set."""
+"""Arms against their reference: the primary comparisons, descriptive ones, the sensitivity analyses, an external set."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from fewray.study.statistics import compare, holm, sentence, verdict
 from fewray.study.trial.cohort import Cohort
 from fewray.study.trial.conditions import Analysis, Condition, subset_classes
 from fewray.study.trial.scores import accuracy_only, patient_weights, renormalised
+
+DESCRIBED = (("synthetic", "pca"),)
+"""Pairs of arms compared without a verdict: is a generator worth more than a Gaussian on the same images?"""
 
 
 def comparisons_of(
@@ -37,6 +40,19 @@ def comparisons_of(
             "text": sentence(comparison, word),
         }
     return made
+
+
+def described(
+    primary: Analysis, correct: Mapping[Condition, np.ndarray], folds: np.ndarray, groups: np.ndarray
+) -> dict[str, Any]:
+    """Return difference and interval of the pairs :data:`DESCRIBED` that were both trained: no p, no verdict, not in Holm's."""
+    arms = {c.arm: correct[c] for c in primary.conditions}
+    found = {}
+    for arm, other in DESCRIBED:
+        if arm in arms and other in arms and primary.reference.arm not in (arm, other):
+            compared = compare(arms[other], arms[arm], folds, groups)
+            found[f"{arm} - {other}"] = {"difference": compared.difference, "ci": list(compared.ci)}
+    return found
 
 
 def sensitivity_of(
@@ -88,9 +104,16 @@ def subset_of(
 
 
 def external_of(
-    cohort: Cohort, primary: Analysis, results: Mapping[tuple[Condition, int, int, int], Mapping[str, Any]]
+    cohort: Cohort,
+    primary: Analysis,
+    results: Mapping[tuple[Condition, int, int, int], Mapping[str, Any]],
+    *,
+    kept_split: bool = False,
 ) -> dict[str, Any] | None:
-    """Score the external set: the mean probability of all folds' networks of a seed, since none of them saw it."""
+    """Score the external set: the mean probability of all folds' networks of a seed, since none of them saw it.
+
+    ``kept_split`` says that it is the data set's own test split, ``networks`` how many networks are averaged.
+    """
     if cohort.external is None:
         return None
     index = {label: i for i, label in enumerate(cohort.rows.classes)}
@@ -105,4 +128,5 @@ def external_of(
                 by_seed.setdefault(seed, []).append(result["external"])
         correct = np.stack([np.mean(found, axis=0).argmax(1) == labels for found in by_seed.values()])
         arms[condition.arm] = {"accuracy": accuracy_only(correct, weights)}
-    return {"name": cohort.external.name, "rows": len(labels), "arms": arms}
+    about = {"name": cohort.external.name, "kept_split": kept_split, "networks": len(cohort.parts())}
+    return about | {"rows": len(labels), "arms": arms}

@@ -34,19 +34,21 @@ class Arm:
 
 
 ARMS = {
-    "none": Arm(text="the real films alone"),
+    "none": Arm(text="the real images alone"),
     "classic": Arm(
-        text="real films and small random shifts, turns, scalings and changes of grey of them", classic=True
+        text="real images and small random shifts, turns, scalings and changes of grey of them", classic=True
     ),
-    "oversample": Arm(text="real films, drawn so that every class is as frequent", oversample=True),
-    "mixup": Arm(text=f"real films mixed in pairs, images and labels (alpha {MIXUP})", mixup=True),
-    "pca": Arm(text="real films and samples of a Gaussian in each class's principal components", added="pca"),
-    "synthetic": Arm(text="real films and generated ones", added="synthetic"),
+    "oversample": Arm(text="real images, drawn so that every class is as frequent", oversample=True),
+    "mixup": Arm(text=f"real images mixed in pairs, with their labels (alpha {MIXUP})", mixup=True),
+    "pca": Arm(text="real images and samples of a Gaussian in each class's principal components", added="pca"),
+    "synthetic": Arm(text="real images and generated ones", added="synthetic"),
     "classic+synthetic": Arm(
-        text="real and generated films, both with the classic augmentation", classic=True, added="synthetic"
+        text="real and generated images, both with the classic augmentation", classic=True, added="synthetic"
     ),
     "shuffled": Arm(
-        text="real films and generated ones under shuffled labels: a negative control", added="synthetic", shuffled=True
+        text="real images and generated ones under shuffled labels: a negative control",
+        added="synthetic",
+        shuffled=True,
     ),
 }
 
@@ -127,7 +129,7 @@ def analyses(options: TrialOptions) -> list[Analysis]:
             ratio=ratio,
         )
     if options.modern:
-        text = "a small residual network in place of the paper's"
+        text = f"a small residual network in place of the paper's, at its own learning rate of {MODERN_LEARNING_RATE:g}"
         add("modern", text, ("none", "classic", "synthetic", "classic+synthetic"), network="modern")
     for replicate in range(1, options.generator_replicates):
         text = "generators trained again from another seed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from fewray.errors import InputError
 from fewray.gan.checkpoint import read_header
 from fewray.gan.generate import provenance
 from fewray.gan.run import CHECKPOINT, check_continues
+from fewray.presets import recipe_text
 from fewray.runs import read_json, read_jsonl
 from fewray.study.class_generator import about_class, train_class
 from fewray.study.machine import Machine
@@ -162,13 +164,18 @@ def _last_row(folder: Path, epochs: int) -> dict[str, Any]:
 
 
 def generator_facts(folds: Sequence[FoldGenerators]) -> dict[str, dict[str, Any]]:
-    """Return for each class what its generators are and how their trainings ended, mean over the folds."""
+    """Return for each class what its generators are and how their trainings ended, mean over the folds.
+
+    Folds may have chosen other recipes: all are named, the most frequent first, and counted in ``recipes``.
+    """
+    recipes = dict(Counter(recipe_text(fold.options) for fold in folds).most_common())
     facts = {}
     for label in folds[0].train.classes:
         last = [_last_row(fold.folder / label, fold.options.epochs) for fold in folds]
         facts[label] = {
-            "recipe": folds[0].options.recipe,
-            "epochs": folds[0].options.epochs,
+            "recipe": " or ".join(recipes),
+            "recipes": recipes,
+            "epochs": round(float(np.mean([fold.options.epochs for fold in folds]))),
             "steps": round(float(np.mean([row["step"] for row in last]))),
             "images_seen": round(float(np.mean([row["images_seen"] for row in last]))),
             "generators": len(folds),

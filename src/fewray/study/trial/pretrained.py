@@ -47,7 +47,7 @@ def pretrained_analysis(
     correct = np.repeat(right, reference.shape[1], axis=1)
     compared = compare(reference, correct, folds, cohort.groups).to_json()
     return {
-        "description": f"no augmentation: the real films at {SIZE} px, frozen features {EXTRACTOR}, a linear head",
+        "description": f"no augmentation: the real images at {SIZE} px, frozen features {EXTRACTOR}, a linear head",
         "reference": f"{options.reference} (primary)",
         "arms": {"none": {"accuracy": accuracy_only(correct, weights)}},
         "comparisons": {"none": {name: compared[name] for name in ("difference", "ci", "p")}},

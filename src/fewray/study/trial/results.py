@@ -15,18 +15,19 @@ from fewray.config import TrialOptions
 from fewray.data.metadata import file_metadata
 from fewray.data.shortcuts import shortcut_audit, shortcut_warnings
 from fewray.runs import write_bytes
-from fewray.study.folds import grouping_warning
+from fewray.study.folds import data_warnings, grouping_warning, patients_known
 from fewray.study.jobs import JobStore
 from fewray.study.machine import Machine
 from fewray.study.results import versions
+from fewray.study.trial.answer import answer
 from fewray.study.trial.choose import Setting
 from fewray.study.trial.cohort import Cohort
-from fewray.study.trial.comparisons import comparisons_of, external_of, sensitivity_of, subset_of
+from fewray.study.trial.comparisons import comparisons_of, described, external_of, sensitivity_of, subset_of
 from fewray.study.trial.conditions import Condition, analyses
 from fewray.study.trial.fitting import Fitted
 from fewray.study.trial.fold_generators import FoldGenerators, generator_facts
 from fewray.study.trial.pretrained import pretrained_analysis
-from fewray.study.trial.scores import arm_scores, as_arrays, patient_weights
+from fewray.study.trial.scores import DRAWS, arm_scores, as_arrays, patient_weights
 
 SCHEMA = 3
 
@@ -82,15 +83,19 @@ def assemble_trial(
             if s.chosen
         ]
         or None,
-        "rejected": _rejected(cohort, fitted.generators, keys, store),
+        "rejected": _rejected(cohort, fitted.generators, keys, store) if options.copy_percentile else None,
         "arms": arms,
+        "score_intervals": {"resampled": "patients", "draws": DRAWS},
         "reference": options.reference,
         "comparisons": comparisons,
+        "descriptive": described(primary, correct, folds, cohort.groups),
         "sensitivity": sensitivity,
         "subsets": {name: subset_of(name, cohort, primary, predicted, folds, options) for name in options.subsets},
-        "external": external_of(cohort, primary, results),
+        "external": external_of(cohort, primary, results, kept_split=options.keep_test),
         "audit": audit,
-        "answer": _answer(comparisons, audit),
+        "answer": answer(
+            comparisons, options.reference, [*filter(None, [grouping_warning(cohort.rows)]), *audit["warnings"]]
+        ),
         "provenance": {
             "versions": versions(),
             "device": machine.device,
@@ -127,28 +132,19 @@ def _audit(cohort: Cohort, options: TrialOptions, arms: Mapping[str, Any]) -> di
     return replace(found, warnings=shortcut_warnings(found, accuracies)).to_json()
 
 
-def _answer(comparisons: Mapping[str, Any], audit: Mapping[str, Any]) -> str:
-    order = ("synthetic", "classic+synthetic")
-    chosen = [arm for arm in order if arm in comparisons] or list(comparisons)
-    parts = [f"{arm}: {comparisons[arm]['text']}" for arm in chosen] + audit["warnings"]
-    return " ".join(part if part.endswith(".") else f"{part}." for part in parts)
-
-
 def _data(cohort: Cohort) -> dict[str, Any]:
     rows = cohort.rows
     counts = np.bincount(cohort.labels, minlength=len(rows.classes))
     origins = {row.origin for row in rows.rows}
-    notes = [str(note) for note in rows.notes.get("warnings", [])]
-    if ungrouped := grouping_warning(rows):
-        notes.append(ungrouped)
     return {
         "name": rows.name,
         "origin": "phantom" if origins == {"phantom"} else "real",
         "classes": list(rows.classes),
         "counts": dict(zip(rows.classes, map(int, counts), strict=True)),
         "groups": len(np.unique(cohort.groups)),
+        "patients_known": patients_known(rows),
         "rows": len(rows),
-        "warnings": notes,
+        "warnings": data_warnings(rows),
         "sha256": rows.sha256(),
     }
 
