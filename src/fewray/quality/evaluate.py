@@ -102,8 +102,8 @@ def class_quality(
     extrapolated = fid_infinity(x, y, seed=seed)
     if extrapolated is None:
         reasons["fid_inf"] = f"not in the 1/n regime: {min(n, m)} images; at least 2 d = {2 * d} are wanted"
-    patients = {"groups": real.features.groups, "fake_groups": fake.features.groups}
-    interval = kid_interval(x, y, seed=seed, **patients)
+    patients, others = real.features.groups, fake.features.groups
+    interval = kid_interval(x, y, seed=seed, groups=patients, fake_groups=others)
     if interval is None:
         reasons["kid_ci"] = "fewer than 4 images or patients on a side: nothing to resample"
     score = None if fake.features.probabilities is None else inception_score(fake.features.probabilities)
@@ -123,7 +123,7 @@ def class_quality(
         )
     if k > min(n, m) - 1:
         warnings.append(f"k lowered from {k} to {max(1, min(n, m) - 1)}: there are {n} real and {m} synthetic images")
-    subsets, neighbours = kid(x, y, seed=seed, **patients), neighbour_metrics(x, y, k=k)
+    subsets, neighbours = kid(x, y, seed=seed, groups=patients, fake_groups=others), neighbour_metrics(x, y, k=k)
     return ClassQuality(
         extractor=extractor,
         dim=d,
@@ -132,7 +132,7 @@ def class_quality(
         k=neighbours.k,
         fid=frechet_distance(x, y),
         fid_inf=extrapolated,
-        kid=mmd2(x, y, **patients),
+        kid=mmd2(x, y, groups=patients, fake_groups=others),
         kid_ci=interval,
         kid_mean=subsets.mean,
         kid_std=subsets.std,
