@@ -37,7 +37,7 @@ def results() -> str:
     from fewray.runs import read_json
 
     folder = DOCS / "results"
-    pages = [render_results(folder / "trial")] if (folder / "trial" / "study.json").exists() else []
+    pages = [render_results(folder / "trial", DOCS)] if (folder / "trial" / "study.json").exists() else []
     if (folder / "study.json").exists():
         pages.append(render_results(folder))
     else:

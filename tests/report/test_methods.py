@@ -220,3 +220,12 @@ def test_numbers_are_shown_one_way():
     assert score({"value": 0.7666, "ci": None}) == "0.767 [undefined]"
     assert (p_value(0.0496), p_value(0.0504), p_value(0.0004), p_value(1)) == ("0.0496", "0.0504", "< 0.001", "1.000")
     assert escaped("a|b <c>\n& d") == "a\\|b &lt;c&gt; &amp; d"
+
+
+@pytest.mark.parametrize(("apart", "said"), [(0.12, False), (0.31, True), (None, False)])
+def test_restless_trainings_are_a_limit(apart: float | None, said: bool):
+    study = trial_study()
+    study["comparisons"]["synthetic"]["seeds_disagree"] = apart
+    found = " ".join(limits(study))
+    assert ("disagree on up to 31 % of the images" in found) is said
+    assert ("restless" in found) is said

@@ -344,6 +344,7 @@ def test_markdown_shows_the_forest_plot_and_no_picture_of_another_study(tmp_path
     assert "](forest.svg)" in text
     assert "synthetic.png" not in text
     columns_agree(text)
+    assert "![" not in render_results(folder, tmp_path / "elsewhere")
 
 
 def test_the_command_prints_and_writes(tmp_path: Path):

@@ -14,6 +14,9 @@ NOT_NAMED = {
     "none": "No patient is known: every image counts as a patient of its own",
 }
 
+RESTLESS = 0.25
+"""Share of images that two seeds disagree on, from which the rule was measured to err more often than it says."""
+
 
 def limits(study: Mapping[str, Any]) -> list[str]:
     """Return the limits of ``study`` (schema 3), the gravest first."""
@@ -44,6 +47,12 @@ def limits(study: Mapping[str, Any]) -> list[str]:
         found.append("One classifier seed: what training by chance adds is not seen.")
     else:
         found.append("Seeds on the same folds are not new patients: more of them do not narrow the sampling error.")
+    apart = max((c.get("seeds_disagree") or 0.0 for c in (study.get("comparisons") or {}).values()), default=0.0)
+    if apart > RESTLESS:
+        found.append(
+            f"Two seeds disagree on up to {100 * apart:.0f} % of the images: with trainings so restless the rule called up to "
+            "7.3 % of differences real that were none, where 5 were meant (docs/trial.md of fewray)."
+        )
     if partitions == 1:
         found.append("One partition: other folds may give other figures; the corrected t test needs several.")
     if study.get("sensitivity") or study.get("subsets"):

@@ -14,16 +14,17 @@ from fewray.report.trial_markdown import render_trial
 from fewray.runs import read_json, read_jsonl
 
 
-def render_results(folder: Path) -> str:
+def render_results(folder: Path, place: Path | None = None) -> str:
     """Return the page for the study in ``folder`` (``study.json``, ``timing.json`` and, where there is one, ``run.json``).
 
+    ``place`` is the page's own folder, where its pictures lie; without it the one above ``folder``.
     ``run.json`` holds ``commands``, ``hardware``, ``date`` and ``notes``: what a study cannot know of itself.
     """
     study = read_json(folder / "study.json")
     timing = read_json(folder / "timing.json") if (folder / "timing.json").exists() else {}
     run = read_json(folder / "run.json") if (folder / "run.json").exists() else {}
     if study.get("protocol") == "trial":
-        return render_trial(study, timing, run, _trial_pictures(folder))
+        return render_trial(study, timing, run, _trial_pictures(place or folder.parent))
     parts = [
         f"# Results on {study['data']['name']}\n\n"
         f"{'Made by `make docs` from `docs/results/*.json`; not' if run else 'Not'} for clinical use.\n",
@@ -191,8 +192,8 @@ TRIAL_PICTURES = {
 """As PICTURES, of a trial: what `fewray.report.forest.forest_plot` drew."""
 
 
-def _trial_pictures(folder: Path) -> list[str]:
-    there = [(name, text) for name, text in TRIAL_PICTURES.items() if (folder.parent / name).is_file()]
+def _trial_pictures(place: Path) -> list[str]:
+    there = [(name, text) for name, text in TRIAL_PICTURES.items() if (place / name).is_file()]
     return [f"![{text}]({name})\n\n*{text}.*\n" for name, text in there]
 
 
