@@ -100,7 +100,7 @@ class Layout:
 
 
 @cache
-def draw_layout(rows: int, partitions: int, seed: int) -> Layout:
+def draw_layout(rows: int, partitions: int, seed: int, folds: int = FOLDS) -> Layout:
     """Draw patients of one to three films (7 : 2 : 1), covid4's shares of classes, and stratified grouped folds."""
     rng = np.random.default_rng((seed, rows))
     counts = np.floor(SHARES * rows).astype(int)
@@ -114,14 +114,14 @@ def draw_layout(rows: int, partitions: int, seed: int) -> Layout:
             groups += [patient] * films
             done, patient = done + films, patient + 1
     y, g = np.array(labels), np.array(groups)
-    folds = np.empty((partitions, rows), int)
+    fold_of = np.empty((partitions, rows), int)
     for partition in range(partitions):
-        splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=int(rng.integers(2**31)))
+        splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=int(rng.integers(2**31)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             for fold, (_, test) in enumerate(splitter.split(y, y, g)):
-                folds[partition, test] = fold
-    return Layout(labels=y, groups=g, folds=folds)
+                fold_of[partition, test] = fold
+    return Layout(labels=y, groups=g, folds=fold_of)
 
 
 def spoilt(labels: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
@@ -181,7 +181,7 @@ def out_of_fold(
     cohorts, rows = x.shape[:2]
     correct = np.empty((cohorts, len(layout.folds), seeds, rows), bool)
     for partition, fold_of in enumerate(layout.folds):
-        for fold in range(FOLDS):
+        for fold in range(int(layout.folds.max()) + 1):
             test = fold_of == fold
             y = np.broadcast_to(layout.labels[~test], (cohorts, int((~test).sum())))
             kept = spoilt(y, wrong, rng)

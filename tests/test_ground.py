@@ -21,7 +21,9 @@ from fewray.workers import run_parallel
 
 @pytest.mark.parametrize("options", [*RECIPES.values(), *PRESETS.values()], ids=lambda o: type(o).__name__)
 def test_options_survive_json(options: GanOptions | StudyOptions):
-    assert type(options).from_json(json.loads(json.dumps(options.to_json()))) == options
+    plain = json.loads(json.dumps(options.to_json()))
+    assert plain == options.to_json()
+    assert type(options).from_json(plain) == options
 
 
 def test_unknown_options_and_recipes_are_refused():

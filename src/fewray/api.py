@@ -101,13 +101,15 @@ def generate(
     reject_copies: bool = False,
     real: str | Path | Manifest | None = None,
     copy_percentile: float = 2.0,
+    group_regex: str | None = None,
 ) -> Manifest:
     """Write ``per_class`` synthetic images of each class of ``run`` to ``out``; return their manifest.
 
     With ``reject_copies`` an image that :func:`measure_quality` of the same data and all of the run's classes would call
     a copy, with extractor ``lite0``, the size and the fit of the generators, and the same ``copy_percentile``, is replaced
-    by the next seed's; ``notes["rejected"]`` counts them by class. ``real`` is the data the run was trained on, where it
-    is not found by the name the run has written down. Images of earlier calls that this one does not make are removed.
+    by the next seed's; ``notes["rejected"]`` counts them by class, ``notes["copy_bar"]`` and ``notes["sentences"]`` say by
+    which bar, ``notes["warnings"]`` what was not known. ``real`` is the data the run was trained on, where it is not found
+    by the name the run wrote down; ``group_regex`` finds its patients, by default as in training. Earlier images are removed.
     """
     from fewray.gan.generate import generate as make
 
@@ -115,8 +117,12 @@ def generate(
     if reject_copies:
         from fewray.study.rejection import copy_rejection
 
-        reject = copy_rejection(Path(run), real, percentile=copy_percentile, device=device)
-    return make(
+        reject = copy_rejection(Path(run), real, percentile=copy_percentile, device=device, group_regex=group_regex)
+    elif group_regex is not None:
+        raise InputError(
+            f"--group-regex {group_regex}: finds the patients of training films; use it with --reject-copies"
+        )
+    made = make(
         Path(run),
         Path(out),
         per_class=per_class,
@@ -124,7 +130,9 @@ def generate(
         first_seed=first_seed,
         device=device,
         reject=reject,
+        bar=None if reject is None else reject.bar.to_json(),
     )
+    return made if reject is None else replace(made, notes=made.notes | reject.to_notes())
 
 
 def measure_quality(
@@ -145,6 +153,7 @@ def measure_quality(
     seed: int = 0,
     device: str = "auto",
     cache: bool = True,
+    group_regex: str | None = None,
 ) -> Quality:
     """Measure ``synthetic`` against the training rows of ``real``: fidelity, diversity, copying, usefulness.
 
@@ -154,16 +163,23 @@ def measure_quality(
     ``held_out`` are real films no generator saw (of a set with a split, its test rows); ``run`` is the generators'
     folder, for the membership score of their discriminators. ``usefulness_steps`` above 0 trains classifiers that
     long. ``out`` gets quality.json, copies.csv and the closest pairs. ``extractor`` may be ``onnx:FILE`` or
-    ``study:RUN`` too (docs/metrics.md); with ``cache``, features are kept in the user's cache folder.
+    ``study:RUN`` too (docs/metrics.md); with ``cache``, features are kept in the user's cache folder. ``group_regex``
+    finds the patients of ``real``, and of ``held_out`` where it fits, in file names; by default as in training.
     """
     from fewray.study.judge import judge
+    from fewray.study.sources import image_sources, load_films, patient_pattern
 
+    run = None if run is None else Path(run)
+    made = _dataset(synthetic, "--synthetic")
+    stored = patient_pattern(image_sources(made, run))
+    films = load_films(real, group_regex, stored, option="--real")
+    others = None if held_out is None else load_films(held_out, None, group_regex or stored, option="--held-out")
     return judge(
-        training_rows(_dataset(real, "--real")),
-        _dataset(synthetic, "--synthetic"),
-        held_out=None if held_out is None else held_out_rows(_dataset(held_out, "--held-out")),
+        training_rows(films),
+        made,
+        held_out=None if others is None else held_out_rows(others),
         classes=None if classes is None else tuple(classes),
-        run=None if run is None else Path(run),
+        run=run,
         out=None if out is None else Path(out),
         extractor=extractor,
         weights=weights,
@@ -197,8 +213,9 @@ def run_study(
     ``options`` is the name of a preset of the trial, TrialOptions, or StudyOptions for the published protocol
     (``fewray.study.options``). ``generators`` is, for the published protocol, a folder made by :func:`train_generator`
     to take the images from; for the trial, the folder in which its folds' generators are looked for and kept. ``external``
-    is a test set that the trial only predicts. What ``out`` holds already is not done again. ``executor`` is ``local``,
-    ``dask:N`` or a scheduler's ``tcp://host:port`` (docs/cluster.md); ``study.json`` is the same whichever it is.
+    is a test set that the trial only predicts (:func:`fewray.data.external.load_external` finds its patients by a
+    pattern). What ``out`` holds already is not done again. ``executor`` is ``local``, ``dask:N`` or a scheduler's
+    ``tcp://host:port`` (docs/cluster.md); ``study.json`` is the same whichever it is.
     """
     from fewray.report.render import render_report
     from fewray.study.options import make_study_options
@@ -209,16 +226,8 @@ def run_study(
     if isinstance(settled, TrialOptions):
         from fewray.study.trial.protocol import run_trial
 
-        tested = None if external is None else _dataset(external, "--external")
-        run_trial(
-            _dataset(data),
-            settled,
-            Path(out),
-            generators=run,
-            external=tested,
-            machine=machine,
-            on_event=on_event,
-        )
+        rows, tested = _dataset(data), None if external is None else _dataset(external, "--external")
+        run_trial(rows, settled, Path(out), generators=run, external=tested, machine=machine, on_event=on_event)
     else:
         from fewray.study.published import run_published
 

@@ -20,7 +20,7 @@ class Options:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON types (tuples become lists)."""
-        return asdict(self)
+        return {name: _plain(value) for name, value in asdict(self).items()}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -192,6 +192,12 @@ class TrialOptions(Options):
     """What is chosen from: ratios, or names of recipes."""
     keep_test: bool = False
     """Fold the rows of split ``train`` only; those of split ``test`` are predicted as an external set."""
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 _NESTED: dict[str, type[Options]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -79,6 +80,13 @@ def test_a_damaged_training_image_is_named_before_anything_is_written(tmp_path, 
     words = ["train", "--data", films, *QUICK, "--epochs", "1", "--out", tmp_path / "o"]
     assert str(bad) in refused(monkeypatch, capsys, *words)
     assert nothing_in(tmp_path / "o")
+
+
+def test_the_patients_of_an_external_set_are_found_by_the_same_pattern(tmp_path, films, monkeypatch, capsys):
+    film(tmp_path / "elsewhere" / "a" / "0-later.png", 99)
+    words = ["study", "--data", films, "--group-regex", r"(\d+)", "--preset", "quick", "--out", tmp_path / "o"]
+    line = refused(monkeypatch, capsys, *words, "--external", tmp_path / "elsewhere", "--dry-run")
+    assert "the external set: a patient is in both train and test: 0 (b/0.png, a/0-later.png)" in line
 
 
 def test_an_extractor_that_is_not_there_is_named_before_anything_is_written(tmp_path, films, monkeypatch, capsys):
@@ -182,6 +190,20 @@ def test_file_names_that_are_not_utf8_are_refused(tmp_path, films, monkeypatch, 
     os.rename(os.fsencode(films / "a" / "0.png"), os.fsencode(films / "a") + b"/f\xff.png")  # noqa: PTH104
     words = ["train", "--data", films, *QUICK, "--epochs", "1", "--out", tmp_path / "o"]
     assert "UTF-8" in refused(monkeypatch, capsys, *words)
+
+
+def test_signs_that_the_terminal_lacks_do_not_cost_the_result(tmp_path, films, monkeypatch):
+    (films / "a").rename(films / "größe–α")
+    for words in ((), ("--json",)):
+        written = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+        assert call(monkeypatch, "data", "check", films, *words) == 0
+        sys.stdout.flush()
+        text = written.getvalue().decode("ascii")
+        if words:
+            assert set(json.loads(text)["sizes"]) == {"größe–α", "b"}
+        else:
+            assert "gr??e" in text
 
 
 def test_one_way_to_print_a_report(monkeypatch, capsys, tmp_path):

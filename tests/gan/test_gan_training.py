@@ -1,6 +1,8 @@
 """The loop against a textbook one, checkpoints, resume, sampling, non-finite losses."""
 
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from fewray.config import GanOptions
 from fewray.errors import InputError, RunFailed
 from fewray.gan import run as gan_run
 from fewray.gan.checkpoint import file_sha256, load_checkpoint, load_generator, read_header, save_checkpoint
+from fewray.gan.health import findings
 from fewray.gan.run import CHECKPOINT, train_run
 from fewray.gan.sampling import latents, sample
 from fewray.gan.training import Tick, TrainState, train_gan
@@ -179,6 +182,28 @@ def test_a_non_finite_loss_stops_and_keeps_the_last_good_checkpoint(tmp_path: Pa
     with pytest.raises(RunFailed, match="epoch 1 is kept"):
         run_into(tmp_path, resume=True)
     assert file_sha256(tmp_path / CHECKPOINT) == good
+    rows = read_jsonl(tmp_path / "stats.jsonl")
+    assert [(row["epoch"], row.get("finite", True)) for row in rows] == [(1, True), (2, False)]
+    assert [(f.kind, f.first_epoch, f.now) for f in findings(rows)] == [("divergence", 2, True)]
+    monkeypatch.undo()
+    run_into(tmp_path, resume=True)
+    rows = read_jsonl(tmp_path / "stats.jsonl")
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert findings(rows) == []
+
+
+def test_the_row_of_an_epoch_without_finite_losses_is_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def poisoned(images: np.ndarray, state: TrainState, *, precision: str, on_batch: object):
+        for tick in train_gan(images, state, precision=precision):
+            yield replace(tick, loss_d=math.nan, loss_g=math.inf)
+
+    monkeypatch.setattr(gan_run, "train_gan", poisoned)
+    with pytest.raises(RunFailed, match="no checkpoint yet"):
+        run_into(tmp_path)
+    text = (tmp_path / "stats.jsonl").read_text()
+    row = json.loads(text, parse_constant=lambda word: pytest.fail(word))
+    assert (row["epoch"], row["loss_d"], row["loss_g"], row["finite"]) == (1, None, None, False)
+    assert row["d_x"] > 0
 
 
 def test_the_probe_is_called_at_its_cadence_and_at_the_end(tmp_path: Path):
@@ -218,3 +243,14 @@ def test_the_averaged_generator_lags_behind_and_shares_buffers():
         assert torch.equal(averaged, current)
     moved = [not torch.equal(a, b) for a, b in zip(state.G_ema.parameters(), state.G.parameters(), strict=True)]
     assert all(moved)
+
+
+def test_a_call_that_trains_nothing_leaves_the_record_of_how_it_was_trained(tmp_path: Path):
+    run_into(tmp_path, SMALL.with_(epochs=1))
+    before = (tmp_path / "options.json").read_text()
+    assert json.loads(before)["precision"] == "fp32"
+    assert json.loads(before)["threads"] == torch.get_num_threads()
+    run_into(tmp_path, SMALL.with_(epochs=1), resume=True, precision="bf16")
+    assert (tmp_path / "options.json").read_text() == before
+    run_into(tmp_path, SMALL.with_(epochs=2), resume=True, precision="bf16")
+    assert json.loads((tmp_path / "options.json").read_text())["precision"] == "bf16"

@@ -54,6 +54,7 @@ def test_a_planted_fault_is_found_and_its_absence_is_not(kind: str, ill: dict, w
     assert kinds(log(epochs=9, **ill)) == []
     found = findings(log(**ill))[0]
     assert found.now
+    assert (found.first_epoch, found.last_epoch) == ((25, 40) if kind == "over-training" else (1, 40))
     assert found.words in str(found)
     assert found.remedy in str(found)
 
@@ -61,8 +62,30 @@ def test_a_planted_fault_is_found_and_its_absence_is_not(kind: str, ill: dict, w
 def test_a_fault_that_passed_is_told_with_its_epochs():
     rows = log(diversity=lambda e: 0.2 if 11 <= e <= 25 else 1.0)
     found = findings(rows)[0]
-    assert (found.first_epoch, found.last_epoch, found.now) == (20, 25, False)
-    assert "epoch 20 to epoch 25" in str(found)
+    assert (found.first_epoch, found.last_epoch, found.now) == (11, 25, False)
+    assert "epoch 11 to epoch 25" in str(found)
+
+
+def test_two_spells_are_not_one():
+    rows = log(epochs=60, diversity=lambda e: 0.2 if 3 <= e <= 14 or 30 <= e <= 45 or 50 <= e <= 55 else 1.0)
+    found = findings(rows)[0]  # the last spell is too short to count
+    assert (found.first_epoch, found.last_epoch, found.now) == (30, 45, False)
+    swings = {"d_x": lambda e: 0.5 + (0.2 * (-1) ** e if 20 <= e <= 35 else 0.0)}
+    found = findings(log(epochs=60, **swings))[0]
+    assert (found.kind, found.first_epoch, found.last_epoch, found.now) == ("oscillation", 20, 35, False)
+    values = {5: 1.0, 10: 2.0, 15: 2.0, 20: 2.0, 25: 0.9, 30: 2.0, 35: 2.0, 40: 2.0, 45: 0.8}
+    found = findings(log(epochs=45, kid_held_out=values.get))[0]
+    assert (found.first_epoch, found.last_epoch, found.now) == (30, 40, False)
+    found = findings(log(epochs=44, kid_held_out=values.get))[0]
+    assert (found.first_epoch, found.last_epoch, found.now) == (30, 40, True)
+
+
+def test_one_epoch_that_is_not_finite_is_a_divergence():
+    for ill in ({"loss_d": float("nan")}, {"loss_g": float("inf")}, {"loss_g": None, "d_g_z1": None, "finite": False}):
+        rows = [*log(epochs=6), {**log(epochs=7)[-1], **ill}]
+        found = findings(rows)
+        assert [(f.kind, f.first_epoch, f.last_epoch, f.now) for f in found] == [("divergence", 7, 7, True)]
+    assert kinds([*log(epochs=6), *log(epochs=9, loss_g=14.0)[6:]]) == []
 
 
 def test_infinite_losses_and_missing_fields_are_handled():

@@ -1,6 +1,7 @@
 """Copies: every planted one is found, few real films are called one, and rejection takes them away."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -77,6 +78,16 @@ def test_turned_films_are_found_too(degrees: float, phantoms: dict[str, Measured
     assert near.distance.max() < (0.02 if degrees % 5 == 0 else 0.15)
 
 
+def test_what_docs_call_not_searched_is_not_found():
+    from scipy.ndimage import gaussian_filter
+
+    blobs = gaussian_filter(np.random.default_rng(0).normal(size=(6, 1, 64, 64)), (0, 0, 3, 3))
+    films = np.clip(128 + 60 * blobs / blobs.std(), 0, 255).astype(np.uint8)
+    assert nearest_aligned(films, films).distance.max() < 0.01
+    for hidden in (255 - films, films[:, :, ::-1].copy()):
+        assert nearest_aligned(hidden, films).distance.min() > 0.4
+
+
 def test_pictures_without_structure_are_like_nothing():
     flat = np.full((2, 1, 64, 64), 90, np.uint8)
     assert nearest_aligned(flat, flat).distance.tolist() == [1.0, 1.0]
@@ -137,6 +148,18 @@ def test_a_twin_under_another_patient_sets_no_bar(phantoms: dict[str, MeasuredSe
     bar, before = (copy_bar({"a": measured(s, compute, mirrored=True)}) for s in (twin, films))
     assert bar.pixels == pytest.approx(before.pixels, rel=0.1)  # the twin counts in the median
     assert bar.real_flagged == before.real_flagged + 2
+
+
+def test_films_are_said_to_be_held_out_with_their_patient_only_where_patients_are_known(
+    phantoms: dict[str, MeasuredSet],
+):
+    films = phantoms["normal"]
+    alone = replace(films, groups=films.names)
+    pairs = replace(films, groups=tuple(f"p{index // 2}" for index in range(len(films))))
+    assert copy_bar({"normal": pairs}).grouped
+    assert "held out with their patient" in copy_bar({"normal": pairs}).sentence()
+    assert not copy_bar({"normal": alone}).grouped
+    assert "held out one by one, no two being known to be of one patient," in copy_bar({"normal": alone}).sentence()
 
 
 def test_a_percentile_out_of_range_is_refused(phantoms: dict[str, MeasuredSet]):

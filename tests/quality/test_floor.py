@@ -1,10 +1,12 @@
 """The scale of a figure: floor, ceiling, position, words."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from fewray.quality.features import Features
-from fewray.quality.floor import Floor, floors_of, noise_images
+from fewray.quality.floor import Floor, floors_of, noise_images, one_of_each
 from fewray.quality.frechet import frechet_distance
 
 
@@ -44,7 +46,10 @@ def test_both_sides_are_compared_at_the_same_n():
         ("fid", 60.0, 110.0, "50 % of the way to noise"),
         ("fid", 2.0, 110.0, "nearer than real: look for copies"),
         ("precision", 10.0, 10.5, "says nothing here: noise scores as real"),
-        ("precision", 2.0, 10.5, "nearer than real: look for copies"),
+        ("precision", 2.0, 10.5, "above real: low diversity or copies"),
+        ("density", 2.0, 10.5, "above real: low diversity or copies"),
+        ("recall", 12.0, 0.0, "above real: scattered images or copies"),
+        ("auth_pct", 2.0, 100.0, "nearer than real: look for copies"),
         ("precision", 15.0, 10.5, "off the floor"),
         ("is_mean", 20.0, 1.0, "above real"),
         ("is_mean", 5.0, 20.0, "below real"),
@@ -56,6 +61,52 @@ def test_the_verdict_in_words(metric: str, value: float, ceiling: float, words: 
     floor = Floor(metric=metric, m=9, splits=20, mean=10.0, std=0.5, value_mean=value, value_std=0.5, ceiling=ceiling)
     assert floor.verdict == words
     assert floor.to_json()["verdict"] == words
+
+
+@pytest.mark.parametrize(("splits", "reach"), [(20, 2.093), (5, 2.776), (3, 4.303), (1, 2.0)])
+def test_few_splits_reach_farther(splits: int, reach: float):
+    """Student's t of 95 %, from tables."""
+    wide = Floor(metric="fid", m=9, splits=splits, mean=10.0, std=0.6, value_mean=10, value_std=0.8, ceiling=110.0)
+    assert wide.reach == pytest.approx(reach, abs=1e-3)
+    for value, words in ((10 + 0.99 * reach, "as real"), (10 + 1.01 * reach, "% of the way to noise")):
+        assert replace(wide, value_mean=value).verdict.endswith(words)
+
+
+def test_a_perfect_generator_of_new_patients_is_as_real_where_patients_have_four_films():
+    """Halves with a patient in both would set the floor too low: most sets would be called off it."""
+    called = {"patients": 0, "images": 0, "independent images": 0}
+    for seed in range(20):
+        real, fake, alone = (patients(20, films, np.random.default_rng((seed, films))) for films in (4, 5, 1))
+        sides = {
+            "patients": (real, fake),
+            "images": (replace(real, groups=None), replace(fake, groups=None)),
+            "independent images": (real, alone),
+        }
+        for name, (rows, others) in sides.items():
+            called[name] += floors_of(compare, rows, others, None, seed=seed)["fid"].verdict != "as real"
+    assert called["patients"] <= 2
+    assert called["independent images"] <= 2
+    assert called["images"] >= 16
+
+
+def patients(count: int, films: int, rng: np.random.Generator) -> Features:
+    centres = rng.standard_normal((count, 16)).repeat(films, 0)
+    return Features(centres + rng.normal(0, 0.3, centres.shape), None, np.arange(count).repeat(films))
+
+
+def test_one_film_of_each_patient_stands_in_a_split():
+    rng = np.random.default_rng(0)
+    rows = patients(9, 3, rng)
+    assert rows.groups is not None
+    drawn = [one_of_each(rows, rng) for _ in range(200)]
+    assert all(sorted(rows.groups[index]) == list(range(9)) for index in drawn)
+    assert {int(i) for index in drawn for i in index} == set(range(27))
+    assert {int(rows.groups[index[0]]) for index in drawn} == set(range(9))
+    assert floors_of(compare, rows, patients(40, 1, rng), None, seed=0)["rows"].m == 4
+
+
+def test_one_patient_alone_makes_no_halves():
+    assert floors_of(compare, replace(cloud(40, 1), groups=np.zeros(40)), cloud(40, 2), None, seed=0) == {}
 
 
 def test_one_film_over_and_over_is_not_as_real_for_being_unsteady():

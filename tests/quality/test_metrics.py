@@ -124,6 +124,38 @@ def test_kid_is_unbiased_over_1000_draws():
     assert (values < 0).any()
 
 
+@pytest.mark.parametrize("films", [2, 4])
+def test_kid_is_unbiased_where_patients_have_several_films(films: int):
+    """A perfect generator of new patients: pairs of one patient's films, left in, would hold it for far."""
+    rng = np.random.default_rng(films)
+    found = []
+    for _ in range(300):
+        real = np.repeat(rng.standard_normal((24 // films, 5)), films, 0) + rng.normal(0, 0.2, (24, 5))
+        fake = rng.standard_normal((20, 5)) + rng.normal(0, 0.2, (20, 5))
+        groups = np.arange(24 // films).repeat(films)
+        found.append((mmd2(real, fake, groups=groups), mmd2(real, fake), kid(real, fake, seed=0, groups=groups).mean))
+    mean, error = np.mean(found, 0), np.std(found, 0) / np.sqrt(len(found))
+    assert abs(mean[0]) < 3 * error[0]
+    assert mean[1] > 5 * error[1]
+    assert abs(mean[2]) < 3 * error[2]
+
+
+def test_mmd2_of_patients_is_the_mean_over_pairs_of_patients():
+    x, y, groups = cloud(9, 4, 1), cloud(7, 4, 2), np.array(list("aabbbcdef"))
+    kernel = lambda a, b: (a @ b / 4 + 1) ** 3  # noqa: E731
+    pairs = [kernel(x[i], x[j]) for i in range(9) for j in range(9) if groups[i] != groups[j]]
+    others = [kernel(y[i], y[j]) for i in range(7) for j in range(7) if i != j]
+    cross = [kernel(a, b) for a in x for b in y]
+    assert mmd2(x, y, groups=groups) == pytest.approx(np.mean(pairs) + np.mean(others) - 2 * np.mean(cross), rel=1e-10)
+    assert mmd2(y, x, fake_groups=groups) == pytest.approx(mmd2(x, y, groups=groups), rel=1e-10)
+
+
+def test_mmd2_of_one_patient_alone_takes_the_pairs_there_are():
+    x, y = cloud(6, 4, 1), cloud(7, 4, 2)
+    assert mmd2(x, y, groups=np.zeros(6)) == mmd2(x, y)
+    assert np.isfinite(kid(x, y, seed=0, groups=np.array([0, 0, 0, 0, 0, 1])).mean)
+
+
 def test_kid_subset_size_adapts_and_is_said():
     x, y = cloud(30, 5, 1), cloud(21, 5, 2)
     found = kid(x, y, seed=0)
@@ -140,6 +172,17 @@ def test_inception_score_closed_forms():
     assert inception_score(np.full((50, 10), 0.1)).mean == pytest.approx(1)
     assert inception_score(np.tile(np.eye(10)[0], (50, 1))).mean == pytest.approx(1)
     assert inception_score(sure).splits == 2
+
+
+def test_inception_score_does_not_take_classes_in_order_for_parts():
+    rng = np.random.default_rng(0)
+    of_a, of_b = (rng.dirichlet(alpha, 500) for alpha in ((9, 1, 1), (1, 9, 9)))
+    sorted_rows = np.concatenate([of_a, of_b])
+    found = inception_score(sorted_rows)
+    assert found.splits == 2
+    assert found.mean == pytest.approx(inception_score(sorted_rows, splits=1).mean, rel=0.02)
+    shuffled = inception_score(rng.permutation(sorted_rows)).mean
+    assert found.mean == pytest.approx(shuffled, rel=0.02)
 
 
 def test_inception_score_agrees_with_a_plain_loop():

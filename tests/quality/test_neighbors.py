@@ -76,6 +76,13 @@ def test_k_is_lowered_to_fit(n: int, m: int, k: int):
     assert neighbour_metrics(rng.normal(size=(n, 4)), rng.normal(size=(m, 4))).k == k
 
 
+@pytest.mark.parametrize(("n", "d"), [(30, 64), (60, 256)])
+def test_the_edge_of_a_ball_belongs_to_it_whatever_the_rounding(n: int, d: int):
+    """Of a set against itself each point lies in its own ball and, as the k-th neighbour, on the edge of others."""
+    x = np.random.default_rng(0).standard_normal((n, d))
+    assert neighbour_metrics(x, x, k=5).density == pytest.approx(1.2, abs=1e-12)
+
+
 def test_equal_rows_are_at_distance_nought_whatever_their_length():
     x = np.random.default_rng(0).normal(1e3, 1, size=(20, 1280))
     assert (np.diag(squared_distances(x, x.copy())) == 0).all()

@@ -114,6 +114,25 @@ def test_the_name_tells_networks_and_preprocessings_apart(tmp_path: Path):
     assert load_extractor(f"onnx:{copy}?mean=0.5,0.5,0.5&std=0.5").name == name  # wherever the file lies
 
 
+def test_the_name_says_what_the_input_does_not_fix_and_every_digit(tmp_path: Path):
+    free = model(tmp_path / "free.onnx", ("n", "c", "h", "w"))
+    names = {
+        text: load_extractor(f"onnx:{free}?size=8{text}").name
+        for text in ("", "&layout=nhwc", "&channels=1", "&layout=nhwc&channels=1")
+    }
+    assert len(set(names.values())) == 4
+    assert names[""].endswith("?layout=nchw&channels=3")  # the defaults too: nothing else says them
+    assert names["&layout=nhwc&channels=1"].endswith("?layout=nhwc&channels=1")
+    assert load_extractor(f"onnx:{free}?size=8&layout=nchw&channels=3").name == names[""]
+    either = model(tmp_path / "either.onnx", ("n", 3, 8, 8))
+    assert "?" not in load_extractor(f"onnx:{either}?layout=nchw&channels=3").name  # both are fixed
+    near = [load_extractor(f"onnx:{either}?mean=0.48500{digit}&std=0.1234567").name for digit in (1, 2)]
+    assert near[0].endswith("?mean=0.485001&std=0.1234567")
+    assert near[1].endswith("?mean=0.485002&std=0.1234567")
+    close = [load_extractor(f"onnx:{either}?std=0.22900000{digit}").name for digit in (1, 2)]
+    assert close[0] != close[1]
+
+
 def test_weights_beside_the_file_belong_to_its_name(tmp_path: Path):
     names = []
     for value in (1.0, 2.0):

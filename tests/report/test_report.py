@@ -5,13 +5,15 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from fewray.errors import InputError
 from fewray.images import save_png
-from fewray.report.markdown import render_results
+from fewray.report import figures
+from fewray.report.markdown import render_results, render_training, training_facts
 from fewray.report.render import render_report, render_train_report
 from fewray.runs import append_jsonl, write_json
 
@@ -181,6 +183,36 @@ def test_generators_alone_have_a_report(folder: Path):
         render_train_report(folder / "generators" / "class0")
 
 
+def test_a_training_that_stopped_on_no_number_has_a_report(folder: Path):
+    run = folder / "generators"
+    write_json(run / "options.json", {"data": "films", "gan": {"recipe": "paper"}, "precision": "fp32"} | NAMED)
+    last = {"epoch": 3, "epochs": 3, "step": 9, "images_seen": 90, "seconds": 60.0, "finite": False}
+    losses = ("loss_d", "loss_g", "d_x", "d_g_z1", "d_g_z2")
+    (run / "class1" / "stats.jsonl").unlink()
+    (run / "class0" / "stats.jsonl").unlink()
+    for row in (last | {"epoch": 2, "finite": True} | dict.fromkeys(losses, 0.5), last | dict.fromkeys(losses)):
+        append_jsonl(run / "class0" / "stats.jsonl", row)
+    text = Page(render_train_report(run).read_text(encoding="utf-8")).text
+    assert "class0 : divergence, epoch 3 to now" in text
+    table = render_training(training_facts(run))
+    assert "**Not finished**: class0" in table
+    assert "3 of 3, not finite" in table
+
+
+NAMED = {"classes": ["class0"], "threads": 1, "seed": 0}
+
+
+def test_a_negative_distance_is_inside_the_picture(monkeypatch: pytest.MonkeyPatch):
+    drawn: list[Any] = []
+    monkeypatch.setattr(figures, "to_svg", lambda figure: drawn.append(figure) or "")
+    for kids in ([0.2, -0.05, 0.1], [0.2, 0.3, 0.1]):
+        figures.quality_curves({"a": [{"epoch": e, "kid": kid} for e, kid in enumerate(kids)]}, "kid", "KID")
+    below, above = (figure.axes[0].get_ylim() for figure in drawn)
+    assert below[0] < -0.05
+    assert below[1] > 0.2
+    assert above[0] == 0
+
+
 def test_other_schemas_are_refused(folder: Path):
     write_json(folder / "study.json", study() | {"schema": 3})
     with pytest.raises(InputError, match="schema 3"):
@@ -216,5 +248,19 @@ def test_the_quality_of_images_is_told_as_measured(folder: Path):
     assert measured["sentences"][1] in text
     assert measured["sentences"][1] in table
     assert measured["classes"][CLASSES[1]]["floor"]["fid"]["verdict"] in text
+    parts = {**measured["classes"], "all": measured["pooled"]}
+    assert [part["k"] for part in parts.values()] == [5, 5, 5]
+    assert "k (nearest neighbours) 5<" in render_report(folder).read_text(encoding="utf-8")
+    written = f"{CLASSES[1]}, all: k lowered from 5 to 3."
+    parts[CLASSES[1]]["k"] = 3
+    for label in (CLASSES[1], "all"):
+        parts[label]["warnings"].append("k lowered from 5 to 3")
+    write_json(folder / "study.json", study() | {"quality": measured | {"notes": ["no held-out films of x"]}})
+    text, table = page(folder).text, render_results(folder)
+    for shown in (text, table):
+        assert f"5 ({CLASSES[1]} 3)" in shown
+        assert written in shown
+        assert "no held-out films of x." in shown
+        assert f"{CLASSES[0]}, {CLASSES[1]}: covariance singular" in shown
     write_json(folder / "quality.json", measured | {"sentences": ["measured apart"]})
     assert "measured apart" in render_results(folder)

@@ -159,7 +159,10 @@ def test_too_few_patients_and_odd_options_are_refused():
         make_folds(data, images[:8], n_splits=2, seed=0)
     joined = images.copy()
     joined[5] = joined[0]  # the two patients of a are one
-    with pytest.raises(InputError, match=r"a has 1; more patients are wanted"):
+    with pytest.raises(
+        InputError,
+        match=r"a has 1, after 1 pair of patients was joined, since films look alike: p0 ~ p1 \(1.00\); more patients are",
+    ):
         make_folds(data, joined, n_splits=2, seed=0)
     with pytest.raises(InputError, match=r"c has 0; more patients are wanted"):
         make_folds(replace(data, classes=("a", "b", "c")), images, n_splits=2, seed=0)

@@ -82,7 +82,7 @@ def test_planted_copies_are_listed_in_the_result_and_its_files(
         rows = list(csv.DictReader(stream))
     assert len(rows) == 60
     assert {row["synthetic"] for row in rows if row["by"]} == listed
-    for name, width in (("closest-normal", 8), ("closest-normal-synthetic", 4)):
+    for name, width in (("closest-pairs-normal", 8), ("closest-synthetic-normal", 4)):
         with Image.open(out / f"{name}.png") as sheet:
             assert sheet.width == width * 66 + 2
 
@@ -146,6 +146,62 @@ def test_a_folder_of_images_holds_what_its_manifest_names(data: Manifest, tmp_pa
         fewray.generate(run, own, per_class=3)
     assert (own / "manifest.csv").read_text() == "path,label\n"
     assert not (own / "normal").exists()
+
+
+def test_a_call_that_does_not_end_leaves_the_folder_as_it_was(
+    data: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    options = RECIPES["quick"].with_(epochs=1, classic_images=0, base_channels=4)
+    run, out = tmp_path / "run", tmp_path / "out"
+    fewray.train_generator(data, run, options=options, classes=["normal", "covid"], probe_every=0)
+    real = generation.sample
+
+    def files(folder: Path) -> dict[str, bytes]:
+        found = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+
+    def stopped(*words: object) -> np.ndarray:
+        calls.append(words)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*words)
+
+    fewray.generate(run, out, per_class=3)
+    before = files(out)
+    assert len(before) == 8
+    for folder, kept in ((out, before), (tmp_path / "fresh", {})):
+        calls: list[tuple[object, ...]] = []
+        with monkeypatch.context() as patched:
+            patched.setattr(generation, "sample", stopped)
+            with pytest.raises(KeyboardInterrupt):
+                fewray.generate(run, folder, per_class=5)
+        assert files(folder) == kept
+        with pytest.raises(RunFailed, match="copies of training images"):
+            generation.generate(
+                run, folder, per_class=5, reject=lambda label, images: np.full(len(images), label == "normal")
+            )
+        assert files(folder) == kept
+    # What a kill leaves: images that wait, or images without the manifest that comes last.
+    save_png(np.zeros((8, 8), np.uint8), out / ".unfinished" / "normal" / "seed000007.png")
+    save_png(np.zeros((8, 8), np.uint8), out / "covid" / "seed000008.png")
+    (out / "manifest.csv").unlink()
+    made = fewray.generate(run, out, per_class=2, classes=["normal"])
+    assert set(out.rglob("*.png")) == {row.path for row in made.rows}
+    assert not (out / ".unfinished").exists()
+
+
+def test_images_of_our_naming_that_nothing_names_are_refused_not_removed(data: Manifest, tmp_path: Path):
+    options = RECIPES["quick"].with_(epochs=1, classic_images=0, base_channels=4)
+    fewray.train_generator(data, tmp_path / "run", options=options, classes=["normal"], probe_every=0)
+    mine = tmp_path / "out" / "normal" / "seed000099.png"
+    save_png(np.zeros((8, 8), np.uint8), mine)
+    with pytest.raises(InputError, match=r"1 images of class normal .* first seed000099\.png; remove them"):
+        fewray.generate(tmp_path / "run", tmp_path / "out", per_class=2)
+    assert mine.exists()
+    for said in ('["normal"]', '{"../run": {}}'):
+        (tmp_path / "out" / "generators.json").write_text(said)
+        with pytest.raises(InputError, match=r"generators\.json: .* choose another --out"):
+            fewray.generate(tmp_path / "run", tmp_path / "out", per_class=2)
 
 
 def test_held_out_films_and_membership(data: Manifest, planted: tuple[Path, set[str]], tmp_path: Path):
@@ -241,6 +297,9 @@ def test_options_for_nothing_and_folders_that_cannot_be_written_are_refused_at_o
         with pytest.raises(InputError, match=r"--weights x\.pth: the extractor .* takes none"):
             fewray.measure_quality(data, planted[0], classes=["normal"], extractor=extractor, weights=Path("x.pth"))
     monkeypatch.setattr("fewray.study.judge.measure_quality", lambda *_, **__: pytest.fail("measured before"))
+    for option, words in (("usefulness_steps", "--usefulness 60: 1 class"), ("copy_percentile", "percentile: 60")):
+        with pytest.raises(InputError, match=words):
+            fewray.measure_quality(data, planted[0], classes=["normal"], extractor="pixels", **{option: 60})
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be made or written"):
         fewray.measure_quality(data, planted[0], classes=["normal"], extractor="pixels", out=tmp_path / "file")

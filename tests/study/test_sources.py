@@ -105,8 +105,22 @@ def test_only_films_that_the_generator_saw_are_its_training_films(
     known = Manifest(name="known", classes=("a",), rows=tuple(row for row in rows if row.sha256 in seen))
     with pytest.raises(InputError, match="seen by a generator"):
         fewray.measure_quality(apart, made, held_out=known, **options)
+    monkeypatch.setattr(module, "measure_quality", lambda *_, **__: pytest.fail("measured before"))
     with pytest.raises(InputError, match="saw none of the real films"):
         fewray.measure_quality(apart, made, held_out=data, run=run, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("rows_seen", 5), ("rows_seen", [[1]]), ("rows_seen", "ab"), ("group_regex", 1), ("fit", ["pad"])],
+)
+def test_a_file_of_generators_of_another_form_is_refused(name: str, value: object, films: Path, tmp_path: Path):
+    folder = copied(films, tmp_path, "pad")
+    said = json.loads((folder / "generators.json").read_text())
+    said["a"] |= {"options": {"fit": value}} if name == "fit" else {name: value}
+    (folder / "generators.json").write_text(json.dumps(said))
+    with pytest.raises(InputError, match=rf"generators\.json, a: {name} .* is wanted"):
+        fewray.measure_quality(films, folder, classes=["a"], extractor="pixels")
 
 
 def test_a_real_set_without_the_films_seen_is_noted(films: Path, tmp_path: Path):

@@ -171,7 +171,7 @@ def made(**changed: object) -> Comparison:
     values = {
         "difference": 0.011, "ci": (-0.021, 0.043), "p": 0.5, "p_mcnemar": 0.6, "p_corrected_t": 0.7,
         "minimal_detectable": 0.05, "minimal_detectable_holm": 0.059, "discordance": 0.1, "standard_error": 0.016,
-        "df": 200.0, "training_share": 0.1,
+        "df": 200.0, "training_share": 0.1, "trainings": 8, "seeds_disagree": 0.2,
     }  # fmt: skip
     return Comparison(**{**values, **changed})
 
@@ -183,13 +183,26 @@ def made(**changed: object) -> Comparison:
         ({"difference": -0.06}, 0.01, False, "harms"),
         ({"difference": 0.06}, 0.05, False, "no evidence"),
         ({"difference": 0.06}, 0.01, True, "too small to decide"),
-        ({"difference": 0.06, "training_share": None}, 0.01, False, "too small to decide"),
+        ({"difference": 0.06, "training_share": None, "trainings": 0}, 0.01, False, "too small to decide"),
+        ({"difference": 0.06, "trainings": 2}, 0.01, False, "too small to decide"),
+        ({"difference": 0.06, "trainings": 4}, 0.01, False, "helps"),
         ({"minimal_detectable": 0.11}, 0.5, False, "too small to decide"),
         ({"minimal_detectable": 0.10}, 0.5, False, "no evidence"),
     ],
 )
 def test_the_verdict_words(changed: dict[str, object], p_holm: float, quick: bool, word: str):
     assert verdict(made(**changed), p_holm, quick=quick) == word
+
+
+def test_seeds_disagree_as_often_as_two_of_them_differ():
+    reference, arm, folds, groups = arms(seeds=3)
+    pairs = [(0, 1), (0, 2), (1, 2)]
+    wanted = np.mean([(x[:, a] != x[:, b]).mean() for x in (reference, arm) for a, b in pairs])
+    found = compare(reference, arm, folds, groups)
+    assert found.seeds_disagree == pytest.approx(wanted)
+    assert found.trainings == 8
+    alone = compare(reference[:, :1], arm[:, :1], folds, groups)
+    assert (alone.seeds_disagree, alone.trainings) == (None, 0)
 
 
 def test_the_sentence():

@@ -171,12 +171,14 @@ def generate(
         float, typer.Option(help="With --reject-copies: share of unseen real images called copies, in %.")
     ] = 2.0,
     real: Annotated[str | None, typer.Option(help="The training data, where the run's own name is not found.")] = None,
+    group_regex: GroupRegex = None,
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Write synthetic images as --out/<class>/seedNNNNNN.png, with a manifest that names their generators.
 
-    Images of an earlier call into --out that this one does not make are removed.
+    Images of an earlier call into --out that this one does not make are removed. --reject-copies finds the patients of
+    training films by --group-regex, or else as the generators were trained.
     """
     from fewray import api
 
@@ -190,16 +192,24 @@ def generate(
         reject_copies=reject_copies,
         real=real,
         copy_percentile=copy_percentile,
+        group_regex=group_regex,
     )
     rejected = made.notes["rejected"]
     if as_json:
         found = {"out": str(out), "images": len(made), "classes": list(made.classes), "sha256": made.sha256()}
-        print_json(found | ({"rejected": rejected} if reject_copies else {}))
+        if reject_copies:
+            found |= {name: made.notes[name] for name in ("rejected", "copy_bar", "sentences")}
+            found["notes"] = made.notes["warnings"]
+        print_json(found)
         return
     print(f"{len(made)} images of {', '.join(made.classes)} in {out}")
     if reject_copies:
         counts = ", ".join(f"{label} {count}" for label, count in rejected.items())
         print(f"replaced as copies of training images: {counts}")
+        for line in made.notes["sentences"]:
+            print(line)
+        for warning in made.notes["warnings"]:
+            print(f"note: {warning}")
 
 
 def listed(text: str) -> tuple[str, ...] | None:

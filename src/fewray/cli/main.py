@@ -51,6 +51,9 @@ ClickException = cast("type[Exception]", typer.BadParameter.__mro__[2])
 
 def main() -> None:
     """Run the command line and exit with its status."""
+    for stream in (sys.stdout, sys.stderr):
+        if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
+            reconfigure(errors="replace")  # a sign that the terminal's encoding lacks must not cost the result
     try:
         status = app(standalone_mode=False)
     except ClickException as error:

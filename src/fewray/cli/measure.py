@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fewray.cli.generators import Classes, Device, listed
+from fewray.cli.generators import Classes, Device, GroupRegex, listed
 from fewray.cli.show import AsJson, log, print_json, print_table
 from fewray.errors import InputError
 
@@ -33,6 +33,7 @@ def quality(
     copy_percentile: Annotated[float, typer.Option(help="Share of unseen real images called copies, in %.")] = 2.0,
     usefulness: Annotated[int, typer.Option(min=0, help="Steps of classifiers trained on either side; 0: none.")] = 0,
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    group_regex: GroupRegex = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for quality.json, copies.csv and the closest pairs.")
     ] = None,
@@ -42,7 +43,10 @@ def quality(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Measure synthetic images: fidelity, diversity, copies; each figure between real (floor) and noise (ceiling)."""
+    """Measure synthetic images: fidelity, diversity, copies; each figure between real (floor) and noise (ceiling).
+
+    Patients are found in the names of real films by --group-regex, or else as the generators were trained.
+    """
     from fewray import api
 
     log("reading and measuring; minutes for thousands of images")
@@ -63,6 +67,7 @@ def quality(
         seed=seed,
         device=device,
         cache=not no_cache,
+        group_regex=group_regex,
     )
     if as_json:
         print_json(measured.to_json())

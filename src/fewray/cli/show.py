@@ -14,8 +14,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 
 
 def print_json(value: Any) -> None:
-    """Print ``value`` as JSON on stdout."""
-    print(json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False))
+    """Print ``value`` as JSON on stdout; signs are escaped where the encoding may lack them."""
+    unicode = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") in ("utf8", "utf8sig")
+    print(json.dumps(value, indent=1, allow_nan=False, ensure_ascii=not unicode))
 
 
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -52,7 +52,9 @@ def study(
     keep_test: Annotated[
         bool | None, typer.Option("--keep-test", help="Trial: fold the training rows; test rows are external.")
     ] = None,
-    external: Annotated[str | None, typer.Option(help="Trial: a test set that is only predicted.")] = None,
+    external: Annotated[
+        str | None, typer.Option(help="Trial: a test set that is only predicted; --group-regex names its patients too.")
+    ] = None,
     classic: Annotated[int | None, typer.Option(min=1, help="Published: classic-augmented images a class.")] = None,
     synthetic: Annotated[int | None, typer.Option(min=1, help="Published: synthetic images a class.")] = None,
     double_softmax: Annotated[bool, typer.Option(help="Train with softmax applied twice, as the predecessor.")] = False,
@@ -74,6 +76,7 @@ def study(
     folds, and says in words whether an arm helps, harms, or how large an effect would have gone unseen.
     """
     from fewray import api
+    from fewray.data.external import load_external
     from fewray.executors import check_executor
     from fewray.runs import read_json
     from fewray.study.folds import patient_warnings
@@ -107,15 +110,16 @@ def study(
     )
     check_executor(executor)
     rows = api.load_dataset(data, group_regex=group_regex)
+    tested = None if external is None else load_external(external, group_regex=group_regex)
     for warning in patient_warnings(rows) if protocol == "trial" else []:
         log(f"note: {warning}")
     where = {"device": device, "precision": precision, "processes": processes, "threads": threads}
     if dry_run:
-        plan = api.plan_study(rows, options, generators=generators, external=external, **where)
+        plan = api.plan_study(rows, options, generators=generators, external=tested, **where)
         if as_json:
             print_json(plan)
         else:
-            print_table("Planned", tuple(plan[0]), [tuple(row.values()) for row in plan])
+            print_table("Planned", tuple(plan[0]), [["" if v is None else v for v in row.values()] for row in plan])
         return
     with EpochProgress() as progress:
         teller = StudyTeller(progress, options.classifier.steps)
@@ -124,7 +128,7 @@ def study(
             out,
             options=options,
             generators=generators,
-            external=external,
+            external=tested,
             executor=executor,
             on_event=teller,
             **where,

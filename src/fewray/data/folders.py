@@ -141,6 +141,8 @@ class _Films:
         if faults:
             more = f"; and {len(faults) - NAMED} more" if len(faults) > NAMED else ""
             raise InputError(f"{source}: {'; '.join(faults[:NAMED])}{more}")
+        if self.pattern:
+            notes["group_regex"] = self.group_regex
         if self.alone == len(self.rows):
             if self.pattern:
                 raise InputError(

@@ -34,7 +34,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """The rows of a data set. ``notes`` holds plain JSON; its ``warnings`` are sentences for the user."""
+    """The rows of a data set. ``notes`` holds plain JSON: ``warnings``, sentences for the user, ``group_regex`` if given."""
 
     name: str
     classes: tuple[str, ...]

@@ -19,7 +19,10 @@ from fewray.errors import InputError
 from fewray.images import check_images, resize
 
 TOLD_APART = 0.9
-"""One-against-rest AUROC from which a class counts as separable."""
+"""One-against-rest AUROC from which a class counts as separable,"""
+BEYOND_CHANCE = 3.5
+"""if it lies as many of its standard errors under chance (Hanley & McNeil 1982) above 0.5: four models of a few films a
+class reach 0.9 by chance now and then."""
 SIDE = 64
 """Pixels on a side of what the models on frames see; ``FRAMES`` are pixels of these."""
 THUMBNAIL = 8
@@ -27,7 +30,7 @@ FRAMES = {"border": 6, "centre removed": 8}
 """Width of the frame that is left when the middle of the film is blacked out."""
 SOURCES = {
     "metadata": "file metadata (no pixel read)",
-    "thumbnail": "an 8x8 thumbnail",
+    "thumbnail": "an 8x8 thumbnail of the whole film",
     "border": "the border (6 of 64 pixels)",
     "centre removed": "films with the centre blacked out (48 of 64 pixels)",
 }
@@ -55,12 +58,14 @@ class ShortcutAudit:
     """By model: share of all rows told right by the model that did not see them."""
     auroc: dict[str, dict[str, float]]
     """By model and class: one-against-rest AUROC, worked out within each fold and averaged."""
+    tells: dict[str, list[str]] = field(default_factory=dict)
+    """By model: the classes it tells apart from the rest."""
     warnings: list[str] = field(default_factory=list)
 
     @property
     def told_apart(self) -> list[str]:
         """Return the classes that at least one model tells apart from the rest."""
-        found = {label for each in self.auroc.values() for label, value in each.items() if value >= TOLD_APART}
+        found = {label for each in self.tells.values() for label in each}
         return [label for label in next(iter(self.auroc.values()), {}) if label in found]
 
     def to_json(self) -> dict[str, Any]:
@@ -90,8 +95,7 @@ def metadata_shortcut(
         warnings.simplefilter("ignore")
         for fold, (_, test) in enumerate(splitter.split(metadata, labels, groups)):
             fold_of[test] = fold
-        accuracy, auroc = _figures(_forest(seed), metadata, labels, fold_of, classes)
-    told = [label for label, value in auroc.items() if value >= TOLD_APART]
+        accuracy, auroc, told = _figures(_forest(seed), metadata, labels, fold_of, classes)
     chance = float(counts.max() / counts.sum())
     return Shortcut(accuracy=accuracy, chance=chance, auroc=auroc, folds=folds, told_apart=told)
 
@@ -109,7 +113,8 @@ def shortcut_audit(
 
     ``images`` uint8 (n, 1, S, S), ``metadata`` float (n, k) or None, ``labels`` and ``folds`` int (n,): row i is told
     by models fitted to the rows whose fold is another. ``images`` should be squared as the classifiers see them. A
-    small fold's AUROC is coarse: at 10 films of a class its standard error is about 0.1. InputError where a class has
+    small fold's AUROC is coarse: at 10 films of a class its standard error is about 0.1, and below some 10 films of a
+    class in all none counts as told apart. InputError where a class has
     no film outside some fold.
     """
     check_images(images)
@@ -132,8 +137,9 @@ def shortcut_audit(
     found = ShortcutAudit(
         rows=len(labels),
         chance=float(np.bincount(labels, minlength=len(classes)).max() / len(labels)),
-        accuracy={name: accuracy for name, (accuracy, _) in figures.items()},
-        auroc={name: auroc for name, (_, auroc) in figures.items()},
+        accuracy={name: accuracy for name, (accuracy, _, _) in figures.items()},
+        auroc={name: auroc for name, (_, auroc, _) in figures.items()},
+        tells={name: told for name, (_, _, told) in figures.items()},
     )
     return replace(found, warnings=shortcut_warnings(found, {}))
 
@@ -141,26 +147,30 @@ def shortcut_audit(
 def shortcut_warnings(audit: ShortcutAudit, accuracies: dict[str, float]) -> list[str]:
     """Return what a reader must know before he believes the arms, given each arm's accuracy.
 
-    One sentence for the classes that some model tells apart (AUROC of 0.9 or more) each, and one for the models that
-    come within 5 points, or twice their standard error, of the best arm. A model that is itself within twice its
-    standard error of chance is not held against the arms.
+    One sentence for each class that some model tells apart (AUROC of 0.9 or more, beyond chance; of two classes one
+    sentence), and one for the models that come within 5 points, or twice their standard error, of the best arm. A model,
+    or an arm, that is itself within twice its standard error of chance is not held against the arms.
     """
     said = []
-    for label in audit.told_apart:
-        by = {name: each[label] for name, each in audit.auroc.items() if each.get(label, 0) >= TOLD_APART}
+    two = len(next(iter(audit.auroc.values()), {})) == 2
+    for label in audit.told_apart[: 1 if two else None]:
+        by = {name: audit.auroc[name][label] for name, told in audit.tells.items() if label in told}
         shown = ", ".join(f"{SOURCES[name]}: AUROC {value:.2f}" for name, value in by.items())
+        view = "at 8x8 pixels" if list(by) == ["thumbnail"] else "with little or nothing of the lungs in view"
+        cause = "coarse brightness or framing" if list(by) == ["thumbnail"] else "the source"
+        without = "" if two else f", or repeat the study with `--without {label}`"
         said.append(
-            f"{label} is told apart from the rest with little or nothing of the lungs in view ({shown}): a classifier "
-            "may be reading the source, not the disease; get films of all classes from the same source, or repeat the "
-            f"study with `--without {label}`"
+            f"{' and '.join(audit.told_apart) if two else label} {'are' if two else 'is'} told apart "
+            f"{'' if two else 'from the rest '}{view} ({shown}): a classifier may be reading {cause}, not the disease; "
+            f"get films of all classes from the same source{without}"
         )
-    if accuracies:
+    if accuracies and _beyond_chance(audit, max(accuracies.values())):
         best = max(accuracies, key=lambda arm: accuracies[arm])
         near = [name for name in audit.accuracy if _comes_near(audit, name, accuracies[best])]
         if near:
             shown = ", ".join(f"{SOURCES[name]} {100 * audit.accuracy[name]:.0f} %" for name in near)
             said.append(
-                f"models that see little or nothing of the lungs come near the best arm ({best}, "
+                f"models that see no more of the lungs than 8x8 pixels come near the best arm ({best}, "
                 f"{100 * accuracies[best]:.0f} % right; chance {100 * audit.chance:.0f} %): {shown}; the arms may owe "
                 "their accuracy to the source of the films; crop to the lungs, and test on films of another hospital "
                 "(`--external`)"
@@ -171,7 +181,12 @@ def shortcut_warnings(audit: ShortcutAudit, accuracies: dict[str, float]) -> lis
 def _comes_near(audit: ShortcutAudit, name: str, best: float) -> bool:
     accuracy = audit.accuracy[name]
     error = 2 * float(np.sqrt(accuracy * (1 - accuracy) / audit.rows))
-    return accuracy >= best - max(0.05, error) and accuracy > audit.chance + error
+    return accuracy >= best - max(0.05, error) and _beyond_chance(audit, accuracy)
+
+
+def _beyond_chance(audit: ShortcutAudit, accuracy: float) -> bool:
+    """Whether an accuracy over all rows lies above chance by more than twice its standard error."""
+    return accuracy > audit.chance + 2 * float(np.sqrt(accuracy * (1 - accuracy) / audit.rows))
 
 
 def _figures(
@@ -180,11 +195,11 @@ def _figures(
     labels: np.ndarray,
     fold_of: np.ndarray,
     classes: Sequence[str],
-) -> tuple[float, dict[str, float]]:
-    """Return the out-of-fold accuracy and, by class, the mean of the folds' AUROC."""
+) -> tuple[float, dict[str, float], list[str]]:
+    """Return the out-of-fold accuracy, by class the mean of the folds' AUROC, and the classes told apart."""
     from sklearn.metrics import roc_auc_score
 
-    right, scores = 0, [[] for _ in classes]
+    right, scores, chance = 0, [[] for _ in classes], [[] for _ in classes]
     for fold in np.unique(fold_of):
         train, test = fold_of != fold, fold_of == fold
         fitted = model().fit(values[train], labels[train])
@@ -195,8 +210,15 @@ def _figures(
             truth = labels[test] == index
             if 0 < truth.sum() < len(truth):
                 scores[index].append(roc_auc_score(truth, found[:, index]))
+                chance[index].append((len(truth) + 1) / (12 * truth.sum() * (~truth).sum()))  # its variance
     auroc = {label: float(np.mean(each)) for label, each in zip(classes, scores, strict=True) if each}
-    return right / len(labels), auroc
+    errors = {label: np.sqrt(np.sum(each)) / len(each) for label, each in zip(classes, chance, strict=True) if each}
+    told = [
+        label
+        for label, value in auroc.items()
+        if value >= TOLD_APART and value >= 0.5 + BEYOND_CHANCE * float(errors[label])
+    ]
+    return right / len(labels), auroc, told
 
 
 def _scores(fitted: Any, values: np.ndarray) -> np.ndarray:

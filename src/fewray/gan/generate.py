@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,12 @@ from fewray.device import choose_device
 from fewray.errors import InputError, RunFailed
 from fewray.gan.checkpoint import file_sha256, load_generator, read_header
 from fewray.gan.dcgan import Generator
+from fewray.gan.image_folder import check_own, publish, waiting_folder
 from fewray.gan.run import BEST, CHECKPOINT
 from fewray.gan.sampling import BATCH, sample
 from fewray.images import png_bytes
-from fewray.runs import locked, read_json, write_json
+from fewray.runs import locked
 
-MANIFEST, SOURCES = "manifest.csv", "generators.json"
 TRIES = 20
 """Seeds tried for each image wanted before rejection is given up."""
 
@@ -61,14 +61,16 @@ def generate(
     first_seed: int = 0,
     device: str = "auto",
     reject: Reject | None = None,
+    bar: Mapping[str, Any] | None = None,
 ) -> Manifest:
     """Write ``per_class`` images of each class to ``out`` and return their manifest.
 
     Image ``seedNNNNNN.png`` is the generator's answer to that seed, whatever else is made with it. ``generators.json``
     names the checkpoints and the rows their generators saw. ``out`` holds what its manifest names and no more: images of
-    earlier calls that this one does not make are removed. An image that ``reject`` refuses is replaced by the next
-    seed's; the refused seeds are in ``generators.json`` and, counted by class, in the manifest's notes. InputError when
-    ``out`` holds a manifest of somebody else's, RunFailed when twenty times as many seeds do not suffice.
+    earlier calls that this one does not make are removed, and a call that fails or is stopped leaves ``out`` as it was. An
+    image that ``reject`` refuses is replaced by the next seed's; the refused seeds and ``bar``, plain JSON of what
+    ``reject`` judges by, are in ``generators.json``, and counts by class in the manifest's notes. InputError when ``out``
+    holds a manifest or images of somebody else's, RunFailed when twenty times as many seeds do not suffice.
     """
     if per_class < 1:
         raise InputError(f"--per-class {per_class}: at least 1 is wanted")
@@ -78,27 +80,24 @@ def generate(
     for label in classes or ():
         if label not in checkpoints:
             raise InputError(f"--classes {label}: {run} has no such class; it has {', '.join(checkpoints)}")
-    chosen = tuple(classes or checkpoints)
+    chosen = tuple(dict.fromkeys(classes or checkpoints))
     rows: list[Row] = []
     sources: dict[str, Any] = {}
     rejected: dict[str, int] = {}
     where = choose_device(device)
-    if (out / MANIFEST).exists() and not (out / SOURCES).exists():
-        raise InputError(f"{out}: holds a {MANIFEST} that `fewray generate` did not write; choose another --out")
-    with locked(out):
-        before = read_json(out / SOURCES) if (out / SOURCES).exists() else {}
+    check_own(out, chosen)
+    with locked(out), waiting_folder(out) as waiting:
         for label in chosen:
             network, options = load_generator(checkpoints[label], where)
             sources[label] = provenance(checkpoints[label])
-            folder = out / label
-            folder.mkdir(exist_ok=True)
+            (waiting / label).mkdir()
             refused: list[int] = []
             for seed, image in _kept(network, options, label, first_seed, per_class, reject, refused):
-                path = folder / f"seed{seed:06d}.png"
+                path = waiting / label / f"seed{seed:06d}.png"
                 _write(path, png_bytes(image[0]))
                 rows.append(
                     Row(
-                        path=path,
+                        path=out / label / path.name,
                         label=label,
                         split="",
                         group=f"{label}-seed{seed:06d}",
@@ -107,27 +106,13 @@ def generate(
                     )
                 )
             if reject is not None:
-                sources[label]["rejected_seeds"] = refused
+                sources[label] |= {"rejected_seeds": refused} | ({} if bar is None else {"copy_bar": dict(bar)})
                 rejected[label] = len(refused)
         manifest = Manifest(
             name=out.name, classes=chosen, rows=tuple(rows), notes={"run": run.name, "rejected": rejected}
         )
-        write_json(out / SOURCES, sources)
-        manifest.to_csv(out / MANIFEST)
-        if before:
-            _remove_stale(out, {*chosen, *before}, {row.path for row in rows})
+        publish(waiting, out, manifest, sources)
     return manifest
-
-
-def _remove_stale(out: Path, labels: Iterable[str], made: set[Path]) -> None:
-    """Remove the images of earlier calls, and class folders that hold nothing then; files of other names stay."""
-    for label in labels:
-        folder = out / label
-        for path in folder.glob("seed*.png"):
-            if path not in made and path.stem.removeprefix("seed").isdecimal():
-                path.unlink(missing_ok=True)
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
 
 
 def _kept(

@@ -10,12 +10,19 @@ from typing import Any
 import numpy as np
 
 Row = Mapping[str, Any]
-"""A row of ``stats.jsonl``; fields that it lacks are taken as not measured."""
+"""A row of ``stats.jsonl``; fields that it lacks are taken as not measured.
+
+``finite`` is False in the row of an epoch that stopped the training with a loss or weights that are not finite.
+"""
+Spell = tuple[int, int]
+"""The first and the last index of rows in a row at which something held."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Thresholds:
     """Where a figure turns into a finding. Each must hold for ``window`` epochs together: single epochs are noise.
+
+    One epoch with a loss or weights that are not finite is enough.
 
     They are set wide of what the paper's recipe does on covid4 (D(x) 0.75 to 0.9, D(G(z)) 0.1 to 0.25, diversity near
     1, losses below 6), so that an ordinary training has no finding, and near what failures look like.
@@ -38,7 +45,7 @@ class Thresholds:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What was found: ``kind``, the epochs between which it held, whether it holds still, and what to do."""
+    """What was found: ``kind``, the first and last epoch of its last spell, whether it holds still, and what to do."""
 
     kind: str
     first_epoch: int
@@ -60,12 +67,13 @@ class Finding:
 def findings(rows: Sequence[Row], thresholds: Thresholds | None = None) -> list[Finding]:
     """Return what is wrong in a training, in the order of its beginning; fewer epochs than the window find nothing."""
     t = thresholds or Thresholds()
+    measured = [row for row in rows if row.get("kid_held_out") is not None]
     found = [
-        _finding("discriminator winning", *WORDS["discriminator winning"], rows, _over(rows, t.window, _winning(t))),
-        _finding("generator collapse", *WORDS["generator collapse"], rows, _over(rows, t.window, _collapsed(t))),
-        _finding("divergence", *WORDS["divergence"], rows, _diverged(rows, t)),
-        _finding("oscillation", *WORDS["oscillation"], rows, _swinging(rows, t)),
-        _finding("over-training", *WORDS["over-training"], rows, _rising(rows, t)),
+        _finding("discriminator winning", rows, _long_enough(_held(rows, _winning(t)), t.window)),
+        _finding("generator collapse", rows, _long_enough(_held(rows, _collapsed(t)), t.window)),
+        _finding("divergence", rows, _diverged(rows, t)),
+        _finding("oscillation", rows, _swinging(rows, t)),
+        _finding("over-training", measured, _rising(measured, t)),
     ]
     return sorted((each for each in found if each is not None), key=lambda each: each.first_epoch)
 
@@ -93,7 +101,7 @@ WORDS = {
         "take an earlier checkpoint, or train with more augmentation or a lower learning rate",
     ),
     "divergence": (
-        "a loss has left all bounds",
+        "a loss has left all bounds, or a loss or weights are not finite",
         "take an earlier checkpoint, lower the learning rate or use --precision fp32",
     ),
     "oscillation": (
@@ -109,61 +117,95 @@ WORDS = {
 
 
 def _winning(t: Thresholds) -> Callable[[Row], bool | None]:
-    return lambda row: None if row.get("d_x") is None else row["d_x"] > t.winning_d_x and row["d_g_z1"] < t.winning_fake
+    def winning(row: Row) -> bool | None:
+        if row.get("d_x") is None or row.get("d_g_z1") is None:
+            return None
+        return row["d_x"] > t.winning_d_x and row["d_g_z1"] < t.winning_fake
+
+    return winning
 
 
 def _collapsed(t: Thresholds) -> Callable[[Row], bool | None]:
     return lambda row: None if row.get("diversity") is None else row["diversity"] < t.collapse
 
 
-def _over(rows: Sequence[Row], window: int, holds: Callable[[Row], bool | None]) -> list[int]:
-    """Return the indices of rows at which ``holds`` was true for the whole window before them, themselves included."""
-    kept = [bool(holds(row)) for row in rows]
-    return [i for i in range(window - 1, len(rows)) if all(kept[i - window + 1 : i + 1])]
+def _held(rows: Sequence[Row], holds: Callable[[Row], bool | None]) -> list[Spell]:
+    """Return the spells of rows in a row at which ``holds`` is true."""
+    return _spells([bool(holds(row)) for row in rows])
 
 
-def _diverged(rows: Sequence[Row], t: Thresholds) -> list[int]:
-    def beyond(row: Row) -> bool:
-        losses = [row[name] for name in ("loss_d", "loss_g") if row.get(name) is not None]
-        return any(not math.isfinite(loss) or loss > t.diverging_loss for loss in losses)
-
-    return _over(rows, t.window, beyond)
-
-
-def _swinging(rows: Sequence[Row], t: Thresholds) -> list[int]:
-    values = np.array([row.get("d_x", math.nan) for row in rows], float)
-    changes = np.abs(np.diff(values))
-    return [
-        i
-        for i in range(t.window, len(rows))
-        if np.isfinite(part := changes[i - t.window : i]).all() and part.mean() > t.swing
-    ]
-
-
-def _rising(rows: Sequence[Row], t: Thresholds) -> list[int]:
-    least, above, found = math.inf, 0, []
-    for index, row in enumerate(rows):
-        if (value := row.get("kid_held_out")) is None:
-            continue
-        # A least distance near 0 is no scale: of its tenth part measurements differ by chance.
-        above = above + 1 if value > max(t.rising * least, least + 0.01) else 0
-        least = min(least, value)
-        if above >= t.measurements:
-            found.append(index)
+def _spells(held: Sequence[bool]) -> list[Spell]:
+    found, start = [], None
+    for index, now in enumerate([*held, False]):
+        if now and start is None:
+            start = index
+        elif not now and start is not None:
+            found.append((start, index - 1))
+            start = None
     return found
 
 
-def _finding(kind: str, words: str, remedy: str, rows: Sequence[Row], at: list[int]) -> Finding | None:
-    if not at:
+def _long_enough(spells: Sequence[Spell], window: int) -> list[Spell]:
+    return [(first, last) for first, last in spells if last - first + 1 >= window]
+
+
+def _not_finite(row: Row) -> bool:
+    losses = [row[name] for name in ("loss_d", "loss_g") if row.get(name) is not None]
+    return row.get("finite") is False or not all(map(math.isfinite, losses))
+
+
+def _diverged(rows: Sequence[Row], t: Thresholds) -> list[Spell]:
+    def beyond(row: Row) -> bool:
+        return _not_finite(row) or any((row.get(name) or 0.0) > t.diverging_loss for name in ("loss_d", "loss_g"))
+
+    spells = _held(rows, beyond)
+    return [
+        (first, last)
+        for first, last in spells
+        if last - first + 1 >= t.window or any(map(_not_finite, rows[first : last + 1]))
+    ]
+
+
+def _swinging(rows: Sequence[Row], t: Thresholds) -> list[Spell]:
+    """Return the spells covered by windows over which D(x) changes too much on average.
+
+    Quiet epochs at the ends are left off; a last window that still swings reaches to the last epoch.
+    """
+    values = np.array([row.get("d_x", math.nan) for row in rows], float)
+    changes = np.abs(np.diff(values))
+    held = np.zeros(len(rows), bool)
+    for i in range(t.window, len(rows)):
+        if np.isfinite(part := changes[i - t.window : i]).all() and part.mean() > t.swing:
+            held[i - t.window : i + 1] = True
+    found = []
+    for first, last in _spells(held.tolist()):
+        swings = first + np.flatnonzero(changes[first:last] > t.swing)
+        found.append((int(swings[0]), last if last == len(rows) - 1 else int(swings[-1]) + 1))
+    return found
+
+
+def _rising(measured: Sequence[Row], t: Thresholds) -> list[Spell]:
+    """Return the spells of measurements, of those with a KID to held-out films, that are above the least before them."""
+    least, above = math.inf, []
+    for row in measured:
+        value = row["kid_held_out"]
+        # A least distance near 0 is no scale: of its tenth part measurements differ by chance.
+        above.append(value > max(t.rising * least, least + 0.01))
+        least = min(least, value)
+    return _long_enough(_spells(above), t.measurements)
+
+
+def _finding(kind: str, rows: Sequence[Row], spells: Sequence[Spell]) -> Finding | None:
+    """Return the finding of the last spell, None without one; it holds still where no row comes after it."""
+    if not spells:
         return None
-    last = at[-1]
-    later = range(last + 1, len(rows))
-    now = not any(rows[i].get("kid_held_out") is not None for i in later) if kind == "over-training" else not later
+    first, last = spells[-1]
+    words, remedy = WORDS[kind]
     return Finding(
         kind=kind,
-        first_epoch=rows[at[0]]["epoch"],
+        first_epoch=rows[first]["epoch"],
         last_epoch=rows[last]["epoch"],
-        now=now,
+        now=last == len(rows) - 1,
         words=words,
         remedy=remedy,
     )

@@ -53,11 +53,12 @@ def train_run(
     """Train one class's generator into ``folder`` and return its last row of ``stats.jsonl``.
 
     ``images`` are what :func:`fewray.gan.training.train_gan` takes. ``about`` (class, hashes of the rows seen, counts)
-    goes into ``options.json`` and the checkpoint. ``probe`` is called every ``probe_every`` epochs and at the end with
+    goes into ``options.json``, beside precision, threads and device, and the checkpoint. ``probe`` is called every ``probe_every`` epochs and at the end with
     ``options.quality_images`` images of fixed seeds; where it measures ``kid_held_out``, the checkpoint of the least is
     kept as ``best.safetensors``, and with ``patience`` above 0 training ends after so many measurements without a better
     one. What the log says decides, so that a resumed run ends where one never stopped does. InputError when a resumed run
-    measured with another extractor so far; RunFailed on a non-finite loss: the last good checkpoint is kept.
+    measured with another extractor so far; RunFailed on a non-finite loss or weights: the last good checkpoint is kept, and
+    the log gets the epoch's row with ``finite`` false and null for what is no number. Resuming takes that row away.
     """
     path = folder / CHECKPOINT
     state = _start(path, options, seed=seed, device=device, about=about, resume=resume)
@@ -65,16 +66,18 @@ def train_run(
     kept = [row for row in read_jsonl(log) if row["epoch"] <= state.epoch]
     _check_extractor(folder, kept, probe)
     _rewrite(log, kept)
-    write_json(folder / "options.json", {**options.to_json(), "seed": seed, "precision": precision, **about})
     if not kept or not (folder / "reals.png").exists():
         save_png(grid(images[:GRID_IMAGES], 8), folder / "reals.png")
     started, spent = time.monotonic(), kept[-1]["seconds"] if kept else 0.0
     row = kept[-1] if kept else {}
-    if patience and finished(kept, patience):
-        return row
+    if state.epoch == options.epochs or (patience and finished(kept, patience)):
+        return row  # options.json stays: it says how what is there was trained
+    where = {"precision": precision, "threads": torch.get_num_threads(), "device": device.type}
+    write_json(folder / "options.json", {**options.to_json(), "seed": seed, **where, **about})
     for tick in train_gan(images, state, precision=precision, on_batch=on_batch):
         last = tick.epoch == options.epochs
         if not (tick.finite and _weights_finite(state)):
+            append_jsonl(log, _failed_row(tick, spent + time.monotonic() - started))
             raise RunFailed(
                 f"{folder.name}: loss or weights not finite in epoch {tick.epoch} (Loss_D {tick.loss_d}, Loss_G "
                 f"{tick.loss_g}); {_kept(path)}; lower the learning rate or use --precision fp32"
@@ -154,6 +157,15 @@ def _rewrite(log: Path, rows: list[dict[str, Any]]) -> None:
     import json
 
     write_bytes(log, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows).encode())
+
+
+def _failed_row(tick: Tick, seconds: float) -> dict[str, Any]:
+    """Return the row of an epoch that stops the training; JSON has no NaN, so that figures without a value are null."""
+    figures = {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in tick.to_json().items()
+    }
+    return {**figures, "finite": False, "seconds": round(seconds, 3)}
 
 
 def _weights_finite(state: TrainState) -> bool:

@@ -26,6 +26,8 @@ class Bar:
     """By class: the median distances, by pixels and by features, of held-out real images to the training images."""
     percentile: float
     num_held_out: int
+    grouped: bool
+    """Whether a patient is known to have several films; if not, every film was held out by itself."""
     real_flagged: int
     """Held-out real images below either bar, near-duplicates included: at most ``percentile`` of them where it can be."""
     false_alarms: float
@@ -49,11 +51,12 @@ class Bar:
         identical = "only images that are a training image pixel for pixel are counted"
         if self.num_held_out == 0:
             return f"copies cannot be judged: one patient a class; {identical}"
+        how = "with their patient" if self.grouped else "one by one, no two being known to be of one patient,"
         silent = [label for label, pair in self.usual.items() if not any(pair)]
         return (
             f"copies: nearer to a training image of its class than {100 * self.pixels:.0f} % of the distance usual in the class by "
             f"pixels or {100 * self.features:.0f} % by features; {self.real_flagged} of {self.num_held_out} real images "
-            f"held out with their patient are as near, and up to {100 * self.false_alarms:.1f} % of unseen films would be"
+            f"held out {how} are as near, and up to {100 * self.false_alarms:.1f} % of unseen films would be"
             + (f"; copies of {', '.join(silent)} cannot be judged: one patient, and {identical}" if silent else "")
         )
 
@@ -73,12 +76,13 @@ def copy_bar(
     Near-duplicates under two patients are one film, so they set no bar, but they are counted as flagged. With one
     patient a class nothing can be said, and no distance makes a copy. InputError for a percentile outside 0 to 50.
     """
-    if not 0 <= percentile <= 50:
-        raise InputError(f"copy percentile: {percentile:g}; 0 to 50 is wanted")
-    shares, usual, twins = [], {}, 0
+    check_percentile(percentile)
+    shares, usual, twins, grouped = [], {}, 0, False
     for label, images in train.items():
         others = (held_out or {}).get(label)
-        groups, found = joined_groups(images if others is None else _together(images, others))
+        everything = images if others is None else _together(images, others)
+        grouped = grouped or len(set(everything.groups)) < len(everything)
+        groups, found = joined_groups(everything)
         twins += found
         known = replace(images, groups=groups[: len(images)])
         parts = [nearest_training(known, known, apart=True)]
@@ -107,9 +111,16 @@ def copy_bar(
         usual=usual,
         percentile=percentile,
         num_held_out=n,
+        grouped=grouped,
         real_flagged=(0 if rank is None else flagged(rank)) + twins,
         false_alarms=0.0 if rank is None else min(1.0, 2 * (rank + 1) / (n + 1)),
     )
+
+
+def check_percentile(percentile: float) -> None:
+    """Raise InputError for a percentile outside 0 to 50."""
+    if not 0 <= percentile <= 50:
+        raise InputError(f"copy percentile: {percentile:g}; 0 to 50 is wanted")
 
 
 def joined_groups(images: ImageSet) -> tuple[tuple[str, ...], int]:

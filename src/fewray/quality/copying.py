@@ -21,21 +21,39 @@ class Copy:
 
     synthetic: str
     nearest: str
+    """The training image nearest by pixels."""
     distance: float
-    """1 - correlation after alignment: 0 for the same film moved, mirrored or brightened."""
+    """To ``nearest``: 1 - correlation after alignment, 0 for the same film moved, mirrored or brightened."""
     nearest_by_features: str
     feature_distance: float
+    """To ``nearest_by_features``: Euclidean."""
     by: str
     """``pixels``, ``features`` or ``pixels+features``: the bars it lies below; ``identical`` where it lies below neither
     and is the nearest pixel for pixel; empty for no copy."""
 
+    @property
+    def judged(self) -> tuple[str, float]:
+        """The training image beside which the synthetic one is shown, and the distance to it.
+
+        By features where these alone make it a copy, else by pixels.
+        """
+        if self.by == "features":
+            return self.nearest_by_features, self.feature_distance
+        return self.nearest, self.distance
+
+    @property
+    def order(self) -> tuple[int, float, str]:
+        """Sorts copies by pixels first, then those by features alone, then the others; the nearest first in each."""
+        return 2 if not self.by else int(self.by == "features"), self.judged[1], self.synthetic
+
     def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self)
+        """Return plain values; ``copy_of`` and ``copy_distance`` are the pair that was judged, null for no copy."""
+        film, distance = self.judged if self.by else (None, None)
+        return asdict(self) | {"copy_of": film, "copy_distance": distance}
 
 
 def find_copies(label: str, synthetic: MeasuredSet, train: MeasuredSet, bar: Bar) -> list[Copy]:
-    """Return a row for every synthetic image of class ``label``, copies first, then the nearest; ``by`` says which are copies.
+    """Return a row for every synthetic image of class ``label``, in :attr:`Copy.order`; ``by`` says which are copies.
 
     An image that equals a training image pixel for pixel is a copy of it whatever the bar.
     """
@@ -55,7 +73,7 @@ def find_copies(label: str, synthetic: MeasuredSet, train: MeasuredSet, bar: Bar
                 by=by or ("" if same is None else "identical"),
             )
         )
-    return sorted(rows, key=lambda row: (not row.by, row.distance, row.synthetic))
+    return sorted(rows, key=lambda row: row.order)
 
 
 def _name(names: Sequence[str], index: int) -> str:

@@ -40,6 +40,8 @@ class Defect:
     """How to make it, and the metrics that must and those that must not react; of the others nothing is asked."""
 
     make: Callable[[Material], np.ndarray]
+    film_by_film: bool = False
+    """Each unseen film in its place, spoilt or not: its patient is known."""
     must: frozenset[str] = frozenset()
     must_not: frozenset[str] = frozenset()
 
@@ -88,13 +90,15 @@ _DISTANCES = frozenset({"fid", "kid_mean"})
 _COPY = frozenset({"copies", "auth_pct"})
 
 DEFECTS: dict[str, Defect] = {
-    "none: unseen real images": Defect(make=lambda m: m.unseen, must_not=frozenset(COLUMNS)),
-    "blur, 1.5 px": Defect(make=_blur, must=_DISTANCES | {"coverage"}),
+    "none: unseen real images": Defect(make=lambda m: m.unseen, film_by_film=True, must_not=frozenset(COLUMNS)),
+    "blur, 1.5 px": Defect(make=_blur, film_by_film=True, must=_DISTANCES | {"coverage"}),
     "noise, sd 25": Defect(
-        make=lambda m: _grey(m.unseen + m.rng.normal(0, 25, m.unseen.shape)), must=_DISTANCES | {"coverage"}
+        make=lambda m: _grey(m.unseen + m.rng.normal(0, 25, m.unseen.shape)),
+        film_by_film=True,
+        must=_DISTANCES | {"coverage"},
     ),
-    "checkerboard, ±12": Defect(make=_checkerboard, must=_DISTANCES | {"coverage"}),
-    "intensity +30": Defect(make=lambda m: _grey(m.unseen + 30.0), must=frozenset({"kid_mean"})),
+    "checkerboard, ±12": Defect(make=_checkerboard, film_by_film=True, must=_DISTANCES | {"coverage"}),
+    "intensity +30": Defect(make=lambda m: _grey(m.unseen + 30.0), film_by_film=True, must=frozenset({"kid_mean"})),
     "wrong class": Defect(make=lambda m: m.other_class, must=_DISTANCES),
     "mode dropped": Defect(make=_mode_dropped, must=frozenset({"recall", "ms_ssim"})),
     "one image repeated": Defect(
@@ -134,7 +138,8 @@ def examine(real: Mapping[str, ImageSet], extractor: Extractor, *, seed: int = 0
             rng=np.random.default_rng(child_seed(seed, label, "defects")),
         )
         for name, defect in DEFECTS.items():
-            fake = measured(ImageSet.of(defect.make(material)), extractor)
+            patients = halves[label][1].groups if defect.film_by_film else ()
+            fake = measured(ImageSet.of(defect.make(material), groups=patients), extractor)
             table[name][label] = _reactions(label, train[label], fake, noise, bar, extractor.name, seed)
         held_out = measured(halves[label][1], extractor, mirrored=True)
         given = measured(ImageSet.of(moved(material.unseen, material.rng)), extractor)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-import numpy as np
-
 from fewray.errors import InputError
 from fewray.quality.copy_bar import PERCENTILE, Bar, copy_bar
 from fewray.quality.copying import Copy, find_copies
 from fewray.quality.features import Extractor, Features
 from fewray.quality.floor import Compare, Floor, floors_of, noise_images
 from fewray.quality.frechet import fid_infinity, frechet_distance
-from fewray.quality.image_set import ImageSet, MeasuredSet, measured, pooled
+from fewray.quality.image_set import ImageSet, MeasuredSet, measured, mix_warning, pooled
 from fewray.quality.inception_score import inception_score
 from fewray.quality.kernel import kid, kid_interval, mmd2
 from fewray.quality.ms_ssim import Diversity, diversity
@@ -66,6 +64,9 @@ def measure_quality(
         seed=seed,
         copies=_pooled_copies({label: found.copies for label, found in classes.items()}, fakes, reals),
     )
+    mix = mix_warning(*({label: len(side[label]) for label in fakes} for side in (reals, fakes)))
+    if mix is not None:
+        everything = replace(everything, warnings=(*everything.warnings, mix))
     return Quality(
         extractor=extractor.name,
         image_size=size,
@@ -101,7 +102,8 @@ def class_quality(
     extrapolated = fid_infinity(x, y, seed=seed)
     if extrapolated is None:
         reasons["fid_inf"] = f"not in the 1/n regime: {min(n, m)} images; at least 2 d = {2 * d} are wanted"
-    interval = kid_interval(x, y, seed=seed, groups=np.array(real.groups))
+    patients, others = real.features.groups, fake.features.groups
+    interval = kid_interval(x, y, seed=seed, groups=patients, fake_groups=others)
     if interval is None:
         reasons["kid_ci"] = "fewer than 4 images or patients on a side: nothing to resample"
     score = None if fake.features.probabilities is None else inception_score(fake.features.probabilities)
@@ -112,7 +114,7 @@ def class_quality(
         reasons["ms_ssim"] = "images smaller than the 11-pixel window"
     floor = floors_of(_comparison(k), real.features, fake.features, noise.features if noise else None, seed=seed)
     if not floor:
-        reasons["floor"] = f"{n} real and {m} synthetic images make no two halves of at least 2"
+        reasons["floor"] = f"{n} real and {m} synthetic images make no two halves of at least 2, no patient in both"
         warnings.append(f"no floor: {reasons['floor']}")
     similar_real = diversity(real.images, seed=seed)
     if similar is not None and similar_real is not None:
@@ -121,7 +123,7 @@ def class_quality(
         )
     if k > min(n, m) - 1:
         warnings.append(f"k lowered from {k} to {max(1, min(n, m) - 1)}: there are {n} real and {m} synthetic images")
-    subsets, neighbours = kid(x, y, seed=seed), neighbour_metrics(x, y, k=k)
+    subsets, neighbours = kid(x, y, seed=seed, groups=patients, fake_groups=others), neighbour_metrics(x, y, k=k)
     return ClassQuality(
         extractor=extractor,
         dim=d,
@@ -130,7 +132,7 @@ def class_quality(
         k=neighbours.k,
         fid=frechet_distance(x, y),
         fid_inf=extrapolated,
-        kid=mmd2(x, y),
+        kid=mmd2(x, y, groups=patients, fake_groups=others),
         kid_ci=interval,
         kid_mean=subsets.mean,
         kid_std=subsets.std,
@@ -177,7 +179,7 @@ def _pooled_copies(
                     by="identical",
                 )
                 copies.append(_placed(label, other, row))
-    return tuple(sorted(copies, key=lambda copy: (copy.distance, copy.synthetic)))
+    return tuple(sorted(copies, key=lambda copy: copy.order))
 
 
 def _placed(label: str, other: str, copy: Copy) -> Copy:
@@ -194,7 +196,8 @@ def _comparison(k: int) -> Compare:
     def compare(real: Features, fake: Features) -> dict[str, float]:
         x, y = real.features, fake.features
         near = neighbour_metrics(x, y, k=k)
-        found = {"fid": frechet_distance(x, y), "kid_mean": mmd2(x, y)}
+        kid = mmd2(x, y, groups=real.groups, fake_groups=fake.groups)
+        found = {"fid": frechet_distance(x, y), "kid_mean": kid}
         if fake.probabilities is not None:
             found["is_mean"] = inception_score(fake.probabilities, splits=1).mean
         return found | {name: value for name, value in near.to_json().items() if name != "k"}
@@ -222,7 +225,14 @@ def _against_held_out(label: str, held_out: MeasuredSet, fake: MeasuredSet, bar:
     enough = len(held_out) >= 2
     return {
         "num_held_out": len(held_out),
-        "kid": mmd2(held_out.features.features, fake.features.features) if enough else None,
+        "kid": mmd2(
+            held_out.features.features,
+            fake.features.features,
+            groups=held_out.features.groups,
+            fake_groups=fake.features.groups,
+        )
+        if enough
+        else None,
         "copies": [row.to_json() for row in copies],
     }
 

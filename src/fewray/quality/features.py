@@ -22,10 +22,14 @@ EXTRACTORS = ("lite0", "lite0@<pixels>", "pixels", "inception", "onnx:<file>", "
 
 @dataclass(frozen=True)
 class Features:
-    """``features`` float32 (n, d) and, where the network classifies, ``probabilities`` float32 (n, classes)."""
+    """``features`` float32 (n, d) and, where the network classifies, ``probabilities`` float32 (n, classes).
+
+    ``groups`` (n,) names the patient of each row; None: each is of its own.
+    """
 
     features: np.ndarray
     probabilities: np.ndarray | None
+    groups: np.ndarray | None = None
 
 
 class Extractor(Protocol):

@@ -16,6 +16,14 @@ UNSTEADY = 3.0
 """A figure whose spread over the splits is above the floor's by this factor is unsteady."""
 SHARES = ("precision", "recall", "coverage")
 """Shares of m images: nothing is finer than one image of them, also where the floor has no spread."""
+LEAST_SPLITS = 3
+ABOVE_REAL = {
+    "precision": "above real: low diversity or copies",
+    "density": "above real: low diversity or copies",
+    "recall": "above real: scattered images or copies",
+    "coverage": "above real: scattered images or copies",
+}
+"""Precision and density are high for images that all lie in the middle, recall and coverage for images far apart."""
 
 Compare = Callable[[Features, Features], Mapping[str, float]]
 """Real and other features to figures by name."""
@@ -44,16 +52,25 @@ class Floor:
         return (self.value_mean - self.mean) / (self.ceiling - self.mean)
 
     @property
+    def reach(self) -> float:
+        """How many spreads off the floor are more than chance: t at 95 %, of as many splits; 2 where it is not of splits."""
+        from scipy.stats import t
+
+        return float(t.ppf(0.975, self.splits - 1)) if self.splits > 1 else 2.0
+
+    @property
     def verdict(self) -> str:
         """The position in words; a figure within two spreads of the floor is called as real.
 
+        The spread is that of the floor and of the figure together, two is Student's t of 95 % where the splits are few.
         Not where it is within them by its own spread alone, much larger than the floor's: a few synthetic images, or one
         over and over, that hit or miss from split to split.
         """
         away = self.value_mean - self.mean
-        if abs(away) <= 2 * max(float(np.hypot(self.std, self.value_std)), 1e-9):
+        reach = self.reach
+        if abs(away) <= reach * max(float(np.hypot(self.std, self.value_std)), 1e-9):
             spread = max(self.std, 1 / self.m if self.metric in SHARES else 1e-9)
-            if abs(away) > 2 * spread and self.value_std > UNSTEADY * spread:
+            if abs(away) > reach * spread and self.value_std > UNSTEADY * spread:
                 return "cannot tell: unsteady from split to split"
             blind = self.metric != "ms_ssim" and self.ceiling is not None and self.position is None
             return "says nothing here: noise scores as real" if blind else "as real"
@@ -62,7 +79,7 @@ class Floor:
         if self.ceiling is not None and away * (self.ceiling - self.mean) < 0:
             if self.metric == "is_mean":
                 return "above real" if away > 0 else "below real"
-            return "nearer than real: look for copies"
+            return ABOVE_REAL.get(self.metric, "nearer than real: look for copies")
         if self.metric == "auth_pct":
             return "farther off than real"
         if self.position is None:
@@ -79,23 +96,25 @@ def floors_of(
 ) -> dict[str, Floor]:
     """Return the floor of every figure that ``compare`` makes.
 
-    Each split halves the real images, m = floor(n_real / 2); where fewer fakes are there, m is their number. Above 500
-    images a half, fewer splits are made, since the spread over them is small: their number is in the result. Empty
-    where a half has fewer than two images: nothing can be said then.
+    Each split takes one film of each patient, at random, and halves these: m = floor(patients / 2), which is
+    floor(n_real / 2) where every film is of its own. Several films of one would count for more than they tell, or
+    stand in both halves. Where fewer fakes are there, m is their number. Above 500 images a half, fewer splits are made,
+    at least 3, since the spread over them is small: their number is in the result. Empty where a half has fewer than two
+    images: nothing can be said then.
     """
-    m = min(len(real.features) // 2, len(fake.features))
+    m = min(_patients(real) // 2, _patients(fake))
     if m < 2:
         return {}
-    splits = splits if m <= 500 else max(2, splits * 250 // m)
+    splits = splits if m <= 500 else max(LEAST_SPLITS, splits * 250 // m)
     rng = np.random.default_rng(seed)
     floors: list[Mapping[str, float]] = []
     values: list[Mapping[str, float]] = []
     ceilings: list[Mapping[str, float]] = []
     for _ in range(splits):
-        order = rng.permutation(len(real.features))
+        order = one_of_each(real, rng)
         first = chosen(real, order[:m])
         floors.append(compare(first, chosen(real, order[m : 2 * m])))
-        values.append(compare(first, chosen(fake, rng.choice(len(fake.features), m, replace=False))))
+        values.append(compare(first, chosen(fake, one_of_each(fake, rng)[:m])))
         if noise is not None and len(ceilings) < 5:
             count = min(m, len(noise.features))
             some = rng.choice(len(noise.features), count, replace=False)
@@ -106,9 +125,9 @@ def floors_of(
             m=m,
             splits=splits,
             mean=_mean(floors, name),
-            std=float(np.std([found[name] for found in floors])),
+            std=float(np.std([found[name] for found in floors], ddof=1)),
             value_mean=_mean(values, name),
-            value_std=float(np.std([found[name] for found in values])),
+            value_std=float(np.std([found[name] for found in values], ddof=1)),
             ceiling=_mean(ceilings, name) if ceilings else None,
         )
         for name in floors[0]
@@ -122,7 +141,20 @@ def noise_images(size: int, *, seed: int, count: int = CEILING_IMAGES) -> np.nda
 
 def chosen(rows: Features, index: np.ndarray) -> Features:
     """Return some rows."""
-    return Features(rows.features[index], None if rows.probabilities is None else rows.probabilities[index])
+    probabilities, groups = (None if of is None else of[index] for of in (rows.probabilities, rows.groups))
+    return Features(rows.features[index], probabilities, groups)
+
+
+def one_of_each(rows: Features, rng: np.random.Generator) -> np.ndarray:
+    """Return the index of one row of each patient, chosen at random, in random order."""
+    order = rng.permutation(len(rows.features))
+    if rows.groups is None:
+        return order
+    return order[np.sort(np.unique(rows.groups[order], return_index=True)[1])]
+
+
+def _patients(rows: Features) -> int:
+    return len(rows.features) if rows.groups is None else len(np.unique(rows.groups))
 
 
 def _mean(found: list[Mapping[str, float]], name: str) -> float:

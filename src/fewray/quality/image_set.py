@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fewray.errors import InputError
 from fewray.images import check_images
 from fewray.quality.features import Extractor, Features
+
+SHARE_POINTS = 5.0
+"""Percentage points by which a class's share of real and of synthetic images may differ without a word."""
 
 
 @dataclass(frozen=True)
@@ -44,22 +47,36 @@ class MeasuredSet(ImageSet):
 def measured(images: ImageSet, extractor: Extractor, *, mirrored: bool = False) -> MeasuredSet:
     """Return ``images`` with their features."""
     flipped = extractor(np.ascontiguousarray(images.images[..., ::-1])) if mirrored else None
-    return MeasuredSet(images.images, images.names, images.groups, extractor(images.images), flipped)
+    features = replace(extractor(images.images), groups=np.array(images.groups))
+    return MeasuredSet(images.images, images.names, images.groups, features, flipped)
 
 
 def pooled(parts: Mapping[str, MeasuredSet]) -> MeasuredSet:
-    """Return all classes as one set; a name becomes ``class/name``."""
+    """Return all classes as one set; a name becomes ``class/name``, and so does a patient who is called by it."""
     sets = list(parts.values())
+    named = [(label, *pair) for label, part in parts.items() for pair in zip(part.names, part.groups, strict=True)]
+    groups = tuple(f"{label}/{group}" if group == name else group for label, name, group in named)
+    probabilities = [part.features.probabilities for part in sets if part.features.probabilities is not None]
     return MeasuredSet(
         np.concatenate([part.images for part in sets]),
-        tuple(f"{label}/{name}" for label, part in parts.items() for name in part.names),
-        tuple(group for part in sets for group in part.groups),
-        _joined([part.features for part in sets]),
+        tuple(f"{label}/{name}" for label, name, _ in named),
+        groups,
+        Features(
+            np.concatenate([part.features.features for part in sets]),
+            np.concatenate(probabilities) if probabilities else None,
+            np.array(groups),
+        ),
     )
 
 
-def _joined(parts: Sequence[Features]) -> Features:
-    probabilities = [part.probabilities for part in parts if part.probabilities is not None]
-    return Features(
-        np.concatenate([part.features for part in parts]), np.concatenate(probabilities) if probabilities else None
-    )
+def mix_warning(num_real: Mapping[str, int], num_fake: Mapping[str, int]) -> str | None:
+    """Return what to say where the classes' shares of all real and of all synthetic images differ, else None.
+
+    They differ where those of any class are more than ``SHARE_POINTS`` percentage points apart; the sentence names every class.
+    """
+    sides = [{label: 100 * n / sum(side.values()) for label, n in side.items()} for side in (num_real, num_fake)]
+    real, fake = sides
+    if max(abs(real[label] - fake[label]) for label in fake) <= SHARE_POINTS:
+        return None
+    shares = ", ".join(f"{label} {real[label]:.0f} and {fake[label]:.0f} %" for label in fake)
+    return f"the classes' shares of real and of synthetic images differ ({shares}): these figures compare the mixes too"

@@ -13,6 +13,7 @@ import numpy as np
 from fewray.errors import InputError
 
 BLOCK = 512
+EDGE = 1e-9
 K = 5
 """Neighbours that make a ball, as in Naeem et al. (2020); fewer where a side has no more than that many images."""
 
@@ -43,7 +44,8 @@ class Neighbours:
 def neighbour_metrics(real: np.ndarray, fake: np.ndarray, *, k: int = K) -> Neighbours:
     """Return the figures of ``real`` (n, d) and ``fake`` (m, d), Euclidean distances in float64.
 
-    A ball reaches to its centre's k-th nearest other image of the same side; its edge belongs to it. ``k`` is lowered
+    A ball reaches to its centre's k-th nearest other image of the same side; its edge belongs to it, to a relative
+    1e-9: the same distance comes out of two products with different rounding. ``k`` is lowered
     to one less than the smaller side. InputError below 2 rows or for unequal d.
     """
     for name, rows in (("real", real), ("fake", fake)):
@@ -54,6 +56,7 @@ def neighbour_metrics(real: np.ndarray, fake: np.ndarray, *, k: int = K) -> Neig
     k = max(1, min(k, len(real) - 1, len(fake) - 1))
     x, y = np.asarray(real, np.float64), np.asarray(fake, np.float64)
     (nearest_real, real_radius), (_, fake_radius) = _radii(x, k), _radii(y, k)
+    real_radius, fake_radius = real_radius * (1 + EDGE), fake_radius * (1 + EDGE)
     held = np.zeros(len(y), np.int64)
     closest, closest_at = np.full(len(y), np.inf), np.zeros(len(y), np.int64)
     recalled = covered = 0

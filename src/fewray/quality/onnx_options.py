@@ -38,12 +38,18 @@ class OnnxOptions:
     channels: int
     output: str | None
     logits: str | None
+    free: tuple[str, ...] = ()
+    """Which of ``layout`` and ``channels`` the network's input does not fix."""
 
     def __str__(self) -> str:
-        """The options that differ from the defaults, as they are given; what a name must say besides size and file."""
+        """What a name must say besides size and file: what is not the default or not fixed by the network's input.
+
+        Two preprocessings that differ have two names: numbers have all their digits.
+        """
         parts = [f"range={self.range:g}"] if self.range != 1 else []
         parts += [f"mean={_listed(self.mean)}"] if any(self.mean) else []
         parts += [f"std={_listed(self.std)}"] if set(self.std) != {1.0} else []
+        parts += [f"{key}={getattr(self, key)}" for key in self.free]
         parts += [f"{key}={value}" for key, value in (("output", self.output), ("logits", self.logits)) if value]
         return "&".join(parts)
 
@@ -80,6 +86,7 @@ def settle_options(given: Mapping[str, Any], shape: Sequence[Any], where: str) -
     if len(shape) != 4:
         raise InputError(f"{where}: its input has the shape {_shape(shape)}; 4 dimensions, (n, C, H, W), are wanted")
     layout = _layout(given, shape, where)
+    free = () if layout == _fixed_layout(shape) else ("layout",)
     fixed = [d if isinstance(d, int) and d > 0 else None for d in shape[1:]]
     channels, *sides = fixed if layout == "nchw" else (fixed[2], *fixed[:2])
     if channels not in (None, 1, 3):
@@ -87,6 +94,7 @@ def settle_options(given: Mapping[str, Any], shape: Sequence[Any], where: str) -
     wanted = _whole(given, "channels", where)
     if wanted not in (None, 1, 3) or (wanted and channels and wanted != channels):
         raise InputError(f"{where}: channels={wanted}, its input {_shape(shape)}; 1 or 3, as it has, is wanted")
+    free = free if channels else (*free, "channels")
     channels = channels or wanted or 3
     return OnnxOptions(
         size=_size(given, sides, shape, where),
@@ -97,6 +105,7 @@ def settle_options(given: Mapping[str, Any], shape: Sequence[Any], where: str) -
         channels=channels,
         output=str(given["output"]) if "output" in given else None,
         logits=str(given["logits"]) if "logits" in given else None,
+        free=free,
     )
 
 
@@ -111,10 +120,19 @@ def _layout(given: Mapping[str, Any], shape: Sequence[Any], where: str) -> str:
         if (layout := str(given["layout"]).lower()) not in ("nchw", "nhwc"):
             raise InputError(f"{where}: layout={given['layout']}; nchw or nhwc is wanted")
         return layout
-    first, last = shape[1] in (1, 3), shape[3] in (1, 3)
-    if first == last and (first or isinstance(shape[1], int)):
+    if fixed := _fixed_layout(shape):
+        return fixed
+    if isinstance(shape[1], int):
         raise InputError(f"{where}: its input {_shape(shape)} may be of either layout; give layout=nchw or layout=nhwc")
-    return "nhwc" if last else "nchw"
+    return "nchw"
+
+
+def _fixed_layout(shape: Sequence[Any]) -> str | None:
+    """Return the layout that has the input's only 1 or 3 where channels may be, None where both or neither has."""
+    first, last = shape[1] in (1, 3), shape[3] in (1, 3)
+    if first == last:
+        return None
+    return "nchw" if first else "nhwc"
 
 
 def _size(given: Mapping[str, Any], sides: Sequence[int | None], shape: Sequence[Any], where: str) -> tuple[int, int]:
@@ -165,7 +183,7 @@ def _numbers(given: Mapping[str, Any], key: str, default: float, channels: int, 
 
 
 def _listed(values: Sequence[Any]) -> str:
-    return ",".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
+    return ",".join(repr(value) if isinstance(value, float) else str(value) for value in values)
 
 
 def _shape(shape: Sequence[Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,25 @@ from fewray.quality.kernel import mmd2
 
 
 class QualityProbe:
-    """Holds the real features; called with synthetic images, returns their figures."""
+    """Holds the real features; called with synthetic images, returns their figures.
 
-    def __init__(self, real: np.ndarray, extractor: Extractor, *, held_out: np.ndarray | None = None) -> None:
+    ``groups`` and ``held_out_groups`` name the patient of each image: see :func:`fewray.quality.kernel.mmd2`.
+    """
+
+    def __init__(
+        self,
+        real: np.ndarray,
+        extractor: Extractor,
+        *,
+        groups: Sequence[str] = (),
+        held_out: np.ndarray | None = None,
+        held_out_groups: Sequence[str] = (),
+    ) -> None:
         self.extractor = extractor
         self.real = extractor(real)
+        self.groups = np.array(groups) if groups else None
         self.held_out = None if held_out is None else extractor(held_out)
+        self.held_out_groups = np.array(held_out_groups) if held_out_groups else None
 
     @property
     def extractor_name(self) -> str:
@@ -31,12 +45,12 @@ class QualityProbe:
         apart = {}
         if self.held_out is not None:
             apart = {
-                "kid_held_out": mmd2(self.held_out.features, found.features),
+                "kid_held_out": mmd2(self.held_out.features, found.features, groups=self.held_out_groups),
                 "num_held_out": len(self.held_out.features),
             }
         return apart | {
             "fid": frechet_distance(self.real.features, found.features),
-            "kid": mmd2(self.real.features, found.features),
+            "kid": mmd2(self.real.features, found.features, groups=self.groups),
             "is": None if found.probabilities is None else inception_score(found.probabilities).mean,
             "extractor": self.extractor_name,
             "num_real": len(self.real.features),

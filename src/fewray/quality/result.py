@@ -10,6 +10,7 @@ from fewray.quality.copy_bar import Bar
 from fewray.quality.copying import Copy
 from fewray.quality.floor import Floor
 from fewray.quality.names import METRICS
+from fewray.quality.remarks import neighbours_used, remarks
 
 Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]
 
@@ -106,11 +107,8 @@ class Quality:
     @property
     def warnings(self) -> list[str]:
         """Notes, and sentences about figures that say less than they seem to, each once with the classes it is about."""
-        about: dict[str, list[str]] = {}
-        for label, found in (*self.classes.items(), ("all", self.pooled)):
-            for text in found.warnings:
-                about.setdefault(text, []).append(label)
-        return [*self.notes, *(f"{', '.join(labels)}: {text}" for text, labels in about.items())]
+        parts = {**self.classes, "all": self.pooled}
+        return remarks(self.notes, {label: found.warnings for label, found in parts.items()})
 
     def sentences(self) -> list[str]:
         """Return what the tables do not show: how copies were judged, held-out films, membership, usefulness."""
@@ -172,8 +170,9 @@ class Quality:
             for label, found in everything.items()
             if (floor := found.floor.get(name)) is not None
         ]
+        k = neighbours_used(self.pooled.k, {label: found.k for label, found in self.classes.items()})
         return [
-            (f"Synthetic against real (n real/synthetic), extractor {self.extractor}, k {self.pooled.k}", header, rows),
+            (f"Synthetic against real (n real/synthetic), extractor {self.extractor}, k {k}", header, rows),
             (
                 "Between real and noise, at m images a side",
                 ("metric", "class", "m", "synthetic", "real half", "noise", "verdict"),

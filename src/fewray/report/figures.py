@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,10 @@ def loss_curves(rows: Sequence[Mapping[str, Any]], title: str) -> str | None:
     figure, (left, right, *rest) = new_figure(3 if varied else 2)
     epochs = [row["epoch"] for row in rows]
     for index, (key, name) in enumerate((("loss_d", "Loss_D"), ("loss_g", "Loss_G"))):
-        left.plot(epochs, [row[key] for row in rows], color=SERIES[index], label=name, linewidth=1.2)
+        left.plot(epochs, _values(rows, key), color=SERIES[index], label=name, linewidth=1.2)
     names = (("d_x", "D(x)"), ("d_g_z1", "D(G(z)) before"), ("d_g_z2", "D(G(z)) after"))
     for index, (key, name) in enumerate(names):
-        right.plot(epochs, [row[key] for row in rows], color=SERIES[index], label=name, linewidth=1.2)
+        right.plot(epochs, _values(rows, key), color=SERIES[index], label=name, linewidth=1.2)
     right.set_ylim(0, 1)
     for height in (limits.winning_d_x, limits.winning_fake):
         right.axhline(height, color="#999999", linewidth=0.6, linestyle=":")
@@ -36,7 +37,7 @@ def loss_curves(rows: Sequence[Mapping[str, Any]], title: str) -> str | None:
         axes.plot([r["epoch"] for r in varied], [r["diversity"] for r in varied], color=SERIES[3], label="diversity")
         axes.axhline(limits.collapse, color="#999999", linewidth=0.6, linestyle=":")
         axes.set_ylim(bottom=0)
-    if max(max(row["loss_d"], row["loss_g"]) for row in rows) > limits.diverging_loss / 2:
+    if any(loss > limits.diverging_loss / 2 for key in ("loss_d", "loss_g") for loss in _values(rows, key)):
         left.axhline(limits.diverging_loss, color="#999999", linewidth=0.6, linestyle=":")
     for axes in (left, right, *rest):
         axes.set_xlabel("epoch")
@@ -57,10 +58,18 @@ def quality_curves(logs: Mapping[str, Sequence[Mapping[str, Any]]], key: str, ti
         axes.plot([r["epoch"] for r in rows], values, "o-", color=SERIES[index % 6], label=plain(label), markersize=3)
     axes.set_xlabel("epoch")
     axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.set_ylim(bottom=0)
+    if min(row[key] for rows in measured.values() for row in rows) < 0:  # an unbiased KID may be negative
+        axes.axhline(0, color="#999999", linewidth=0.6)
+    else:
+        axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=8)
     axes.set_title(plain(title), loc="left", fontsize=10)
     return to_svg(figure)
+
+
+def _values(rows: Sequence[Mapping[str, Any]], key: str) -> list[float]:
+    """Return a figure of every row, NaN where an epoch has none: nothing is drawn there."""
+    return [math.nan if row.get(key) is None else row[key] for row in rows]
 
 
 def seed_spread(arms: Mapping[str, Any], paper: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from fewray.errors import InputError
 from fewray.quality.names import METRICS
+from fewray.quality.remarks import k_of, remarks_of
 from fewray.report.text import commands, number, table
 from fewray.report.trial_markdown import render_trial
 from fewray.runs import read_json, read_jsonl
@@ -63,7 +64,7 @@ def render_training(facts: Mapping[str, Any], run: Mapping[str, Any] | None = No
     options, rows, measured = facts["options"], [], []
     for label, found in facts["classes"].items():
         last = found["last"]
-        done = f"{last['epoch']} of {last['epochs']}"
+        done = f"{last['epoch']} of {last['epochs']}{'' if last.get('finite', True) else ', not finite'}"
         losses = (number(last[k]) for k in ("loss_d", "loss_g", "d_x", "d_g_z1", "d_g_z2"))
         rows.append((label, done, last["step"], last["images_seen"], *losses, f"{last['seconds'] / 60:.0f}"))
         measured += [
@@ -79,7 +80,8 @@ def render_training(facts: Mapping[str, Any], run: Mapping[str, Any] | None = No
             )
             for m in found["measured"]
         ]
-    unfinished = [label for label, f in facts["classes"].items() if f["last"]["epoch"] < f["last"]["epochs"]]
+    ends = {label: f["last"] for label, f in facts["classes"].items()}
+    unfinished = [label for label, e in ends.items() if e["epoch"] < e["epochs"] or not e.get("finite", True)]
     unfinished += [label for label in options["classes"] if label not in facts["classes"]]
     state = (
         f"**Not finished**: {', '.join(unfinished)}. No classifier has been trained on these images: there is no answer "
@@ -236,12 +238,13 @@ def render_quality(quality: Mapping[str, Any]) -> str:
     names = [shown for name, (shown, _) in METRICS.items() if name not in ("fid", "kid_mean")]
     return (
         f"Against the real training images, extractor {quality['extractor']} ({quality['pooled']['dim']} features), "
-        f"k {quality['pooled']['k']}.\n\n"
+        f"k {k_of(quality)}.\n\n"
         f"{table(('class', 'real', 'synthetic', 'FID', 'KID [95 %]', *names, 'copies'), figures)}\n"
         + "".join(f"- {sentence}\n" for sentence in quality["sentences"])
         + "\n"
         "Between real and noise, at m images a side; floor: real half against real half, mean ± sd over random splits "
         "(MS-SSIM: the real images' own, its standard error).\n\n"
         f"{table(('metric', 'class', 'm', 'synthetic', 'real half', 'noise', 'verdict'), scale)}"
-        + "".join(f"\n{warning}.\n" for warning in quality["pooled"]["warnings"])
+        + "\n"
+        + "".join(f"- {remark}.\n" for remark in remarks_of(quality))
     )

@@ -183,9 +183,14 @@ def _comparison(study: Mapping[str, Any]) -> list[str]:
 def _scores(study: Mapping[str, Any]) -> list[str]:
     how = study.get("score_intervals") or {}
     draws = f", {how['draws']} draws" if how.get("draws") else ""
+    trainings = (
+        "widened by the variance over trainings divided by their number"
+        if len(study["seeds"]) * shape(study)[1] > 1
+        else "conditional on the trained networks"
+    )
     return [
-        f"Intervals of scores are 95 % percentile intervals of a bootstrap of {units(study['data'])}{draws}, conditional on "
-        "the trained networks"
+        f"Intervals of scores are 95 % percentile intervals of a bootstrap of {units(study['data'])}{draws}, {trainings}; "
+        "Wilson's where every draw is the score"
     ]
 
 

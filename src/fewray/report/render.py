@@ -9,6 +9,7 @@ from typing import Any
 
 from fewray.errors import InputError
 from fewray.quality.names import METRICS
+from fewray.quality.remarks import k_of, remarks_of
 from fewray.report import figures
 from fewray.report.page import generator_pictures, template
 from fewray.report.trial import trial_page
@@ -66,6 +67,8 @@ def _published_page(study_dir: Path, study: Mapping[str, Any], timing: Mapping[s
         printed=PAPER_TABLE4,
         quality_metrics=METRICS,
         quality_rows={**quality["classes"], "all": quality["pooled"]} if (quality := study.get("quality")) else {},
+        quality_k=k_of(quality) if quality else "",
+        quality_remarks=remarks_of(quality) if quality else [],
         version=version("fewray"),
     )
 

@@ -63,7 +63,7 @@ def check_class(
     from fewray.gan.run import CHECKPOINT, check_continues
 
     if (folder / CHECKPOINT).exists():
-        check_continues(folder / CHECKPOINT, options, seed=seed, about=_about(rows, held_out, label, options))
+        check_continues(folder / CHECKPOINT, options, seed=seed, about=about_class(rows, held_out, label, options))
 
 
 def _read_by_training(task: Mapping[str, Any]) -> list[Path]:
@@ -97,14 +97,20 @@ def train_class(
     from fewray.quality.probe import QualityProbe
     from fewray.study.extractors import open_extractor
 
-    about = _about(rows, held_out, label, options)
+    about = about_class(rows, held_out, label, options)
     with locked(folder), fixed_threads(machine.threads):
         images = _training_set(folder, rows, options, seed=seed, resume=resume)
         originals = images[: len(rows)]
         probe = None
         if probe_every and len(rows) > 1:
             apart = load_images(held_out.paths(), options.image_size, options.fit) if len(held_out) else None
-            probe = QualityProbe(originals, open_extractor(extractor, cache=False), held_out=apart)
+            probe = QualityProbe(
+                originals,
+                open_extractor(extractor, cache=False),
+                groups=[row.group for row in rows.rows],
+                held_out=apart,
+                held_out_groups=[row.group for row in held_out.rows],
+            )
         return train_run(
             folder,
             images,
@@ -125,10 +131,11 @@ def train_class(
         )
 
 
-def _about(rows: Manifest, held_out: Manifest, label: str, options: GanOptions) -> dict[str, Any]:
-    """Return what goes into the header of a generator's checkpoint."""
+def about_class(rows: Manifest, held_out: Manifest, label: str, options: GanOptions) -> dict[str, Any]:
+    """Return what goes into the header of a generator's checkpoint; ``group_regex`` where a pattern named the patients."""
     seen = sorted(row.sha256 for row in rows.rows)
-    return {
+    pattern = rows.notes.get("group_regex")
+    return ({} if pattern is None else {"group_regex": pattern}) | {
         "label": label,
         "num_train": len(rows),
         "classic_images": options.classic_images,

@@ -5,7 +5,7 @@ The check shares nothing with the making but the measure of likeness, so that it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,14 +63,17 @@ class Folds:
         return rows
 
 
-def make_folds(manifest: Manifest, images: np.ndarray, *, n_splits: int, seed: int, partition: int = 0) -> Folds:
+def make_folds(
+    manifest: Manifest, images: np.ndarray, *, n_splits: int, seed: int, partition: int = 0, inner: str = ""
+) -> Folds:
     """Deal the patients out to ``n_splits`` folds of like class shares (scikit-learn's StratifiedGroupKFold).
 
     ``images`` uint8 (rows, 1, S, S) show the films squashed to squares (``LIKENESS_SIZE``, ``LIKENESS_FIT``). Patients
     of whom films are byte-equal, or alike (correlation of thumbnails of 0.97 or more), whatever their labels, count as
     one. ``partition`` numbers repetitions with other folds. InputError where a class cannot be on both sides of every
-    fold.
+    fold; ``inner`` opens its message where the split is not that of ``--folds``.
     """
+    opening = inner or f"--folds {n_splits}"
     if n_splits < 2:
         raise InputError(f"--folds {n_splits}: 2 or more are wanted")
     if len(check_images(images)) != len(manifest):
@@ -81,8 +84,9 @@ def make_folds(manifest: Manifest, images: np.ndarray, *, n_splits: int, seed: i
     if short := [k for k, count in enumerate(patients) if count < n_splits]:
         named = ", ".join(f"{manifest.classes[k]} has {patients[k]}" for k in short)
         few = min(patients)
-        remedy = f"take --folds {few} or more patients" if few > 1 else "more patients are wanted"
-        raise InputError(f"--folds {n_splits}: each class needs as many patients as folds, {named}; {remedy}")
+        remedy = f"take --folds {few} or more patients" if few > 1 and not inner else "more patients are wanted"
+        need = f"each class needs {n_splits} patients" if inner else "each class needs as many patients as folds"
+        raise InputError(f"{opening}: {need}, {named}{_after(joined)}; {remedy}")
     fold_of = _deal(labels, groups, n_splits, child_seed(seed, "folds", partition) % 2**32)
     for fold in range(n_splits):
         for k, label in enumerate(manifest.classes):
@@ -90,10 +94,10 @@ def make_folds(manifest: Manifest, images: np.ndarray, *, n_splits: int, seed: i
             if tested in (0, int((labels == k).sum())):
                 side = "test" if tested == 0 else "train on"
                 raise InputError(
-                    f"--folds {n_splits}: fold {fold} has no film of {label} to {side}, because some patients have too "
-                    "many; take fewer folds, another --seed, or more patients"
+                    f"{opening}: fold {fold} has no film of {label} to {side}, because some patients have too "
+                    f"many{_after(joined)}; take {'' if inner else 'fewer folds, '}another --seed, or more patients"
                 )
-    return Folds(n_splits=n_splits, partition=partition, fold_of=fold_of, groups=groups, joined=joined)
+    return Folds(n_splits=n_splits, partition=partition, fold_of=fold_of, groups=groups, joined=list(joined))
 
 
 def check_disjoint(
@@ -119,10 +123,10 @@ def check_disjoint(
         if external
         else "the folds are at fault: give the films one patient, or report it"
     )
-    seen = {row.group: row for row in train if not external or _is_named_across_sets(row)}
+    seen = {row.group: row for row in train if not external or is_named_across_sets(row)}
     both = [(seen[row.group], row) for row in test if row.group in seen]
     if external:
-        both = [(first, row) for first, row in both if _is_named_across_sets(row)]
+        both = [(first, row) for first, row in both if is_named_across_sets(row)]
     if both:
         shown = _some(f"{row.group} ({_short(first)}, {_short(row)})" for first, row in both)
         rename = " or, if they are other patients of the same names, rename those" if external else ""
@@ -164,6 +168,18 @@ def patient_warnings(manifest: Manifest) -> list[str]:
     return [*filter(None, [grouping_warning(manifest)]), *notes]
 
 
+def external_warning(manifest: Manifest, external: Manifest) -> str | None:
+    """Return a sentence where the data's patients are known and those of the external set, or some of them, are not."""
+    alone = sum(_is_own_patient(row) for row in external.rows)
+    if not alone or all(_is_own_patient(row) for row in manifest.rows):
+        return None
+    why = f" ({external.notes['patients']})" if "patients" in external.notes else ""
+    return (
+        f"external set {external.name}: {alone} of {len(external)} images name no patient{why}, those of {manifest.name} do: "
+        "a patient in both would not be found, and the external intervals take each such image for a patient of its own"
+    )
+
+
 def data_warnings(manifest: Manifest) -> list[str]:
     """Return what was found when the data were read, and what it means for the folds where patients are not known."""
     notes, ungrouped = [str(note) for note in manifest.notes.get("warnings", [])], grouping_warning(manifest)
@@ -172,21 +188,27 @@ def data_warnings(manifest: Manifest) -> list[str]:
     return [ungrouped, *(note for note in notes if "counts as its own" not in note)]  # which says less of the same
 
 
-def _joined_groups(rows: Sequence[Row], images: np.ndarray) -> tuple[np.ndarray, list[tuple[str, str]]]:
-    """Return each row's code int64 (rows,) and the pairs of patients put under one."""
+def _joined_groups(rows: Sequence[Row], images: np.ndarray) -> tuple[np.ndarray, dict[tuple[str, str], float]]:
+    """Return each row's code int64 (rows,) and the pairs of patients put under one, in order, with their likeness."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
     names = sorted({row.group for row in rows})
     number = {name: index for index, name in enumerate(names)}
-    links = [(i, j) for i, j, _ in near_pairs({i: thumbnail_of(image[0]) for i, image in enumerate(images)})]
     first: dict[str, int] = {}
-    links += [(first.setdefault(row.sha256, index), index) for index, row in enumerate(rows)]
-    pairs = sorted({(min(a, b), max(a, b)) for i, j in links if (a := rows[i].group) != (b := rows[j].group)})
+    links = [(first.setdefault(row.sha256, index), index, 1.0) for index, row in enumerate(rows)]
+    links += near_pairs({i: thumbnail_of(image[0]) for i, image in enumerate(images)})  # the likest first
+    likeness: dict[tuple[str, str], float] = {}
+    for i, j, value in links:
+        if (a := rows[i].group) != (b := rows[j].group):
+            likeness.setdefault((min(a, b), max(a, b)), value)
+    pairs = sorted(likeness)
     ends = np.array([(number[a], number[b]) for a, b in pairs], dtype=np.int64).reshape(-1, 2)
     graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(names), len(names)))
     components = connected_components(graph, directed=False)[1]
-    return np.array([components[number[row.group]] for row in rows], dtype=np.int64), pairs
+    return np.array([components[number[row.group]] for row in rows], dtype=np.int64), {
+        pair: likeness[pair] for pair in pairs
+    }
 
 
 def _deal(labels: np.ndarray, groups: np.ndarray, n_splits: int, seed: int) -> np.ndarray:
@@ -217,8 +239,18 @@ def _is_own_patient(row: Row) -> bool:
     return row.group.replace("\\", "/").rsplit("/", 1)[-1] == row.path.name
 
 
-def _is_named_across_sets(row: Row) -> bool:
+def is_named_across_sets(row: Row) -> bool:
+    """Whether the row's patient has a name that means the same person in another data set."""
     return row.origin != "phantom" and not _is_own_patient(row)
+
+
+def _after(joined: Mapping[tuple[str, str], float]) -> str:
+    """Say which patients were joined, the likest first, or nothing."""
+    if not joined:
+        return ""
+    shown = _some(f"{a} ~ {b} ({joined[a, b]:.2f})" for a, b in sorted(joined, key=lambda pair: (-joined[pair], pair)))
+    count = "1 pair of patients was" if len(joined) == 1 else f"{len(joined)} pairs of patients were"
+    return f", after {count} joined, since films look alike: {shown}"
 
 
 def _short(row: Row) -> str:

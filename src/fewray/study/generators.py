@@ -84,6 +84,7 @@ def train_generators(
                 "gan": options.to_json(),
                 "data": manifest.name,
                 "data_sha256": manifest.sha256(),
+                "group_regex": manifest.notes.get("group_regex"),
                 "classes": sorted({*wanted, *_classes_before(out)}),
                 "seed": seed,
                 "device": machine.device,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fewray.data.manifest import sha256_of
 from fewray.runs import read_json, write_bytes, write_json
 
 RESULT_VERSION = 3
@@ -24,7 +26,7 @@ def key_of(**inputs: Any) -> str:
 
 @dataclass(frozen=True)
 class JobStore:
-    """Results in ``folder``: ``<kind>-<key>.json`` and ``<kind>-<key>.npy``; each is whole or absent."""
+    """Results in ``folder``: ``<kind>-<key>.json`` and ``<kind>-<key>.npy`` with its ``.npy.sha256``; each whole or absent."""
 
     folder: Path
 
@@ -32,13 +34,15 @@ class JobStore:
         """Return where a result of plain numbers lies."""
         return self.folder / f"{kind}-{key}.json"
 
-    def load(self, kind: str, key: str) -> dict[str, Any] | None:
-        """Return a finished result, or None; one that cannot be read counts as not done."""
+    def load(self, kind: str, key: str, *, fields: Sequence[str] = ()) -> dict[str, Any] | None:
+        """Return a finished result, or None; one that cannot be read, or lacks one of ``fields``, counts as not done."""
         path = self.result_path(kind, key)
         try:
-            return read_json(path) if path.exists() else None
+            found = read_json(path) if path.exists() else None
         except ValueError:
             return None
+        whole = isinstance(found, dict) and found and all(name in found for name in fields)
+        return found if whole else None
 
     def save(self, kind: str, key: str, result: dict[str, Any]) -> None:
         """Keep a result."""
@@ -48,18 +52,32 @@ class JobStore:
         """Return where an array lies."""
         return self.folder / f"{kind}-{key}.npy"
 
-    def load_array(self, kind: str, key: str) -> np.ndarray | None:
-        """Open a finished array without reading it, or return None where there is none or it is damaged."""
+    def load_array(self, kind: str, key: str, *, check: bool = True) -> np.ndarray | None:
+        """Open a finished array, or return None where there is none or it is damaged.
+
+        With ``check`` it is read once, and its bytes must have the checksum beside it, where there is one.
+        """
+        path = self.array_path(kind, key)
         try:
-            return np.load(self.array_path(kind, key), mmap_mode="r", allow_pickle=False)
+            noted = _checksum_path(path)
+            if check and noted.exists() and noted.read_text(encoding="ascii").strip() != sha256_of(path):
+                return None
+            return np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError):
             return None
 
     def save_array(self, kind: str, key: str, array: np.ndarray) -> Path:
-        """Keep an array and return its path."""
+        """Keep an array with its checksum and return its path."""
         import io
 
         stream = io.BytesIO()
         np.save(stream, array, allow_pickle=False)
-        write_bytes(self.array_path(kind, key), stream.getvalue())
-        return self.array_path(kind, key)
+        path, content = self.array_path(kind, key), stream.getvalue()
+        _checksum_path(path).unlink(missing_ok=True)  # never an old one beside a new array
+        write_bytes(path, content)
+        write_bytes(_checksum_path(path), f"{hashlib.sha256(content).hexdigest()}\n".encode())
+        return path
+
+
+def _checksum_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")

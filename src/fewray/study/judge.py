@@ -14,13 +14,15 @@ from fewray.errors import InputError
 from fewray.gan.generate import run_classes
 from fewray.gan.membership import membership
 from fewray.images import load_images
+from fewray.quality.copy_bar import check_percentile
 from fewray.quality.evaluate import measure_quality
 from fewray.quality.gallery import write_quality
 from fewray.quality.image_set import ImageSet
 from fewray.quality.result import Quality
 from fewray.runs import locked
+from fewray.study.apart import check_apart
 from fewray.study.extractors import open_extractor
-from fewray.study.sources import Sources, films_seen, image_sources, rows_seen, settled_fit
+from fewray.study.sources import films_seen, image_sources, rows_seen, settled_fit
 from fewray.study.usefulness import measure_usefulness
 
 
@@ -45,12 +47,16 @@ def judge(
 ) -> Quality:
     """Measure ``classes``, or all where both sides have the same; see :func:`fewray.measure_quality` for the parameters.
 
-    InputError when the classes do not match, a held-out film is among those the generators saw, ``fit`` is not theirs,
-    or ``run`` has no generator of a class.
+    InputError, before anything is measured, when the classes do not match, a held-out film is among those the generators
+    saw, ``fit`` is not theirs, ``run`` has no generator of a class or one that saw none of the real films, or an option is
+    out of its range.
     """
     wanted = _classes(real, synthetic, classes)
     if k < 1:
         raise InputError(f"--k {k}: at least 1 is wanted")
+    check_percentile(copy_percentile)
+    if usefulness_steps and len(wanted) < 2:
+        raise InputError(f"--usefulness {usefulness_steps}: {len(wanted)} class; a classifier needs at least 2")
     compute = open_extractor(extractor, weights=weights, device=device, cache=cache)
     generators = run_classes(run) if run is not None else {}
     if run is not None and (missing := sorted(set(wanted) - set(generators))):
@@ -59,10 +65,16 @@ def judge(
         raise InputError("--run: no --held-out; films that the generators did not see are wanted beside it")
     sources = image_sources(synthetic, run)
     fit = settled_fit(fit, sources, wanted)
-    real, notes = films_seen(real, sources)
-    apart = () if held_out is None else _held_out_classes(held_out, wanted, notes)
+    notes = _warnings(real, held_out)
+    real, left_out = films_seen(real, sources)
+    notes += left_out
+    apart: tuple[str, ...] = ()
+    known: dict[str, list[Path]] = {}
     if held_out is not None:
-        _apart(real, held_out, sources)
+        apart = _held_out_classes(held_out, wanted, notes)
+        if run is not None:
+            known = {label: _known(run, real, label, rows_seen(sources, label)) for label in apart}
+        notes += check_apart(real, held_out, sources)
     with locked(out) if out is not None else nullcontext():  # a folder that cannot be written is refused now
         reals = image_sets(real, real.classes, image_size, fit)
         fakes = image_sets(synthetic, wanted, image_size, fit)
@@ -70,9 +82,12 @@ def judge(
         found = measure_quality(reals, fakes, compute, held_out=others, k=k, copy_percentile=copy_percentile, seed=seed)
         found = replace(found, fit=fit, notes=tuple(notes))
         if run is not None and held_out is not None:
-            scores = {
-                label: _membership(generators[label], real, held_out, label, sources, device=device) for label in apart
-            }
+            scores = {}
+            for label in apart:
+                options = GanOptions.from_json(sources[label]["options"])
+                scores[label] = _membership(
+                    generators[label], known[label], held_out.where(label=label).paths(), options, device=device
+                )
             found = replace(found, membership=scores)
         if usefulness_steps:
             chosen = {label: reals[label] for label in wanted}
@@ -124,28 +139,28 @@ def _held_out_classes(held_out: Manifest, wanted: tuple[str, ...], notes: list[s
     return tuple(label for label in wanted if counts[label])
 
 
-def _apart(real: Manifest, held_out: Manifest, sources: Sources) -> None:
-    """Refuse held-out films that are among the real ones or those a generator saw: nothing would be held out."""
-    seen = {row.sha256 for row in real.rows}.union(*(rows_seen(sources, label) for label in sources))
-    if both := [row.path for row in held_out.rows if row.sha256 in seen]:
-        raise InputError(
-            f"--held-out: {len(both)} of {len(held_out)} files are among the real ones too, or were seen by a generator, "
-            f"first {both[0]}; films that the generator did not see are wanted"
-        )
+def _warnings(real: Manifest, held_out: Manifest | None) -> list[str]:
+    """Return what the loaders warned of, such as patients that are not known, each once and with its side."""
+    sides = {"real": real} if held_out is None else {"real": real, "held out": held_out}
+    found: dict[str, str] = {}
+    for side, rows in sides.items():
+        for text in rows.notes.get("warnings", []):
+            found.setdefault(str(text), side)
+    return [f"{side}: {text}" for text, side in found.items()]
+
+
+def _known(run: Path, real: Manifest, label: str, seen: set[str]) -> list[Path]:
+    """Return the files of one class's real films that its generator saw; InputError where there are none."""
+    if known := [row.path for row in real.where(label=label).rows if row.sha256 in seen]:
+        return known
+    raise InputError(
+        f"--run {run}: its generator of {label} saw none of the real films; the data it was trained on is wanted with --real"
+    )
 
 
 def _membership(
-    checkpoint: Path, real: Manifest, held_out: Manifest, label: str, sources: Sources, *, device: str
+    checkpoint: Path, known: list[Path], apart: list[Path], options: GanOptions, *, device: str
 ) -> dict[str, Any]:
     """Return how well D tells the films it was trained on from held-out ones, both read as it read them."""
-    options = GanOptions.from_json(sources[label]["options"])
-    seen = rows_seen(sources, label)
-    known = [row.path for row in real.where(label=label).rows if row.sha256 in seen]
-    if not known:
-        raise InputError(
-            f"--run {checkpoint.parent.parent}: its generator of {label} saw none of the real films; the data it was "
-            "trained on is wanted with --real"
-        )
-    sides = (known, held_out.where(label=label).paths())
-    train, apart = (load_images(paths, options.image_size, options.fit) for paths in sides)
-    return membership(checkpoint, train, apart, device=device)
+    train, others = (load_images(paths, options.image_size, options.fit) for paths in (known, apart))
+    return membership(checkpoint, train, others, device=device)

@@ -60,16 +60,21 @@ def plan_study(
 
 
 def with_total(planned: list[dict[str, Any]], processes: int) -> list[dict[str, Any]]:
-    """Return the rows with ``seconds`` turned into ``minutes``, and a last one for all of them side by side."""
+    """Return the rows with ``seconds`` turned into ``minutes``, and a last one for all of them side by side.
+
+    Rows whose ``seconds`` are None keep that: how long they take was not estimated, and the last row leaves them out.
+    """
+    timed = [row for row in planned if row["seconds"] is not None]
     total = {
-        "job": f"all, {processes} side by side",
-        "images": sum(row["images"] for row in planned),
-        "steps": sum(row["steps"] for row in planned),
-        "seconds": sum(row["seconds"] for row in planned) / processes,
+        "job": f"all{'' if len(timed) == len(planned) else ' with minutes'}, {processes} side by side",
+        "images": sum(row["images"] for row in timed),
+        "steps": sum(row["steps"] for row in timed),
+        "seconds": sum(row["seconds"] for row in timed) / processes,
     }
     rows = [*planned, total]
     for row in rows:
-        row["minutes"] = round(row.pop("seconds") / 60, 1)
+        seconds = row.pop("seconds")
+        row["minutes"] = None if seconds is None else round(seconds / 60, 1)
     return rows
 
 
@@ -98,7 +103,9 @@ def classifier_step_seconds(options: ClassifierOptions, classes: int, machine: M
     labels = np.arange(count) % classes
     spent = []
     with fixed_threads(machine.threads):
-        for steps in (1, 1 + TIMED_STEPS):  # the difference leaves out what a training costs once
+        # The first does not count: kernels are chosen and memory is fetched. The difference of a long and a short one
+        # leaves out what each training costs once; the faster of two is less disturbed.
+        for steps in (1 + TIMED_STEPS, *(1, 1 + TIMED_STEPS) * 2):
             started = time.perf_counter()
             train_classifier(
                 images,
@@ -110,4 +117,5 @@ def classifier_step_seconds(options: ClassifierOptions, classes: int, machine: M
                 precision=machine.precision,
             )
             spent.append(time.perf_counter() - started)
-    return max(spent[1] - spent[0], 0.0) / TIMED_STEPS
+    short, long = min(spent[1::2]), min(spent[2::2])
+    return (long - short) / TIMED_STEPS if long > short else long / (1 + TIMED_STEPS)

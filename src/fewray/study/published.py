@@ -50,14 +50,20 @@ def run_published(
     planned = cells(options)
     machine = machine or Machine()
     store = JobStore(out / "jobs")
-    clock = Clock()
     folders = [out] if generators is None else [out, generators]
     with locked(out), connected(machine.executor, *folders):
+        clock = Clock(out / "timing.json", lambda text: on_event("stage", {"text": text}))
         run = (generators or out / "generators") if any(cell.synthetic for cell in planned) else None
+        clock.run = run
         if generators is not None and run is not None:
             check_generators(run, train, test)
         if run is not None and generators is None:
             on_event("stage", {"text": "training the generators"})
+
+            def epoch(label: str, row: Mapping[str, Any]) -> None:
+                clock.keep()
+                on_event("epoch", {"label": label, **row})
+
             with clock("generators"):
                 train_generators(
                     train,
@@ -67,7 +73,7 @@ def run_published(
                     machine=machine,
                     resume=True,
                     extractor=options.extractor,
-                    on_epoch=lambda label, row: on_event("epoch", {"label": label, **row}),
+                    on_epoch=epoch,
                     on_batch=lambda label, progress: on_event("batch", {"label": label, **progress}),
                 )
         on_event("stage", {"text": "making the image sets"})
@@ -83,11 +89,11 @@ def run_published(
         study = assemble(train, test, options, planned, sets, results, quality, run, where)
         write_json(out / "study.json", study)
         write_predictions(out / "predictions.csv", test, sets, planned, results)
-        write_json(out / "timing.json", clock.to_json(out / "timing.json", run))
+        clock.write()
     return study
 
 
-METRICS_VERSION = 3
+METRICS_VERSION = 4
 """Raised whenever the metrics of synthetic images change: they are then measured again, and nothing else is."""
 
 

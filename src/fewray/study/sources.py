@@ -1,12 +1,14 @@
-"""What is known of the generators behind a folder of synthetic images: how they read their films, and which they saw."""
+"""What is known of the generators behind synthetic images: how they read their films, which they saw, and of whom."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from fewray.data import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
 from fewray.gan.generate import provenance, run_classes
@@ -19,7 +21,8 @@ Sources = Mapping[str, Mapping[str, Any]]
 def image_sources(synthetic: Manifest, run: Path | None) -> dict[str, Mapping[str, Any]]:
     """Return by class what ``generators.json`` beside the images says, and for those of ``run`` what its checkpoints say.
 
-    Empty for the images of another tool. InputError when ``run`` reads films otherwise than the images' generator did.
+    Empty for the images of another tool. InputError when ``run`` reads films otherwise than the images' generator did, or
+    when ``generators.json`` is not of the form that `fewray generate` writes.
     """
     found: dict[str, Mapping[str, Any]] = {}
     for label in synthetic.classes:
@@ -27,7 +30,7 @@ def image_sources(synthetic: Manifest, run: Path | None) -> dict[str, Mapping[st
             path = folder / "generators.json"
             said = read_json(path) if path.is_file() else {}
             if isinstance(said, dict) and isinstance(said.get(label), dict):
-                found[label] = said[label]
+                found[label] = _checked(path, label, said[label])
     for label, checkpoint in (run_classes(run) if run is not None else {}).items():
         source = provenance(checkpoint)
         if label in found and (made := _fit(found[label])) not in (None, _fit(source)):
@@ -37,6 +40,32 @@ def image_sources(synthetic: Manifest, run: Path | None) -> dict[str, Mapping[st
             )
         found[label] = source
     return found
+
+
+def patient_pattern(sources: Sources) -> str | None:
+    """Return the ``--group-regex`` that the generators were trained with; None where none is known, or several."""
+    found = {source.get("group_regex") for source in sources.values()}
+    return next(iter(found)) if len(found) == 1 else None
+
+
+def load_films(
+    source: str | Path | Manifest, group_regex: str | None, stored: str | None = None, *, option: str
+) -> Manifest:
+    """Return the rows of ``source`` with patients by ``group_regex``, or by the pattern ``stored`` where none is given.
+
+    A stored pattern that fits no file name is passed over. InputError as :func:`fewray.data.load_dataset` says it, and for
+    a pattern beside a manifest, whose rows name their patients already.
+    """
+    if isinstance(source, Manifest):
+        if group_regex is not None:
+            raise InputError(
+                f"--group-regex {group_regex}: {source.name} is a manifest, whose rows name their patients; leave it out"
+            )
+        return source
+    if group_regex is None and stored is not None:
+        with suppress(InputError):
+            return load_dataset(source, group_regex=stored, option=option)
+    return load_dataset(source, group_regex=group_regex, option=option)
 
 
 def settled_fit(fit: str | None, sources: Sources, classes: Sequence[str]) -> str:
@@ -78,6 +107,20 @@ def films_seen(real: Manifest, sources: Sources) -> tuple[Manifest, list[str]]:
 def rows_seen(sources: Sources, label: str) -> set[str]:
     """Return the hashes of the films that the generator of ``label`` was trained on; empty where it is not known."""
     return set(sources.get(label, {}).get("rows_seen", ()))
+
+
+def _checked(path: Path, label: str, source: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what ``path`` says of a class's generator; InputError names the entry that is not what it should be."""
+    seen, pattern, fit = source.get("rows_seen", []), source.get("group_regex"), _fit(source)
+    strings = isinstance(seen, list) and all(isinstance(each, str) for each in seen)
+    for name, value, right, wanted in (
+        ("rows_seen", seen, strings, "a list of SHA-256 strings"),
+        ("group_regex", pattern, pattern is None or isinstance(pattern, str), "a string"),
+        ("fit", fit, fit is None or isinstance(fit, str), "squash or pad"),
+    ):
+        if not right:
+            raise InputError(f"{path}, {label}: {name} {value!r:.60}; {wanted} is wanted; generate the images again")
+    return source
 
 
 def _fit(source: Mapping[str, Any]) -> str | None:

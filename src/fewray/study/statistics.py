@@ -19,6 +19,9 @@ from fewray.study.detectable import minimal_detectable
 ALPHA = 0.05
 INFORMATIVE = 0.10
 """A trial that would miss even ten points decides nothing."""
+LEAST_TRAININGS = 4
+"""Degrees of freedom of the trainings, folds times seeds less one, below which no verdict is given: two seeds in two folds
+call one difference in ten real that is none, where trainings are restless."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +30,8 @@ class Comparison:
 
     ``discordance`` is the share of rows that one arm has right and the other wrong, mean over trainings.
     ``training_share`` is the part of the variance that comes from the trainings, None with one seed: it is then not
-    known, and left out of the interval.
+    known, and left out of the interval. ``trainings`` are its degrees of freedom. ``seeds_disagree`` is the share of rows
+    that two seeds do not agree on, mean of both arms: right with one, wrong with the other; None with one seed.
     """
 
     difference: float
@@ -41,6 +45,8 @@ class Comparison:
     standard_error: float
     df: float
     training_share: float | None
+    trainings: int
+    seeds_disagree: float | None
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields in the order of study.json."""
@@ -56,6 +62,8 @@ class Comparison:
             "standard_error": self.standard_error,
             "df": self.df,
             "training_share": self.training_share,
+            "trainings": self.trainings,
+            "seeds_disagree": self.seeds_disagree,
         }
 
 
@@ -91,7 +99,16 @@ def compare(
         standard_error=error,
         df=float(df),
         training_share=float(of_trainings / variance) if trainings else None,
+        trainings=trainings,
+        seeds_disagree=float(np.mean([_disagreement(x) for x in (reference, arm)])) if trainings else None,
     )
+
+
+def _disagreement(right: np.ndarray) -> float:
+    """Return the chance that two seeds differ on a row: bool (partitions, seeds, rows)."""
+    seeds = right.shape[1]
+    share = right.mean(1)
+    return float((2 * share * (1 - share)).mean() * seeds / (seeds - 1))
 
 
 def patient_variance(mean_difference: np.ndarray, groups: np.ndarray) -> tuple[float, int]:
@@ -176,8 +193,11 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
 
 
 def verdict(comparison: Comparison, p_holm: float, *, quick: bool = False) -> str:
-    """Return ``helps``, ``harms``, ``no evidence`` or ``too small to decide``: the last with one seed or preset quick."""
-    if quick or comparison.training_share is None:
+    """Return ``helps``, ``harms``, ``no evidence`` or ``too small to decide``.
+
+    The last where a difference of ten points would go unseen, with one seed, with two seeds in two folds, in preset quick.
+    """
+    if quick or comparison.trainings < LEAST_TRAININGS:
         return "too small to decide"
     if p_holm < ALPHA and comparison.difference:
         return "helps" if comparison.difference > 0 else "harms"

@@ -3,12 +3,16 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
-from small import MACHINE, OPTIONS
+from PIL import Image
+from small import MACHINE, OPTIONS, made_up, noise_films
 
 from fewray.data import Manifest, load_dataset
+from fewray.data.external import load_external
 from fewray.errors import InputError
 from fewray.gan.checkpoint import read_header
+from fewray.study.folds import external_warning
 from fewray.study.trial.cohort import assemble_cohort
 from fewray.study.trial.protocol import run_trial
 
@@ -34,6 +38,38 @@ def test_an_external_set_changes_nothing_else(phantoms: Manifest, tmp_path: Path
     assert both["external"]["rows"] == 20
     assert not both["external"]["kept_split"]
     assert (inside["arms"], inside["comparisons"]) == (both["arms"], both["comparisons"])
+
+
+def test_synthetic_images_are_no_external_set(phantoms: Manifest):
+    rows = tuple(dataclasses.replace(row, origin="synthetic") for row in phantoms.rows[:3])
+    with pytest.raises(InputError, match="--external made: 3 synthetic images; real films are wanted"):
+        assemble_cohort(phantoms, ARMS, dataclasses.replace(phantoms, name="made", rows=rows))
+
+
+def test_patients_of_an_external_set_are_found_as_those_of_the_data(tmp_path: Path):
+    place = noise_films(tmp_path / "elsewhere", {"a": 2, "b": 2})
+    named = load_external(place, group_regex=r"[ab](\d)")
+    assert {row.group for row in named.rows} == {"0", "1"}
+    unknown = load_external(place, group_regex=r"(p\d)")
+    assert {row.group for row in unknown.rows} == {"a/a0.png", "a/a1.png", "b/b0.png", "b/b1.png"}
+    data = made_up("a", "b")
+    assert external_warning(data, named) is None
+    warning = external_warning(data, unknown)
+    assert warning is not None
+    assert "4 of 4 images name no patient" in warning
+    assert "--group-regex (p\\d) fits none of its file names" in warning
+    assert external_warning(unknown, unknown) is None
+    with pytest.raises(InputError, match="--external"):
+        load_external(tmp_path / "nothing", group_regex=r"(p\d)")
+
+
+def test_an_external_set_without_patients_is_noted(tmp_path: Path):
+    films = load_dataset(noise_films(tmp_path / "set", {"a": 4, "b": 4}), group_regex=r"([ab]\d)")
+    other = tmp_path / "elsewhere" / "a"
+    other.mkdir(parents=True)
+    Image.fromarray(np.random.default_rng(7).integers(0, 256, (64, 64), np.uint8)).save(other / "x.png")
+    cohort = assemble_cohort(films, ARMS, load_dataset(other.parent))
+    assert "1 of 1 images name no patient" in cohort.rows.notes["warnings"][-1]
 
 
 def test_one_external_set_is_wanted(phantoms: Manifest):

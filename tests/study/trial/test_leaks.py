@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from small import GAN, MACHINE, OPTIONS
+from small import GAN, MACHINE, OPTIONS, made_up
 
 import fewray
 from fewray.data import Manifest, load_dataset
@@ -129,6 +129,8 @@ def test_synthetic_images_are_no_films(phantoms: Manifest, trial: Path, tmp_path
         ({"ratio": 0.0}, "--ratio 0"),
         ({"choose": "ratio"}, "0 choices"),
         ({"choose": "ratio", "choices": ("1", "x")}, "--choices x"),
+        ({"choose": "ratio", "choices": ("1", "1")}, "--choices 1,1: one stands there twice"),
+        ({"choose": "ratio", "choices": ("1", "2", "1.0")}, "--choices 1,2,1.0: one stands there twice"),
         ({"choose": "recipe", "choices": ("paper", "magic")}, "--recipe magic"),
         ({"choices": ("1", "2")}, "--choices"),
         ({"mixtures": True}, "--mixtures: protocol trial has no such option"),
@@ -139,6 +141,26 @@ def test_synthetic_images_are_no_films(phantoms: Manifest, trial: Path, tmp_path
 def test_bad_options_are_named(changes: dict, message: str):
     with pytest.raises(InputError, match=message):
         make_study_options(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"ratio": 0.0}, "--ratio 0"), ({"ratio": float("nan")}, "--ratio nan"), ({"seeds": 0}, "--seeds 0")],
+)
+def test_bad_options_are_named_from_python_too(tmp_path: Path, changes: dict, message: str):
+    with pytest.raises(InputError, match=message):
+        run_trial(made_up("a", "b"), ARMS.with_(**changes), tmp_path / "out", machine=MACHINE)
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_class_is_refused_at_once():
+    with pytest.raises(InputError, match="--data made up: 1 class, a; at least 2 are wanted"):
+        assemble_cohort(made_up("a", "a", "a"), OPTIONS)
+
+
+def test_a_pair_is_of_two_classes():
+    with pytest.raises(InputError, match="--pair a:b:c: 3 classes; two, as CLASS:CLASS, are wanted"):
+        assemble_cohort(made_up("a", "b", "c"), OPTIONS.with_(subsets=("a:b:c",)))
 
 
 @pytest.mark.parametrize("name", ["without nothing", "normal:other", "normal"])

@@ -13,7 +13,7 @@ from fewray.config import GanOptions, TrialOptions
 from fewray.device import child_seed
 from fewray.errors import InputError
 from fewray.presets import recipe
-from fewray.study.folds import check_disjoint, make_folds
+from fewray.study.folds import Folds, check_disjoint, make_folds
 from fewray.study.trial.cohort import Cohort, Part
 from fewray.study.trial.conditions import Condition
 
@@ -47,7 +47,11 @@ def settings(cohort: Cohort, options: TrialOptions, run: Path, fit: Fit) -> dict
     fixed = Setting(ratio=options.ratio, gan=options.gan)
     if not options.choose:
         return {(part.partition, part.fold): fixed for part in cohort.parts()}
-    return {(part.partition, part.fold): _chosen(cohort, part, options, run, fit) for part in cohort.parts()}
+    inner = inner_splits(cohort, options)
+    return {
+        (part.partition, part.fold): _chosen(cohort, part, inner[part.partition, part.fold], options, run, fit)
+        for part in cohort.parts()
+    }
 
 
 def candidates(options: TrialOptions) -> dict[str, Setting]:
@@ -68,11 +72,13 @@ def candidates(options: TrialOptions) -> dict[str, Setting]:
         if not 0 < ratio <= 100:
             raise InputError(f"--choices {name}: a ratio above 0, at most 100, is wanted")
         found[name] = Setting(ratio=ratio, gan=options.gan)
+    if len(set(found.values())) < len(options.choices):
+        raise InputError(f"--choices {','.join(options.choices)}: one stands there twice; different ones are wanted")
     return found
 
 
-def _chosen(cohort: Cohort, part: Part, options: TrialOptions, run: Path, fit: Fit) -> Setting:
-    inner = _inner(cohort, part, options)
+def _chosen(cohort: Cohort, part: Part, split: Folds, options: TrialOptions, run: Path, fit: Fit) -> Setting:
+    inner = _inner(cohort, part, split)
     accuracies: dict[str, float] = {}
     choices = candidates(options)
     for name, setting in choices.items():
@@ -89,19 +95,32 @@ def _chosen(cohort: Cohort, part: Part, options: TrialOptions, run: Path, fit: F
     return replace(choices[best], chosen=best, accuracies=tuple(accuracies.items()))
 
 
-def _inner(cohort: Cohort, part: Part, options: TrialOptions) -> Cohort:
+def inner_splits(cohort: Cohort, options: TrialOptions) -> dict[tuple[int, int], Folds]:
+    """Return by partition and fold how its training rows are split once more; InputError where a class is too small."""
+    found = {}
+    for part in cohort.parts():
+        rows, likenesses = cohort.take(part.train), cohort.likenesses[part.train]
+        split = make_folds(
+            rows,
+            likenesses,
+            n_splits=INNER_FOLDS,
+            seed=child_seed(options.seed, "inner", part.partition, part.fold),
+            inner=f"--choose {options.choose}: the training films of {part.name} are split by patient into {INNER_FOLDS} parts",
+        )
+        train, test = split.split(0)
+        sides = [tuple(rows.rows[i] for i in side) for side in (train, test)]
+        check_disjoint(sides[0], sides[1], likenesses[train], likenesses[test], where=f"{part.name}, inner split")
+        found[part.partition, part.fold] = split
+    return found
+
+
+def _inner(cohort: Cohort, part: Part, split: Folds) -> Cohort:
     """Return the fold's training rows as a cohort of their own, with one split of them."""
-    rows, likenesses = cohort.take(part.train), cohort.likenesses[part.train]
-    seed = child_seed(options.seed, "inner", part.partition, part.fold)
-    split = make_folds(rows, likenesses, n_splits=INNER_FOLDS, seed=seed)
-    train, test = split.split(0)
-    sides = [tuple(rows.rows[i] for i in side) for side in (train, test)]
-    check_disjoint(sides[0], sides[1], likenesses[train], likenesses[test], where=f"{part.name}, inner split")
     return replace(
         cohort,
-        rows=rows,
+        rows=cohort.take(part.train),
         images=cohort.images[part.train],
-        likenesses=likenesses,
+        likenesses=cohort.likenesses[part.train],
         labels=cohort.labels[part.train],
         partitions=(split,),
         external=None,

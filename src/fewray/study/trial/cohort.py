@@ -10,7 +10,7 @@ from fewray.config import TrialOptions
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
 from fewray.images import load_images
-from fewray.study.folds import LIKENESS_FIT, LIKENESS_SIZE, Folds, check_disjoint, make_folds
+from fewray.study.folds import LIKENESS_FIT, LIKENESS_SIZE, Folds, check_disjoint, external_warning, make_folds
 from fewray.study.trial.conditions import subset_classes
 
 
@@ -69,9 +69,16 @@ def assemble_cohort(manifest: Manifest, options: TrialOptions, external: Manifes
     """Pool the rows, fold them, and make sure that no film or patient is on both sides of anything.
 
     A given split is not used, since it may leak; with ``keep_test`` its test rows become the external set. InputError
-    for synthetic rows, too few patients, an external set of other classes, or a leak.
+    for synthetic rows, one class only, too few patients, an external set of other classes, or a leak.
     """
     rows = manifest
+    for option, found in (("--data", manifest), ("--external", external)):
+        if found is not None and (synthetic := sum(row.origin == "synthetic" for row in found.rows)):
+            raise InputError(
+                f"{option} {found.name}: {synthetic} synthetic images; real films are wanted: a trial makes its own images"
+            )
+    if len(manifest.classes) < 2:
+        raise InputError(f"--data {manifest.name}: 1 class, {', '.join(manifest.classes)}; at least 2 are wanted")
     if options.keep_test:
         if external is not None:
             raise InputError("--keep-test and --external: one external set is wanted, not two")
@@ -80,8 +87,6 @@ def assemble_cohort(manifest: Manifest, options: TrialOptions, external: Manifes
         if len(external) == 0:
             raise InputError(f"--keep-test: {manifest.name} has no rows of split test")
     rows = replace(rows, rows=tuple(replace(row, split="") for row in rows.rows))
-    if synthetic := sum(row.origin == "synthetic" for row in rows.rows):
-        raise InputError(f"{manifest.name}: {synthetic} synthetic images; a trial folds real films and makes its own")
     size, fit = options.classifier.image_size, options.classifier.fit
     for name in options.subsets:
         subset_classes(name, rows.classes)
@@ -90,6 +95,8 @@ def assemble_cohort(manifest: Manifest, options: TrialOptions, external: Manifes
         make_folds(rows, likenesses, n_splits=options.folds, seed=options.seed, partition=p)
         for p in range(options.partitions)
     )
+    if external is not None and (warning := external_warning(rows, external)):
+        rows = replace(rows, notes={**rows.notes, "warnings": [*rows.notes.get("warnings", []), warning]})
     cohort = Cohort(
         rows=rows,
         images=load_images(rows.paths(), size, fit),

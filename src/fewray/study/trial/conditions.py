@@ -148,6 +148,8 @@ def subset_classes(name: str, classes: tuple[str, ...]) -> list[int]:
     named = [left_out] if left_out is not None else name.split(":")
     if unknown := [label for label in named if label not in classes]:
         raise InputError(f"subset {name}: no class {', '.join(unknown)}; there are {', '.join(classes)}")
+    if left_out is None and len(named) > 2:
+        raise InputError(f"--pair {name}: {len(named)} classes; two, as CLASS:CLASS, are wanted")
     kept = [i for i, label in enumerate(classes) if (label != left_out if left_out is not None else label in named)]
     if len(kept) < 2:
         raise InputError(f"subset {name}: {len(kept)} class; at least 2 are wanted")

@@ -38,6 +38,11 @@ class Work:
     clock: Clock
     on_event: OnEvent
 
+    def tell(self, kind: str, event: Mapping[str, Any]) -> None:
+        """Tell of an event that took time, which is written down now and then."""
+        self.clock.keep()
+        self.on_event(kind, event)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
@@ -71,8 +76,8 @@ def fit(
                 list(generators.values()),
                 work.machine,
                 extractor="lite0",
-                on_epoch=lambda label, row: work.on_event("epoch", {"label": label, **row}),
-                on_batch=lambda label, progress: work.on_event("batch", {"label": label, **progress}),
+                on_epoch=lambda label, row: work.tell("epoch", {"label": label, **row}),
+                on_batch=lambda label, progress: work.tell("batch", {"label": label, **progress}),
             )
     work.on_event("stage", {"text": f"{before}making the image sets"})
     with work.clock(f"{before}image sets"):
@@ -127,7 +132,7 @@ def image_set_keys(
     machine.run(
         make_synthetic,
         missing,
-        on_message=lambda message: work.on_event("synthetic", message),
+        on_message=lambda message: work.tell("synthetic", message),
     )
     for place, task in tasks.items():
         keys["synthetic", *place] = task["key"]
@@ -136,7 +141,8 @@ def image_set_keys(
 
 def _kept(key: str, options: TrialOptions, store: JobStore) -> bool:
     kinds = ["synthetic", "synthetic-versions"] + ["synthetic-paper-versions"] * options.paper_classic
-    return store.load("synthetic", key) is not None and all(store.load_array(k, key) is not None for k in kinds)
+    whole = store.load("synthetic", key, fields=("counts", "rejected")) is not None
+    return whole and all(store.load_array(k, key) is not None for k in kinds)
 
 
 def keys_of(
@@ -158,6 +164,10 @@ def keys_of(
         assert result is not None
         found["counts"] = result["counts"]
     return found
+
+
+def _result(store: JobStore, key: str) -> dict[str, Any] | None:
+    return store.load("trial-classifier", key, fields=("train_images", "probabilities", "external"))
 
 
 def as_chosen(condition: Condition, setting: Setting, options: TrialOptions) -> Condition:
@@ -199,7 +209,7 @@ def train_cells(
                     device=machine.device.split(":")[0],
                 )
                 wanted[condition, part.partition, part.fold, seed] = key
-                if store.load("trial-classifier", key) is None and key not in {task["key"] for task in tasks}:
+                if _result(store, key) is None and key not in {task["key"] for task in tasks}:
                     name = condition.arm if condition.analysis == PRIMARY else f"{condition.analysis} {condition.arm}"
                     tasks.append(
                         {
@@ -227,12 +237,12 @@ def train_cells(
     machine.run(
         train_trial_cell,
         tasks,
-        on_message=lambda message: work.on_event("cell step", message),
+        on_message=lambda message: work.tell("cell step", message),
         on_done=finished,
     )
     results = {}
     for job, key in wanted.items():
-        result = store.load("trial-classifier", key)
+        result = _result(store, key)
         assert result is not None, key
         results[job] = result
     return results

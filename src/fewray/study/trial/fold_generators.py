@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,10 @@ from fewray.device import child_seed
 from fewray.errors import InputError
 from fewray.gan.checkpoint import read_header
 from fewray.gan.generate import provenance
-from fewray.gan.run import CHECKPOINT
+from fewray.gan.run import CHECKPOINT, check_continues
 from fewray.presets import recipe_text
-from fewray.runs import read_jsonl
-from fewray.study.class_generator import train_class
+from fewray.runs import read_json, read_jsonl
+from fewray.study.class_generator import about_class, train_class
 from fewray.study.machine import Machine
 
 
@@ -76,16 +76,16 @@ def train_fold_generators(
 ) -> None:
     """Train what is missing of all folds' generators, side by side; each resumes from its last checkpoint.
 
-    Precision and threads are part of what a generator is and must be the same on every call.
+    Precision, threads, device and seed are part of what a generator is: InputError, before any is trained, when one that
+    is there was trained with others, or has lost its log.
     """
     tasks: list[dict[str, Any]] = []
     for fold in wanted:
         check_fold_generators(fold, finished=False)
         for label in fold.train.classes:
-            path = fold.folder / label / CHECKPOINT
-            if path.exists() and _complete(path, fold.options):
-                continue
             rows = fold.train.where(label=label)
+            if (fold.folder / label / CHECKPOINT).exists() and _complete(fold, label, rows, machine):
+                continue
             tasks.append(
                 {
                     "rows": rows,
@@ -110,9 +110,57 @@ def train_fold_generators(
     )
 
 
-def _complete(path: Path, options: GanOptions) -> bool:
-    header = read_header(path)
-    return header["epoch"] == options.epochs and header["options"] == options.to_json()
+def _complete(fold: FoldGenerators, label: str, rows: Manifest, machine: Machine) -> bool:
+    """Whether the class's generator is trained to the end; InputError where it is another than that wanted."""
+    folder = fold.folder / label
+    about = about_class(rows, rows.where(label=""), label, fold.options)
+    check_continues(folder / CHECKPOINT, fold.options, seed=child_seed(fold.seed, label), about=about)
+    asked = {"precision": machine.precision, "threads": machine.threads, "device": machine.device.split(":")[0]}
+    for name, then in trained_with(folder).items():
+        if then != asked[name]:
+            raise InputError(
+                f"{folder}: this generator was trained with --{name} {then}; --{name} {asked[name]} was asked for: give the "
+                "same, or choose another --out"
+            )
+    if read_header(folder / CHECKPOINT)["epoch"] < fold.options.epochs:
+        return False
+    _last_row(folder, fold.options.epochs)
+    return True
+
+
+def trained_with(folder: Path) -> dict[str, Any]:
+    """Return what ``options.json`` of a class's generator says of its training: precision, threads, device."""
+    path = folder / "options.json"
+    try:
+        said = read_json(path) if path.exists() else {}
+    except InputError:
+        return {}
+    return {name: said[name] for name in ("precision", "threads", "device") if name in said}
+
+
+def as_recorded(machine: Machine, run: Path) -> Machine:
+    """Return ``machine`` with the precision and the threads of the generators in ``run``, where it leaves them open.
+
+    On another machine a trial then goes on as it began.
+    """
+    before: dict[str, Any] = {}
+    for path in sorted(run.glob(f"*/*/{CHECKPOINT}")):
+        before = trained_with(path.parent) | before
+    return replace(
+        machine,
+        precision=before.get("precision", "auto") if machine.precision == "auto" else machine.precision,
+        threads=machine.threads or before.get("threads", 0),
+    )
+
+
+def _last_row(folder: Path, epochs: int) -> dict[str, Any]:
+    rows = read_jsonl(folder / "stats.jsonl")
+    if not rows or rows[-1].get("epoch") != epochs:
+        raise InputError(
+            f"{folder / 'stats.jsonl'}: the log of this generator ends at epoch {rows[-1].get('epoch') if rows else 0}, "
+            f"{epochs} is wanted; put the whole log back, or remove the folder to train the generator again"
+        )
+    return rows[-1]
 
 
 def generator_facts(folds: Sequence[FoldGenerators]) -> dict[str, dict[str, Any]]:
@@ -123,7 +171,7 @@ def generator_facts(folds: Sequence[FoldGenerators]) -> dict[str, dict[str, Any]
     recipes = dict(Counter(recipe_text(fold.options) for fold in folds).most_common())
     facts = {}
     for label in folds[0].train.classes:
-        last = [read_jsonl(fold.folder / label / "stats.jsonl")[-1] for fold in folds]
+        last = [_last_row(fold.folder / label, fold.options.epochs) for fold in folds]
         facts[label] = {
             "recipe": " or ".join(recipes),
             "recipes": recipes,

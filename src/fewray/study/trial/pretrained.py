@@ -31,7 +31,7 @@ def pretrained_analysis(
     ``reference`` is bool (partitions, seeds, n). The head has no seed: its predictions stand for every seed.
     """
     key = key_of(rows=cohort.rows.sha256(), folds=folds.tolist(), extractor=EXTRACTOR, fit=options.classifier.fit)
-    found = store.load("pretrained", key)
+    found = store.load("pretrained", key, fields=("predicted",))
     if found is None:
         films = load_images(cohort.rows.paths(), SIZE, options.classifier.fit)
         features = open_extractor(EXTRACTOR, device="cpu")(films).features

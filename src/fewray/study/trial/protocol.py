@@ -13,12 +13,16 @@ from fewray.data.manifest import Manifest
 from fewray.device import fixed_threads
 from fewray.runs import locked, write_json
 from fewray.study.clock import Clock
+from fewray.study.folds import external_warning
 from fewray.study.jobs import JobStore
 from fewray.study.machine import Machine
+from fewray.study.trial.checks import check_options
 from fewray.study.trial.choose import settings
 from fewray.study.trial.cohort import assemble_cohort
 from fewray.study.trial.conditions import all_conditions
 from fewray.study.trial.fitting import OnEvent, Work, fit
+from fewray.study.trial.fold_generators import as_recorded
+from fewray.study.trial.folding import check_folding, folding_of, keep_folding
 from fewray.study.trial.results import assemble_trial, write_trial_predictions
 
 
@@ -35,17 +39,27 @@ def run_trial(
     """Run the trial into ``out`` and return what ``study.json`` holds. What is there already is not done again.
 
     ``generators`` is the folder in which the folds' generators are looked for and kept, by default ``out/generators``.
-    Writes ``study.json`` (no clock times), ``timing.json``, ``predictions.csv``, ``jobs/``. InputError for a leak.
+    Writes ``study.json`` (no clock times), ``timing.json``, ``predictions.csv``, ``folding.json``, ``jobs/``. InputError
+    for options that no trial can be run with, a folder that holds a trial with other folds, or a leak.
     """
-    store, clock = JobStore(out / "jobs"), Clock()
-    run, machine = generators or out / "generators", machine or Machine()
+    check_options(options)
+    store, run, machine = JobStore(out / "jobs"), generators or out / "generators", machine or Machine()
+    conditions, folding = all_conditions(options), folding_of(manifest, options)
+    trains = any(condition.needs_generators for condition in conditions)
+    if trains:
+        machine = as_recorded(machine, run)
     folders = [out] if generators is None else [out, generators]
     # One thread: what is done in this process has the same bits anywhere.
     with locked(out), connected(machine.executor, *folders), fixed_threads(1), threadpool_limits(1):
+        check_folding(out, folding)
+        clock = Clock(out / "timing.json", lambda text: on_event("stage", {"text": text}))
+        clock.run = run if trains else None
         on_event("stage", {"text": "reading the films and folding them"})
         with clock("films and folds"):
             cohort = assemble_cohort(manifest, options, external)
-        conditions = all_conditions(options)
+            keep_folding(out, folding)
+        if cohort.external and (warning := external_warning(cohort.rows, cohort.external)):
+            on_event("stage", {"text": warning})
         tasks = len(conditions) * len(cohort.parts()) * options.seeds
         work = Work(store=store, machine=machine.settled(tasks), clock=clock, on_event=on_event)
         chosen = settings(cohort, options, run, lambda *inner: fit(*inner, work=work).results)
@@ -55,5 +69,5 @@ def run_trial(
             study = assemble_trial(cohort, options, fitted, chosen, store, work.machine)
         write_json(out / "study.json", study)
         write_trial_predictions(out / "predictions.csv", cohort, fitted.results)
-        write_json(out / "timing.json", clock.to_json(out / "timing.json", run if fitted.generators else None))
+        clock.write()
     return study

@@ -1,18 +1,21 @@
 """An arm's figures from its out-of-fold predictions, each with a patient-clustered bootstrap interval.
 
-All figures are means over seeds and partitions. A draw takes patients with replacement, all films of each and every seed's
-predictions of them together, so that more seeds make no interval narrower than the patients allow. Conditional on the
-trained networks. AUROC is computed within each fold and averaged, never pooled across networks.
+All figures are means over seeds and partitions, of those in which the figure is defined. A draw takes patients with
+replacement, all films of each and every seed's predictions of them together, so that more seeds make no interval narrower
+than the patients allow. Where there are several seeds, the draws are spread out so that their variance has the trainings'
+in it too: that of the figure over seeds, divided by their number. With one seed the interval is conditional on the trained
+networks. AUROC is computed within each fold and averaged, never pooled across networks.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from fewray.classify.scores import fold_auroc_of_draws
+from fewray.classify.scores import fold_auroc_of_draws, wilson
 from fewray.device import child_seed
 
 DRAWS = 1000
@@ -40,12 +43,18 @@ def arm_scores(
     """
     partitions, seeds = probabilities.shape[:2]
     made = [figures(probabilities[p, s], labels, folds[p], weights) for p in range(partitions) for s in range(seeds)]
-    mean = {name: np.mean([each[name] for each in made], axis=0) for name in made[0]}
+    each = {name: np.stack([one[name] for one in made]) for name in made[0]}
     correct = probabilities.argmax(-1) == labels
+    positives = np.bincount(labels, minlength=len(classes))
+    called = each["confusion"][:, 0].sum(1).mean(0).round().astype(int)
+    of = {"sensitivity": positives, "specificity": len(labels) - positives, "ppv": np.maximum(called, 1)}
     found: dict[str, Any] = {
-        name: _with_interval(mean[name]) for name in ("accuracy", "balanced_accuracy", "brier", "calibration_error")
+        "accuracy": _with_interval(each["accuracy"], count=len(labels)),
+        "balanced_accuracy": _with_interval(each["balanced_accuracy"], count=int(positives.min())),
+        "brier": _with_interval(each["brier"], most=2.0),
+        "calibration_error": _with_interval(each["calibration_error"], centred=True),
+        "auroc": _with_interval(each["auroc"].mean(-1)),
     }
-    found["auroc"] = _with_interval(mean["auroc"].mean(1))
     found["accuracy"] |= {
         "by_seed": correct.mean((0, 2)).tolist(),
         "by_fold": [
@@ -54,9 +63,13 @@ def arm_scores(
         ],
     }
     found["per_class"] = {
-        label: {name: _with_interval(mean[name][:, index]) for name in PER_CLASS} for index, label in enumerate(classes)
+        label: {
+            name: _with_interval(each[name][..., index], count=int(of[name][index]) if name in of else None)
+            for name in PER_CLASS
+        }
+        for index, label in enumerate(classes)
     }
-    found["confusion"] = mean["confusion"][0].tolist()
+    found["confusion"] = each["confusion"][:, 0].mean(0).tolist()
     return found
 
 
@@ -102,23 +115,46 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=np.asarray(below) > 0)
 
 
-def _with_interval(values: np.ndarray) -> dict[str, Any]:
-    """Return ``value`` and the 95 % percentile interval of the draws behind it."""
-    value, draws = values[0], values[1:][~np.isnan(values[1:])]
-    interval = None if len(draws) == 0 else [float(v) for v in np.quantile(draws, (0.025, 0.975))]
-    return {"value": None if np.isnan(value) else float(value), "ci": interval}
+def _with_interval(
+    values: np.ndarray, *, count: int | None = None, most: float = 1.0, centred: bool = False
+) -> dict[str, Any]:
+    """Return ``value`` and its 95 % interval, from the figure of each training under each weighting: (trainings, b).
+
+    ``count`` is the number of rows that a share is of: where no draw differs from the value (all rows right, or none),
+    the interval is Wilson's of so many rows, and null for a figure that is no share. ``centred`` moves the draws onto
+    the value, for a figure that resampling itself makes larger. Values reach from 0 to ``most``.
+    """
+    values = values[~np.isnan(values[:, 0])]
+    if not len(values):
+        return {"value": None, "ci": None}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a draw may be undefined in every training
+        means = np.nanmean(values, axis=0)
+    value, draws = float(means[0]), means[1:][~np.isnan(means[1:])]
+    if not len(draws):
+        return {"value": value, "ci": None}
+    own = float(draws.var())
+    if own < 1e-18:
+        share = None if count is None else [float(end) for end in wilson(value * count, count)]
+        return {"value": value, "ci": share}
+    of_trainings = float(values[:, 0].var(ddof=1)) / len(values) if len(values) > 1 else 0.0
+    if centred:
+        draws = draws + (value - draws.mean())
+    draws = value + (draws - value) * np.sqrt(1 + of_trainings / own)
+    return {"value": value, "ci": [float(v) for v in np.clip(np.quantile(draws, (0.025, 0.975)), 0, most)]}
 
 
 def accuracy_only(correct: np.ndarray, weights: np.ndarray) -> dict[str, Any]:
-    """Return accuracy with its interval, for ``correct`` (..., n) averaged over all but the rows."""
-    shares = correct.reshape(-1, correct.shape[-1]).mean(0)
-    return _with_interval(weights @ shares / np.maximum(weights.sum(1), 1e-12))
+    """Return accuracy with its interval, for ``correct`` (..., n): one row for each training of the set."""
+    each = correct.reshape(-1, correct.shape[-1]) @ weights.T / np.maximum(weights.sum(1), 1e-12)
+    return _with_interval(each, count=correct.shape[-1])
 
 
 def renormalised(probabilities: np.ndarray, kept: Sequence[int]) -> np.ndarray:
     """Return the probabilities (..., k) of the kept classes alone, summing to 1."""
     part = probabilities[..., list(kept)]
-    return part / np.maximum(part.sum(-1, keepdims=True), 1e-12)
+    total = part.sum(-1, keepdims=True)
+    return np.where(total > 0, part / np.maximum(total, 1e-12), 1 / len(kept))
 
 
 def as_arrays(
