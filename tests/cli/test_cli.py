@@ -191,3 +191,9 @@ def test_a_study_says_before_it_begins_that_patients_are_unknown(
     printed = capsys.readouterr()
     assert json.loads(printed.out)
     assert "note: no patients are known: each such image counts as a patient of its own" in printed.err
+    (tmp_path / "own.csv").write_text("path,label,patient_id\na/1.png,a,x\nb/1.png,b,y\n")
+    assert (
+        call(monkeypatch, "study", "--data", tmp_path / "own.csv", "--out", tmp_path / "run", "--dry-run", "--json")
+        == 0
+    )
+    assert "note: column patient_id is not read" in capsys.readouterr().err

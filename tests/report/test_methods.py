@@ -125,7 +125,7 @@ def test_the_paragraph_names_rule_augmentation_threshold_and_intervals():
     text = methods_paragraph(study)
     for words in (
         "clustered two ways, over patients and over trainings (Cameron, Gelbach & Miller 2011), Student's t with Satterthwaite's",
-        "SGD, learning rate 0.01, momentum 0.9",
+        "SGD, learning rate 0.01, Nesterov momentum 0.9",
         "20 versions beside every image",
         "turned by up to 7 degrees, shifted by up to 6 % of each side, scaled by 0.9 to 1.1, brightness and contrast changed by "
         "up to 15 %, never mirrored; each change with probability 0.8",

@@ -25,6 +25,7 @@ from fewray.study.folds import (
     data_warnings,
     grouping_warning,
     make_folds,
+    patient_warnings,
     patients_known,
 )
 
@@ -271,6 +272,8 @@ def test_unknown_patients_are_said(phantom: Manifest, tmp_path: Path):
     alone = sum(not row.path.stem.endswith("-1") for row in some.rows)
     assert f"{alone} of {len(some)} images name no patient" in (grouping_warning(some) or "")
     assert [patients_known(data) for data in (phantom, some, load_dataset(tmp_path))] == ["all", "some", "none"]
+    assert patient_warnings(phantom) == []
+    assert patient_warnings(some) == [grouping_warning(some)]
     said = data_warnings(load_dataset(tmp_path))
     assert ["no patients are known" in warning for warning in said] == [True, *[False] * (len(said) - 1)]
 

@@ -79,7 +79,7 @@ def study(
     from fewray.data.external import load_external
     from fewray.executors import check_executor
     from fewray.runs import read_json
-    from fewray.study.folds import data_warnings
+    from fewray.study.folds import patient_warnings
     from fewray.study.options import make_study_options
 
     subsets = (*(f"without {label}" for label in without or ()), *(pair or ()))
@@ -111,7 +111,7 @@ def study(
     check_executor(executor)
     rows = api.load_dataset(data, group_regex=group_regex)
     tested = None if external is None else load_external(external, group_regex=group_regex)
-    for warning in data_warnings(rows):
+    for warning in patient_warnings(rows) if protocol == "trial" else []:
         log(f"note: {warning}")
     where = {"device": device, "precision": precision, "processes": processes, "threads": threads}
     if dry_run:

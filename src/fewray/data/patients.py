@@ -11,6 +11,7 @@ PATIENT = re.compile(
     r"(patient|subject|case|person|participant)s?(id|ids|no|nr|num|number|name|code|key|hash|identifier|index)?|pid|mrn"
 )
 """Names of columns, letters alone, that are likely to hold the patient."""
+UNREAD = "patients are taken from a column called group"
 
 
 def patient_of(cell: str) -> str:
@@ -23,4 +24,4 @@ def unread_patients(columns: Iterable[object]) -> list[str]:
     found = [str(name) for name in columns if name and PATIENT.fullmatch(re.sub("[^a-z]", "", str(name).lower()))]
     if not found:
         return []
-    return [f"column {', '.join(found)} is not read: patients are taken from a column called group; rename it"]
+    return [f"column {', '.join(found)} is not read: {UNREAD}; rename it"]

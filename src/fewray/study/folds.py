@@ -13,6 +13,7 @@ import numpy as np
 
 from fewray.data.likeness import NEAR, near_pairs, thumbnail_of
 from fewray.data.manifest import Manifest, Row
+from fewray.data.patients import UNREAD
 from fewray.device import child_seed
 from fewray.errors import InputError
 from fewray.images import check_images
@@ -159,6 +160,12 @@ def grouping_warning(manifest: Manifest) -> str | None:
         f"{who}: each such image counts as a patient of its own, so two films of one patient may be in train and test "
         "and flatter every arm; name patients in a CSV column group or by --group-regex"
     )
+
+
+def patient_warnings(manifest: Manifest) -> list[str]:
+    """Return what must be known of the patients before a trial begins: unknown ones, and columns that may name them."""
+    notes = [str(note) for note in manifest.notes.get("warnings", []) if UNREAD in str(note)]
+    return [*filter(None, [grouping_warning(manifest)]), *notes]
 
 
 def external_warning(manifest: Manifest, external: Manifest) -> str | None:

@@ -1,6 +1,5 @@
 """What the verdict says beside the numbers, and what is described without one."""
 
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -62,13 +61,19 @@ def test_a_changed_recipe_is_named_with_its_changes():
 
 
 def test_generators_of_folds_that_chose_differently_are_all_named(tmp_path: Path):
+    losses = dict.fromkeys(("loss_d", "loss_g", "d_x", "d_g_z1", "d_g_z2"), 0.5)
     rows = SimpleNamespace(classes=("a",))
-    folds = []
-    for fold, name in enumerate(("quick", "paper", "paper")):
-        losses = dict.fromkeys(("loss_d", "loss_g", "d_x", "d_g_z1", "d_g_z2"), 0.5)
-        (tmp_path / str(fold) / "a").mkdir(parents=True)
-        append_jsonl(tmp_path / str(fold) / "a/stats.jsonl", {"step": 10, "images_seen": 80, **losses})
-        folds.append(FoldGenerators(folder=tmp_path / str(fold), train=rows, test=rows, options=RECIPES[name], seed=0))  # pyright: ignore[reportArgumentType]
-    facts = generator_facts(folds)["a"]
-    assert (facts["recipe"], facts["recipes"], facts["epochs"]) == ("paper or quick", {"paper": 2, "quick": 1}, 140)
-    assert generator_facts([replace(fold, options=RECIPES["trial"]) for fold in folds])["a"]["recipe"] == "trial"
+
+    def facts(*recipes: str) -> dict[str, Any]:
+        folds = []
+        for fold, name in enumerate(recipes):
+            folder, options = tmp_path / "-".join(recipes) / str(fold), RECIPES[name]
+            (folder / "a").mkdir(parents=True)
+            row = {"epoch": options.epochs, "step": 10, "images_seen": 80, **losses}
+            append_jsonl(folder / "a/stats.jsonl", row)
+            folds.append(FoldGenerators(folder=folder, train=rows, test=rows, options=options, seed=0))  # pyright: ignore[reportArgumentType]
+        return generator_facts(folds)["a"]
+
+    found = facts("quick", "paper", "paper")
+    assert (found["recipe"], found["recipes"], found["epochs"]) == ("paper or quick", {"paper": 2, "quick": 1}, 140)
+    assert facts("trial", "trial")["recipe"] == "trial"
