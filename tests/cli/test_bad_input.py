@@ -210,11 +210,18 @@ def test_one_way_to_print_a_report(monkeypatch, capsys, tmp_path):
     assert "one of them" in refused(monkeypatch, capsys, "report", tmp_path, "--markdown", "--json")
 
 
+def hear_ctrl_c() -> None:
+    """A test run in the background of a shell hands down that SIGINT is ignored: the command would never end."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_ctrl_c_says_how_to_go_on(tmp_path, films):
     words = ["train", "--data", films, *QUICK, "--classes", "a", "--epochs", "10000", "--out", tmp_path / "o"]
     command = [sys.executable, "-c", "from fewray.cli import main; main()", *map(str, words)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=hear_ctrl_c
+    ) as process:
         assert process.stderr is not None
         while "Loss_D" not in process.stderr.readline():
             assert process.poll() is None

@@ -82,6 +82,7 @@ def judge(sides: tuple[MeasuredSet, MeasuredSet], pixels: float, features: float
         usual={"a": (1.0, 1.0)},
         percentile=2.0,
         num_held_out=9,
+        grouped=False,
         real_flagged=0,
         false_alarms=0.0,
     )

@@ -22,11 +22,11 @@ PATTERN = r"(p\d+)_"
 
 @pytest.fixture(scope="module")
 def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve films of class a, two of each patient."""
+    """Twelve dark films of class a, two of each patient: what an untrained generator makes, grey, is no copy of them."""
     folder, rng = tmp_path_factory.mktemp("films"), np.random.default_rng(0)
     for index in range(12):
         picture = gaussian_filter(rng.normal(size=(64, 64)), 3)
-        save_png(np.clip(128 + 300 * picture, 0, 255).astype(np.uint8), folder / "a" / f"p{index // 2}_{index}.png")
+        save_png(np.clip(40 + 300 * picture, 0, 255).astype(np.uint8), folder / "a" / f"p{index // 2}_{index}.png")
     return folder
 
 
@@ -86,7 +86,7 @@ def test_quality_takes_the_patients_of_the_training(
     apart = tmp_path / "apart" / "a"
     for index in range(2):
         picture = gaussian_filter(np.random.default_rng(70 + index).normal(size=(64, 64)), 3)
-        save_png(np.clip(128 + 300 * picture, 0, 255).astype(np.uint8), apart / f"odd{index}.png")
+        save_png(np.clip(40 + 300 * picture, 0, 255).astype(np.uint8), apart / f"odd{index}.png")
     assert patients(tmp_path / "own", group_regex=PATTERN, held_out=apart.parent) == 6
     assert patients(tmp_path / "own", run=run, held_out=apart.parent) == 6
 
