@@ -151,8 +151,19 @@ def test_verdict_and_warning_come_first(tmp_path: Path):
     first_table = text.index("Accuracy of the arm less that of classic")
     for words in (study["answer"], study["audit"]["warnings"][0], "Not for clinical use"):
         assert text.index(words) < first_table
-    study["answer"] += f" {study['audit']['warnings'][0]}"
+    study["answer"] += f"\nWarning: {study['audit']['warnings'][0]}"
     assert "Shortcut audit. " not in Page(written(tmp_path, study)).text
+
+
+def test_each_line_of_the_answer_stands_alone_and_warnings_are_marked(tmp_path: Path):
+    study = trial_study()
+    study["answer"] = "pca against classic: helps.\nsynthetic against classic: harms.\nWarning: <two> hospitals."
+    page = written(tmp_path, study)
+    assert '<p class="lead">pca against classic: helps.</p>' in page
+    assert '<p class="lead">synthetic against classic: harms.</p>' in page
+    assert '<p class="lead caution">Warning: &lt;two&gt; hospitals.</p>' in page
+    text = render_trial(study, {}, {})
+    assert "- pca against classic: helps.\n- synthetic against classic: harms.\n- Warning: &lt;two&gt; hospitals.\n" in text
 
 
 def test_it_needs_nothing_from_outside(tmp_path: Path):

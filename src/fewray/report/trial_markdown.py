@@ -47,7 +47,7 @@ def render_trial(
     parts = [
         f"# The trial on {escaped(data['name'])}\n\n"
         f"{'Made by `make docs` from `docs/results/*.json`; not' if run else 'Not'} for clinical use.\n",
-        f"**Verdict.** {escaped(study['answer'])}\n",
+        "**Verdict.**\n\n" + "".join(f"- {escaped(line)}\n" for line in study["answer"].splitlines()),
         f"{cohort(data)}, {folding(study)}, {count(len(study['seeds']), 'classifier seed')}, preset {study['preset']}.\n",
         "".join(f"- {sentence(escaped(note))}\n" for note in notes),
         commands(run, timing),

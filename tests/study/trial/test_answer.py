@@ -23,7 +23,7 @@ def compared(**verdicts: str) -> dict[str, Any]:
 
 def test_the_answer_names_its_reference_and_carries_the_warnings():
     found = answer(compared(none="harms", synthetic="helps"), "classic", ["no patients are known: all may be wrong"])
-    assert found == ("synthetic against classic: helps: by so much. Warning: no patients are known: all may be wrong.")
+    assert found == ("synthetic against classic: helps: by so much.\nWarning: no patients are known: all may be wrong.")
     assert answer(compared(none="harms"), "pca", []) == "none against pca: harms: by so much."
 
 

@@ -11,7 +11,7 @@ CONTROL = "shuffled"
 
 
 def answer(comparisons: Mapping[str, Any], reference: str, warnings: Sequence[str]) -> str:
-    """Return the comparisons in sentences, each with its reference, then the warnings.
+    """Return one line for each comparison, with its reference, then one for each warning.
 
     A negative control that helps is itself a warning: images under wrong labels cannot teach the classes.
     """
@@ -24,4 +24,4 @@ def answer(comparisons: Mapping[str, Any], reference: str, warnings: Sequence[st
             *warnings,
         ]
     parts += [f"Warning: {warning}" for warning in warnings]
-    return " ".join(part if part.endswith(".") else f"{part}." for part in parts)
+    return "\n".join(part if part.endswith(".") else f"{part}." for part in parts)
