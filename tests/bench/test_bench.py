@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from fewray.bench import classifier, features, gan, quality
 from fewray.bench.pairs import Side, Timed, alternate, ratios
@@ -120,6 +122,27 @@ def test_the_textbook_s_networks_are_the_recipe_s():
         (Classifier(4), build_network(4, ours, seed=0)),
     ):
         assert sorted(p.numel() for p in book.parameters()) == sorted(p.numel() for p in own.parameters())
+
+
+def test_trainings_of_both_ways_are_set_side_by_side_at_any_width(monkeypatch):
+    ways = {0: [[1.0, 5.0, 3.0], [1.2, 5.2, 3.2]], 1: [[1.0, 7.0, 3.1], [1.2, 7.4, 3.0]]}
+    sides = []
+
+    def both(asked: list[Side], rounds: int, *, warm_up: bool) -> list[SimpleNamespace]:
+        sides.extend(asked)
+        return [SimpleNamespace(results=list(ways.values()))]
+
+    monkeypatch.setattr(gan, "alternate", both)
+    found = gan.equality(seeds=2, steps=6, films=64, base_channels=4)
+    assert "4 base channels, 6 steps, 2 seeds" in found["design"]
+    assert [row[2] for row in found["rows"].values()] == ["yes", "no", "yes"]
+    low, high = stats.ttest_ind([5.0, 5.2], [7.0, 7.4], equal_var=False).confidence_interval()
+    assert found["rows"]["loss of G"][3] == f"-2.100 ({low:+.3f} to {high:+.3f})"
+    assert sides[0].options == {"steps": 6, "seeds": 2, "films": 64, "base_channels": 4}
+    for way in (gan._ours, gan._textbook):
+        losses, images = way(np.zeros((32, 1, 64, 64), np.uint8), 2, 0, 4)
+        assert len(losses) == 2
+        assert images.shape == (200, 1, 64, 64)
 
 
 def test_a_step_s_arithmetic_is_counted():

@@ -163,7 +163,10 @@ def test_each_line_of_the_answer_stands_alone_and_warnings_are_marked(tmp_path: 
     assert '<p class="lead">synthetic against classic: harms.</p>' in page
     assert '<p class="lead caution">Warning: &lt;two&gt; hospitals.</p>' in page
     text = render_trial(study, {}, {})
-    assert "- pca against classic: helps.\n- synthetic against classic: harms.\n- Warning: &lt;two&gt; hospitals.\n" in text
+    assert (
+        "- pca against classic: helps.\n- synthetic against classic: harms.\n- Warning: &lt;two&gt; hospitals.\n"
+        in text
+    )
 
 
 def test_it_needs_nothing_from_outside(tmp_path: Path):

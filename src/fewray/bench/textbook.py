@@ -16,18 +16,18 @@ LATENT, BATCH, RATE = 100, 32, 2e-4
 
 
 class Generator(nn.Module):
-    """z (n, 100, 1, 1) to images (n, 1, 64, 64) in -1 to 1."""
+    """z (n, 100, 1, 1) to images (n, 1, 64, 64) in -1 to 1; the paper's is ``c`` = 64 wide."""
 
-    def __init__(self) -> None:
+    def __init__(self, c: int = 64) -> None:
         super().__init__()
-        layers: list[nn.Module] = [nn.ConvTranspose2d(LATENT, 512, 4, 1, 0, bias=False)]
-        for wide, narrow in ((512, 256), (256, 128), (128, 64)):
+        layers: list[nn.Module] = [nn.ConvTranspose2d(LATENT, 8 * c, 4, 1, 0, bias=False)]
+        for wide, narrow in ((8 * c, 4 * c), (4 * c, 2 * c), (2 * c, c)):
             layers += [
                 nn.BatchNorm2d(wide),
                 nn.ReLU(inplace=True),
                 nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=False),
             ]
-        layers += [nn.BatchNorm2d(64), nn.ReLU(inplace=True), nn.ConvTranspose2d(64, 1, 4, 2, 1, bias=False), nn.Tanh()]
+        layers += [nn.BatchNorm2d(c), nn.ReLU(inplace=True), nn.ConvTranspose2d(c, 1, 4, 2, 1, bias=False), nn.Tanh()]
         self.main = nn.Sequential(*layers)
 
     def forward(self, z: Tensor) -> Tensor:
@@ -36,17 +36,17 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images (n, 1, 64, 64) to probabilities (n,)."""
+    """Images (n, 1, 64, 64) to probabilities (n,); the paper's is ``c`` = 64 wide."""
 
-    def __init__(self) -> None:
+    def __init__(self, c: int = 64) -> None:
         super().__init__()
         self.main = nn.Sequential(
-            *(nn.Conv2d(1, 64, 4, 2, 1, bias=False), nn.LeakyReLU(0.2, inplace=True), nn.Dropout(0.5)),
-            *(nn.Conv2d(64, 128, 4, 2, 1, bias=False), nn.BatchNorm2d(128), nn.LeakyReLU(0.2, inplace=True)),
-            *(nn.Conv2d(128, 256, 4, 2, 1, bias=False), nn.BatchNorm2d(256), nn.LeakyReLU(0.2, inplace=True)),
+            *(nn.Conv2d(1, c, 4, 2, 1, bias=False), nn.LeakyReLU(0.2, inplace=True), nn.Dropout(0.5)),
+            *(nn.Conv2d(c, 2 * c, 4, 2, 1, bias=False), nn.BatchNorm2d(2 * c), nn.LeakyReLU(0.2, inplace=True)),
+            *(nn.Conv2d(2 * c, 4 * c, 4, 2, 1, bias=False), nn.BatchNorm2d(4 * c), nn.LeakyReLU(0.2, inplace=True)),
             nn.Dropout(0.5),
-            *(nn.Conv2d(256, 512, 4, 2, 1, bias=False), nn.BatchNorm2d(512), nn.Dropout(0.25)),
-            *(nn.LeakyReLU(0.2, inplace=True), nn.Conv2d(512, 1, 4, 1, 0, bias=False), nn.Sigmoid()),
+            *(nn.Conv2d(4 * c, 8 * c, 4, 2, 1, bias=False), nn.BatchNorm2d(8 * c), nn.Dropout(0.25)),
+            *(nn.LeakyReLU(0.2, inplace=True), nn.Conv2d(8 * c, 1, 4, 1, 0, bias=False), nn.Sigmoid()),
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -65,10 +65,10 @@ def _initialise(module: nn.Module) -> None:
 class TextbookGan:
     """One class's training; ``steps`` yields (loss of D, loss of G) a step, for ever."""
 
-    def __init__(self, images: np.ndarray, seed: int, device: str = "cpu") -> None:
+    def __init__(self, images: np.ndarray, seed: int, device: str = "cpu", base_channels: int = 64) -> None:
         torch.manual_seed(seed)
         self.device = torch.device(device)
-        self.G, self.D = Generator().to(self.device), Discriminator().to(self.device)
+        self.G, self.D = (kind(base_channels).to(self.device) for kind in (Generator, Discriminator))
         for network in (self.G, self.D):
             network.apply(_initialise)
         self.images = torch.from_numpy(images).float() / 127.5 - 1
