@@ -39,6 +39,7 @@ REGIMES: dict[str, dict[str, Any]] = {
         "folds": 2,
     },
     "restless, 306 rows, five seeds": {"how": cohort.RESTLESS, "rows": 306, "seeds": 5},
+    "one patient of 25 films among those of one to three": {"first": 25},
     "both arms with 15 % wrong labels, drawn for every training": {"wrong": 0.15, "also_arm": True},
     "both arms with 15 % wrong labels, one draw a fold kept over the seeds": {
         "wrong": 0.15,
@@ -78,16 +79,17 @@ def trial(
     also_arm: bool = False,
     shared: bool = False,
     how: cohort.Training = cohort.CALM,
+    first: int = 0,
 ) -> dict[str, Any]:
     """Run whole trials on fresh cohorts; return how often each rule rejects and covers, and means of what is stated.
 
     ``wrong``: the share of wrong labels the reference (and, with ``also_arm``, the arm too) trains on; ``truth``: what
-    that costs in accuracy.
+    that costs in accuracy; ``first``: how many films the first patient has, one to three if 0.
     """
     rng = np.random.default_rng((seed, rows, round(1e6 * wrong), seeds, partitions))
     found, said, accuracy, differ = [], [], [], []
     for chunk in range(cohorts // cohort.CHUNK):
-        layout = cohort.draw_layout(rows, partitions, seed + chunk, folds)
+        layout = cohort.draw_layout(rows, partitions, seed + chunk, folds, first)
         x = population.draw(layout.labels, layout.groups, rng, cohort.CHUNK)
         reference, arm = (
             cohort.out_of_fold(x, layout, rng, seeds=seeds, wrong=share, shared=shared, how=how)

@@ -100,8 +100,11 @@ class Layout:
 
 
 @cache
-def draw_layout(rows: int, partitions: int, seed: int, folds: int = FOLDS) -> Layout:
-    """Draw patients of one to three films (7 : 2 : 1), covid4's shares of classes, and stratified grouped folds."""
+def draw_layout(rows: int, partitions: int, seed: int, folds: int = FOLDS, first: int = 0) -> Layout:
+    """Draw patients of one to three films (7 : 2 : 1), covid4's shares of classes, and stratified grouped folds.
+
+    With ``first`` the first patient of the first class has so many films instead.
+    """
     rng = np.random.default_rng((seed, rows))
     counts = np.floor(SHARES * rows).astype(int)
     counts[: rows - counts.sum()] += 1
@@ -110,6 +113,7 @@ def draw_layout(rows: int, partitions: int, seed: int, folds: int = FOLDS) -> La
         done = 0
         while done < count:
             films = min(int(rng.choice((1, 2, 3), p=(0.7, 0.2, 0.1))), count - done)
+            films = first or films if patient == 0 else films
             labels += [label] * films
             groups += [patient] * films
             done, patient = done + films, patient + 1

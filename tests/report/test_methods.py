@@ -132,7 +132,7 @@ def test_the_paragraph_names_rule_augmentation_threshold_and_intervals():
         "Images added per real one of the class in pca, synthetic, classic+synthetic and shuffled: 1.",
         "nearer to one than the nearest 2 % of real images held out",
         "Compared without a verdict: synthetic - pca",
-        "bootstrap of patients, 1000 draws, widened by the variance over trainings",
+        "bootstrap of patients, 1000 draws, and, over trainings, the score's variance divided by their number",
         "paper classic (the paper's classic augmentation); ratio 2 (two images a real film)",
         "some classes only: without covid and pneumonia_bac:pneumonia_vir",
         "an external set, was only predicted: by the mean probability of all 4 folds' networks of a seed",

@@ -13,10 +13,9 @@ from fewray.study.statistics import (
     holm,
     mcnemar,
     patient_variance,
-    sentence,
     training_variance,
-    verdict,
 )
+from fewray.study.verdict import sentence, verdict
 
 
 def arms(*, seeds: int = 3, rows: int = 120, gain: float = 0.0, partitions: int = 1, seed: int = 0):
@@ -106,6 +105,44 @@ def test_no_discordant_row_is_not_no_doubt():
     assert 0 < found.minimal_detectable < 0.15
 
 
+def test_patients_with_many_films_are_few_whatever_the_films():
+    right = np.ones((1, 4, 240), bool)
+    groups = np.repeat(np.arange(8), 30)
+    found = compare(right, right, (groups % 2)[None], groups)
+    assert found.standard_error == pytest.approx(1 / 8)  # as one discordant patient of eight, not one film of 240
+    assert found.df == pytest.approx(7)
+    assert verdict(found, found.p) == "too small to decide"
+    with_effect = right.copy()
+    with_effect[..., :30] = False
+    assert compare(right, with_effect, (groups % 2)[None], groups).p > 0.3
+
+
+@pytest.mark.parametrize("films", [40, 100, 5000])
+def test_one_patient_of_many_films_does_not_decide(films: int):
+    groups = np.append(np.arange(40), np.full(films, 40))
+    folds = (np.minimum(groups, 40) % 4)[None]
+    right = np.ones((1, 3, len(groups)), bool)
+    arm = right.copy()
+    arm[..., 40:] = False
+    found = compare(right, arm, folds, groups)
+    assert found.p > 0.1
+    assert verdict(found, found.p) == "too small to decide"
+    assert np.isfinite([found.df, found.minimal_detectable, found.minimal_detectable_holm, *found.ci]).all()
+
+
+def test_few_false_verdicts_where_patients_have_very_unequal_numbers_of_films():
+    rng = np.random.default_rng(1)
+    sizes = np.array([1] * 60 + [60] * 2)
+    groups = np.repeat(np.arange(62), sizes)
+    folds = (groups % 4)[None]
+    false = 0
+    for _ in range(300):
+        right = rng.random(62) < 0.75
+        arms = [(right ^ (rng.random(62) < 0.15))[groups] ^ (rng.random((1, 3, len(groups))) < 0.05) for _ in range(2)]
+        false += compare(*arms, folds, groups).p < 0.05
+    assert false <= 24  # 15 meant; with the number of patients for the effective one it was 60 and more
+
+
 def test_swapping_the_arms_negates_everything():
     reference, arm, folds, groups = arms(gain=0.08, partitions=2)
     one, other = compare(reference, arm, folds, groups), compare(arm, reference, folds, groups)
@@ -186,8 +223,8 @@ def made(**changed: object) -> Comparison:
         ({"difference": 0.06, "training_share": None, "trainings": 0}, 0.01, False, "too small to decide"),
         ({"difference": 0.06, "trainings": 2}, 0.01, False, "too small to decide"),
         ({"difference": 0.06, "trainings": 4}, 0.01, False, "helps"),
-        ({"minimal_detectable": 0.11}, 0.5, False, "too small to decide"),
-        ({"minimal_detectable": 0.10}, 0.5, False, "no evidence"),
+        ({"minimal_detectable_holm": 0.11}, 0.5, False, "too small to decide"),
+        ({"minimal_detectable": 0.09, "minimal_detectable_holm": 0.10}, 0.5, False, "no evidence"),
     ],
 )
 def test_the_verdict_words(changed: dict[str, object], p_holm: float, quick: bool, word: str):
@@ -208,9 +245,16 @@ def test_seeds_disagree_as_often_as_two_of_them_differ():
 def test_the_sentence():
     plain = "(95 % interval, not corrected for the number of arms)"
     assert sentence(made(), "no evidence") == (
-        f"no evidence either way: the effect lies between -2.1 and +4.3 points {plain}; one below 5.9 points would have "
-        "gone unseen"
+        f"no evidence either way: the effect lies between -2.1 and +4.3 points {plain}; one of 5.9 points would have "
+        "been seen with 80 % power, smaller ones less often"
     )
+    assert sentence(made(ci=(0.008, 0.066)), "no evidence").startswith(
+        "no evidence after Holm's correction: the effect lies "
+    )
+    assert "none, however large, would have been seen" in sentence(
+        made(minimal_detectable_holm=1.0), "too small to decide"
+    )
+    assert "between -0.004 and +0.004 points" in sentence(made(ci=(-4e-5, 4e-5)), "no evidence")
     helped = made(difference=0.06, ci=(0.02, 0.1))
     assert sentence(helped, "helps") == f"helps by 6.0 points: the effect lies between +2.0 and +10.0 points {plain}"
     assert "one classifier seed" in sentence(made(training_share=None), "too small to decide")

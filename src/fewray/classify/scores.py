@@ -143,12 +143,13 @@ def calibration_error(
     return _ratio(np.abs(gaps).sum(), w.sum())
 
 
-def wilson(successes: float, n: int, level: float = 0.95) -> tuple[float, float]:
+def wilson(successes: float, n: float, level: float = 0.95, *, quantile: float | None = None) -> tuple[float, float]:
     """Return the score interval of a proportion (Wilson 1927). ``successes`` may be a mean over seeds.
 
-    ``n`` is the number of test images: predictions of other seeds on the same images add none.
+    ``n`` is the number of test images, or what they are worth: predictions of other seeds on the same images add none.
+    ``quantile`` stands for the normal distribution's at ``level``.
     """
-    z = norm.ppf(0.5 + level / 2)
+    z = norm.ppf(0.5 + level / 2) if quantile is None else quantile
     p = successes / n
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))

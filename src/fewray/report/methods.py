@@ -184,13 +184,13 @@ def _scores(study: Mapping[str, Any]) -> list[str]:
     how = study.get("score_intervals") or {}
     draws = f", {how['draws']} draws" if how.get("draws") else ""
     trainings = (
-        "widened by the variance over trainings divided by their number"
+        "and, over trainings, the score's variance divided by their number"
         if len(study["seeds"]) * shape(study)[1] > 1
         else "conditional on the trained networks"
     )
     return [
-        f"Intervals of scores are 95 % percentile intervals of a bootstrap of {units(study['data'])}{draws}, {trainings}; "
-        "Wilson's where every draw is the score"
+        f"Intervals of scores (95 %) are Wilson's, with the number that the score's variance is worth and Student's t, "
+        f"symmetric for the calibration error; the variance is that of a bootstrap of {units(study['data'])}{draws}, {trainings}"
     ]
 
 

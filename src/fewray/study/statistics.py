@@ -1,4 +1,4 @@
-"""The trial's one rule: the paired difference of two arms, its interval and p-value, Holm's correction and the verdict.
+"""The trial's one rule: the paired difference of two arms, its interval and p-value, and Holm's correction.
 
 Rows of a patient are alike, and rows of a fold share the trainings that predict them. The rule counts both: two-way
 clustering by patient and by training (Cameron, Gelbach & Miller 2011). What was measured about it is in docs/trial.md.
@@ -14,14 +14,10 @@ import numpy as np
 from scipy.stats import binom, t
 
 from fewray.errors import InputError
+from fewray.study.clusters import LEAST, effective_patients
 from fewray.study.detectable import minimal_detectable
 
 ALPHA = 0.05
-INFORMATIVE = 0.10
-"""A trial that would miss even ten points decides nothing."""
-LEAST_TRAININGS = 4
-"""Degrees of freedom of the trainings, folds times seeds less one, below which no verdict is given: two seeds in two folds
-call one difference in ten real that is none, where trainings are restless."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,13 +76,16 @@ def compare(
     d = _differences(reference, arm, folds, groups)
     value = float(d.mean())
     of_patients, patients = patient_variance(d.mean((0, 1)), groups)
+    least = _one_patient(groups)
     of_trainings, spread, trainings = training_variance(d, folds, groups)
     variance = of_patients + of_trainings
     df = variance**2 / (of_patients**2 / (patients - 1) + (of_trainings**2 / trainings if trainings else 0.0))
     error = float(np.sqrt(variance))
     half = float(t.ppf(1 - ALPHA / 2, df)) * error
     known = variance**2 / (of_patients**2 / (patients - 1) + (spread**2 / trainings if trainings else 0.0))
-    detectable = [minimal_detectable(d, variance, df, known, alpha=alpha) for alpha in (ALPHA, ALPHA / comparisons)]
+    detectable = [
+        minimal_detectable(d, variance, df, known, alpha=a, least=least) for a in (ALPHA, ALPHA / comparisons)
+    ]
     return Comparison(
         difference=value,
         ci=(max(-1.0, value - half), min(1.0, value + half)),
@@ -111,17 +110,24 @@ def _disagreement(right: np.ndarray) -> float:
     return float((2 * share * (1 - share)).mean() * seeds / (seeds - 1))
 
 
-def patient_variance(mean_difference: np.ndarray, groups: np.ndarray) -> tuple[float, int]:
-    """Return the variance of the mean of float (rows,) over patients, and how many there are.
+def patient_variance(mean_difference: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
+    """Return the variance of the mean of float (rows,) over patients, and how many patients P it rests on.
 
-    Cluster-robust: the sums over each patient's rows of the distance from the mean, squared, times P/(P - 1). Never less
-    than one discordant row would give (1/n squared): that none was seen is not proof that there are none.
+    Cluster-robust: the sums over each patient's rows of the distance from the mean, squared, times P/(P - 1), where P
+    are the effective patients: with one patient of a hundred rows among forty of one, the count of patients would give
+    one difference in four real that is none. Never less than one discordant patient of middling size would give: that
+    none was seen is not proof that there are none.
     """
-    n = len(mean_difference)
     _, codes = np.unique(groups, return_inverse=True)
     sums = np.bincount(codes, mean_difference - mean_difference.mean())
-    patients = len(sums)
-    return max(1.0, float(patients / (patients - 1) * (sums**2).sum())) / n**2, patients
+    patients = max(LEAST, effective_patients(groups))
+    seen = float(patients / (patients - 1) * (sums**2).sum()) / len(mean_difference) ** 2
+    return max(_one_patient(groups), seen), patients
+
+
+def _one_patient(groups: np.ndarray) -> float:
+    """Return the square of what one patient adds to the mean, averaged over patients: 1/n squared for n of one row each."""
+    return 1 / (len(np.unique(groups)) * effective_patients(groups))
 
 
 def training_variance(d: np.ndarray, folds: np.ndarray, groups: np.ndarray) -> tuple[float, float, int]:
@@ -190,34 +196,6 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
         least = max(least, min(1.0, (len(ordered) - rank) * p_values[name]))
         found[name] = least
     return {name: found[name] for name in p_values}
-
-
-def verdict(comparison: Comparison, p_holm: float, *, quick: bool = False) -> str:
-    """Return ``helps``, ``harms``, ``no evidence`` or ``too small to decide``.
-
-    The last where a difference of ten points would go unseen, with one seed, with two seeds in two folds, in preset quick.
-    """
-    if quick or comparison.trainings < LEAST_TRAININGS:
-        return "too small to decide"
-    if p_holm < ALPHA and comparison.difference:
-        return "helps" if comparison.difference > 0 else "harms"
-    return "no evidence" if comparison.minimal_detectable <= INFORMATIVE else "too small to decide"
-
-
-def sentence(comparison: Comparison, word: str) -> str:
-    """Return the verdict ``word`` with its numbers: the interval and what would have gone unseen."""
-    low, high = (f"{100 * end:+.1f}" for end in comparison.ci)
-    between = f"the effect lies between {low} and {high} points (95 % interval, not corrected for the number of arms)"
-    if word in ("helps", "harms"):
-        return f"{word} by {100 * abs(comparison.difference):.1f} points: {between}"
-    unseen = f"one below {100 * comparison.minimal_detectable_holm:.1f} points would have gone unseen"
-    start = "no evidence either way" if word == "no evidence" else word
-    seeds = (
-        "; one classifier seed: the chance of training is not in the interval"
-        if comparison.training_share is None
-        else ""
-    )
-    return f"{start}: {between}; {unseen}{seeds}"
 
 
 def _differences(reference: np.ndarray, arm: np.ndarray, folds: np.ndarray, groups: np.ndarray) -> np.ndarray:

@@ -2,14 +2,16 @@
 
 import numpy as np
 import pytest
+from scipy.stats import t
 
 from fewray.classify.scores import wilson
-from fewray.study.trial.scores import accuracy_only, arm_scores, patient_weights, renormalised
+from fewray.study.clusters import PatientDraws, effective_patients
+from fewray.study.trial.scores import accuracy_only, arm_scores, renormalised
 
 CLASSES = ("a", "b")
 LABELS = np.arange(40) % 2
 FOLDS = (np.arange(40) // 2 % 4)[None]
-WEIGHTS = patient_weights(np.arange(40), 0)
+DRAWS = PatientDraws.of(np.arange(40), 0)
 
 
 def certain(predicted: np.ndarray, confidence: float = 0.9) -> np.ndarray:
@@ -18,7 +20,7 @@ def certain(predicted: np.ndarray, confidence: float = 0.9) -> np.ndarray:
 
 
 def scores(predicted: np.ndarray, **options: float) -> dict:
-    return arm_scores(certain(predicted, **options)[None], LABELS, FOLDS, WEIGHTS, CLASSES)
+    return arm_scores(certain(predicted, **options)[None], LABELS, FOLDS, DRAWS, CLASSES)
 
 
 def test_all_right_is_not_certainty():
@@ -28,7 +30,8 @@ def test_all_right_is_not_certainty():
     for name in ("sensitivity", "specificity", "ppv"):
         assert found["per_class"]["a"][name]["ci"] == pytest.approx(wilson(20, 20)), name
     assert found["balanced_accuracy"]["ci"] == pytest.approx(wilson(20, 20))
-    assert found["auroc"] == {"value": 1.0, "ci": None}
+    assert found["auroc"] == {"value": 1.0, "ci": pytest.approx(wilson(20, 20))}
+    assert found["brier"]["ci"][0] < found["brier"]["value"] < found["brier"]["ci"][1]
 
 
 def test_a_class_always_missed_has_an_interval_too():
@@ -44,6 +47,14 @@ def test_a_ppv_that_one_seed_lacks_is_that_of_the_others():
     assert found["per_class"]["a"]["ppv"]["value"] == pytest.approx(20 / 21)
 
 
+def test_all_right_of_few_patients_is_less_certain_than_of_many_films():
+    labels = np.repeat(np.arange(8) % 2, 30)
+    draws = PatientDraws.of(np.repeat(np.arange(8), 30), 0)
+    found = arm_scores(certain(labels[None])[None], labels, (np.arange(240) // 60 % 2)[None], draws, CLASSES)
+    assert found["accuracy"]["ci"] == pytest.approx(wilson(8, 8))
+    assert found["per_class"]["a"]["sensitivity"]["ci"] == pytest.approx(wilson(4, 4))
+
+
 def test_the_calibration_error_lies_in_the_middle_of_its_interval():
     """Resampling makes the error larger: a percentile interval lies above the value."""
     rng = np.random.default_rng(1)
@@ -52,32 +63,52 @@ def test_the_calibration_error_lies_in_the_middle_of_its_interval():
     low, high = found["ci"]
     assert low <= found["value"] <= high
     assert found["value"] - low < 2 * (high - found["value"])
+    assert high < 0.5
 
 
-def test_trainings_that_differ_widen_the_interval_by_their_share():
+def test_the_interval_is_wilson_s_of_what_the_variance_is_worth():
     rng = np.random.default_rng(0)
     base = rng.random(40) < 0.7
     worse = base.copy()
     worse[np.flatnonzero(base)[:8]] = False
     alike, apart = (np.stack(pair)[None] for pair in ((base, base), (base, worse)))
-    steady, restless = (accuracy_only(x, WEIGHTS) for x in (alike, apart))
-    widths = [np.diff(each["ci"])[0] for each in (steady, restless)]
-    assert widths[1] > 1.3 * widths[0]
-    draws = (apart[0] @ WEIGHTS.T / WEIGHTS.sum(1)).mean(0)[1:]
-    wanted = np.sqrt(1 + 0.2**2 / 4 / draws.var())  # 8 of 40 rows apart: variance of two values 0.2 apart, over two
-    plain = np.diff(np.quantile(draws, (0.025, 0.975)))[0]
-    assert widths[1] == pytest.approx(wanted * plain, rel=1e-6)
+    for rows, of_trainings in ((alike, 0.0), (apart, 0.2**2 / 2 / 2)):  # 8 of 40 rows apart: two values, over two
+        share = rows.mean()
+        of_patients = (rows[0] @ DRAWS.weights.T / DRAWS.weights.sum(1)).mean(0)[1:].var() * 40 / 39
+        df = (of_patients + of_trainings) ** 2 / (of_patients**2 / 39 + of_trainings**2)
+        worth = share * (1 - share) / (of_patients + of_trainings)
+        wanted = wilson(share * worth, worth, quantile=float(t.ppf(0.975, df)))
+        assert accuracy_only(rows, DRAWS)["ci"] == pytest.approx(wanted, rel=1e-6)
+
+
+@pytest.mark.parametrize(("patients", "films", "share"), [(10, 10, 0.7), (20, 10, 0.9), (70, 10, 0.9), (20, 1, 0.9)])
+def test_intervals_cover_where_films_of_a_patient_are_alike(patients: int, films: int, share: float):
+    rng = np.random.default_rng(0)
+    draws = PatientDraws.of(np.repeat(np.arange(patients), films), 0, draws=300)
+    covered = 0
+    for _ in range(300):
+        rate = rng.beta(2 * share, 2 * (1 - share), patients) if films > 1 else np.full(patients, share)
+        low, high = accuracy_only(rng.random((1, patients * films)) < np.repeat(rate, films), draws)["ci"]
+        covered += low <= share <= high
+    assert covered >= 270  # the percentile interval: 88 to 89 % of ten or twenty patients
+
+
+def test_effective_patients():
+    assert effective_patients(np.arange(7)) == 7
+    assert effective_patients(np.repeat(np.arange(7), 30)) == 7
+    assert effective_patients(np.append(np.arange(40), np.full(100, 40))) == pytest.approx(140**2 / (40 + 100**2))
+    assert effective_patients(np.array([], int)) == 0
 
 
 def test_intervals_of_accuracy_cover_where_trainings_shift_whole_folds():
     """Each training moves its fold's rate of right answers by chance; without their part some 80 % would be covered."""
     rng = np.random.default_rng(0)
     covered, folds = 0, np.arange(120) % 4
-    weights = patient_weights(np.arange(120), 0, draws=300)
+    draws = PatientDraws.of(np.arange(120), 0, draws=300)
     for _ in range(200):
         rate = np.clip(0.7 + rng.normal(0, 0.12, (3, 4)), 0, 1)
         right = rng.random((3, 120)) < rate[:, folds]
-        low, high = accuracy_only(right[None], weights)["ci"]
+        low, high = accuracy_only(right[None], draws)["ci"]
         covered += low <= 0.7 <= high
     assert covered >= 180
 

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from fewray.config import TrialOptions
-from fewray.study.statistics import compare, holm, sentence, verdict
+from fewray.study.clusters import PatientDraws
+from fewray.study.statistics import compare, holm
 from fewray.study.trial.cohort import Cohort
 from fewray.study.trial.conditions import Analysis, Condition, subset_classes
-from fewray.study.trial.scores import accuracy_only, patient_weights, renormalised
+from fewray.study.trial.scores import accuracy_only, renormalised
+from fewray.study.verdict import sentence, verdict
 
 DESCRIBED = (("synthetic", "pca"),)
 """Pairs of arms compared without a verdict: is a generator worth more than a Gaussian on the same images?"""
@@ -60,14 +62,14 @@ def sensitivity_of(
     correct: Mapping[Condition, np.ndarray],
     folds: np.ndarray,
     groups: np.ndarray,
-    weights: np.ndarray,
+    draws: PatientDraws,
 ) -> dict[str, Any]:
     """Return one sensitivity analysis: each arm's accuracy, and its difference from the analysis's reference."""
     compared = [c for c in analysis.conditions if c != analysis.reference]
     return {
         "description": analysis.text,
         "reference": f"{analysis.reference.arm} ({analysis.reference.analysis})",
-        "arms": {c.arm: {"accuracy": accuracy_only(correct[c], weights)} for c in analysis.conditions},
+        "arms": {c.arm: {"accuracy": accuracy_only(correct[c], draws)} for c in analysis.conditions},
         "comparisons": {
             c.arm: _short(compare(correct[analysis.reference], correct[c], folds, groups).to_json()) for c in compared
         },
@@ -90,13 +92,13 @@ def subset_of(
     kept = subset_classes(name, cohort.rows.classes)
     rows = np.flatnonzero(np.isin(cohort.labels, kept))
     labels = np.searchsorted(kept, cohort.labels[rows])
-    weights = patient_weights(cohort.groups[rows], options.seed)
+    draws = PatientDraws.of(cohort.groups[rows], options.seed)
     correct = {c: renormalised(predicted[c][:, :, rows], kept).argmax(-1) == labels for c in primary.conditions}
     groups, inside = cohort.groups[rows], folds[:, rows]
     others = [c for c in primary.conditions if c != primary.reference]
     return {
         "rows": len(rows),
-        "arms": {c.arm: {"accuracy": accuracy_only(correct[c], weights)} for c in primary.conditions},
+        "arms": {c.arm: {"accuracy": accuracy_only(correct[c], draws)} for c in primary.conditions},
         "comparisons": {
             c.arm: _short(compare(correct[primary.reference], correct[c], inside, groups).to_json()) for c in others
         },
@@ -119,7 +121,7 @@ def external_of(
     index = {label: i for i, label in enumerate(cohort.rows.classes)}
     labels = np.array([index[row.label] for row in cohort.external.rows])
     codes = np.unique([row.group for row in cohort.external.rows], return_inverse=True)[1]
-    weights = patient_weights(codes, 0)
+    draws = PatientDraws.of(codes, 0)
     arms = {}
     for condition in primary.conditions:
         by_seed: dict[int, list[Any]] = {}
@@ -127,6 +129,6 @@ def external_of(
             if c == condition:
                 by_seed.setdefault(seed, []).append(result["external"])
         correct = np.stack([np.mean(found, axis=0).argmax(1) == labels for found in by_seed.values()])
-        arms[condition.arm] = {"accuracy": accuracy_only(correct, weights)}
+        arms[condition.arm] = {"accuracy": accuracy_only(correct, draws)}
     about = {"name": cohort.external.name, "kept_split": kept_split, "networks": len(cohort.parts())}
     return about | {"rows": len(labels), "arms": arms}

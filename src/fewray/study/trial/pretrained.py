@@ -9,6 +9,7 @@ import numpy as np
 from fewray.classify.linear import linear_head
 from fewray.config import TrialOptions
 from fewray.images import load_images
+from fewray.study.clusters import PatientDraws
 from fewray.study.extractors import open_extractor
 from fewray.study.jobs import JobStore, key_of
 from fewray.study.statistics import compare
@@ -24,7 +25,7 @@ def pretrained_analysis(
     store: JobStore,
     reference: np.ndarray,
     folds: np.ndarray,
-    weights: np.ndarray,
+    draws: PatientDraws,
 ) -> dict[str, Any]:
     """Return the analysis ``pretrained``: real films at 224 px alone, compared with the reference's correctness.
 
@@ -49,6 +50,6 @@ def pretrained_analysis(
     return {
         "description": f"no augmentation: the real images at {SIZE} px, frozen features {EXTRACTOR}, a linear head",
         "reference": f"{options.reference} (primary)",
-        "arms": {"none": {"accuracy": accuracy_only(correct, weights)}},
+        "arms": {"none": {"accuracy": accuracy_only(correct, draws)}},
         "comparisons": {"none": {name: compared[name] for name in ("difference", "ci", "p")}},
     }

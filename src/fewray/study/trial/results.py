@@ -15,6 +15,7 @@ from fewray.config import TrialOptions
 from fewray.data.metadata import file_metadata
 from fewray.data.shortcuts import shortcut_audit, shortcut_warnings
 from fewray.runs import write_bytes
+from fewray.study.clusters import DRAWS, PatientDraws
 from fewray.study.folds import data_warnings, grouping_warning, patients_known
 from fewray.study.jobs import JobStore
 from fewray.study.machine import Machine
@@ -27,7 +28,7 @@ from fewray.study.trial.conditions import Condition, analyses
 from fewray.study.trial.fitting import Fitted
 from fewray.study.trial.fold_generators import FoldGenerators, generator_facts
 from fewray.study.trial.pretrained import pretrained_analysis
-from fewray.study.trial.scores import DRAWS, arm_scores, as_arrays, patient_weights
+from fewray.study.trial.scores import arm_scores, as_arrays
 
 SCHEMA = 3
 
@@ -42,7 +43,7 @@ def assemble_trial(
 ) -> dict[str, Any]:
     """Return what ``study.json`` holds: every number of the trial and no clock times."""
     results, keys = fitted.results, fitted.keys
-    weights = patient_weights(cohort.groups, options.seed)
+    draws = PatientDraws.of(cohort.groups, options.seed)
     predicted = predictions(cohort, results)
     planned = analyses(options)
     primary = planned[0]
@@ -52,7 +53,7 @@ def assemble_trial(
     for condition in primary.conditions:
         mine = [result for (c, _, _, _), result in results.items() if c == condition]
         arms[condition.arm] = {
-            **arm_scores(predicted[condition], cohort.labels, folds, weights, classes),
+            **arm_scores(predicted[condition], cohort.labels, folds, draws, classes),
             "train_images": round(float(np.mean([result["train_images"] for result in mine]))),
             "steps": options.classifier.steps,
             "description": condition.recipe.text,
@@ -61,11 +62,11 @@ def assemble_trial(
     comparisons = comparisons_of(primary, correct, folds, cohort.groups, options)
     audit = _audit(cohort, options, arms)
     sensitivity = {
-        analysis.name: sensitivity_of(analysis, correct, folds, cohort.groups, weights) for analysis in planned[1:]
+        analysis.name: sensitivity_of(analysis, correct, folds, cohort.groups, draws) for analysis in planned[1:]
     }
     if options.linear:
         sensitivity["pretrained"] = pretrained_analysis(
-            cohort, options, store, correct[primary.reference], folds, weights
+            cohort, options, store, correct[primary.reference], folds, draws
         )
     study: dict[str, Any] = {
         "schema": SCHEMA,
