@@ -73,7 +73,7 @@ def study(
     """Compare augmentation arms and write report.html. Run again with the same options, it goes on where it stopped.
 
     The trial (the default protocol) pools all rows, folds them by patient, trains generators and classifiers inside the
-    folds, and says in words whether an arm helps, harms, or how large an effect would have gone unseen.
+    folds, and says in words whether an arm helps, harms, or how large an effect would have been seen.
     """
     from fewray import api
     from fewray.data.external import load_external
