@@ -257,7 +257,14 @@ def test_the_sentence():
     assert "between -0.004 and +0.004 points" in sentence(made(ci=(-4e-5, 4e-5)), "no evidence")
     helped = made(difference=0.06, ci=(0.02, 0.1))
     assert sentence(helped, "helps") == f"helps by 6.0 points: the effect lies between +2.0 and +10.0 points {plain}"
-    assert "one classifier seed" in sentence(made(training_share=None), "too small to decide")
+    for changed, quick, why in (
+        ({}, True, "preset quick decides nothing"),
+        ({"training_share": None, "trainings": 0}, False, "one classifier seed"),
+        ({"trainings": 2}, False, "too few seeds and folds"),
+        ({"minimal_detectable_holm": 0.123}, False, "it could have missed 10 points: the effect lies"),
+    ):
+        assert sentence(made(**changed), "too small to decide", quick=quick).startswith("too small to decide, for ")
+        assert why in sentence(made(**changed), "too small to decide", quick=quick)
 
 
 def test_shapes_that_do_not_fit_are_named():

@@ -24,8 +24,8 @@ def verdict(comparison: Comparison, p_holm: float, *, quick: bool = False) -> st
     return "no evidence" if comparison.minimal_detectable_holm <= INFORMATIVE else "too small to decide"
 
 
-def sentence(comparison: Comparison, word: str) -> str:
-    """Return the verdict ``word`` with its numbers: the interval and the effect that would have been seen."""
+def sentence(comparison: Comparison, word: str, *, quick: bool = False) -> str:
+    """Return the verdict ``word`` with its reason and numbers: the interval and the effect that would have been seen."""
     low, high = (_points(end) for end in comparison.ci)
     between = f"the effect lies between {low} and {high} points (95 % interval, not corrected for the number of arms)"
     if word in ("helps", "harms"):
@@ -36,16 +36,22 @@ def sentence(comparison: Comparison, word: str) -> str:
         if smallest < 1
         else "none, however large, would have been seen with 80 % power"
     )
-    start = word
     if word == "no evidence":
         apart = comparison.ci[0] > 0 or comparison.ci[1] < 0
-        start += " after Holm's correction" if apart else " either way"
-    seeds = (
-        "; one classifier seed: the chance of training is not in the interval"
-        if comparison.training_share is None
-        else ""
-    )
-    return f"{start}: {between}; {seen}{seeds}"
+        scope = "after Holm's correction" if apart else "either way"
+        return f"{word} {scope}: {between}; {seen}"
+    return f"{word}, {_why(comparison, quick=quick)}: {between}; {seen}"
+
+
+def _why(comparison: Comparison, *, quick: bool) -> str:
+    """Return why nothing is decided."""
+    if quick:
+        return "for preset quick decides nothing, whatever it finds"
+    if comparison.training_share is None:
+        return "for there is one classifier seed: the chance of training is not in the interval"
+    if comparison.trainings < LEAST_TRAININGS:
+        return "for there are too few seeds and folds: the chance of training is hardly known"
+    return f"for it could have missed {100 * INFORMATIVE:.0f} points"
 
 
 def _points(share: float) -> str:

@@ -32,14 +32,14 @@ def comparisons_of(
         c.arm: compare(correct[primary.reference], correct[c], folds, groups, comparisons=len(others)) for c in others
     }
     adjusted = holm({arm: made.p for arm, made in found.items()})
-    made = {}
+    made, quick = {}, options.preset == "quick"
     for arm, comparison in found.items():
-        word = verdict(comparison, adjusted[arm], quick=options.preset == "quick")
+        word = verdict(comparison, adjusted[arm], quick=quick)
         made[arm] = {
             **comparison.to_json(),
             "p_holm": adjusted[arm],
             "verdict": word,
-            "text": sentence(comparison, word),
+            "text": sentence(comparison, word, quick=quick),
         }
     return made
 
