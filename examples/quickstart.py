@@ -1,4 +1,4 @@
-"""Generators, images, quality and a trial on drawn chest phantoms, in about six minutes on two cores."""
+"""Generators, images, quality and a trial on drawn chest phantoms, in some ten minutes on two cores."""
 
 import fewray
 

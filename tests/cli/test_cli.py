@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from fewray.cli import main
-from fewray.cli.show import epoch_line
+from fewray.cli.show import epoch_line, print_table
 
 PHANTOM = "phantom:size=64,train=6,test=2"
 
@@ -197,3 +197,10 @@ def test_a_study_says_before_it_begins_that_patients_are_unknown(
         == 0
     )
     assert "note: column patient_id is not read" in capsys.readouterr().err
+
+
+def test_a_table_that_is_not_on_a_terminal_breaks_no_cell(capsys: pytest.CaptureFixture[str]):
+    cells = [("classic+synthetic", "too small to decide", "x" * 150), ("none", "[0.61, 0.73]", "y")]
+    print_table("A title", ("arm", "verdict", "why"), cells)
+    lines = capsys.readouterr().out.splitlines()
+    assert all(any(all(cell in line for cell in row) for line in lines) for row in cells)

@@ -20,7 +20,7 @@ def print_json(value: Any) -> None:
 
 
 def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print a table on stdout; numbers stand right."""
+    """Print a table on stdout; numbers stand right. Where stdout is no terminal, lines are as long as they need to be."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -32,7 +32,10 @@ def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]]
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(cell.replace("[", r"\[") for cell in row))
-    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    console = Console(highlight=False)
+    if not sys.stdout.isatty():
+        needed = Console(width=10_000).measure(table).maximum
+        console = Console(width=max(len(title), needed, 1), highlight=False)
     console.print(table)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from fewray.report.fields import cohort, external_title, folding
 from fewray.report.methods import unseen
-from fewray.report.text import count
+from fewray.report.text import count, p_value
 
 Table = tuple[str, Sequence[str], Sequence[Sequence[Any]]]
 """Title, header, rows."""
@@ -24,13 +24,13 @@ def trial_tables(found: Mapping[str, Any]) -> list[Table]:
             continue
         compared = found["comparisons"][arm]
         seen = f"{100 * compared['minimal_detectable_holm']:.1f}"
-        rows.append((*first, _points(compared), f"{compared['p_holm']:.3f}", seen, compared["verdict"]))
+        rows.append((*first, _points(compared), p_value(compared["p_holm"]), seen, compared["verdict"]))
     data = found["data"]
     tables: list[Table] = [
         (
             f"{cohort(data)}; {folding(found)}, {count(len(found['seeds']), 'seed')}; 95 % intervals; differences from "
             f"'{reference}' in points",
-            ("arm", "images", "accuracy", "AUROC", "difference", "p (Holm)", "80 % power at", "verdict"),
+            ("arm", "trained on", "accuracy", "AUROC", "difference", "p (Holm)", "80 % power at", "verdict"),
             rows,
         )
     ]
