@@ -52,6 +52,7 @@ def run_published(
     store = JobStore(out / "jobs")
     folders = [out] if generators is None else [out, generators]
     with locked(out), connected(machine.executor, *folders):
+        store.check_folder()
         clock = Clock(out / "timing.json", lambda text: on_event("stage", {"text": text}))
         run = (generators or out / "generators") if any(cell.synthetic for cell in planned) else None
         clock.run = run

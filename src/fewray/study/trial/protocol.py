@@ -20,10 +20,11 @@ from fewray.study.trial.checks import check_options
 from fewray.study.trial.choose import settings
 from fewray.study.trial.cohort import assemble_cohort
 from fewray.study.trial.conditions import all_conditions
-from fewray.study.trial.fitting import OnEvent, Work, fit
+from fewray.study.trial.fitting import fit
 from fewray.study.trial.fold_generators import as_recorded
 from fewray.study.trial.folding import check_folding, folding_of, keep_folding
 from fewray.study.trial.results import assemble_trial, write_trial_predictions
+from fewray.study.trial.work import OnEvent, Work
 
 
 def run_trial(
@@ -51,6 +52,7 @@ def run_trial(
     folders = [out] if generators is None else [out, generators]
     # One thread: what is done in this process has the same bits anywhere.
     with locked(out), connected(machine.executor, *folders), fixed_threads(1), threadpool_limits(1):
+        store.check_folder()
         check_folding(out, folding)
         clock = Clock(out / "timing.json", lambda text: on_event("stage", {"text": text}))
         clock.run = run if trains else None
