@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fewray.report.fields import cohort, detectable, kept_split, patients_known, shape
+from fewray.report.fields import cohort, detectable, earlier, kept_split, patients_known, shape
 from fewray.report.text import listed
 
 NOT_NAMED = {
@@ -47,6 +47,7 @@ def limits(study: Mapping[str, Any]) -> list[str]:
         found.append("One classifier seed: what training by chance adds is not seen.")
     else:
         found.append("Seeds on the same folds are not new patients: more of them do not narrow the sampling error.")
+    found += [f"{said}." for said in earlier(study)]
     apart = max((c.get("seeds_disagree") or 0.0 for c in (study.get("comparisons") or {}).values()), default=0.0)
     if apart > RESTLESS:
         found.append(
