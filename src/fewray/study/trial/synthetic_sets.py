@@ -58,7 +58,7 @@ def synthetic_task(
         paper=options.paper_classic,
         copy_percentile=options.copy_percentile,
         seed=options.seed,
-        **({} if counts == first else {"first": first}),
+        **({} if counts == first else {"first": first}),  # larger sets were numbered otherwise before
     )
     return {
         "key": key,
