@@ -17,11 +17,11 @@ from fewray.images import Unreadable, load_images
 PIXELS = ("thumbnail", "border", "centre removed")
 
 
-def audited(spec: str, *, per_class: int = 16) -> ShortcutAudit:
+def audited(spec: str, *, per_class: int = 16, seed: int = 0) -> ShortcutAudit:
     data = load_dataset(f"phantom:size=64,train={per_class},test=0{spec}")
     groups = np.unique([row.group for row in data.rows], return_inverse=True)[1]
     images = load_images(data.paths(), 64)
-    return shortcut_audit(images, file_metadata(data.paths()), data.labels(), groups % 2, data.classes, seed=0)
+    return shortcut_audit(images, file_metadata(data.paths()), data.labels(), groups % 2, data.classes, seed=seed)
 
 
 @pytest.mark.parametrize("confound", ["border", "mark"])
@@ -35,6 +35,10 @@ def test_a_planted_confound_is_found_by_the_frames_and_its_class_named(confound:
     assert said.startswith("normal is told apart")
     assert "border (6 of 64 pixels): AUROC" in said
     assert "--without normal" in said
+
+
+def test_seeds_beyond_those_of_scikit_learn_are_taken_modulo():
+    assert audited("", per_class=8, seed=2**32 + 1) == audited("", per_class=8, seed=1)
 
 
 def test_without_a_confound_no_class_is_told_apart():

@@ -8,7 +8,7 @@ from trial_study import trial_study
 
 from fewray.config import ClassicAugmentation
 from fewray.report.checklist import AUTHORS, claim_items
-from fewray.report.fields import cohort, detectable, folding, patients_known, title
+from fewray.report.fields import cohort, detectable, earlier, folding, patients_known, title
 from fewray.report.limits import limits
 from fewray.report.methods import augmentation, methods_paragraph
 from fewray.report.text import escaped, interval, number, p_value, points, points_interval, score
@@ -166,6 +166,29 @@ def test_only_known_sets_are_of_the_chest(changed: dict[str, str], chest: bool):
     study["data"] |= changed
     text = methods_paragraph(study)
     assert (any(words in text for words in ("chest films", "phantom films")), "lungs" in text) == (chest, chest)
+
+
+def test_earlier_studies_of_the_folder_are_told_and_only_where_they_differ():
+    study = trial_study()
+    assert earlier(study) == []
+    assert "the reference named before" in methods_paragraph(study)
+    then = {"reference": "classic", "arms": list(study["arms"]), "seeds": 2}
+    words = "An earlier study in this folder had 2 seeds; its results were there when this one was run"
+    study["earlier"] = [then]
+    assert earlier(study) == [words]
+    assert "the reference named before" in methods_paragraph(study)
+    assert f"{words}." in methods_paragraph(study)
+    assert f"{words}." in limits(study)
+    assert (
+        dict(claim_items(study))["Selection of model or settings"] == f"nothing was chosen on these data; a{words[1:]}"
+    )
+    study["earlier"] = [then, {"reference": "none", "arms": ["none", "pca"], "seeds": 3}]
+    words = (
+        "Earlier studies in this folder had 2 seeds; then the reference none, the arms none and pca; "
+        "their results were there when this one was run"
+    )
+    assert f"{words}." in methods_paragraph(study)
+    assert "named before" not in methods_paragraph(study)
 
 
 def test_the_smallest_difference_is_the_corrected_one():

@@ -23,6 +23,8 @@ TOLD_APART = 0.9
 BEYOND_CHANCE = 3.5
 """if it lies as many of its standard errors under chance (Hanley & McNeil 1982) above 0.5: four models of a few films a
 class reach 0.9 by chance now and then."""
+LARGEST = 2**32
+"""Seeds of scikit-learn are below this: larger ones are taken modulo it."""
 SIDE = 64
 """Pixels on a side of what the models on frames see; ``FRAMES`` are pixels of these."""
 THUMBNAIL = 8
@@ -90,7 +92,7 @@ def metadata_shortcut(
     if k < 2 or counts.min() < 2 * folds or len(set(groups)) < 2 * folds:
         return None
     fold_of = np.zeros(len(labels), np.int64)
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed % LARGEST)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for fold, (_, test) in enumerate(splitter.split(metadata, labels, groups)):
@@ -232,13 +234,13 @@ def _scores(fitted: Any, values: np.ndarray) -> np.ndarray:
 def _forest(seed: int) -> Callable[[], Any]:
     from sklearn.ensemble import RandomForestClassifier
 
-    return lambda: RandomForestClassifier(200, min_samples_leaf=2, random_state=seed)
+    return lambda: RandomForestClassifier(200, min_samples_leaf=2, random_state=seed % LARGEST)
 
 
 def _trees(seed: int) -> Callable[[], Any]:
     from sklearn.ensemble import ExtraTreesClassifier
 
-    return lambda: ExtraTreesClassifier(200, min_samples_leaf=2, random_state=seed)
+    return lambda: ExtraTreesClassifier(200, min_samples_leaf=2, random_state=seed % LARGEST)
 
 
 def _machine() -> Any:

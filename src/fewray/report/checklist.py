@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fewray.report.fields import cohort, detectable, every, kept_split, patients_known, shape, units
+from fewray.report.fields import cohort, detectable, earlier, every, kept_split, patients_known, shape, units
 from fewray.report.methods import NETWORKS, averaged, unseen
 from fewray.report.text import count, listed, score
 
@@ -30,6 +30,7 @@ def claim_items(study: Mapping[str, Any]) -> list[tuple[str, str]]:
     taken = listed(sorted({str(row["chosen"]) for row in study.get("chosen") or []}))
     choice = f"{chosen}: on an inner split of each fold's training images, then refitted; taken: {taken}"
     choice = choice if chosen else "nothing was chosen on these data"
+    choice = "; ".join([choice, *(said[0].lower() + said[1:] for said in earlier(study))])
     versions = (study.get("provenance") or {}).get("versions") or {}
     return [
         ("Study aim", f"does an augmentation arm change a classifier's accuracy; reference {study['reference']}"),

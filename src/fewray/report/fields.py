@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fewray.report.text import count, points
+from fewray.report.text import count, listed, points
 
 CHEST = "covid4"
 """The named data set whose images are known to be chest films."""
@@ -85,6 +85,33 @@ def rejected(study: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return by class how many images were kept and how many rejected as copies, or None where none were searched."""
     searched = (study.get("options") or {}).get("copy_percentile") != 0  # older studies counted without a search
     return (study.get("rejected") or None) if searched else None
+
+
+def earlier(study: Mapping[str, Any]) -> list[str]:
+    """Return one sentence on the studies finished before in the same folder where they asked otherwise, or none."""
+    then = [said for each in study.get("earlier") or [] if (said := _asked(each, study))]
+    if not then:
+        return []
+    studies, whose = ("An earlier study", "its") if len(then) == 1 else ("Earlier studies", "their")
+    return [f"{studies} in this folder had {'; then '.join(then)}; {whose} results were there when this one was run"]
+
+
+def reference_named(study: Mapping[str, Any]) -> str:
+    """Return "the reference named before", or "the reference" where an earlier study in the folder had another."""
+    other = any(each.get("reference") != study["reference"] for each in study.get("earlier") or [])
+    return "the reference" if other else "the reference named before"
+
+
+def _asked(then: Mapping[str, Any], study: Mapping[str, Any]) -> str:
+    """Return what another study asked that ``study`` does not: "2 seeds, the reference none"."""
+    said = []
+    if then["seeds"] != len(study["seeds"]):
+        said.append(count(then["seeds"], "seed"))
+    if then["reference"] != study["reference"]:
+        said.append(f"the reference {then['reference']}")
+    if set(then["arms"]) != set(study["arms"]):
+        said.append(f"the arms {listed(then['arms'])}")
+    return ", ".join(said)
 
 
 def detectable(study: Mapping[str, Any]) -> str:

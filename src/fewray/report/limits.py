@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fewray.report.fields import cohort, detectable, kept_split, patients_known, shape
+from fewray.report.fields import cohort, detectable, earlier, kept_split, patients_known, shape
 from fewray.report.text import listed
 
 NOT_NAMED = {
@@ -49,6 +49,7 @@ def limits(study: Mapping[str, Any]) -> list[str]:
     else:
         found.append("Seeds on the same folds are not new patients: more of them do not narrow the sampling error.")
     found += _restless(study)
+    found += [f"{said}." for said in earlier(study)]
     if partitions == 1:
         found.append("One partition: other folds may give other figures; the corrected t test needs several.")
     if study.get("sensitivity") or study.get("subsets"):

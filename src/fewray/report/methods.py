@@ -8,10 +8,12 @@ from typing import Any
 from fewray.report.fields import (
     cohort,
     detectable,
+    earlier,
     every,
     is_chest,
     kept_split,
     patients_known,
+    reference_named,
     rejected,
     shape,
     units,
@@ -168,8 +170,9 @@ def _comparison(study: Mapping[str, Any]) -> list[str]:
         else (f"clustered over {of} alone, since one seed does not show how trainings scatter")
     )
     return [
-        f"The outcome was the paired difference in out-of-fold accuracy between each arm and {reference}, the reference "
-        f"named before, over {of}, after averaging over seeds",
+        f"The outcome was the paired difference in out-of-fold accuracy between each arm and {reference}, "
+        f"{reference_named(study)}, over {of}, after averaging over seeds",
+        *earlier(study),
         f"One rule gave interval (95 %), p and verdict: variance {ways} "
         "(Cameron, Gelbach & Miller 2011), Student's t with Satterthwaite's degrees of freedom (docs/trial.md of fewray)",
         f"p was corrected by Holm's method over {count(len(comparisons), 'comparison')}, at 0.05; intervals were not corrected",

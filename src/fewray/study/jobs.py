@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from fewray.data.manifest import sha256_of
+from fewray.errors import InputError
 from fewray.runs import read_json, write_bytes, write_json
 
 RESULT_VERSION = 3
@@ -30,19 +31,37 @@ class JobStore:
 
     folder: Path
 
+    def check_folder(self) -> None:
+        """Raise InputError where a file stands in the folder's place."""
+        if self.folder.exists() and not self.folder.is_dir():
+            raise InputError(
+                f"{self.folder}: a file where the folder of the jobs is wanted; remove it, or choose another --out"
+            )
+
     def result_path(self, kind: str, key: str) -> Path:
         """Return where a result of plain numbers lies."""
         return self.folder / f"{kind}-{key}.json"
 
-    def load(self, kind: str, key: str, *, fields: Sequence[str] = ()) -> dict[str, Any] | None:
-        """Return a finished result, or None; one that cannot be read, or lacks one of ``fields``, counts as not done."""
+    def load(
+        self,
+        kind: str,
+        key: str,
+        *,
+        fields: Sequence[str] = (),
+        whole: Callable[[dict[str, Any]], bool] = lambda found: True,
+    ) -> dict[str, Any] | None:
+        """Return a finished result, or None; one that cannot be read counts as not done.
+
+        So does one that lacks one of ``fields``, or of which ``whole`` is not true or cannot be told.
+        """
         path = self.result_path(kind, key)
         try:
             found = read_json(path) if path.exists() else None
-        except ValueError:
+            if not isinstance(found, dict) or not found or not all(name in found for name in fields):
+                return None
+            return found if whole(found) else None
+        except (ValueError, TypeError, LookupError, AttributeError, OverflowError):
             return None
-        whole = isinstance(found, dict) and found and all(name in found for name in fields)
-        return found if whole else None
 
     def save(self, kind: str, key: str, result: dict[str, Any]) -> None:
         """Keep a result."""
@@ -55,19 +74,20 @@ class JobStore:
     def load_array(self, kind: str, key: str, *, check: bool = True) -> np.ndarray | None:
         """Open a finished array, or return None where there is none or it is damaged.
 
-        With ``check`` it is read once, and its bytes must have the checksum beside it, where there is one.
+        With ``check`` it is read once: its bytes must have the checksum beside it, which must be there and be this array's.
         """
         path = self.array_path(kind, key)
         try:
-            noted = _checksum_path(path)
-            if check and noted.exists() and noted.read_text(encoding="ascii").strip() != sha256_of(path):
-                return None
+            if check:
+                noted = _checksum_path(path).read_text(encoding="ascii").split()
+                if noted[0] != sha256_of(path) or noted[1:] not in ([], [path.name]):  # older ones name no array
+                    return None
             return np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError):
+        except (OSError, ValueError, EOFError, IndexError):
             return None
 
     def save_array(self, kind: str, key: str, array: np.ndarray) -> Path:
-        """Keep an array with its checksum and return its path."""
+        """Keep an array with its checksum and name, as ``sha256sum`` writes them, and return its path."""
         import io
 
         stream = io.BytesIO()
@@ -75,7 +95,7 @@ class JobStore:
         path, content = self.array_path(kind, key), stream.getvalue()
         _checksum_path(path).unlink(missing_ok=True)  # never an old one beside a new array
         write_bytes(path, content)
-        write_bytes(_checksum_path(path), f"{hashlib.sha256(content).hexdigest()}\n".encode())
+        write_bytes(_checksum_path(path), f"{hashlib.sha256(content).hexdigest()}  {path.name}\n".encode())
         return path
 
 

@@ -22,6 +22,7 @@ from fewray.runs import locked, write_json
 from fewray.study.arms import ArmSet, build_sets, check_generators
 from fewray.study.cells import CLASSIFIER, Cell, cells, kept_cell, train_cell
 from fewray.study.clock import Clock
+from fewray.study.finished import check_protocol
 from fewray.study.generators import train_generators
 from fewray.study.jobs import JobStore, key_of
 from fewray.study.machine import Machine
@@ -42,8 +43,9 @@ def run_published(
     """Run the protocol into ``out`` and return what ``study.json`` holds. What is there already is not done again.
 
     Writes ``study.json`` (no clock times), ``timing.json``, ``predictions.csv``, ``classifier.safetensors``, ``generators/``, ``synthetic/``,
-    ``jobs/``. InputError when the data has no train and test split, or a generator saw a test row.
+    ``jobs/``. InputError when the data has no train and test split, a generator saw a test row, or ``out`` holds a trial.
     """
+    check_protocol(out, options.protocol)
     train, test = split_rows(manifest)
     for rows in (train, test):  # what cannot be read must come out before the generators train
         load_images(rows.paths(), options.classifier.image_size, options.classifier.fit)
@@ -52,6 +54,7 @@ def run_published(
     store = JobStore(out / "jobs")
     folders = [out] if generators is None else [out, generators]
     with locked(out), connected(machine.executor, *folders):
+        store.check_folder()
         clock = Clock(out / "timing.json", lambda text: on_event("stage", {"text": text}))
         run = (generators or out / "generators") if any(cell.synthetic for cell in planned) else None
         clock.run = run

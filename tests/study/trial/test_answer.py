@@ -42,6 +42,7 @@ def test_two_arms_are_described_where_both_ran_and_neither_is_the_reference():
         correct = {c: rng.random((1, 2, 40)) < 0.6 for c in primary.conditions}
         found = described(primary, correct, folds, groups)
         by_arm = {c.arm: values for c, values in correct.items()}
+        assert not described(primary, correct, folds, groups, same_ratio=False)  # unequal doses are not compared
         if found:
             wanted = compare(by_arm["pca"], by_arm["synthetic"], folds, groups)
             assert found == {"synthetic - pca": {"difference": wanted.difference, "ci": list(wanted.ci)}}

@@ -10,9 +10,8 @@ from small import MACHINE, OPTIONS
 from fewray.data import Manifest, load_dataset
 from fewray.study.jobs import JobStore
 from fewray.study.trial.cells import training_set
-from fewray.study.trial.choose import Setting
+from fewray.study.trial.choose import Setting, as_chosen
 from fewray.study.trial.conditions import ARMS, Condition, analyses
-from fewray.study.trial.fitting import as_chosen
 from fewray.study.trial.protocol import run_trial
 
 LABELS = np.array([0, 0, 0, 1, 1, 0, 1])

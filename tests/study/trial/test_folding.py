@@ -4,8 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from small import HERE, OPTIONS, made_up
+from small import HERE, OPTIONS, made_up, noise_films
 
+from fewray.data import load_dataset
 from fewray.errors import InputError
 from fewray.study.trial.folding import FOLDING, check_folding, folding_of, keep_folding
 from fewray.study.trial.protocol import run_trial
@@ -64,3 +65,18 @@ def test_a_trial_that_made_nothing_binds_nobody(tmp_path: Path):
     (tmp_path / "jobs").mkdir()
     with pytest.raises(InputError, match="--seed 9"):
         check_folding(tmp_path, folding_of(DATA, OPTIONS))
+
+
+def test_a_later_study_in_the_folder_tells_of_the_earlier_one_whenever_it_is_run(tmp_path: Path):
+    films, out = load_dataset(noise_films(tmp_path / "films", {"a": 6, "b": 6})), tmp_path / "out"
+    first = OPTIONS.with_(arms=("none", "classic"), seeds=1)
+    entry = {"reference": "classic", "arms": ["none", "classic"], "seeds": 1}
+    for options, earlier in ((first, None), (first.with_(seeds=2), [entry]), (first.with_(reference="none"), [entry])):
+        study = run_trial(films, options, out, machine=HERE)
+        assert (study.get("earlier") or [None])[0] == (earlier or [None])[0]
+        whole = (out / "study.json").read_bytes()
+        (out / "study.json").unlink()  # as if killed before it was written
+        run_trial(films, options, out, machine=HERE)
+        assert (out / "study.json").read_bytes() == whole
+    alone = run_trial(films, first.with_(reference="none"), tmp_path / "alone", machine=HERE)
+    assert study == alone | {"earlier": [entry, entry | {"seeds": 2}]}

@@ -37,6 +37,12 @@ def test_choices_have_their_own_generators_and_classifiers_on_the_inner_rows(fil
     assert plan["synthetic images, copies replaced, partition-0-fold-0"]["images"] == 2 * 12
 
 
+def test_sets_of_larger_ratios_and_of_replicates_are_planned(films: Manifest):
+    options = ARMS.with_(ratios=(0.5, 2.0), generator_replicates=2)
+    plan = {row["job"]: row for row in plan_trial(films, options, machine=HERE)}
+    assert plan["synthetic images, copies replaced, partition-0-fold-0"]["images"] == 12 + 2 * 12 + 12
+
+
 def test_each_recipe_is_planned(films: Manifest, monkeypatch: pytest.MonkeyPatch):
     recipes = {"short": OPTIONS.gan.with_(epochs=1), "long": OPTIONS.gan.with_(epochs=5)}
     monkeypatch.setattr("fewray.study.trial.choose.recipe", recipes.__getitem__)

@@ -68,6 +68,31 @@ def training_set(
     return TrainingSet(images=np.concatenate(made), labels=found, weights=drawn)
 
 
+def kept_result(store: JobStore, key: str, *, rows: int, external: int, classes: int) -> dict[str, Any] | None:
+    """Return a finished classifier's result, or None where there is none of the right form.
+
+    Probabilities of ``rows`` test rows, and of ``external`` ones (0: there is no such set), by ``classes``.
+    """
+
+    def whole(found: dict[str, Any]) -> bool:
+        outside = found["external"]
+        return (
+            type(found["train_images"]) is int
+            and _are_probabilities(found["probabilities"], rows, classes)
+            and (_are_probabilities(outside, external, classes) if external else outside is None)
+        )
+
+    return store.load("trial-classifier", key, whole=whole)
+
+
+def _are_probabilities(values: Any, rows: int, classes: int) -> bool:
+    """Whether ``values`` are (rows, classes), each row at least 0 and summing to 1 but for rounding; NaN is not."""
+    found = np.array(values)
+    if found.shape != (rows, classes) or found.dtype.kind not in "fi":
+        return False
+    return bool((found >= 0).all() and (np.abs(found.sum(1) - 1) < 1e-3).all())
+
+
 def _read_by_cell(task: Mapping[str, Any]) -> list[Path]:
     kinds = {
         "rows": ["rows"],

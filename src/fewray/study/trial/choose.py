@@ -15,7 +15,7 @@ from fewray.errors import InputError
 from fewray.presets import recipe
 from fewray.study.folds import Folds, check_disjoint, make_folds
 from fewray.study.trial.cohort import Cohort, Part
-from fewray.study.trial.conditions import Condition
+from fewray.study.trial.conditions import PRIMARY, Condition
 
 INNER_FOLDS = 4
 """One of so many inner folds is kept for the choice: a quarter of the training patients."""
@@ -93,6 +93,14 @@ def _chosen(cohort: Cohort, part: Part, split: Folds, options: TrialOptions, run
         accuracies[name] = float(np.mean(right))
     best = max(accuracies, key=lambda name: accuracies[name])
     return replace(choices[best], chosen=best, accuracies=tuple(accuracies.items()))
+
+
+def as_chosen(condition: Condition, setting: Setting, options: TrialOptions) -> Condition:
+    """Return what is trained: without the analysis's name, and with the fold's ratio where the analysis fixes none."""
+    ratio = condition.ratio
+    if options.choose == "ratio" and setting.chosen and condition.needs_generators and not condition.fixes_ratio:
+        ratio = setting.ratio
+    return replace(condition, analysis=PRIMARY, ratio=ratio)
 
 
 def inner_splits(cohort: Cohort, options: TrialOptions) -> dict[tuple[int, int], Folds]:

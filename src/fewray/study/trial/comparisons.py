@@ -45,13 +45,21 @@ def comparisons_of(
 
 
 def described(
-    primary: Analysis, correct: Mapping[Condition, np.ndarray], folds: np.ndarray, groups: np.ndarray
+    primary: Analysis,
+    correct: Mapping[Condition, np.ndarray],
+    folds: np.ndarray,
+    groups: np.ndarray,
+    *,
+    same_ratio: bool = True,
 ) -> dict[str, Any]:
-    """Return difference and interval of the pairs :data:`DESCRIBED` that were both trained: no p, no verdict, not in Holm's."""
+    """Return difference and interval of the pairs :data:`DESCRIBED` that were both trained: no p, no verdict, not in Holm's.
+
+    None where the synthetic arms' ratio was chosen and is not PCA's in every fold: unequal doses are not compared.
+    """
     arms = {c.arm: correct[c] for c in primary.conditions}
     found = {}
     for arm, other in DESCRIBED:
-        if arm in arms and other in arms and primary.reference.arm not in (arm, other):
+        if same_ratio and arm in arms and other in arms and primary.reference.arm not in (arm, other):
             compared = compare(arms[other], arms[arm], folds, groups)
             found[f"{arm} - {other}"] = {"difference": compared.difference, "ci": list(compared.ci)}
     return found

@@ -5,43 +5,21 @@ What is kept under its address is not made again, so a killed trial goes on wher
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from fewray.config import TrialOptions
 from fewray.device import child_seed
-from fewray.study.clock import Clock
-from fewray.study.jobs import JobStore, key_of
-from fewray.study.machine import Machine
-from fewray.study.trial.cells import train_trial_cell
-from fewray.study.trial.choose import Setting
-from fewray.study.trial.cohort import Cohort, Part
-from fewray.study.trial.conditions import PRIMARY, Condition, added_counts
+from fewray.study.jobs import key_of
+from fewray.study.trial.arrays import image_set_keys, keys_of
+from fewray.study.trial.cells import kept_result, train_trial_cell
+from fewray.study.trial.choose import Setting, as_chosen
+from fewray.study.trial.cohort import Cohort
+from fewray.study.trial.conditions import PRIMARY, Condition
 from fewray.study.trial.fold_generators import FoldGenerators, train_fold_generators
-from fewray.study.trial.image_sets import make_synthetic, pca_set, row_sets, synthetic_task
-
-OnEvent = Callable[[str, Mapping[str, Any]], None]
-Job = tuple[Condition, int, int, int]
-"""Condition, partition, fold, seed."""
-Place = tuple[int, int, int]
-"""Partition, fold, replicate."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Work:
-    """Where and how the jobs of a trial are done and told of."""
-
-    store: JobStore
-    machine: Machine
-    clock: Clock
-    on_event: OnEvent
-
-    def tell(self, kind: str, event: Mapping[str, Any]) -> None:
-        """Tell of an event that took time, which is written down now and then."""
-        self.clock.keep()
-        self.on_event(kind, event)
+from fewray.study.trial.work import Job, Place, Work
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,76 +86,6 @@ def fold_generators(
     }
 
 
-def image_set_keys(
-    cohort: Cohort,
-    options: TrialOptions,
-    conditions: list[Condition],
-    generators: Mapping[Place, FoldGenerators],
-    chosen: Mapping[tuple[int, int], Setting],
-    work: Work,
-) -> dict[Any, Any]:
-    """Make what is missing of the image sets; return their keys: by name, and by ``("synthetic" or "pca", ...)``."""
-    store, machine = work.store, work.machine
-    keys: dict[Any, Any] = dict(row_sets(cohort, options, store))
-    if any(c.recipe.added == "pca" for c in conditions):
-        for part in cohort.parts():
-            keys["pca", part.partition, part.fold] = pca_set(cohort, part, options, store)
-    parts = {(part.partition, part.fold): part for part in cohort.parts()}
-    ratios = [c.ratio for c in conditions if c.needs_generators] + [setting.ratio for setting in chosen.values()]
-    tasks = {
-        place: synthetic_task(cohort, parts[place[:2]], found, options, store, machine, ratio=max(ratios))
-        for place, found in generators.items()
-    }
-    missing = [task for task in tasks.values() if not _kept(task["key"], options, store)]
-    machine.run(
-        make_synthetic,
-        missing,
-        on_message=lambda message: work.tell("synthetic", message),
-    )
-    for place, task in tasks.items():
-        keys["synthetic", *place] = task["key"]
-    return keys
-
-
-def _kept(key: str, options: TrialOptions, store: JobStore) -> bool:
-    kinds = ["synthetic", "synthetic-versions"] + ["synthetic-paper-versions"] * options.paper_classic
-    whole = store.load("synthetic", key, fields=("counts", "rejected")) is not None
-    return whole and all(store.load_array(k, key) is not None for k in kinds)
-
-
-def keys_of(
-    condition: Condition, part: Part, cohort: Cohort, options: TrialOptions, keys: Mapping[Any, Any], store: JobStore
-) -> dict[str, Any]:
-    """Return the arrays that one condition reads in one fold, by their place in a training set."""
-    found: dict[str, Any] = {"rows": keys["rows"]}
-    if "external" in keys:
-        found["external"] = keys["external"]
-    if condition.recipe.classic:
-        found["versions"] = keys["paper-versions" if condition.paper_classic else "versions"]
-    place = (part.partition, part.fold)
-    if condition.recipe.added == "pca":
-        found["added"] = keys["pca", *place]
-        found["counts"] = added_counts(cohort.labels[part.train], len(cohort.rows.classes), options.ratio)
-    elif condition.recipe.added == "synthetic":
-        found["added"] = found["added-versions"] = keys["synthetic", *place, condition.replicate]
-        result = store.load("synthetic", found["added"])
-        assert result is not None
-        found["counts"] = result["counts"]
-    return found
-
-
-def _result(store: JobStore, key: str) -> dict[str, Any] | None:
-    return store.load("trial-classifier", key, fields=("train_images", "probabilities", "external"))
-
-
-def as_chosen(condition: Condition, setting: Setting, options: TrialOptions) -> Condition:
-    """Return what is trained: without the analysis's name, and with the fold's ratio where the analysis fixes none."""
-    ratio = condition.ratio
-    if options.choose == "ratio" and setting.chosen and condition.needs_generators and not condition.fixes_ratio:
-        ratio = setting.ratio
-    return replace(condition, analysis=PRIMARY, ratio=ratio)
-
-
 def train_cells(
     cohort: Cohort,
     options: TrialOptions,
@@ -191,12 +99,17 @@ def train_cells(
     store, machine = work.store, work.machine
     wanted: dict[Job, str] = {}
     tasks: list[dict[str, Any]] = []
+
+    def kept(key: str, rows: int) -> dict[str, Any] | None:
+        outside = 0 if cohort.external is None else len(cohort.external)
+        return kept_result(store, key, rows=rows, external=outside, classes=len(cohort.rows.classes))
+
     for seed in range(options.seeds):  # whole seeds first
         for part in cohort.parts():
             for condition in conditions:
-                arrays = keys_of(condition, part, cohort, options, keys, store)
                 cell_seed = child_seed(options.seed, "classifier", part.partition, part.fold, seed)
                 trained = as_chosen(condition, chosen[part.partition, part.fold], options)
+                arrays = keys_of(trained, part, cohort, options, keys)
                 key = key_of(
                     condition=asdict(trained),
                     arrays=arrays,
@@ -209,7 +122,7 @@ def train_cells(
                     device=machine.device.split(":")[0],
                 )
                 wanted[condition, part.partition, part.fold, seed] = key
-                if _result(store, key) is None and key not in {task["key"] for task in tasks}:
+                if kept(key, len(part.test)) is None and key not in {task["key"] for task in tasks}:
                     name = condition.arm if condition.analysis == PRIMARY else f"{condition.analysis} {condition.arm}"
                     tasks.append(
                         {
@@ -240,9 +153,9 @@ def train_cells(
         on_message=lambda message: work.tell("cell step", message),
         on_done=finished,
     )
-    results = {}
+    results, tests = {}, {(part.partition, part.fold): len(part.test) for part in cohort.parts()}
     for job, key in wanted.items():
-        result = _result(store, key)
+        result = kept(key, tests[job[1], job[2]])
         assert result is not None, key
         results[job] = result
     return results

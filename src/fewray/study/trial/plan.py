@@ -119,9 +119,9 @@ def _the_rest(
     k = len(cohort.rows.classes)
     for part in cohort.parts() if made else ():
         choices = [setting.ratio for setting in candidates(options).values()] if options.choose else []
-        largest = max([condition.ratio for condition in made] + choices * (options.choose == "ratio"))
-        replicates = len({condition.replicate for condition in made})
-        add(f"{what}, {part.name}", replicates * sum(added_counts(cohort.labels[part.train], k, largest)))
+        largest = max(choices) if options.choose == "ratio" else options.ratio
+        ratios = {(c.replicate, max(c.ratio if c.fixes_ratio else largest, options.ratio)) for c in made}
+        add(f"{what}, {part.name}", sum(sum(added_counts(cohort.labels[part.train], k, ratio)) for _, ratio in ratios))
         if options.choose:
             rows, sets = inner[part.partition, part.fold], len(choices) if options.choose == "recipe" else 1
             add(f"{what}, {part.name} choice", sets * sum(added_counts(cohort.labels[rows], k, max(choices))))

@@ -32,7 +32,13 @@ def pretrained_analysis(
     ``reference`` is bool (partitions, seeds, n). The head has no seed: its predictions stand for every seed.
     """
     key = key_of(rows=cohort.rows.sha256(), folds=folds.tolist(), extractor=EXTRACTOR, fit=options.classifier.fit)
-    found = store.load("pretrained", key, fields=("predicted",))
+
+    def whole(found: dict[str, Any]) -> bool:
+        predicted = np.array(found["predicted"])
+        known = (predicted >= 0) & (predicted < len(cohort.rows.classes))
+        return predicted.shape == folds.shape and predicted.dtype.kind == "i" and bool(known.all())
+
+    found = store.load("pretrained", key, whole=whole)
     if found is None:
         films = load_images(cohort.rows.paths(), SIZE, options.classifier.fit)
         features = open_extractor(EXTRACTOR, device="cpu")(films).features

@@ -13,6 +13,7 @@ from fewray.data.manifest import Manifest
 from fewray.device import fixed_threads
 from fewray.runs import locked, write_json
 from fewray.study.clock import Clock
+from fewray.study.finished import check_protocol, keep_finished
 from fewray.study.folds import external_warning
 from fewray.study.jobs import JobStore
 from fewray.study.machine import Machine
@@ -20,10 +21,11 @@ from fewray.study.trial.checks import check_options
 from fewray.study.trial.choose import settings
 from fewray.study.trial.cohort import assemble_cohort
 from fewray.study.trial.conditions import all_conditions
-from fewray.study.trial.fitting import OnEvent, Work, fit
+from fewray.study.trial.fitting import fit
 from fewray.study.trial.fold_generators import as_recorded
 from fewray.study.trial.folding import check_folding, folding_of, keep_folding
 from fewray.study.trial.results import assemble_trial, write_trial_predictions
+from fewray.study.trial.work import OnEvent, Work
 
 
 def run_trial(
@@ -39,8 +41,9 @@ def run_trial(
     """Run the trial into ``out`` and return what ``study.json`` holds. What is there already is not done again.
 
     ``generators`` is the folder in which the folds' generators are looked for and kept, by default ``out/generators``.
-    Writes ``study.json`` (no clock times), ``timing.json``, ``predictions.csv``, ``folding.json``, ``jobs/``. InputError
-    for options that no trial can be run with, a folder that holds a trial with other folds, or a leak.
+    Writes ``study.json`` (no clock times), ``timing.json``, ``predictions.csv``, ``folding.json``, ``finished.json``,
+    ``jobs/``. InputError for options that no trial can be run with, a folder that holds a trial with other folds or a
+    study of the other protocol, or a leak.
     """
     check_options(options)
     store, run, machine = JobStore(out / "jobs"), generators or out / "generators", machine or Machine()
@@ -51,6 +54,8 @@ def run_trial(
     folders = [out] if generators is None else [out, generators]
     # One thread: what is done in this process has the same bits anywhere.
     with locked(out), connected(machine.executor, *folders), fixed_threads(1), threadpool_limits(1):
+        check_protocol(out, options.protocol)
+        store.check_folder()
         check_folding(out, folding)
         clock = Clock(out / "timing.json", lambda text: on_event("stage", {"text": text}))
         clock.run = run if trains else None
@@ -67,6 +72,8 @@ def run_trial(
         on_event("stage", {"text": "scores, comparisons, shortcuts"})
         with clock("scores"):
             study = assemble_trial(cohort, options, fitted, chosen, store, work.machine)
+        if earlier := keep_finished(out, options):
+            study["earlier"] = earlier
         write_json(out / "study.json", study)
         write_trial_predictions(out / "predictions.csv", cohort, fitted.results)
         clock.write()

@@ -89,7 +89,13 @@ def assemble_trial(
         "score_intervals": {"resampled": "patients", "draws": DRAWS},
         "reference": options.reference,
         "comparisons": comparisons,
-        "descriptive": described(primary, correct, folds, cohort.groups),
+        "descriptive": described(
+            primary,
+            correct,
+            folds,
+            cohort.groups,
+            same_ratio=all(setting.ratio == options.ratio for setting in chosen.values()),
+        ),
         "sensitivity": sensitivity,
         "subsets": {name: subset_of(name, cohort, primary, predicted, folds, options) for name in options.subsets},
         "external": external_of(cohort, primary, results, kept_split=options.keep_test),
@@ -155,7 +161,11 @@ def _rejected(
 ) -> dict[str, Any] | None:
     if not fitted:
         return None
-    kept = [store.load("synthetic", keys["synthetic", *place]) or {} for place in fitted]
+    by_place: dict[tuple[Any, ...], list[dict[str, Any]]] = {place: [] for place in fitted}
+    for name, key in keys.items():
+        if name[0] == "synthetic":
+            by_place[name[1:4]].append(store.load("synthetic", key) or {})
+    kept = [max(sets, key=lambda found: sum(found["counts"])) for sets in by_place.values()]
     return {
         label: {
             "kept": sum(found["counts"][index] for found in kept),
