@@ -63,7 +63,7 @@ def _arms(study: Mapping[str, Any]) -> list[str]:
     size = f" on {classifier['image_size']} x {classifier['image_size']} pixels" if classifier.get("image_size") else ""
     batch = f" of {classifier['batch_size']} images" if classifier.get("batch_size") else ""
     rate = classifier.get("learning_rate") if network == "paper" else None  # other networks have their own
-    step = f" (SGD, learning rate {rate:g}, Nesterov momentum {classifier.get('momentum', 0):g})" if rate else ""
+    step = f" (SGD, learning rate {rate:g}, Nesterov momentum {classifier.get('momentum') or 0:g})" if rate else ""
     steps = every(arms, "steps")
     budget = (
         f"All arms had the same real training images, {steps} optimiser steps{batch}{step} and the same seeds"

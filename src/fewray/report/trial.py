@@ -82,9 +82,11 @@ def _home(study_dir: Path, timing: Mapping[str, Any]) -> Path:
 
 def _label(folder: Path) -> str:
     try:
-        return read_json(folder / "options.json")["label"]
-    except (InputError, KeyError):
+        said = read_json(folder / "options.json")
+    except InputError:
         return folder.name
+    label = said.get("label") if isinstance(said, dict) else None
+    return label if isinstance(label, str) else folder.name
 
 
 def _place(folder: Path, study_dir: Path) -> str:
