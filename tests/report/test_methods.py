@@ -121,7 +121,7 @@ def test_what_copies_are_looked_for_and_what_are_not_is_said(known: str):
     assert "Mirrored, turned, cropped or inverted copies were not looked for." in text
     assert "near-duplicate" not in " ".join(said(study).values())
     (limit,) = [line for line in limits(study) if line.startswith("Copies were looked for")]
-    assert limit.endswith(f"counts as another of the {'images' if known == 'none' else 'patients'}.")
+    assert limit.endswith(f"counts as another {'image' if known == 'none' else 'patient'}.")
 
 
 def test_studies_without_the_field_are_read_by_their_warnings():

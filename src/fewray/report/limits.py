@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fewray.report.fields import cohort, detectable, kept_split, patients_known, shape, units
+from fewray.report.fields import cohort, counted, detectable, kept_split, patients_known, shape
 from fewray.report.text import listed
 
 NOT_NAMED = {
@@ -41,7 +41,7 @@ def limits(study: Mapping[str, Any]) -> list[str]:
         )
     found.append(
         "Copies were looked for as byte-equal, resized or re-encoded images: one that is mirrored, turned, cropped or inverted "
-        f"counts as another of the {units(data)}."
+        f"counts as another {counted(data)[1].removeprefix('one ')}."
     )
     if study.get("generators"):
         found.append(
