@@ -54,6 +54,8 @@ def test_whole_studies_are_read_as_they_are(protocol: str, tmp_path: Path):
         ("trial", "data.patients_known", "most", "data.patients_known: 'most'; all or none or some"),
         ("trial", "folds", [{}], "folds[0]: no partition, fold, train"),
         ("trial", "sensitivity.ratio 2.arms", None, "sensitivity.ratio 2.arms: null; an object"),
+        ("trial", "sensitivity.ratio 2.arms.classic", {}, "sensitivity.ratio 2.arms.classic: no accuracy"),
+        ("trial", "external.arms.none", {}, "external.arms.none: no accuracy"),
         ("trial", "schema", 2, "schema 2 of protocol trial"),
         ("trial", "protocol", [], "schema 3 of protocol []"),
         ("published", "arms.none.accuracy.wilson", "x", "arms.none.accuracy.wilson: 'x'; two numbers"),

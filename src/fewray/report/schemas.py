@@ -23,7 +23,7 @@ def _numbers(names: str) -> dict[str, Any]:
 
 
 DIFFERENCE = {"ci": Maybe(ENDS), **_counts("difference p")}
-SCORED = Each({"accuracy": SCORE})
+SCORED = Each({"accuracy": Maybe(SCORE.shape, there=True)})
 BLOCKS = Maybe(
     Each(
         {
