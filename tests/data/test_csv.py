@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fewray.data import load_dataset
+from fewray.data.audit import audit
 from fewray.data.manifest import Manifest, Row
 from fewray.errors import InputError
+from fewray.study.folds import data_warnings
 
 
 def table(tmp_path: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -38,6 +40,8 @@ def test_csv_with_all_columns_and_a_byte_order_mark(tmp_path: Path):
         ("path,label\n1.png,a,b\n", "row 2: more cells than columns"),
         ("path,label\n1.png,\n.,a\n\0,b\n", "row 3: . not found"),
         ("path,label\n1.png,\n.,a\n\0,b\n", "row 2: path"),
+        ("path,label\n1.png,a\n2.png,nan\n", "row 3: path '2.png', label 'nan'; both are wanted"),
+        ("path,label\n1.png,NA\n2.png,None\n", "row 2: path '1.png', label 'NA'; both are wanted; row 3: path"),
         ("path,label,origin\n1.png,a,drawn\n", "row 2: origin 'drawn'"),
         (f"path,label,sha256\n1.png,a,{'0' * 64}\n", "1.png: sha256"),
         ('path,label\n"1.png,a\n', "cannot be read as CSV"),
@@ -49,6 +53,25 @@ def test_csv_faults_name_the_row(tmp_path: Path, text: str, words: str):
     with pytest.raises(InputError) as caught:
         load_dataset(table(tmp_path, text))
     assert words in str(caught.value)
+
+
+def test_a_class_called_none_is_one_where_a_folder_has_that_name(tmp_path: Path):
+    for label in ("none", "tumour"):
+        (tmp_path / label).mkdir()
+        Image.fromarray(np.full((20, 16), len(label), np.uint8)).save(tmp_path / label / "1.png")
+    data = load_dataset(tmp_path)
+    data.to_csv(tmp_path / "manifest.csv")
+    assert data.classes == load_dataset(tmp_path).classes == ("none", "tumour")
+
+
+def test_classes_that_differ_only_in_case_or_blanks_are_told(tmp_path: Path):
+    path = table(tmp_path, "path,label\n1.png,Viral pneumonia\n2.png,viral  Pneumonia\n")
+    data = load_dataset(path)
+    (said,) = [warning for warning in data_warnings(data) if "differ only" in warning]
+    assert said.startswith("classes 'Viral pneumonia', 'viral  Pneumonia' differ only in case or blanks")
+    assert said in audit(data).warnings
+    other = load_dataset(table(tmp_path, "path,label\n1.png,a\n2.png,b\n"))
+    assert not [warning for warning in other.notes["warnings"] if "differ only" in warning]
 
 
 def test_csv_takes_semicolons_and_capitals_and_the_encoding_is_told(tmp_path: Path):

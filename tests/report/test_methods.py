@@ -112,6 +112,18 @@ def test_unknown_patients_are_never_called_patients():
     assert "grouped by patient where one is named" in methods_paragraph(study)
 
 
+@pytest.mark.parametrize("known", ["all", "some", "none"])
+def test_what_copies_are_looked_for_and_what_are_not_is_said(known: str):
+    study = trial_study()
+    study["data"]["patients_known"] = known
+    text = methods_paragraph(study)
+    assert "o byte-equal, resized or re-encoded copy of an image was found on both sides of a fold" in text
+    assert "Mirrored, turned, cropped or inverted copies were not looked for." in text
+    assert "near-duplicate" not in " ".join(said(study).values())
+    (limit,) = [line for line in limits(study) if line.startswith("Copies were looked for")]
+    assert limit.endswith(f"counts as another {'image' if known == 'none' else 'patient'}.")
+
+
 def test_studies_without_the_field_are_read_by_their_warnings():
     data = trial_study()["data"]
     del data["patients_known"]

@@ -277,6 +277,33 @@ def test_a_kept_split_and_unknown_patients_are_called_so(tmp_path: Path):
     assert trial_tables(trial_study())[0][0].startswith("306 images of 288 patients; 4 folds grouped by patient")
 
 
+def test_pages_of_unknown_patients_have_no_columns_of_patients(tmp_path: Path):
+    study = trial_study()
+    page = Page(written(tmp_path, study))
+    assert page.table("fold", "training images", "patients")
+    assert "1 pair counted as one patient" in page.text
+    study["data"]["patients_known"] = "none"
+    page, markdown = Page(written(tmp_path, study)), render_trial(study, {}, {})
+    groups = "images without copies"
+    assert page.table("fold", "training images", groups, "test images", groups)["0"][1:5] == ["228", "216", "78", "72"]
+    assert f"| partition | fold | train | {groups} | test | {groups} | covid |" in markdown
+    for text in (page.text, markdown):
+        assert "1 pair counted as one image" in text
+        assert "one patient," not in text
+
+
+@pytest.mark.parametrize("name", ["[x](javascript:1)", "\\[x](javascript:1)", "![x](y)", "[x][y]", "<javascript:1>"])
+def test_a_name_makes_no_link(name: str):
+    study = json.loads(json.dumps(trial_study()).replace("pneumonia_vir", json.dumps(name)[1:-1]))
+    text = render_trial(study, {}, {})
+    for opening in re.finditer(r"\\*\[(?=x\\*\])", text):
+        assert len(opening[0]) % 2 == 0, text[
+            opening.start() - 20 : opening.end() + 20
+        ]  # the bracket has its own backslash
+    assert "<javascript" not in text
+    columns_agree(text)
+
+
 def test_images_that_were_not_searched_for_copies_are_not_counted(tmp_path: Path):
     study = trial_study() | {"rejected": None}
     for text in (Page(written(tmp_path, study)).text, render_trial(study, {}, {})):

@@ -260,6 +260,29 @@ def test_names_given_by_files_or_drawn_are_not_compared_across_data_sets():
         compared(row("x/a/1.png", "a/1.png", "1"), row("y/a/1.png", "a/1.png", "1"))
 
 
+def test_the_two_sides_of_one_set_have_comparable_names():
+    train = Row(path=Path("x/a/1.png"), label="a", group="1.png", sha256="1")
+    test = Row(path=Path("x/a/2.png"), label="a", group="1.png", sha256="2")  # the patient is called by the first film
+    for first, second in ((train, test), (replace(train, origin="phantom"), replace(test, origin="phantom"))):
+        with pytest.raises(InputError, match=r"kept: a patient is in both .*remove them from one side of the split$"):
+            check_disjoint([first], [second], noise(100)[:1], noise(100)[1:2], where="kept", kept=True)
+
+
+def test_a_patient_called_by_one_of_the_films_is_known():
+    def data(*cells: tuple[str, str]) -> Manifest:
+        rows = [
+            Row(path=Path(path), label="a", group=group, sha256=str(index)) for index, (path, group) in enumerate(cells)
+        ]
+        return Manifest(name="made up", classes=("a",), rows=tuple(rows))
+
+    alone = ("x/3.png", "3.png")
+    assert patients_known(data(("x/1.png", "1.png"), ("x/2.png", "1.png"), alone)) == "all"
+    assert patients_known(data(("x/1.png", "p1"), ("x/2.png", "p1"), alone)) == "some"
+    assert patients_known(data(("x/1.png", "x/1.png"), alone)) == "none"
+    twice = ("x/1.png", "1.png")  # a file that a table lists twice is no evidence of a name
+    assert patients_known(data(twice, twice, alone)) == "none"
+
+
 def test_unknown_patients_are_said(phantom: Manifest, tmp_path: Path):
     assert grouping_warning(phantom) is None
     for row in phantom.rows:

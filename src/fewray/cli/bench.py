@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fewray.cli.places import place
 from fewray.cli.show import AsJson, log, print_json, print_table
 
 
@@ -17,7 +18,10 @@ def bench(
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of each pair, in turn.")] = 3,
     equality: Annotated[bool, typer.Option(help="Train by both ways and compare losses and KID; minutes.")] = True,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the tables as Markdown.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for bench.json and README.md.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder for bench.json and README.md.", parser=place, metavar="<path>"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Time this machine against plain references and its own ceiling; nothing else should run on it."""

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fewray.cli.generators import GroupRegex
+from fewray.cli.places import place
 from fewray.cli.show import AsJson, EpochProgress, log, print_json, print_table
 
 app = typer.Typer(help="List, fetch and check image data.", no_args_is_help=True)
@@ -28,7 +29,10 @@ def list_(as_json: AsJson = False) -> None:
 @app.command("fetch")
 def fetch(
     name: Annotated[str, typer.Argument(help="covid4.")],
-    source: Annotated[Path | None, typer.Option("--from", help="A local copy, verified in the same way.")] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", help="A local copy, verified in the same way.", parser=place, metavar="<path>"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Download a data set at its pinned version, or copy it from a folder; every file is verified."""

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
+from fewray.cli.places import folder, place
 from fewray.cli.show import AsJson, EpochProgress, HealthWatch, log, print_json, print_table
 
 Data = Annotated[
     str, typer.Option("--data", "-d", help="phantom[:key=value,...], covid4, a folder of class folders, or a CSV file.")
 ]
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.", file_okay=False)]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.", parser=folder, metavar="<dir>")]
 Classes = Annotated[str, typer.Option(help="Only these classes, separated by commas.")]
 Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
 Precision = Annotated[str, typer.Option(help="auto, bf16 or fp32; auto takes bf16 where it is faster than fp32.")]
@@ -159,7 +160,7 @@ def train(
 
 
 def generate(
-    run: Annotated[Path, typer.Argument(help="Folder made by `fewray train`.")],
+    run: Annotated[Path, typer.Argument(help="Folder made by `fewray train`.", parser=place)],
     out: Out,
     per_class: Annotated[int, typer.Option(help="Images a class.")] = 100,
     classes: Classes = "",

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fewray.cli.generators import Classes, Device, GroupRegex, listed
+from fewray.cli.places import place
 from fewray.cli.show import AsJson, log, print_json, print_table
 from fewray.errors import InputError
 
@@ -19,11 +20,16 @@ def quality(
         str | None, typer.Option(help="Real images no generator saw; of a set with splits, its test rows.")
     ] = None,
     classes: Classes = "",
-    run: Annotated[Path | None, typer.Option(help="Folder of the generators: does D know its training images?")] = None,
+    run: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the generators: does D know its training images?", parser=place, metavar="<path>"),
+    ] = None,
     extractor: Annotated[
         str, typer.Option(help="lite0, lite0@224, pixels, inception, onnx:FILE or study:RUN.")
     ] = "lite0",
-    weights: Annotated[Path | None, typer.Option(help="Weight file of the extractor inception.")] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Weight file of the extractor inception.", parser=place, metavar="<path>")
+    ] = None,
     image_size: Annotated[int, typer.Option(min=8, help="All images are read at this size.")] = 64,
     fit: Annotated[
         str | None,
@@ -35,7 +41,14 @@ def quality(
     seed: Annotated[int, typer.Option(min=0)] = 0,
     group_regex: GroupRegex = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Folder for quality.json, copies.csv and the closest pairs.")
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Folder for quality.json, copies.csv and the closest pairs.",
+            parser=place,
+            metavar="<path>",
+        ),
     ] = None,
     device: Device = "auto",
     no_cache: Annotated[
@@ -83,7 +96,7 @@ def quality(
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="Folder made by `fewray study` or `fewray train`.")],
+    run: Annotated[Path, typer.Argument(help="Folder made by `fewray study` or `fewray train`.", parser=place)],
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the main tables as Markdown instead.")] = False,
     as_json: AsJson = False,
 ) -> None:

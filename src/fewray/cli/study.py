@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fewray.cli.generators import Data, Device, Executor, GroupRegex, Out, Precision, Processes, Threads, listed
+from fewray.cli.places import place
 from fewray.cli.show import AsJson, EpochProgress, log, print_json, print_table
 from fewray.cli.study_tables import published_tables, trial_tables
 from fewray.cli.teller import StudyTeller
@@ -24,7 +25,11 @@ def study(
     recipe: Annotated[str | None, typer.Option(help="Generator recipe instead of the preset's.")] = None,
     generators: Annotated[
         Path | None,
-        typer.Option(help="Published: folder made by `fewray train`. Trial: where the folds' generators are kept."),
+        typer.Option(
+            help="Published: folder made by `fewray train`. Trial: where the folds' generators are kept.",
+            parser=place,
+            metavar="<path>",
+        ),
     ] = None,
     arms: Annotated[str | None, typer.Option(help="Only these arms, separated by commas.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Classifier seeds an arm.")] = None,

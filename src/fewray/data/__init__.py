@@ -9,6 +9,8 @@ from fewray.errors import InputError
 
 __all__ = ["Manifest", "Row", "known_datasets", "load_dataset"]
 
+WANTED = "phantom, covid4, a folder of class folders or a CSV file"
+
 
 def load_dataset(
     source: str | Path, *, group_regex: str | None = None, strict: bool = True, option: str = "--data"
@@ -22,6 +24,8 @@ def load_dataset(
     from fewray.data.folders import load_csv, load_folder
 
     text = str(source)
+    if not text.strip():
+        raise InputError(f"{option} is empty, as from a variable that is not set; {WANTED} is wanted")
     name, _, specification = text.partition(":")
     if name == "phantom" and not Path(text).exists():
         from fewray.data.phantom import load_phantom
@@ -40,7 +44,7 @@ def load_dataset(
     if path.is_file() and path.suffix.lower() == ".csv":
         return load_csv(path, group_regex=group_regex, strict=strict)
     found = "a file that is no CSV" if path.is_file() else "not found"
-    raise InputError(f"{option} {text}: {found}; phantom, covid4, a folder of class folders or a CSV file is wanted")
+    raise InputError(f"{option} {text}: {found}; {WANTED} is wanted")
 
 
 def known_datasets() -> list[dict[str, str]]:

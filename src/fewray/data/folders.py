@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
+from fewray.data.labels import alike_labels, label_of
 from fewray.data.manifest import COLUMNS, ORIGINS, Manifest, Origin, Row, sha256_of
 from fewray.data.patients import patient_of, unread_patients
 from fewray.errors import InputError
@@ -59,7 +60,8 @@ def load_csv(path: Path, *, group_regex: str | None = None, strict: bool = True)
     """Return the rows of a CSV file with columns path, label and, if wanted, group, split, sha256, origin.
 
     Paths are relative to the file's folder; cells are separated by commas, semicolons or tabs. A group that is empty,
-    NaN, NA, None or null names no patient. A manifest written by fewray is one such file. InputError names the rows that do not fit; where a hash is given, the file must have it.
+    NaN, NA, None or null names no patient, and such a label no class. A manifest written by fewray is one such file.
+    InputError names the rows that do not fit; where a hash is given, the file must have it.
     """
     films, records = _Films(group_regex), _records(path)
     for number, record in records:
@@ -67,7 +69,7 @@ def load_csv(path: Path, *, group_regex: str | None = None, strict: bool = True)
         row = f"row {number}"
         if None in record:
             films.faults.append(f"{row}: more cells than columns; put names that hold a comma in quotes")
-        elif not values["path"] or not values["label"]:
+        elif not values["path"] or not label_of(values["label"], values["path"]):
             films.faults.append(f"{row}: path {values['path']!r}, label {values['label']!r}; both are wanted")
         elif values["split"].lower() not in SPLITS:
             films.faults.append(f"{row}: split {values['split']!r}; train, test or nothing is wanted")
@@ -162,6 +164,7 @@ class _Films:
             self.rows = [row if row.split else replace(row, split="train") for row in self.rows]
         rows = sorted(self.rows, key=lambda row: (row.split != "train", row.split, row.label, str(row.path)))
         classes = tuple(sorted({row.label for row in rows}))
+        notes["warnings"] += alike_labels(classes)
         return Manifest(name=name, classes=classes, rows=tuple(rows), notes=notes)
 
 

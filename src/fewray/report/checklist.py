@@ -11,9 +11,9 @@ from fewray.report.text import count, listed, score
 
 AUTHORS = "to be filled by the authors"
 DISJOINT = {
-    "all": "disjoint by patient, hash, near-duplicate",
-    "some": "disjoint by patient where one is named, by hash, near-duplicate",
-    "none": "disjoint by hash, near-duplicate; no patient is known, so not by patient",
+    "all": "disjoint by patient, hash, resized or re-encoded copy",
+    "some": "disjoint by patient where one is named, by hash, resized or re-encoded copy",
+    "none": "disjoint by hash, resized or re-encoded copy; no patient is known, so not by patient",
 }
 
 

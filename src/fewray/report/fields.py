@@ -59,6 +59,15 @@ def units(data: Mapping[str, Any]) -> str:
     return "images" if patients_known(data) == "none" else "patients"
 
 
+def counted(data: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what the groups of a fold are called, and what images that look alike count as.
+
+    ``("patients", "one patient")``; where no patient is known, a group is an image with its copies.
+    """
+    none = patients_known(data) == "none"
+    return ("images without copies", "one image") if none else ("patients", "one patient")
+
+
 def is_chest(data: Mapping[str, Any]) -> bool:
     """Whether the images are known to show the chest: those of covid4 and the phantoms."""
     return data.get("origin") == "phantom" or data.get("name") == CHEST

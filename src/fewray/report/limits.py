@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fewray.report.fields import cohort, detectable, earlier, kept_split, patients_known, shape
+from fewray.report.fields import cohort, counted, detectable, earlier, kept_split, patients_known, shape
 from fewray.report.text import listed
 
 NOT_NAMED = {
@@ -40,6 +40,10 @@ def limits(study: Mapping[str, Any]) -> list[str]:
             f"{said}; if patients share images, two of one may be in train and test: accuracies are then too high and intervals "
             "too narrow."
         )
+    found.append(
+        "Copies were looked for as byte-equal, resized or re-encoded images: one that is mirrored, turned, cropped or inverted "
+        f"counts as another {counted(data)[1].removeprefix('one ')}."
+    )
     if study.get("generators"):
         found.append(
             "Intervals and p are conditional on the generators trained: others, of other seeds, may do better or worse."

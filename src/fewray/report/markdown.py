@@ -9,6 +9,7 @@ from typing import Any
 from fewray.errors import InputError
 from fewray.quality.names import METRICS
 from fewray.quality.remarks import k_of, remarks_of
+from fewray.report.reading import read_run, read_study, read_timing
 from fewray.report.text import commands, number, table
 from fewray.report.trial_markdown import render_trial
 from fewray.runs import read_json, read_jsonl
@@ -18,12 +19,11 @@ def render_results(folder: Path, place: Path | None = None) -> str:
     """Return the page for the study in ``folder`` (``study.json``, ``timing.json`` and, where there is one, ``run.json``).
 
     ``place`` is the page's own folder, where its pictures lie; without it the one above ``folder``.
-    ``run.json`` holds ``commands``, ``hardware``, ``date`` and ``notes``: what a study cannot know of itself.
+    ``run.json`` holds ``commands``, ``hardware``, ``date`` and ``notes``: what a study cannot know of itself. InputError for
+    files that this version of fewray does not write.
     """
-    study = read_json(folder / "study.json")
-    timing = read_json(folder / "timing.json") if (folder / "timing.json").exists() else {}
-    run = read_json(folder / "run.json") if (folder / "run.json").exists() else {}
-    if study.get("protocol") == "trial":
+    study, timing, run = read_study(folder), read_timing(folder), read_run(folder)
+    if study["protocol"] == "trial":
         return render_trial(study, timing, run, _trial_pictures(place or folder.parent))
     parts = [
         f"# Results on {study['data']['name']}\n\n"
@@ -142,7 +142,7 @@ def _accuracy(study: Mapping[str, Any]) -> str:
                 number(paper) if isinstance(paper, float) else "",
             )
         )
-    n = next(iter(study["arms"].values()))["accuracy"]["n_test"]
+    n = max((arm["accuracy"]["n_test"] for arm in study["arms"].values()), default=0)
     header = ("arm", "images", "steps", "seeds", "accuracy", "95 % interval", "sd", "as the paper computes it", "paper")
     placed = "".join(f"\nArm {a}: {p['rank_text']}.\n" for a, p in study["paper"]["placement"].items())
     return f"## Accuracy on {n} test images\n\n{table(header, rows)}\nInterval: Wilson at n = {n}.\n{placed}"

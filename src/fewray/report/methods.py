@@ -7,6 +7,7 @@ from typing import Any
 
 from fewray.report.fields import (
     cohort,
+    counted,
     detectable,
     earlier,
     every,
@@ -21,6 +22,10 @@ from fewray.report.fields import (
 from fewray.report.text import count, listed, number, sentence
 
 NETWORKS = {"paper": "the three-block CNN of the published protocol", "modern": "a small residual network"}
+
+COPY = "no byte-equal, resized or re-encoded copy of an image"
+UNSOUGHT = "Mirrored, turned, cropped or inverted copies"
+"""Of an image, what would be found in train and test, and what would not."""
 
 
 def methods_paragraph(study: Mapping[str, Any]) -> str:
@@ -39,10 +44,10 @@ def _folds(study: Mapping[str, Any]) -> list[str]:
         "none": ", image by image, since no patient is known",
     }
     apart = {
-        "all": "No patient and no byte-equal or near-duplicate image was on both sides of a fold",
-        "some": "No named patient and no byte-equal or near-duplicate image was on both sides of a fold; of images that name "
-        "no patient it is not known whether one patient was on both sides",
-        "none": "No byte-equal or near-duplicate image was on both sides of a fold; whether a patient was is not known",
+        "all": f"No patient and {COPY} was found on both sides of a fold",
+        "some": f"No named patient and {COPY} was found on both sides of a fold; of images that name no patient it is not "
+        "known whether one patient was on both sides",
+        "none": f"N{COPY[1:]} was found on both sides of a fold; whether a patient was is not known",
     }
     known = patients_known(data)
     text = [
@@ -50,10 +55,11 @@ def _folds(study: Mapping[str, Any]) -> list[str]:
         f"They were split into {k} folds, stratified by class{how[known]} (StratifiedGroupKFold)"
         + ("" if partitions <= 1 else f", repeated over {partitions} partitions"),
         apart[known],
+        f"{UNSOUGHT} were not looked for",
     ]
     if joined := study.get("joined_groups"):
         text.append(
-            f"{count(len(joined), 'pair')} counted as one patient, since images of theirs look alike or are equal"
+            f"{count(len(joined), 'pair')} counted as {counted(data)[1]}, since images of theirs look alike or are equal"
         )
     return text
 
@@ -65,7 +71,7 @@ def _arms(study: Mapping[str, Any]) -> list[str]:
     size = f" on {classifier['image_size']} x {classifier['image_size']} pixels" if classifier.get("image_size") else ""
     batch = f" of {classifier['batch_size']} images" if classifier.get("batch_size") else ""
     rate = classifier.get("learning_rate") if network == "paper" else None  # other networks have their own
-    step = f" (SGD, learning rate {rate:g}, Nesterov momentum {classifier.get('momentum', 0):g})" if rate else ""
+    step = f" (SGD, learning rate {rate:g}, Nesterov momentum {classifier.get('momentum') or 0:g})" if rate else ""
     steps = every(arms, "steps")
     budget = (
         f"All arms had the same real training images, {steps} optimiser steps{batch}{step} and the same seeds"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,12 @@ def template(name: str) -> Any:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("fewray.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["number"] = text.number
+    figures_of = {"number": text.number, "points": text.points, "interval": text.interval, "score": text.score}
+    figures_of |= {"points_interval": text.points_interval, "p": text.p_value}
+    for called, shown in figures_of.items():
+        environment.filters[called] = _absent_as_null(shown)
     environment.filters["svg"] = _inline
     environment.filters["breakable"] = _breakable
-    environment.filters["points"] = text.points
-    environment.filters["interval"] = text.interval
-    environment.filters["points_interval"] = text.points_interval
-    environment.filters["score"] = text.score
-    environment.filters["p"] = text.p_value
     environment.filters["sentence"] = text.sentence
     environment.filters["listed"] = text.listed
     environment.globals["count"] = text.count
@@ -38,6 +36,13 @@ def generator_pictures(folders: Mapping[str, Path], sources: Mapping[str, str] |
     ``sources`` says by class, in words, which generator it is.
     """
     return {"logs": _log_figures(folders), "grids": _grids(folders, sources or {})}
+
+
+def _absent_as_null(shown: Callable[..., str]) -> Callable[..., str]:
+    """Let a filter show a figure that a file does not hold as one that is null there."""
+    from jinja2 import Undefined
+
+    return lambda value, *options, **named: shown(None if isinstance(value, Undefined) else value, *options, **named)
 
 
 def _inline(drawn: str) -> Any:

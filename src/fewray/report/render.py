@@ -12,6 +12,7 @@ from fewray.quality.names import METRICS
 from fewray.quality.remarks import k_of, remarks_of
 from fewray.report import figures
 from fewray.report.page import generator_pictures, template
+from fewray.report.reading import read_study, read_timing
 from fewray.report.trial import trial_page
 from fewray.runs import read_json, write_bytes
 
@@ -32,25 +33,14 @@ PAPER_TABLE4 = {
 """Accuracy, sensitivity, specificity and "F1Score" printed in the paper's Tables 4 (a) and (b)."""
 
 
-SCHEMAS = {"published": 2, "trial": 3}
-"""Of study.json, by protocol."""
-
-
 def render_report(study_dir: Path) -> Path:
     """Write ``study_dir/report.html``, one file that needs nothing else, and return its path.
 
-    InputError for a study.json that this version of fewray does not write.
+    InputError for a study.json that this version of fewray does not write, or a damaged timing.json.
     """
-    study = read_json(study_dir / "study.json")
-    protocol, schema = study.get("protocol"), study.get("schema")
-    if protocol not in SCHEMAS or SCHEMAS[protocol] != schema:
-        wanted = " or ".join(f"{number} of protocol {name}" for name, number in SCHEMAS.items())
-        raise InputError(
-            f"{study_dir}/study.json: schema {schema} of protocol {protocol}; {wanted} is wanted; run the study again"
-        )
-    timing = read_json(study_dir / "timing.json") if (study_dir / "timing.json").exists() else {}
+    study, timing = read_study(study_dir), read_timing(study_dir)
     path = study_dir / "report.html"
-    make = trial_page if protocol == "trial" else _published_page
+    make = trial_page if study["protocol"] == "trial" else _published_page
     write_bytes(path, make(study_dir, study, timing).encode())
     return path
 

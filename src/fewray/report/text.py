@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -70,11 +71,10 @@ def sentence(text: str) -> str:
 
 
 def escaped(value: Any) -> str:
-    """Return ``value`` so that Markdown shows it as it is and a table keeps its columns."""
+    """Return ``value`` so that Markdown shows it as it is, makes no link of it, and a table keeps its columns."""
     text = " ".join(str(value).split())
-    for sign, stands in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "\\|"), ("*", "\\*"), ("`", "\\`")):
-        text = text.replace(sign, stands)
-    return text
+    text = re.sub(r"[\\|*`\[\]]", r"\\\g<0>", text)
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

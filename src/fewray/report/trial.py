@@ -11,7 +11,7 @@ from typing import Any
 from fewray.errors import InputError
 from fewray.gan.health import findings
 from fewray.report.checklist import AUTHORS, claim_items
-from fewray.report.fields import cohort, external_title, folding, kept_split, rejected, shape, title, units
+from fewray.report.fields import cohort, counted, external_title, folding, kept_split, rejected, shape, title, units
 from fewray.report.forest import fold_figure, forest_plot, seed_figure
 from fewray.report.limits import limits
 from fewray.report.methods import averaged, methods_paragraph, unseen
@@ -41,6 +41,8 @@ def trial_page(study_dir: Path, study: Mapping[str, Any], timing: Mapping[str, A
         cohort=cohort(study["data"]),
         folding=folding(study),
         units=units(study["data"]),
+        groups=counted(study["data"])[0],
+        one_group=counted(study["data"])[1],
         partitions=shape(study)[1],
         external_title=external_title(study),
         kept_split=kept_split(study),
@@ -82,9 +84,11 @@ def _home(study_dir: Path, timing: Mapping[str, Any]) -> Path:
 
 def _label(folder: Path) -> str:
     try:
-        return read_json(folder / "options.json")["label"]
-    except (InputError, KeyError):
+        said = read_json(folder / "options.json")
+    except InputError:
         return folder.name
+    label = said.get("label") if isinstance(said, dict) else None
+    return label if isinstance(label, str) else folder.name
 
 
 def _place(folder: Path, study_dir: Path) -> str:

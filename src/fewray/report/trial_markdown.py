@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fewray.report.fields import accuracies, cohort, external_title, folding, kept_split, rejected, units
+from fewray.report.fields import accuracies, cohort, counted, external_title, folding, kept_split, rejected, units
 from fewray.report.limits import limits
 from fewray.report.methods import averaged, methods_paragraph, unseen
 from fewray.report.text import (
@@ -196,9 +196,11 @@ def _folds(study: Mapping[str, Any]) -> str:
          *(f"{f['counts'][c]['train']} / {f['counts'][c]['test']}" if c in f["counts"] else "" for c in classes))
         for f in study.get("folds") or []
     ]  # fmt: skip
-    header = ("partition", "fold", "train", "patients", "test", "patients", *map(escaped, classes))
+    groups, one = counted(study["data"])
+    header = ("partition", "fold", "train", groups, "test", groups, *map(escaped, classes))
     joined = count(len(study.get("joined_groups") or []), "pair")
-    return f"## Folds\n\nClasses: train / test. {joined} counted as one patient, since images of theirs are alike.\n\n{table(header, rows)}"
+    alike = f"{joined} counted as {one}, since images of theirs are alike."
+    return f"## Folds\n\nClasses: train / test. {alike}\n\n{table(header, rows)}"
 
 
 def _generators(study: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from fewray.data.likeness import NEAR, near_pairs, thumbnail_of
 from fewray.data.manifest import Manifest, Row
-from fewray.data.patients import UNREAD
+from fewray.data.patients import UNREAD, called_by_file, unnamed
 from fewray.device import child_seed
 from fewray.errors import InputError
 from fewray.images import check_images
@@ -78,7 +78,7 @@ def make_folds(
         raise InputError(f"--folds {n_splits}: 2 or more are wanted")
     if len(check_images(images)) != len(manifest):
         raise InputError(f"folds: {len(images)} images for {len(manifest)} rows; one a row is wanted")
-    groups, joined = _joined_groups(manifest.rows, images)
+    groups, joined = joined_groups(manifest.rows, images)
     labels = manifest.labels()
     patients = [len(set(groups[labels == k].tolist())) for k in range(len(manifest.classes))]
     if short := [k for k, count in enumerate(patients) if count < n_splits]:
@@ -108,12 +108,14 @@ def check_disjoint(
     *,
     where: str,
     external: bool = False,
+    kept: bool = False,
 ) -> None:
     """Raise InputError where a patient, a file or a film is in both ``train`` and ``test``; each with its own message.
 
     The images are those of the rows, uint8 (n, 1, S, S), loaded as for :func:`make_folds`. ``where`` opens the message.
     With ``external`` the two come from different data sets: patients called by their file's name, and phantoms, are
-    then different ones though their names are the same. Not found: copies that were mirrored, cropped or padded.
+    then different ones though their names are the same. With ``kept`` they are the two sides of one set's own split. Not
+    found: copies that were mirrored, turned, cropped, padded or inverted.
     """
     for rows, images in ((train, train_images), (test, test_images)):
         if len(check_images(images)) != len(rows):
@@ -121,6 +123,8 @@ def check_disjoint(
     remedy = (
         "remove them from the external set"
         if external
+        else "remove them from one side of the split"
+        if kept
         else "the folds are at fault: give the films one patient, or report it"
     )
     seen = {row.group: row for row in train if not external or is_named_across_sets(row)}
@@ -146,13 +150,13 @@ def check_disjoint(
 
 def patients_known(manifest: Manifest) -> str:
     """Return of how many rows the patient is known: ``all``, ``some`` or ``none``."""
-    alone = sum(_is_own_patient(row) for row in manifest.rows)
+    alone = sum(unnamed(manifest.rows))
     return "all" if not alone else "none" if alone == len(manifest) else "some"
 
 
 def grouping_warning(manifest: Manifest) -> str | None:
     """Return a sentence where patients are not known, for all rows or some; None where every row names its own."""
-    alone = sum(_is_own_patient(row) for row in manifest.rows)
+    alone = sum(unnamed(manifest.rows))
     if not alone:
         return None
     who = "no patients are known" if alone == len(manifest) else f"{alone} of {len(manifest)} images name no patient"
@@ -170,14 +174,21 @@ def patient_warnings(manifest: Manifest) -> list[str]:
 
 def external_warning(manifest: Manifest, external: Manifest) -> str | None:
     """Return a sentence where the data's patients are known and those of the external set, or some of them, are not."""
-    alone = sum(_is_own_patient(row) for row in external.rows)
-    if not alone or all(_is_own_patient(row) for row in manifest.rows):
+    alone = sum(unnamed(external.rows))
+    if not alone or all(unnamed(manifest.rows)):
         return None
     why = f" ({external.notes['patients']})" if "patients" in external.notes else ""
     return (
         f"external set {external.name}: {alone} of {len(external)} images name no patient{why}, those of {manifest.name} do: "
         "a patient in both would not be found, and the external intervals take each such image for a patient of its own"
     )
+
+
+def joined_warning(external: Manifest, joined: Mapping[tuple[str, str], float]) -> str | None:
+    """Return a sentence where patients of the external set were ``joined``, as :func:`joined_groups` returns them."""
+    if not joined:
+        return None
+    return f"external set {external.name}: {_joined(joined)}: the external intervals take them for one patient"
 
 
 def data_warnings(manifest: Manifest) -> list[str]:
@@ -188,8 +199,11 @@ def data_warnings(manifest: Manifest) -> list[str]:
     return [ungrouped, *(note for note in notes if "counts as its own" not in note)]  # which says less of the same
 
 
-def _joined_groups(rows: Sequence[Row], images: np.ndarray) -> tuple[np.ndarray, dict[tuple[str, str], float]]:
-    """Return each row's code int64 (rows,) and the pairs of patients put under one, in order, with their likeness."""
+def joined_groups(rows: Sequence[Row], images: np.ndarray) -> tuple[np.ndarray, dict[tuple[str, str], float]]:
+    """Return each row's code int64 (rows,) and the pairs of patients put under one, in order, with their likeness.
+
+    ``images`` uint8 (rows, 1, S, S) show the rows' films as for :func:`make_folds`.
+    """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -234,23 +248,21 @@ def _alike(train_images: np.ndarray, test_images: np.ndarray) -> list[tuple[int,
     return sorted(found, key=lambda pair: (-pair[2], *pair[:2]))
 
 
-def _is_own_patient(row: Row) -> bool:
-    """Whether the patient is called by the file, as folders and CSV files without patients do."""
-    return row.group.replace("\\", "/").rsplit("/", 1)[-1] == row.path.name
-
-
 def is_named_across_sets(row: Row) -> bool:
     """Whether the row's patient has a name that means the same person in another data set."""
-    return row.origin != "phantom" and not _is_own_patient(row)
+    return row.origin != "phantom" and not called_by_file(row)
 
 
 def _after(joined: Mapping[tuple[str, str], float]) -> str:
-    """Say which patients were joined, the likest first, or nothing."""
-    if not joined:
-        return ""
+    """Say which patients were joined, or nothing."""
+    return f", after {_joined(joined)}" if joined else ""
+
+
+def _joined(joined: Mapping[tuple[str, str], float]) -> str:
+    """Say which patients were joined, the likest first."""
     shown = _some(f"{a} ~ {b} ({joined[a, b]:.2f})" for a, b in sorted(joined, key=lambda pair: (-joined[pair], pair)))
     count = "1 pair of patients was" if len(joined) == 1 else f"{len(joined)} pairs of patients were"
-    return f", after {count} joined, since films look alike: {shown}"
+    return f"{count} joined, since films look alike: {shown}"
 
 
 def _short(row: Row) -> str:

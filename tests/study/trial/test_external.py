@@ -72,6 +72,37 @@ def test_an_external_set_without_patients_is_noted(tmp_path: Path):
     assert "1 of 1 images name no patient" in cohort.rows.notes["warnings"][-1]
 
 
+@pytest.mark.parametrize("origin", ["real", "phantom"])
+@pytest.mark.parametrize("named", ["patient", "a0.png"])
+def test_a_patient_on_both_sides_of_a_kept_split_is_refused(tmp_path: Path, origin: str, named: str):
+    noise_films(tmp_path, {"a": 5, "b": 5})
+    lines = [
+        f"{label}/{label}{i}.png,{label},{named if label == 'a' and i in (0, 4) else f'{label}p{i}'},"
+        f"{'test' if i == 4 else 'train'},{origin}"
+        for label in "ab"
+        for i in range(5)
+    ]
+    (tmp_path / "films.csv").write_text("\n".join(["path,label,group,split,origin", *lines]))
+    data = load_dataset(tmp_path / "films.csv")
+    with pytest.raises(InputError, match=f"the kept test split: a patient is in both train and test: {named} "):
+        assemble_cohort(data, ARMS.with_(keep_test=True))
+
+
+def test_copies_within_an_external_set_count_as_one_patient(tmp_path: Path):
+    data = load_dataset(noise_films(tmp_path / "set", {"a": 4, "b": 4}), group_regex=r"([ab]\d)")
+    other = tmp_path / "elsewhere" / "a"
+    other.mkdir(parents=True)
+    for name, seed in (("x", 7), ("y", 8), ("z", 7)):
+        Image.fromarray(np.random.default_rng(seed).integers(0, 256, (64, 64), np.uint8)).save(other / f"{name}.png")
+    cohort = assemble_cohort(data, ARMS, load_dataset(other.parent))
+    assert cohort.external_groups is not None
+    assert cohort.external_groups.tolist() == [0, 1, 0]
+    said = (
+        "1 pair of patients was joined, since films look alike: a/x.png ~ a/z.png (1.00): the external intervals take"
+    )
+    assert said in cohort.rows.notes["warnings"][-1]
+
+
 def test_one_external_set_is_wanted(phantoms: Manifest):
     with pytest.raises(InputError, match="not two"):
         assemble_cohort(phantoms, ARMS.with_(keep_test=True), phantoms)

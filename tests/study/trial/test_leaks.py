@@ -16,6 +16,7 @@ from fewray.errors import InputError
 from fewray.study import folds
 from fewray.study.options import make_study_options
 from fewray.study.trial.cohort import assemble_cohort
+from fewray.study.trial.conditions import subset_classes
 from fewray.study.trial.protocol import run_trial
 
 ARMS = OPTIONS.with_(arms=("classic", "synthetic"), seeds=1)
@@ -161,6 +162,16 @@ def test_one_class_is_refused_at_once():
 def test_a_pair_is_of_two_classes():
     with pytest.raises(InputError, match="--pair a:b:c: 3 classes; two, as CLASS:CLASS, are wanted"):
         assemble_cohort(made_up("a", "b", "c"), OPTIONS.with_(subsets=("a:b:c",)))
+
+
+def test_a_pair_may_hold_classes_with_a_colon():
+    classes = ("a", "a:b", "b", "without a", "x:y:z")
+    assert subset_classes("a:b:x:y:z", classes) == [1, 4]
+    assert subset_classes("a:x:y:z", classes) == [0, 4]
+    assert subset_classes("without a:b", classes) == [2, 3]
+    assert subset_classes("without x:y:z", classes) == [0, 1, 2, 3]
+    with pytest.raises(InputError, match=r"--pair a:b:b: a and b:b or a:b and b\? rename a class"):
+        subset_classes("a:b:b", (*classes, "b:b"))
 
 
 @pytest.mark.parametrize("name", ["without nothing", "normal:other", "normal"])

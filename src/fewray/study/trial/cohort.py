@@ -10,7 +10,16 @@ from fewray.config import TrialOptions
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
 from fewray.images import load_images
-from fewray.study.folds import LIKENESS_FIT, LIKENESS_SIZE, Folds, check_disjoint, external_warning, make_folds
+from fewray.study.folds import (
+    LIKENESS_FIT,
+    LIKENESS_SIZE,
+    Folds,
+    check_disjoint,
+    external_warning,
+    joined_groups,
+    joined_warning,
+    make_folds,
+)
 from fewray.study.trial.conditions import subset_classes
 
 
@@ -41,6 +50,8 @@ class Cohort:
     partitions: tuple[Folds, ...]
     external: Manifest | None
     external_images: np.ndarray | None
+    external_groups: np.ndarray | None = None
+    """Codes (m,) of the external set's patients, those whose films are alike joined."""
     only_fold: int | None = None
     """The one fold that is tested, where not all are."""
 
@@ -68,8 +79,9 @@ class Cohort:
 def assemble_cohort(manifest: Manifest, options: TrialOptions, external: Manifest | None = None) -> Cohort:
     """Pool the rows, fold them, and make sure that no film or patient is on both sides of anything.
 
-    A given split is not used, since it may leak; with ``keep_test`` its test rows become the external set. InputError
-    for synthetic rows, one class only, too few patients, an external set of other classes, or a leak.
+    A given split is not used, since it may leak; with ``keep_test`` its test rows become the external set. Copies within
+    the external set count as one patient, as those within the data do. InputError for synthetic rows, one class only, too
+    few patients, an external set of other classes, or a leak.
     """
     rows = manifest
     for option, found in (("--data", manifest), ("--external", external)):
@@ -95,8 +107,12 @@ def assemble_cohort(manifest: Manifest, options: TrialOptions, external: Manifes
         make_folds(rows, likenesses, n_splits=options.folds, seed=options.seed, partition=p)
         for p in range(options.partitions)
     )
-    if external is not None and (warning := external_warning(rows, external)):
-        rows = replace(rows, notes={**rows.notes, "warnings": [*rows.notes.get("warnings", []), warning]})
+    shown = groups = None
+    if external is not None:
+        shown = load_images(external.paths(), LIKENESS_SIZE, LIKENESS_FIT)
+        groups, joined = joined_groups(external.rows, shown)
+        if found := list(filter(None, [external_warning(rows, external), joined_warning(external, joined)])):
+            rows = replace(rows, notes={**rows.notes, "warnings": [*rows.notes.get("warnings", []), *found]})
     cohort = Cohort(
         rows=rows,
         images=load_images(rows.paths(), size, fit),
@@ -105,13 +121,15 @@ def assemble_cohort(manifest: Manifest, options: TrialOptions, external: Manifes
         partitions=partitions,
         external=external,
         external_images=None if external is None else load_images(external.paths(), size, fit),
+        external_groups=groups,
     )
     for part in cohort.parts():
         train, test = (cohort.take(side).rows for side in (part.train, part.test))
         check_disjoint(train, test, likenesses[part.train], likenesses[part.test], where=part.name)
-    if external is not None:
+    if external is not None and shown is not None:
         if strangers := sorted(set(external.classes) - set(rows.classes)):
             raise InputError(f"--external: classes {', '.join(strangers)} are not in {manifest.name}")
-        shown = load_images(external.paths(), LIKENESS_SIZE, LIKENESS_FIT)
-        check_disjoint(rows.rows, external.rows, likenesses, shown, where="the external set", external=True)
+        kept = options.keep_test  # then both are of one manifest, and patients of the same name the same
+        where = "the kept test split" if kept else "the external set"
+        check_disjoint(rows.rows, external.rows, likenesses, shown, where=where, external=not kept, kept=kept)
     return cohort

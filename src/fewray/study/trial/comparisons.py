@@ -124,12 +124,11 @@ def external_of(
 
     ``kept_split`` says that it is the data set's own test split, ``networks`` how many networks are averaged.
     """
-    if cohort.external is None:
+    if cohort.external is None or cohort.external_groups is None:
         return None
     index = {label: i for i, label in enumerate(cohort.rows.classes)}
     labels = np.array([index[row.label] for row in cohort.external.rows])
-    codes = np.unique([row.group for row in cohort.external.rows], return_inverse=True)[1]
-    draws = PatientDraws.of(codes, 0)
+    draws = PatientDraws.of(cohort.external_groups, 0)
     arms = {}
     for condition in primary.conditions:
         by_seed: dict[int, list[Any]] = {}

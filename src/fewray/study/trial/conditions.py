@@ -143,9 +143,15 @@ def all_conditions(options: TrialOptions) -> list[Condition]:
 
 
 def subset_classes(name: str, classes: tuple[str, ...]) -> list[int]:
-    """Return the indices of the classes that ``without CLASS`` or ``CLASS:CLASS`` leaves; InputError for others."""
-    left_out = name.removeprefix("without ") if name.startswith("without ") else None
-    named = [left_out] if left_out is not None else name.split(":")
+    """Return the indices of the classes that ``without CLASS`` or ``CLASS:CLASS`` leaves; InputError for others.
+
+    Names of classes may hold a colon, as long as only one pair can be meant.
+    """
+    pairs = [(name[:i], name[i + 1 :]) for i, sign in enumerate(name) if sign == ":"]
+    if len(fits := [pair for pair in pairs if set(pair) <= set(classes)]) > 1:
+        raise InputError(f"--pair {name}: {' or '.join(map(' and '.join, fits))}? rename a class")
+    left_out = name.removeprefix("without ") if name.startswith("without ") and not fits else None
+    named = [left_out] if left_out is not None else list(fits[0]) if fits else name.split(":")
     if unknown := [label for label in named if label not in classes]:
         raise InputError(f"subset {name}: no class {', '.join(unknown)}; there are {', '.join(classes)}")
     if left_out is None and len(named) > 2:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from fewray.config import TrialOptions
+from fewray.data.manifest import Manifest
 from fewray.data.metadata import file_metadata
 from fewray.data.shortcuts import shortcut_audit, shortcut_warnings
 from fewray.runs import write_bytes
@@ -178,18 +181,33 @@ def _rejected(
 def write_trial_predictions(
     path: Path, cohort: Cohort, results: Mapping[tuple[Condition, int, int, int], Mapping[str, Any]]
 ) -> None:
-    """Write one line a test film, condition, partition and seed: its name, patient, label, predicted class, probabilities."""
+    """Write one line a test film, condition, partition and seed: its name, patient, label, predicted class, probabilities.
+
+    The name is label and file name, or, of films that share these, the path below the folder that holds all films.
+    """
     stream = io.StringIO()
     table = csv.writer(stream, lineterminator="\n")
     classes = cohort.rows.classes
     header = ["analysis", "arm", "partition", "fold", "seed", "image", "group", "label", "predicted"]
     table.writerow([*header, *(f"p_{label}" for label in classes)])
+    names = _image_names(cohort.rows)
     tests = {(part.partition, part.fold): part.test for part in cohort.parts()}
     for (condition, p, f, seed), result in results.items():
         for index, probabilities in zip(tests[p, f], result["probabilities"], strict=True):
             row = cohort.rows.rows[index]
             predicted = classes[int(np.argmax(probabilities))]
-            image = f"{row.label}/{Path(row.path).name}"
-            place = [condition.analysis, condition.arm, p, f, seed, image, row.group, row.label, predicted]
+            place = [condition.analysis, condition.arm, p, f, seed, names[index], row.group, row.label, predicted]
             table.writerow([*place, *probabilities])
     write_bytes(path, stream.getvalue().encode())
+
+
+def _image_names(rows: Manifest) -> list[str]:
+    """Return label and file name of each row; its path below the common folder where that is the name of several."""
+    short = [f"{row.label}/{row.path.name}" for row in rows.rows]
+    times = Counter(short)
+    if len(times) == len(short):
+        return short
+    root = os.path.commonpath([path.parent.absolute() for path in rows.paths()])
+    long = [path.absolute().relative_to(root).as_posix() for path in rows.paths()]
+    names = [path if times[name] > 1 else name for name, path in zip(short, long, strict=True)]
+    return names if len(set(names)) == len(names) else long

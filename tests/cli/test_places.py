@@ -1,0 +1,53 @@
+"""An empty name, as a shell makes of a variable that is not set, is never taken for the current folder."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from fewray.cli import main
+from fewray.cli.main import app
+
+COMMANDS = [
+    ["train", "--data", "", "--out", "o"],
+    ["train", "--data", "phantom", "--out", ""],
+    ["study", "--data", "", "--out", "o"],
+    ["study", "--data", " ", "--out", "o"],
+    ["study", "--data", "phantom", "--out="],
+    ["study", "--data", "phantom:size=64,train=2,test=0", "--out", "o", "--external", ""],
+    ["study", "--data", "phantom", "--out", "o", "--generators", ""],
+    ["generate", "", "--out", "o"],
+    ["generate", "g", "--out", ""],
+    ["quality", "--real", "", "--synthetic", "phantom:size=64,train=2,test=0"],
+    ["quality", "--real", "phantom", "--synthetic", ""],
+    ["quality", "--real", "phantom:size=64,train=2,test=0", "--synthetic", "phantom:size=64,train=2,test=0", "--held-out", ""],
+    ["quality", "--real", "phantom", "--synthetic", "phantom", "--run", ""],
+    ["quality", "--real", "phantom", "--synthetic", "phantom", "--out", ""],
+    ["report", ""],
+    ["report", "", "--markdown"],
+    ["data", "check", ""],
+    ["data", "fetch", "covid4", "--from", ""],
+    ["bench", "gan", "--out", ""],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_an_empty_name_is_refused_in_one_line(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "study.json").write_text("{}")
+    monkeypatch.setattr("sys.argv", ["fewray", *words])
+    with pytest.raises(SystemExit) as left:
+        main()
+    said = capsys.readouterr()
+    assert left.value.code == 2
+    assert "empty, as from a variable that is not set" in said.err
+    assert len([line for line in said.err.splitlines() if not line.startswith("reading and")]) == 1
+    assert said.out == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["study.json"]
+
+
+def test_the_current_folder_is_still_a_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    assert "holds no study.json" in str(CliRunner().invoke(app, ["report", "."]).exception)
