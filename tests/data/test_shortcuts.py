@@ -76,7 +76,9 @@ def test_of_two_classes_one_sentence_and_none_is_to_be_left_out():
 
 
 def test_arms_at_chance_owe_nothing_to_a_shortcut():
-    assert shortcut_warnings(figures(accuracy={"metadata": 0.5, "border": 0.24}), {"classic": 0.27}) == []
+    (said,) = shortcut_warnings(figures(accuracy={"metadata": 0.5, "border": 0.24}), {"classic": 0.27})
+    assert "owe" not in said
+    assert "no arm is right more often than chance may be" in said
 
 
 def test_the_thumbnail_is_called_what_it_is():
@@ -161,6 +163,14 @@ def test_at_few_films_the_margin_is_the_standard_error():
 
 def test_a_model_at_chance_is_not_held_against_arms_at_chance():
     assert shortcut_warnings(figures(accuracy={"metadata": 0.27, "border": 0.24}), {"classic": 0.26}) == []
+
+
+def test_a_model_beyond_chance_is_told_where_no_arm_is():
+    few = figures(rows=56, chance=0.5, accuracy={"border": 0.714, "thumbnail": 0.53})
+    (said,) = shortcut_warnings(few, {"none": 0.6, "classic": 0.625})
+    assert said.startswith("no arm is right more often than chance may be (classic, 62 % right; chance 50 %)")
+    assert "71 %" in said
+    assert "53 %" not in said
 
 
 def test_metadata_is_what_the_header_says(tmp_path: Path):

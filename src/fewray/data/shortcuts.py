@@ -151,7 +151,8 @@ def shortcut_warnings(audit: ShortcutAudit, accuracies: dict[str, float]) -> lis
 
     One sentence for each class that some model tells apart (AUROC of 0.9 or more, beyond chance; of two classes one
     sentence), and one for the models that come within 5 points, or twice their standard error, of the best arm. A model,
-    or an arm, that is itself within twice its standard error of chance is not held against the arms.
+    that is itself within twice its standard error of chance is not held against the arms. Where no arm is beyond chance
+    but a model is, a sentence says that instead.
     """
     said = []
     two = len(next(iter(audit.auroc.values()), {})) == 2
@@ -166,16 +167,21 @@ def shortcut_warnings(audit: ShortcutAudit, accuracies: dict[str, float]) -> lis
             f"{'' if two else 'from the rest '}{view} ({shown}): a classifier may be reading {cause}, not the disease; "
             f"get films of all classes from the same source{without}"
         )
-    if accuracies and _beyond_chance(audit, max(accuracies.values())):
+    if accuracies:
         best = max(accuracies, key=lambda arm: accuracies[arm])
         near = [name for name in audit.accuracy if _comes_near(audit, name, accuracies[best])]
-        if near:
-            shown = ", ".join(f"{SOURCES[name]} {100 * audit.accuracy[name]:.0f} %" for name in near)
+        shown = ", ".join(f"{SOURCES[name]} {100 * audit.accuracy[name]:.0f} %" for name in near)
+        held = f"({best}, {100 * accuracies[best]:.0f} % right; chance {100 * audit.chance:.0f} %)"
+        if near and _beyond_chance(audit, accuracies[best]):
             said.append(
-                f"models that see no more of the lungs than 8x8 pixels come near the best arm ({best}, "
-                f"{100 * accuracies[best]:.0f} % right; chance {100 * audit.chance:.0f} %): {shown}; the arms may owe "
-                "their accuracy to the source of the films; crop to the lungs, and test on films of another hospital "
-                "(`--external`)"
+                f"models that see no more of the lungs than 8x8 pixels come near the best arm {held}: {shown}; the arms "
+                "may owe their accuracy to the source of the films; crop to the lungs, and test on films of another "
+                "hospital (`--external`)"
+            )
+        elif near:
+            said.append(
+                f"no arm is right more often than chance may be {held}, but models that see no more of the lungs than "
+                f"8x8 pixels are: {shown}; the films tell more of their source than the networks saw of the classes"
             )
     return said
 
