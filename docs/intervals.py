@@ -1,4 +1,4 @@
-"""How often the interval of an arm's accuracy holds it, where films of a patient are alike (`python docs/coverage.py`)."""
+"""How often the interval of an arm's accuracy holds it, where films of a patient are alike (`python docs/intervals.py`)."""
 
 from __future__ import annotations
 
