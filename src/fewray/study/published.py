@@ -59,7 +59,7 @@ def run_published(
         if generators is not None and run is not None:
             check_generators(run, train, test)
         if run is not None and generators is None:
-            on_event("stage", {"text": "training the generators"})
+            on_event("stage", {"text": "generators, trained where they are not there yet"})
 
             def epoch(label: str, row: Mapping[str, Any]) -> None:
                 clock.keep()
