@@ -52,8 +52,11 @@ def train_generator(
     ``out`` holds, on a CPU with the same bits as if it had never stopped. ``hold_out`` keeps that share of each class's
     patients from its generator and measures KID to them; ``stop_when_done`` (with 0.2 held out where nothing is said)
     ends a training after ``patience`` measurements that are no better, and the best checkpoint is sampled from.
+    Nothing is printed: ``on_epoch`` is called with the class and each row of its log (``epoch``, ``epochs``, ``loss_d``, ...),
+    ``on_batch`` with ``batch`` and ``batches``; ``out/<class>/stats.jsonl`` grows meanwhile.
     ``executor`` is ``local``, ``dask:N`` or a scheduler's ``tcp://host:port`` (docs/cluster.md).
     """
+    from fewray.data.hold_out import training_rows
     from fewray.study.generators import train_generators
 
     manifest = training_rows(_dataset(data))
@@ -109,7 +112,8 @@ def generate(
     a copy, with extractor ``lite0``, the size and the fit of the generators, and the same ``copy_percentile``, is replaced
     by the next seed's; ``notes["rejected"]`` counts them by class, ``notes["copy_bar"]`` and ``notes["sentences"]`` say by
     which bar, ``notes["warnings"]`` what was not known. ``real`` is the data the run was trained on, where it is not found
-    by the name the run wrote down; ``group_regex`` finds its patients, by default as in training. Earlier images are removed.
+    by the name the run wrote down; ``group_regex`` finds its patients, by default as in training. Earlier images are removed;
+    InputError where ``out`` holds images or a table of somebody else's.
     """
     from fewray.gan.generate import generate as make
 
@@ -166,6 +170,7 @@ def measure_quality(
     ``study:RUN`` too (docs/metrics.md); with ``cache``, features are kept in the user's cache folder. ``group_regex``
     finds the patients of ``real``, and of ``held_out`` where it fits, in file names; by default as in training.
     """
+    from fewray.data.hold_out import held_out_rows, training_rows
     from fewray.study.judge import judge
     from fewray.study.sources import image_sources, load_films, patient_pattern
 
@@ -214,8 +219,11 @@ def run_study(
     (``fewray.study.options``). ``generators`` is, for the published protocol, a folder made by :func:`train_generator`
     to take the images from; for the trial, the folder in which its folds' generators are looked for and kept. ``external``
     is a test set that the trial only predicts (:func:`fewray.data.external.load_external` finds its patients by a
-    pattern). What ``out`` holds already is not done again. ``executor`` is ``local``, ``dask:N`` or a scheduler's
-    ``tcp://host:port`` (docs/cluster.md); ``study.json`` is the same whichever it is.
+    pattern). What ``out`` holds already is not done again. Nothing is printed: ``on_event`` is called with what happens and
+    its facts, among others ``stage`` (``text``), ``epoch`` (a row of a generator's log, and its ``label``), ``classifiers``
+    (``done``, ``total``), ``cell`` or, published, ``classifier`` (one that is trained: ``accuracy``, ``seconds``).
+    ``executor`` is ``local``, ``dask:N`` or a scheduler's ``tcp://host:port`` (docs/cluster.md); ``study.json`` is the same
+    whichever it is.
     """
     from fewray.report.render import render_report
     from fewray.study.options import make_study_options
@@ -241,41 +249,40 @@ def plan_study(
     data: str | Path | Manifest,
     options: TrialOptions | StudyOptions,
     *,
+    out: str | Path | None = None,
     generators: str | Path | None = None,
     external: str | Path | Manifest | None = None,
     device: str = "auto",
     precision: str = "auto",
     processes: int = 0,
     threads: int = 0,
+    on_event: Callable[[str, Mapping[str, Any]], None] = lambda kind, event: None,
 ) -> list[dict[str, Any]]:
-    """Return the jobs of a study, their steps, and the minutes they would take on this machine; nothing is written."""
+    """Return the jobs of a study, their steps, and the minutes they would take on this machine; nothing is written.
+
+    InputError where :func:`run_study` would refuse ``out`` as the folder of another trial or protocol.
+    """
     machine = _machine(device, precision, processes, threads, "local")
+    if out is not None:
+        from fewray.study.finished import check_protocol
+
+        check_protocol(Path(out), options.protocol)
     rows = _dataset(data)
     if isinstance(options, TrialOptions):
+        from fewray.study.trial.folding import check_folding, folding_of
         from fewray.study.trial.plan import plan_trial
 
+        if out is not None:
+            check_folding(Path(out), folding_of(rows, options))
         tested = None if external is None else _dataset(external, "--external")
-        return plan_trial(rows, options, external=tested, machine=machine)
+        return plan_trial(rows, options, external=tested, machine=machine, on_event=on_event)
     from fewray.study.arms import check_generators
     from fewray.study.plan import plan_study as plan
     from fewray.study.published import split_rows
 
     if generators is not None:
         check_generators(Path(generators), *split_rows(rows))
-    return plan(rows, options, trains=generators is None, machine=machine)
-
-
-def training_rows(manifest: Manifest) -> Manifest:
-    """Return the rows a generator may see: those that are not of split ``test``. InputError when there are none."""
-    rows = tuple(row for row in manifest.rows if row.split != "test")
-    if not rows:
-        raise InputError(f"{manifest.name}: {len(manifest)} images, all of split test; training rows are wanted")
-    return replace(manifest, rows=rows)
-
-
-def held_out_rows(manifest: Manifest) -> Manifest:
-    """Return the rows of split ``test``, or all of them where the data has no such split."""
-    return manifest.where(split="test") if "test" in manifest.counts() else manifest
+    return plan(rows, options, trains=generators is None, machine=machine, on_event=on_event)
 
 
 def _machine(device: str, precision: str, processes: int, threads: int, executor: str) -> Machine:

@@ -84,7 +84,10 @@ def _decode(content: bytes, path: Path) -> np.ndarray:
     except Unreadable:
         raise
     except Exception as error:  # Pillow's parsers raise whatever a damaged file leads them to
-        reason = "not an image" if isinstance(error, PIL.UnidentifiedImageError) else " ".join(str(error).split())
+        unknown = (
+            "DICOM, which is not read: convert it to 16-bit PNG" if content[128:132] == b"DICM" else "not an image"
+        )
+        reason = unknown if isinstance(error, PIL.UnidentifiedImageError) else " ".join(str(error).split())
         raise Unreadable(path, f"cannot be read as an image ({reason or type(error).__name__})") from None
     if halved and image.mode not in ("I;16", "I;16B", "I;16L", "I", "F") and grey.max(initial=0) < 64:
         raise Unreadable(path, "a colour image of 16 bits that uses few of them; save it as 16-bit grey")

@@ -111,8 +111,13 @@ def published(data: Path, out: Path) -> list[object]:
     return ["study", "--protocol", "published", "--preset", "quick", "--data", data, "--out", out, "--arms", "none"]
 
 
-def test_the_published_protocol_judges_its_data_first(tmp_path, split, monkeypatch, capsys):
+def test_the_published_protocol_judges_its_data_first(tmp_path, films, split, monkeypatch, capsys):
     out = tmp_path / "o"
+    line = refused(monkeypatch, capsys, *published(films, out))
+    assert "--data films: 6 images without a split; the published protocol wants train and test rows" in line
+    (films / "generators.json").write_text('{"a": {}}')
+    film(films / "a" / "seed000000.png", 40)
+    assert "1 synthetic images; real films are wanted" in refused(monkeypatch, capsys, *published(films, out))
     twin = split / "test" / "a" / "twin.png"
     twin.write_bytes((split / "train" / "a" / "0.png").read_bytes())
     assert "twin.png" in refused(monkeypatch, capsys, *published(split, out))

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 
 from fewray.cli import main
 from fewray.cli.show import epoch_line, print_table
+from fewray.data.phantom import PhantomOptions
 
 PHANTOM = "phantom:size=64,train=6,test=2"
 
@@ -119,12 +121,22 @@ def test_data_check_names_what_is_wrong(
     assert [entry["path"] for entry in found["unreadable"]] == ["b/4.png"]
     assert found["duplicates"] == [["a/1.png", "a/2.png"]]
     assert call(monkeypatch, "data", "check", tmp_path / "set") == 0
-    assert "b/4.png" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "b/4.png" in out
+    assert "`fewray data check` lists them" not in out
+    assert out.count("byte-equal files:") == 1
+    assert call(monkeypatch, "data", "check", tmp_path / "nofolder") == 2
+    assert capsys.readouterr().err.startswith(f"fewray: data check {tmp_path / 'nofolder'}: not found")
 
 
 def test_data_list(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     assert call(monkeypatch, "data", "list", "--json") == 0
-    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == ["phantom", "covid4"]
+    found = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in found] == ["phantom", "covid4"]
+    assert all(f"{field.name}=" in found[0]["what"] for field in fields(PhantomOptions))
+    monkeypatch.setenv("FEWRAY_COVID4", "nowhere")
+    assert call(monkeypatch, "data", "list") == 0
+    assert "not here: fewray data fetch covid4" in " ".join(capsys.readouterr().out.split())
 
 
 def test_from_training_to_quality(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
@@ -136,11 +148,14 @@ def test_from_training_to_quality(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert call(monkeypatch, *train, "--quality-every", "0") == 0
     captured = capsys.readouterr()
     assert "normal [1/1][31/32] Loss_D: " in captured.err
-    assert "Generators in" in captured.out
+    assert f"Generators in {run} (no FID, KID, IS" in " ".join(captured.out.split())
     assert call(monkeypatch, *train) == 2
-    assert "--resume" in capsys.readouterr().err
+    assert "--resume (in Python: resume=True)" in capsys.readouterr().err
     assert call(monkeypatch, "generate", run, "--per-class", 4, "--out", made, "--json") == 0
     assert json.loads(capsys.readouterr().out)["images"] == 4
+    for more in ([], ["--dry-run"]):
+        assert call(monkeypatch, "train", "--data", made, "--out", run.parent / "again", *more) == 2
+        assert "4 synthetic images; real films are wanted" in capsys.readouterr().err
     assert call(monkeypatch, "quality", "--real", PHANTOM, "--synthetic", made, "--extractor", "pixels") == 2
     assert "classes: real" in capsys.readouterr().err
     assert call(monkeypatch, "quality", "--real", made, "--synthetic", made, "--extractor", "pixels", "--json") == 0
@@ -159,7 +174,7 @@ def test_a_trial_that_is_only_planned_writes_nothing(
     plan = json.loads(capsys.readouterr().out)
     jobs = [row["job"] for row in plan]
     assert jobs[0] == "generators, partition-0-fold-0"
-    assert "classic+synthetic, partition-0-fold-1, 1 seeds" in jobs
+    assert "classic+synthetic, partition-0-fold-1, 1 seed" in jobs
     assert len(plan) == 2 + 8 * 2 + 2 + 1 + 1
     assert plan[2]["steps"] == 5
     assert [row["job"] for row in plan if row["minutes"] is None][-1] == "shortcut audit"

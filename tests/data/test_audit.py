@@ -64,7 +64,11 @@ def test_damaged_files_are_named(clean: Path, tmp_path: Path):
     films[1].write_text("no image")
     found = audit(load_dataset(root))
     assert {entry["path"] for entry in found.unreadable} == {f"train/normal/{film.name}" for film in films[:2]}
-    assert any("cannot be read" in warning for warning in found.warnings)
+    assert "2 files cannot be read and are not counted; training refuses the set" in found.warnings
+    assert found.counts["train"] == {label: 8 if label == "normal" else 10 for label in found.counts["train"]}
+    for path in (root / "test").rglob("*.png"):
+        path.write_text(path.name)
+    assert set(audit(load_dataset(root)).counts["test"].values()) == {0}
 
 
 def test_empty_files_and_files_in_two_classes_are_named(clean: Path, tmp_path: Path):

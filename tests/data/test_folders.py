@@ -155,6 +155,10 @@ def test_a_manifest_survives_its_csv(folder: Path):
     assert load_dataset(folder).sha256() == data.sha256()
 
 
+def test_a_manifest_is_shown_in_one_short_line(folder: Path):
+    assert repr(load_dataset(folder)) == "Manifest('set', 4 images of a, b)"
+
+
 def test_labels_and_where_agree(folder: Path):
     data = load_dataset(folder)
     assert [data.classes[i] for i in data.labels()] == [row.label for row in data.rows]

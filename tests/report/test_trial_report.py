@@ -137,12 +137,21 @@ def test_the_other_tables_are_the_study_s(tmp_path: Path):
     assert page.table("arm", "training images")["classic+synthetic"][1:3] == ["690", "300"]
     assert page.table("model", "accuracy")["metadata"][1:3] == ["0.768", "0.980"]
     assert page.table("fold", "training images")["0"][1:5] == ["228", "216", "78", "72"]
-    made = page.table("class", "recipe")["covid"]
+    made = page.table("class", "epochs")["covid"]
     assert made[-1] == str(study["rejected"]["covid"]["rejected"])
-    assert float(made[5]) == pytest.approx(study["generators"]["covid"]["final"]["loss_d"], abs=0.0006)
+    assert float(made[4]) == pytest.approx(study["generators"]["covid"]["final"]["loss_d"], abs=0.0006)
     shown = [t for t in page.tables if t[0] == ["", *CLASSES]]
     assert len(shown) == len(ARMS)
     assert float(shown[0][2][1]) == pytest.approx(study["arms"]["none"]["confusion"][1][0], abs=0.051)
+
+
+def test_a_recipe_is_told_once_or_in_every_row_where_classes_differ(tmp_path: Path):
+    study = trial_study()
+    assert "Recipe fast. Means over folds" in Page(written(tmp_path, study)).text
+    study["generators"]["normal"]["recipe"] = "slow"
+    page = Page(written(tmp_path, study))
+    assert [page.table("class", "recipe")[label][1] for label in ("covid", "normal")] == ["fast", "slow"]
+    assert "Recipe fast" not in page.text
 
 
 def test_verdict_and_warning_come_first(tmp_path: Path):

@@ -23,7 +23,8 @@ def list_(as_json: AsJson = False) -> None:
     if as_json:
         print_json(known)
     else:
-        print_table("Data sets", ("name", "here", "what"), [(d["name"], d["here"] or "", d["what"]) for d in known])
+        rows = [(d["name"], d["here"] or f"not here: fewray data fetch {d['name']}", d["what"]) for d in known]
+        print_table("Data sets", ("name", "here", "what"), rows)
 
 
 @app.command("fetch")
@@ -51,7 +52,9 @@ def fetch(
 
 @app.command("check")
 def check(
-    source: Annotated[str, typer.Argument(help="phantom[:key=value,...], covid4, a folder, or a CSV file.")],
+    source: Annotated[
+        str, typer.Argument(help="phantom[:key=value,...] (keys: `fewray data list`), covid4, a folder, or a CSV file.")
+    ],
     group_regex: GroupRegex = None,
     as_json: AsJson = False,
 ) -> None:
@@ -59,7 +62,7 @@ def check(
     from fewray.data import load_dataset
     from fewray.data.audit import audit
 
-    found = audit(load_dataset(source, group_regex=group_regex, strict=False))
+    found = audit(load_dataset(source, group_regex=group_regex, strict=False, option="data check"))
     if as_json:
         print_json(found.to_json())
         return

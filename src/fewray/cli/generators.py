@@ -8,10 +8,16 @@ from typing import Annotated
 import typer
 
 from fewray.cli.places import folder, place
+from fewray.cli.planned import print_plan, told
 from fewray.cli.show import AsJson, EpochProgress, HealthWatch, log, print_json, print_table
 
 Data = Annotated[
-    str, typer.Option("--data", "-d", help="phantom[:key=value,...], covid4, a folder of class folders, or a CSV file.")
+    str,
+    typer.Option(
+        "--data",
+        "-d",
+        help="phantom[:key=value,...] (keys: `fewray data list`), covid4, a folder of class folders, or a CSV file.",
+    ),
 ]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.", parser=folder, metavar="<dir>")]
 Classes = Annotated[str, typer.Option(help="Only these classes, separated by commas.")]
@@ -89,13 +95,15 @@ def train(
 ) -> None:
     """Train one generator a class on the training rows; write log, grids and checkpoints to --out/<class>."""
     from fewray import api
+    from fewray.data.hold_out import check_no_synthetic, training_rows
     from fewray.executors import check_executor
     from fewray.presets import recipe as options_of
 
     options = options_of(recipe)
     if epochs is not None:
         options = options.with_(epochs=epochs)
-    rows = api.training_rows(api.load_dataset(data, group_regex=group_regex))
+    rows = training_rows(api.load_dataset(data, group_regex=group_regex))
+    check_no_synthetic(rows)
     wanted = listed(classes)
     check_executor(executor)
     if dry_run:
@@ -103,11 +111,7 @@ def train(
         from fewray.study.plan import plan_training
 
         machine = Machine(device=device, precision=precision, processes=processes, threads=threads)
-        plan = plan_training(rows, options, wanted or rows.classes, machine)
-        if as_json:
-            print_json(plan)
-        else:
-            print_table("Planned", tuple(plan[0]), [tuple(row.values()) for row in plan])
+        print_plan(plan_training(rows, options, wanted or rows.classes, machine, on_event=told), as_json=as_json)
         return
     for label, count in rows.counts().get("train", {}).items():
         if count + options.classic_images < options.batch_size and (not wanted or label in wanted):
@@ -149,7 +153,9 @@ def train(
         )
         for label, row in last.items()
     ]
-    print_table(f"Generators in {out} (FID, KID, IS: {extractor})", header, table)
+    measured = any(row.get(name) is not None for row in last.values() for name in ("fid", "kid", "is"))
+    title = f"FID, KID, IS: {extractor}" if measured else "no FID, KID, IS: not measured in the last epoch"
+    print_table(f"Generators in {out} ({title})", header, table)
     for label, found in health.items():
         for finding in found["findings"]:
             print(f"{label}: {finding['text']}")

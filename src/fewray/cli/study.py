@@ -9,6 +9,7 @@ import typer
 
 from fewray.cli.generators import Data, Device, Executor, GroupRegex, Out, Precision, Processes, Threads, listed
 from fewray.cli.places import place
+from fewray.cli.planned import print_plan, told
 from fewray.cli.show import AsJson, EpochProgress, log, print_json, print_table
 from fewray.cli.study_tables import published_tables, trial_tables
 from fewray.cli.teller import StudyTeller
@@ -31,13 +32,18 @@ def study(
             metavar="<path>",
         ),
     ] = None,
-    arms: Annotated[str | None, typer.Option(help="Only these arms, separated by commas.")] = None,
+    arms: Annotated[
+        str | None,
+        typer.Option(help="Only these arms, separated by commas; of a trial, --reference must be among them."),
+    ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Classifier seeds an arm.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps of each classifier.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     folds: Annotated[int | None, typer.Option(help="Trial: folds of patients.")] = None,
     partitions: Annotated[int | None, typer.Option(min=1, help="Trial: repeat with other folds.")] = None,
-    reference: Annotated[str | None, typer.Option(help="Trial: the arm that all are compared with.")] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="Trial: the arm that all are compared with; one of --arms.")
+    ] = None,
     ratio: Annotated[float | None, typer.Option(help="Trial: synthetic images per real one.")] = None,
     ratios: Annotated[
         str | None, typer.Option(help="Trial: other ratios as sensitivity analyses, as 0.5,2,4; '' for none.")
@@ -55,10 +61,14 @@ def study(
     choices: Annotated[str | None, typer.Option(help="What is chosen from, separated by commas.")] = None,
     copy_percentile: Annotated[float | None, typer.Option(help="Trial: share of unseen films called copies.")] = None,
     keep_test: Annotated[
-        bool | None, typer.Option("--keep-test", help="Trial: fold the training rows; test rows are external.")
+        bool | None,
+        typer.Option("--keep-test", help="Trial: fold the training rows; test rows are external. Not with --external."),
     ] = None,
     external: Annotated[
-        str | None, typer.Option(help="Trial: a test set that is only predicted; --group-regex names its patients too.")
+        str | None,
+        typer.Option(
+            help="Trial: a test set that is only predicted; --group-regex names its patients too. Not with --keep-test."
+        ),
     ] = None,
     classic: Annotated[int | None, typer.Option(min=1, help="Published: classic-augmented images a class.")] = None,
     synthetic: Annotated[int | None, typer.Option(min=1, help="Published: synthetic images a class.")] = None,
@@ -114,17 +124,20 @@ def study(
         mixtures=mixtures,
     )
     check_executor(executor)
+    if external is not None and protocol != "trial":
+        raise InputError(f"--external {external}: protocol {protocol} tests on its own split; use --protocol trial")
+    if external is not None and keep_test:
+        raise InputError(f"--keep-test and --external {external}: one external set is wanted, not two; leave one out")
     rows = api.load_dataset(data, group_regex=group_regex)
     tested = None if external is None else load_external(external, group_regex=group_regex)
     for warning in patient_warnings(rows) if protocol == "trial" else []:
         log(f"note: {warning}")
     where = {"device": device, "precision": precision, "processes": processes, "threads": threads}
     if dry_run:
-        plan = api.plan_study(rows, options, generators=generators, external=tested, **where)
-        if as_json:
-            print_json(plan)
-        else:
-            print_table("Planned", tuple(plan[0]), [["" if v is None else v for v in row.values()] for row in plan])
+        print_plan(
+            api.plan_study(rows, options, out=out, generators=generators, external=tested, on_event=told, **where),
+            as_json=as_json,
+        )
         return
     with EpochProgress() as progress:
         teller = StudyTeller(progress, options.classifier.steps)

@@ -73,7 +73,7 @@ def published_tables(found: Mapping[str, Any]) -> list[Table]:
     seeds, n = len(found["seeds"]), next(iter(found["arms"].values()))["accuracy"]["n_test"]
     tables: list[Table] = [
         (
-            f"Accuracy on {n} test images, {seeds} seeds (95 % interval: Wilson at n = {n})",
+            f"Accuracy on {n} test images, {count(seeds, 'seed')} (95 % interval: Wilson at n = {n})",
             ("arm", "training images", "accuracy", "95 % interval", "sd over seeds", "as the paper computes it"),
             rows,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fewray.data.manifest import Manifest, Row
+from fewray.data.manifest import MANIFEST, Manifest, Row
 from fewray.errors import InputError
 
 __all__ = ["Manifest", "Row", "known_datasets", "load_dataset"]
@@ -37,7 +37,7 @@ def load_dataset(
         return load_covid4()
     path = Path(source)
     if path.is_dir():
-        manifest = path / "manifest.csv"
+        manifest = path / MANIFEST
         if manifest.is_file():
             return load_csv(manifest, group_regex=group_regex, strict=strict)
         return load_folder(path, group_regex=group_regex, strict=strict)
@@ -50,16 +50,19 @@ def load_dataset(
 def known_datasets() -> list[dict[str, str]]:
     """Return the sets known by name: ``name``, ``here`` (where it lies, or empty), ``what``."""
     from fewray.data.fetch import load_covid4
+    from fewray.data.phantom import PhantomOptions
 
     try:
         here = str(load_covid4().rows[0].path.parents[2])
     except InputError:
         here = ""
+    shown = {k: "/".join(map(str, v)) if isinstance(v, tuple) else v for k, v in vars(PhantomOptions()).items()}
+    keys = ", ".join(f"{key}={value}" for key, value in shown.items())
     return [
         {
             "name": "phantom",
             "here": "drawn when used",
-            "what": "chest phantoms: drawings in the four classes of covid4",
+            "what": f"chest phantoms: drawings in the four classes of covid4; keys and defaults: {keys}",
         },
         {
             "name": "covid4",

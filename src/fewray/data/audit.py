@@ -7,12 +7,13 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fewray.data.folders import BYTE_EQUAL
 from fewray.data.likeness import near_pairs, thumbnail_of
 from fewray.data.manifest import Manifest
 from fewray.data.metadata import FileFacts, file_facts, metadata_vector
@@ -35,6 +36,7 @@ class Audit:
 
     name: str
     counts: dict[str, dict[str, int]]
+    """Files that can be read, by split and class."""
     sizes: dict[str, dict[str, Any]]
     """By class: smallest, median and largest width and height, and the median aspect ratio width / height."""
     modes: dict[str, dict[str, int]]
@@ -112,6 +114,7 @@ def audit(manifest: Manifest) -> Audit:
     alike_across = [
         found for found in (*same, *(pair[:2] for pair in near)) if len({manifest.rows[i].split for i in found}) > 1
     ]
+    counted = replace(manifest, rows=tuple(manifest.rows[i] for i in readable)).counts()
     splits = defaultdict(set)
     for row in manifest.rows:
         splits[row.group].add(row.split)
@@ -124,7 +127,7 @@ def audit(manifest: Manifest) -> Audit:
     )
     return Audit(
         name=manifest.name,
-        counts=manifest.counts(),
+        counts={split: counted.get(split, dict.fromkeys(labels, 0)) for split, labels in manifest.counts().items()},
         sizes={
             label: _sizes([facts[i] for i in readable if manifest.rows[i].label == label]) for label in manifest.classes
         },
@@ -142,8 +145,9 @@ def audit(manifest: Manifest) -> Audit:
         groups_across_splits=across,
         shortcut=shortcut,
         warnings=[
-            *map(str, manifest.notes.get("warnings", [])),
-            *_damage([entry["path"] for entry in unreadable], [[names[i] for i in found] for found in two_classes]),
+            *_synthetic(manifest),
+            *(str(note) for note in manifest.notes.get("warnings", []) if note != BYTE_EQUAL),  # _copies counts them
+            *_damage(len(unreadable), [[names[i] for i in found] for found in two_classes]),
             *_copies(len(same), len(near), [[names[i] for i in found] for found in alike_across]),
             *_leaks(across, shortcut),
         ],
@@ -178,10 +182,19 @@ def _names(manifest: Manifest) -> list[str]:
     return [Path(path).relative_to(root).as_posix() for path in paths]
 
 
-def _damage(unreadable: list[str], two_classes: list[list[str]]) -> list[str]:
+def _synthetic(manifest: Manifest) -> list[str]:
+    made = len(manifest.where(origin="synthetic"))
+    if not made:
+        return []
+    which = "these are synthetic images" if made == len(manifest) else f"{made} of {len(manifest)} images are synthetic"
+    return [f"{which}, no films: `train` and `study` refuse them"]
+
+
+def _damage(unreadable: int, two_classes: list[list[str]]) -> list[str]:
     found = []
     if unreadable:
-        found.append(f"{len(unreadable)} files cannot be read: {_some(unreadable)}")
+        files = "1 file cannot be read and is" if unreadable == 1 else f"{unreadable} files cannot be read and are"
+        found.append(f"{files} not counted; training refuses the set")
     if two_classes:
         found.append(f"the same file in two classes: {_some(map(' = '.join, two_classes))}; training refuses the set")
     return found

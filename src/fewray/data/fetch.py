@@ -99,12 +99,27 @@ def _download(scratch: Path, progress: Progress | None) -> Path:
         with zipfile.ZipFile(archive) as packed:
             packed.extractall(scratch, [name for name in packed.namelist() if name.split("/")[1:2] == [FOLDER]])
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        reason = " ".join(str(error).split())
-        raise RunFailed(f"{URL}: cannot be downloaded ({reason}); get a copy and use --from DIR") from error
+        raise RunFailed(f"{URL}: cannot be downloaded ({_reason(error)}); get a copy and use --from DIR") from error
     found = next(scratch.glob(f"*/{FOLDER}"), None)
     if found is None:
         raise RunFailed(f"{URL}: holds no folder {FOLDER}; get a copy and use --from DIR")
     return found
+
+
+def _reason(error: BaseException) -> str:
+    """Return in a few words why a download failed: of network errors the innermost, without the addresses of objects."""
+    import requests
+
+    if isinstance(error, requests.Timeout):
+        return "the server did not answer in time"
+    if isinstance(error, requests.ConnectionError):
+        cause: BaseException | None = error
+        while cause is not None:  # requests and urllib3 wrap the one of the operating system
+            if isinstance(cause, OSError) and cause.strerror:
+                return f"no connection: {cause.strerror}"
+            cause = cause.__cause__ or cause.__context__
+        return "no connection to the server"
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 class _Bar:

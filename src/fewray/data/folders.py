@@ -7,18 +7,27 @@ import io
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
 from fewray.data.labels import alike_labels, label_of
-from fewray.data.manifest import COLUMNS, ORIGINS, Manifest, Origin, Row, sha256_of
+from fewray.data.left_out import (
+    files_below,
+    generated_classes,
+    is_image,
+    loose_warning,
+    no_images_text,
+    strangers_warning,
+    unlisted_warning,
+)
+from fewray.data.manifest import COLUMNS, MANIFEST, ORIGINS, Manifest, Origin, Row, sha256_of
 from fewray.data.patients import patient_of, unread_patients
 from fewray.errors import InputError
-from fewray.images import SUFFIXES
 
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test", "": ""}
+BYTE_EQUAL = "some files are byte-equal; `fewray data check` lists them"
 NAMED = 10
 """How many faults an error names before it counts the rest."""
 
@@ -31,28 +40,27 @@ def load_folder(root: Path, *, group_regex: str | None = None, strict: bool = Tr
     class folder, a layout that is neither, and, if ``strict``, for files that are empty or lie in two classes.
     """
     films = _Films(group_regex)
-    places = _places(root)
+    places, made = _places(root), generated_classes(root)
     strangers = []
     for split, folder in places:
-        files = list(_files(folder))
-        images = [path for path in files if path.suffix.lower() in SUFFIXES]
-        strangers += [path.relative_to(root).as_posix() for path in files if path.suffix.lower() not in SUFFIXES]
+        files = list(files_below(folder))
+        images = [path for path in files if is_image(path)]
+        strangers += [path.relative_to(root).as_posix() for path in files if not is_image(path)]
         if not images:
-            raise InputError(f"{folder}: no images ({', '.join(SUFFIXES)}); remove the folder or fill it")
+            raise InputError(f"{folder}: {no_images_text(files)}")
         for path in images:
-            films.add(path, folder.name, split, name=path.relative_to(root).as_posix())
+            origin: Origin = "synthetic" if folder.name in made and path.match("seed*.png") else "real"
+            films.add(path, folder.name, split, name=path.relative_to(root).as_posix(), origin=origin)
     loose = sorted(
         path.relative_to(root).as_posix()
         for folder in {root, *(place.parent for _, place in places)}
         for path in folder.iterdir()
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+        if is_image(path) and not path.name.startswith(".") and path.is_file()
     )
-    notes: dict[str, Any] = {"not_images": strangers, "warnings": []}
-    if strangers:
-        notes["warnings"].append(f"{len(strangers)} files are no images and are left out")
+    notes: dict[str, Any] = {"not_images": strangers}
+    notes["warnings"] = [*strangers_warning(strangers), *loose_warning(loose)]
     if loose:
         notes["outside_classes"] = loose
-        notes["warnings"].append(f"{len(loose)} images lie outside the class folders and are left out")
     return films.manifest(root.resolve().name, str(root), notes, strict=strict)
 
 
@@ -87,8 +95,10 @@ def load_csv(path: Path, *, group_regex: str | None = None, strict: bool = True)
                 sha256=values["sha256"],
                 origin=cast(Origin, values["origin"] or "real"),
             )
-    name = path.resolve().parent.name if path.name == "manifest.csv" else path.stem
-    return films.manifest(name, str(path), {"warnings": unread_patients(records[0][1])}, strict=strict)
+    whole = path.name == MANIFEST
+    unlisted = unlisted_warning(path.parent, films.rows, SPLITS) if whole else []
+    name = path.resolve().parent.name if whole else path.stem
+    return films.manifest(name, str(path), {"warnings": [*unread_patients(records[0][1]), *unlisted]}, strict=strict)
 
 
 @dataclass
@@ -157,7 +167,7 @@ class _Films:
         elif self.alone:
             notes["warnings"].append(f"{self.alone} of {len(self.rows)} images name no patient: each counts as its own")
         if max(Counter(row.sha256 for row in self.rows).values()) > 1:
-            notes["warnings"].append("some files are byte-equal; `fewray data check` lists them")
+            notes["warnings"].append(BYTE_EQUAL)
         unsplit = sum(not row.split for row in self.rows)
         if 0 < unsplit < len(self.rows):
             notes["warnings"].append(f"{unsplit} images name no split, others do: they count as train")
@@ -227,15 +237,6 @@ def _folders(root: Path) -> list[Path]:
     here = root.resolve()
     found = (path for path in root.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
     return sorted(path for path in found if not here.is_relative_to(path.resolve()))
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """Yield the visible files below ``folder``; links to folders are not followed, so loops are harmless."""
-    for place, folders, names in os.walk(folder, followlinks=False):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith("."):
-                yield Path(place) / name
 
 
 def _pattern(text: str | None) -> re.Pattern[str] | None:

@@ -1,4 +1,4 @@
-"""Keeping some patients of a class from its generator."""
+"""Which rows of a data set a generator may see: no test rows, no synthetic ones, and not the patients kept from it."""
 
 from __future__ import annotations
 
@@ -33,3 +33,25 @@ def split_hold_out(rows: Manifest, share: float, *, seed: int) -> tuple[Manifest
         )
     seen, held_out = (tuple(r for r in rows.rows if (r.group in apart) == side) for side in (False, True))
     return replace(rows, rows=seen), replace(rows, rows=held_out)
+
+
+def training_rows(manifest: Manifest) -> Manifest:
+    """Return the rows a generator may see: those that are not of split ``test``. InputError when there are none."""
+    rows = tuple(row for row in manifest.rows if row.split != "test")
+    if not rows:
+        raise InputError(f"{manifest.name}: {len(manifest)} images, all of split test; training rows are wanted")
+    return replace(manifest, rows=rows)
+
+
+def held_out_rows(manifest: Manifest) -> Manifest:
+    """Return the rows of split ``test``, or all of them where the data has no such split."""
+    return manifest.where(split="test") if "test" in manifest.counts() else manifest
+
+
+def check_no_synthetic(manifest: Manifest, option: str = "--data") -> None:
+    """Make sure that a generator may be trained on ``manifest``; InputError counts images that a generator made."""
+    if synthetic := len(manifest.where(origin="synthetic")):
+        raise InputError(
+            f"{option} {manifest.name}: {synthetic} synthetic images; real films are wanted: a generator is not trained on "
+            "what a generator made"
+        )

@@ -18,6 +18,8 @@ from fewray.runs import write_bytes
 Origin = Literal["real", "synthetic", "phantom"]
 ORIGINS = ("real", "synthetic", "phantom")
 COLUMNS = ("path", "label", "split", "group", "sha256", "origin")
+MANIFEST, SOURCES = "manifest.csv", "generators.json"
+"""Files of a folder: the rows, which are read instead of its folders, and, of synthetic images, their generators."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +45,10 @@ class Manifest:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def __repr__(self) -> str:
+        """Name the set and count it; the rows are in ``rows``."""
+        return f"Manifest({self.name!r}, {len(self)} images of {', '.join(self.classes)})"
 
     def labels(self) -> np.ndarray:
         """Return int64 (n,): each row's index in ``classes``."""

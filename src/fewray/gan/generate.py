@@ -70,7 +70,7 @@ def generate(
     earlier calls that this one does not make are removed, and a call that fails or is stopped leaves ``out`` as it was. An
     image that ``reject`` refuses is replaced by the next seed's; the refused seeds and ``bar``, plain JSON of what
     ``reject`` judges by, are in ``generators.json``, and counts by class in the manifest's notes. InputError when ``out``
-    holds a manifest or images of somebody else's, RunFailed when twenty times as many seeds do not suffice.
+    holds a table or images of somebody else's, RunFailed when twenty times as many seeds do not suffice.
     """
     if per_class < 1:
         raise InputError(f"--per-class {per_class}: at least 1 is wanted")

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fewray.data.manifest import Manifest
+from fewray.data.left_out import files_below, is_image
+from fewray.data.manifest import MANIFEST, SOURCES, Manifest
 from fewray.errors import InputError
 from fewray.runs import read_json, write_json
 
-MANIFEST, SOURCES = "manifest.csv", "generators.json"
 WAITING = ".unfinished"
 """Folder of the images of a call that is not done; hidden, so that no loader reads it."""
 
@@ -32,16 +32,27 @@ def classes_before(out: Path) -> tuple[str, ...]:
 
 
 def check_own(out: Path, labels: Iterable[str]) -> None:
-    """Make sure that no file of somebody else's would be replaced or removed in ``out``; InputError names it."""
-    before = classes_before(out)
-    if (out / MANIFEST).exists() and not (out / SOURCES).exists():
-        raise InputError(f"{out}: holds a {MANIFEST} that `fewray generate` did not write; choose another --out")
+    """Make sure that no file of somebody else's would be replaced, removed or hidden in ``out``; InputError names it.
+
+    The manifest that is to be written is read instead of the folders beside it: images there would be seen no more. Where
+    ``generators.json`` is, the classes it names are ours, and images that lie loose in ``out`` hide behind nothing.
+    """
+    before, ours = classes_before(out), (out / SOURCES).exists()
+    tables = [] if ours else sorted(path.name for path in out.glob("[!.]*") if path.suffix.lower() == ".csv")
+    if tables:
+        raise InputError(f"{out}: holds a {tables[0]} that `fewray generate` did not write; choose another --out")
     for label in labels:
         if label not in before and (found := _images(out / label)):
             raise InputError(
                 f"{out}: {len(found)} images of class {label} that no {SOURCES} names, first {found[0].name}; remove them "
                 "or choose another --out"
             )
+    films = [path.relative_to(out) for path in files_below(out) if is_image(path)]
+    if strangers := [film for film in films if film.parts[0] not in before and (len(film.parts) > 1 or not ours)]:
+        raise InputError(
+            f"{out}: holds {len(strangers)} images that `fewray generate` did not make, first {strangers[0].as_posix()}; "
+            "choose another --out"
+        )
 
 
 @contextmanager

@@ -111,7 +111,8 @@ def _start(
         return TrainState(options, seed=seed, device=device)
     if not resume:
         raise InputError(
-            f"{path.parent}: holds a training already; add --resume to continue it or choose another --out"
+            f"{path.parent}: holds a training already; add --resume (in Python: resume=True) to continue it or choose "
+            "another --out"
         )
     check_continues(path, options, seed=seed, about=about)
     state = load_checkpoint(path, device)

@@ -8,7 +8,7 @@ from typing import Any
 
 from fewray.cluster import connected
 from fewray.config import GanOptions
-from fewray.data.hold_out import split_hold_out
+from fewray.data.hold_out import check_no_synthetic, split_hold_out
 from fewray.data.manifest import Manifest
 from fewray.device import child_seed
 from fewray.errors import InputError
@@ -39,8 +39,9 @@ def train_generators(
     Every row of ``manifest`` is seen: hand over training rows only. ``probe_every`` 0 measures no quality on the way.
     A share ``hold_out`` of each class's patients is kept from the generator for KID to films it has not seen; with
     ``patience`` above 0 a training ends after so many measurements of it that are no better.
-    InputError for an unknown class, a class without images, or a folder that holds another training.
+    InputError for an unknown class, a class without images, synthetic images, or a folder that holds another training.
     """
+    check_no_synthetic(manifest)
     wanted = tuple(dict.fromkeys(classes or manifest.classes))
     for label in wanted:
         if label not in manifest.classes:
@@ -49,7 +50,8 @@ def train_generators(
             raise InputError(f"class {label}: 0 training images; at least 1 is wanted")
         if not resume and (out / label / "checkpoint.safetensors").exists():
             raise InputError(
-                f"{out / label}: holds a training already; add --resume to continue it or choose another --out"
+                f"{out / label}: holds a training already; add --resume (in Python: resume=True) to continue it or choose "
+                "another --out"
             )
     if patience and not (hold_out and probe_every):
         raise InputError("--stop-when-done: needs --hold-out and --quality-every above 0")

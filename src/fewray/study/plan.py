@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,15 +14,25 @@ from fewray.device import choose_device, fixed_threads
 from fewray.study.machine import Machine
 
 TIMED_STEPS = 3
+TIMING = "timing a few training steps"
+"""What a planning tells before it times."""
+OnEvent = Callable[[str, Mapping[str, Any]], None]
+"""Called with ``stage`` and its ``text`` before steps are timed."""
 
 
 def plan_training(
-    rows: Manifest, options: GanOptions, classes: Sequence[str], machine: Machine | None = None
+    rows: Manifest,
+    options: GanOptions,
+    classes: Sequence[str],
+    machine: Machine | None = None,
+    *,
+    on_event: OnEvent = lambda kind, event: None,
 ) -> list[dict[str, Any]]:
     """Return one row a generator: its images, steps, and minutes estimated from a few steps timed now."""
     from fewray.gan.training import batches_per_epoch
 
     settled = (machine or Machine()).settled(len(classes))
+    on_event("stage", {"text": TIMING})
     per_step = gan_step_seconds(options, settled)
     planned = []
     for label in classes:
@@ -33,7 +43,12 @@ def plan_training(
 
 
 def plan_study(
-    manifest: Manifest, options: StudyOptions, *, trains: bool, machine: Machine | None = None
+    manifest: Manifest,
+    options: StudyOptions,
+    *,
+    trains: bool,
+    machine: Machine | None = None,
+    on_event: OnEvent = lambda kind, event: None,
 ) -> list[dict[str, Any]]:
     """Return one row a generator (where ``trains``) and one a classifier, with minutes estimated as above."""
     from fewray.study.cells import cells
@@ -42,6 +57,7 @@ def plan_study(
     train, _ = split_rows(manifest)
     planned_cells = cells(options)
     settled = (machine or Machine()).settled(len(planned_cells) * options.seeds)
+    on_event("stage", {"text": TIMING})
     planned = []
     if trains and any(cell.synthetic for cell in planned_cells):
         planned += plan_training(train, options.gan, train.classes, machine)[:-1]

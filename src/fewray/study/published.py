@@ -14,6 +14,7 @@ import numpy as np
 
 from fewray.cluster import connected
 from fewray.config import StudyOptions
+from fewray.data.hold_out import check_no_synthetic
 from fewray.data.manifest import Manifest
 from fewray.device import child_seed
 from fewray.errors import InputError
@@ -61,7 +62,7 @@ def run_published(
         if generators is not None and run is not None:
             check_generators(run, train, test)
         if run is not None and generators is None:
-            on_event("stage", {"text": "training the generators"})
+            on_event("stage", {"text": "generators, trained where they are not there yet"})
 
             def epoch(label: str, row: Mapping[str, Any]) -> None:
                 clock.keep()
@@ -101,11 +102,15 @@ METRICS_VERSION = 4
 
 
 def split_rows(manifest: Manifest) -> tuple[Manifest, Manifest]:
-    """Return the training and the test rows; InputError when a split or a class of one is empty, or they share a file."""
+    """Return the training and the test rows.
+
+    InputError for synthetic images, when a split or a class of one is empty, or when they share a file.
+    """
+    check_no_synthetic(manifest)
     counts = manifest.counts()
     if not counts.get("train") or not counts.get("test"):
         raise InputError(
-            f"--data {manifest.name}: splits {sorted(counts)}; the published protocol wants train and test rows "
+            f"--data {manifest.name}: {_splits(counts)}; the published protocol wants train and test rows "
             "(<split>/<class>/* or a CSV with a column split)"
         )
     if len(manifest.classes) < 2:
@@ -122,6 +127,12 @@ def split_rows(manifest: Manifest) -> tuple[Manifest, Manifest]:
             "remove them from one of the two"
         )
     return train, test
+
+
+def _splits(counts: Mapping[str, Mapping[str, int]]) -> str:
+    named = [f"{sum(found.values())} images of split {split}" for split, found in counts.items() if split]
+    none = sum(counts.get("", {}).values())
+    return ", ".join([*named, *([f"{none} images without a split"] if none else [])])
 
 
 def _quality(train: Manifest, sets: ArmSet, options: StudyOptions, store: JobStore) -> dict[str, Any] | None:

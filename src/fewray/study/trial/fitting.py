@@ -48,7 +48,7 @@ def fit(
     generators = fold_generators(cohort, options, run, conditions, chosen)
     if generators:
         count = f"{len(generators)} folds x {len(cohort.rows.classes)} classes"
-        work.on_event("stage", {"text": f"{before}training generators: {count}"})
+        work.on_event("stage", {"text": f"{before}generators: {count}, trained where they are not there yet"})
         with work.clock(f"{before}generators"):
             train_fold_generators(
                 list(generators.values()),

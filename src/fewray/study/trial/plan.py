@@ -11,7 +11,7 @@ from fewray.config import GanOptions, TrialOptions
 from fewray.data.manifest import Manifest
 from fewray.gan.training import batches_per_epoch
 from fewray.study.machine import Machine
-from fewray.study.plan import classifier_step_seconds, gan_step_seconds, with_total
+from fewray.study.plan import TIMING, OnEvent, classifier_step_seconds, gan_step_seconds, with_total
 from fewray.study.trial.checks import check_options
 from fewray.study.trial.choose import ARM, candidates, inner_splits
 from fewray.study.trial.cohort import Cohort, assemble_cohort
@@ -19,7 +19,12 @@ from fewray.study.trial.conditions import Condition, added_counts, all_condition
 
 
 def plan_trial(
-    manifest: Manifest, options: TrialOptions, *, external: Manifest | None = None, machine: Machine | None = None
+    manifest: Manifest,
+    options: TrialOptions,
+    *,
+    external: Manifest | None = None,
+    machine: Machine | None = None,
+    on_event: OnEvent = lambda kind, event: None,
 ) -> list[dict[str, Any]]:
     """Return a row for each kind of job in each fold: images, steps, minutes estimated from a few steps timed now.
 
@@ -32,6 +37,7 @@ def plan_trial(
     conditions = all_conditions(options)
     settled = (machine or Machine()).settled(len(conditions) * len(cohort.parts()) * options.seeds)
     networks = sorted({condition.network for condition in conditions})
+    on_event("stage", {"text": TIMING})
     per_step = {
         network: classifier_step_seconds(options.classifier.with_(network=network), len(cohort.rows.classes), settled)
         for network in networks
@@ -42,7 +48,7 @@ def plan_trial(
 
     def classifier(name: str, images: int, network: str) -> dict[str, Any]:
         steps = options.classifier.steps * options.seeds
-        job = f"{name}, {options.seeds} seeds"
+        job = f"{name}, {options.seeds} seed{'' if options.seeds == 1 else 's'}"
         return {"job": job, "images": images, "steps": steps, "seconds": per_step[network] * steps}
 
     for part in cohort.parts() if options.choose else ():

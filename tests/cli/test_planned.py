@@ -1,0 +1,88 @@
+"""A plan says how far its minutes can be trusted, and is refused where the run would be."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fewray.cli import main, planned
+from fewray.runs import write_json
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["fewray", *map(str, words)])
+    with pytest.raises(SystemExit) as left:
+        main()
+    return int(left.value.code or 0)
+
+
+@pytest.fixture
+def films(tmp_path: Path) -> Path:
+    """Four films of each of two classes."""
+    for label, first in (("a", 0), ("b", 10)):
+        for index in range(4):
+            path = tmp_path / "films" / label / f"{index}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pixels = np.random.default_rng(first + index).integers(0, 256, (40, 40), np.uint8)
+            Image.fromarray(pixels).save(path)
+    return tmp_path / "films"
+
+
+@pytest.fixture(autouse=True)
+def _a_second_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("fewray.study.trial.plan", "fewray.study.plan"):
+        for name in ("classifier_step_seconds", "gan_step_seconds"):
+            monkeypatch.setattr(f"{module}.{name}", lambda *_: 1.0)
+
+
+def test_a_busy_machine_is_said():
+    plain = ["minutes: from a few training steps timed just now"]
+    assert planned.minutes_lines(None, 2) == plain
+    assert planned.minutes_lines(2.9, 2) == plain
+    assert planned.minutes_lines(3.0, 2)[1].startswith(
+        "the machine is busy (load 3.0 on 2 cores): the minutes are too high"
+    )
+
+
+@pytest.mark.parametrize("command", ["study", "train"])
+def test_minutes_are_said_to_be_timed(
+    command: str, films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(planned, "_load", lambda: 1000.0)
+    preset = ["--preset", "quick"] if command == "study" else ["--recipe", "quick"]
+    words = [command, "--data", films, *preset, "--out", tmp_path / "o", "--dry-run"]
+    assert call(monkeypatch, *words) == 0
+    printed = capsys.readouterr()
+    assert "timing a few training steps" in printed.err.splitlines()
+    assert "minutes: from a few training steps timed just now" in printed.out
+    assert "the machine is busy (load 1000.0 on " in printed.out
+    assert call(monkeypatch, *words, "--json") == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)
+    assert "note: the machine is busy (load 1000.0 on " in printed.err
+
+
+def test_a_folder_of_another_trial_is_refused_by_the_plan_too(
+    films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    out = tmp_path / "o"
+    (out / "jobs").mkdir(parents=True)
+    write_json(out / "folding.json", {"films": "others", "data": "elsewhere"})
+    words = ["study", "--data", films, "--preset", "quick", "--out", out]
+    for more in (["--dry-run"], []):
+        assert call(monkeypatch, *words, *more) == 2
+        assert "this folder holds a trial of other films than these" in capsys.readouterr().err.splitlines()[-1]
+    assert sorted(path.name for path in out.iterdir() if path.name != ".lock") == ["folding.json", "jobs"]
+
+
+def test_options_that_exclude_each_other_are_refused_before_any_film_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    words = ["study", "--data", "nowhere", "--external", "elsewhere", "--out", tmp_path / "o"]
+    assert call(monkeypatch, *words, "--keep-test") == 2
+    assert "--keep-test and --external elsewhere: one external set is wanted" in capsys.readouterr().err
+    assert call(monkeypatch, *words, "--protocol", "published") == 2
+    assert "--external elsewhere: protocol published tests on its own split" in capsys.readouterr().err
