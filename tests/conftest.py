@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from fake_cuda import fake_cuda  # noqa: F401 (a fixture)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> None:

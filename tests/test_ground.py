@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +169,54 @@ def test_a_worker_s_error_and_death_reach_the_caller():
         run_parallel(square, [{"x": -1}, {"x": 2}], processes=2, threads=1, on_message=lambda _: None)
     with pytest.raises(RunFailed, match="killed"):
         run_parallel(die, [{"x": 1}], processes=1, threads=1, on_message=lambda _: None)
+
+
+meeting = threading.Barrier(3, timeout=60)
+
+
+def meet(*, x: int, report) -> tuple[int, int, int]:
+    """Return only when two others are at work in this very process."""
+    meeting.wait()
+    report(x)
+    return x, os.getpid(), torch.get_num_threads()
+
+
+def fail_among_others(*, x: int, report) -> None:
+    if x == 0:
+        raise InputError("planted")
+    while True:
+        report("still at work")
+
+
+def full(*, x: int, report) -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has")
+
+
+def test_lanes_work_at_the_same_time_in_one_process():
+    told: list[int] = []
+    done: dict[int, object] = {}
+    found = run_parallel(meet, [{"x": x} for x in range(6)], processes=1, threads=2, lanes=3, on_message=told.append,
+                         on_done=done.__setitem__)  # fmt: skip
+    assert [x for x, _, _ in found] == list(range(6))
+    assert len({pid for _, pid, _ in found} - {os.getpid()}) == 1
+    assert {threads for _, _, threads in found} == {2}
+    assert sorted(told) == list(range(6))
+    assert done == dict(enumerate(found))
+
+
+def test_an_error_in_one_lane_stops_the_others():
+    with pytest.raises(InputError, match="planted"):
+        run_parallel(fail_among_others, [{"x": x} for x in range(3)], processes=1, threads=1, lanes=2,
+                     on_message=lambda _: None)  # fmt: skip
+    with pytest.raises(RunFailed, match="killed"):
+        run_parallel(die, [{"x": 1}, {"x": 2}], processes=1, threads=1, lanes=2, on_message=lambda _: None)
+
+
+def test_a_full_gpu_is_said_with_the_remedy():
+    with pytest.raises(
+        RunFailed, match=r"is full \(CUDA out of memory\); fewer trainings side by side \(--processes\)"
+    ):
+        run_parallel(full, [{"x": 1}, {"x": 2}], processes=1, threads=1, lanes=2, on_message=lambda _: None)
 
 
 def unreadable(*, path: Path, report) -> None:

@@ -21,6 +21,7 @@ GROUND = {
     "remote",
     "cluster",
     "executors",
+    "cuda_graph",
 }
 MAY_IMPORT = {
     "errors": set(),
@@ -34,7 +35,8 @@ MAY_IMPORT = {
     "remote": {"errors", "device", "runs", "parcels"},
     "executors": {"errors"},
     "cluster": {"errors", "runs", "parcels", "remote", "executors"},
-    "workers": {"errors", "device", "cluster", "executors"},
+    "cuda_graph": {"errors"},
+    "workers": {"errors", "device", "cluster", "executors", "cuda_graph"},
     "data": GROUND,
     "gan": {*GROUND, "data"},
     "quality": {*GROUND, "data"},

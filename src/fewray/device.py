@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
 PRECISIONS = ("auto", "bf16", "fp32")
+_random_state = threading.Lock()
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 """Parameters of glibc's mallopt(3)."""
 
@@ -91,6 +93,19 @@ def child_seed(seed: int, *names: str | int) -> int:
     words = np.frombuffer(digest, dtype="<u4").tolist()
     state = np.random.SeedSequence([abs(int(seed)), *words]).generate_state(1, np.uint64)[0]
     return int(state) >> 1
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw from ``seed`` wherever PyTorch's global random state of the CPU is drawn from inside the block.
+
+    One thread at a time; afterwards the state is as it was.
+    """
+    import torch
+
+    with _random_state, torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
 
 
 @contextmanager

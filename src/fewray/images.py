@@ -10,6 +10,7 @@ import io
 import os
 import tempfile
 import warnings
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -31,6 +32,8 @@ NAMED = 10
 """How many bad files an error names before it counts the rest."""
 MOST_PIXELS = 80_000_000
 """Larger pictures are refused: a few bytes of a damaged or hostile file can claim to be terabytes of pixels."""
+WAITING = 1024
+"""Files handed to the decoding threads at a time: a list of a hundred thousand would be memory of its own."""
 WORTH_KEEPING = 1 << 16
 """Files of fewer bytes decode as fast as a cached copy is found."""
 DECODER = f"1-{PIL.__version__}"
@@ -146,24 +149,25 @@ def load_images(paths: Sequence[Path], size: int, fit: str = "pad", *, cache: bo
     resize(np.zeros((1, 1), np.uint8), size, fit)  # size and fit are refused once, not once a file
     store = _store() if cache else None
     failed: list[Unreadable] = []
+    made = np.zeros((len(paths), 1, size, size), np.uint8)
 
-    def one(path: Path) -> np.ndarray | None:
+    def one(index: int) -> None:
         try:
-            return _squared(Path(path), size, fit, store)
+            made[index, 0] = _squared(Path(paths[index]), size, fit, store)
         except Unreadable as error:
             failed.append(error)
-            return None
 
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata
-        made = list(pool.map(one, paths))
+        for start in range(0, len(paths), WAITING):
+            deque(pool.map(one, range(len(paths))[start : start + WAITING]), maxlen=0)
     if len(failed) == 1:
         raise failed[0]
     if failed:
         named = ", ".join(sorted(f"{error.path} ({error.reason})" for error in failed)[:NAMED])
         more = f" and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
         raise InputError(f"{len(failed)} of {len(made)} images: {named}{more}; mend or remove these files")
-    return np.stack([m for m in made if m is not None])[:, None] if made else np.zeros((0, 1, size, size), np.uint8)
+    return made
 
 
 def _squared(path: Path, size: int, fit: str, store: Path | None) -> np.ndarray:

@@ -1,18 +1,20 @@
-"""Independent pieces of work on all cores: one process each, a fixed number of threads in each."""
+"""Independent pieces of work side by side: on all cores a process each, on a GPU a thread each with a stream of its own."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import queue
 import signal
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from fewray.cluster import connected, connection
+from fewray.cuda_graph import side_stream
 from fewray.device import keep_freed_memory
 from fewray.errors import RunFailed
 from fewray.executors import LOCAL
@@ -21,7 +23,8 @@ Report = Callable[[Any], None]
 """What a piece of work calls to tell of its progress."""
 
 _messages: Any = None
-_TOLD = "\0told"
+_DONE = "\0done"
+"""The first of a message (_DONE, index of the task, its pickled result)."""
 
 
 def run_parallel(
@@ -30,6 +33,7 @@ def run_parallel(
     *,
     processes: int,
     threads: int,
+    lanes: int = 1,
     on_message: Report,
     on_done: Callable[[int, Any], None] = lambda index, result: None,
     executor: str = LOCAL,
@@ -39,6 +43,8 @@ def run_parallel(
 
     ``function`` must be importable and its arguments picklable. Each process computes with ``threads`` threads, so a
     result does not depend on how many run side by side. The first error stops the rest; Ctrl-C stops all at once.
+    With ``lanes`` above 1 one process does so many tasks at a time, each in a thread and a stream of ``device``: processes
+    take turns on a GPU, streams of one process share it.
     ``executor`` may be a Dask cluster (:mod:`fewray.cluster`), which has its own number of processes and tries the tasks
     of a lost worker again; there, work on the ``device`` cuda goes to workers with the resource GPU.
     """
@@ -51,21 +57,27 @@ def run_parallel(
             )
     context = multiprocessing.get_context("spawn")
     messages = context.Queue()
+    shares = [dict(enumerate(tasks))] if lanes > 1 else [{index: task} for index, task in enumerate(tasks)]
     pool = ProcessPoolExecutor(
-        min(processes, len(tasks)), mp_context=context, initializer=_prepare, initargs=(messages, threads)
+        min(processes, len(shares)), mp_context=context, initializer=_prepare, initargs=(messages, threads)
     )
-    futures: dict[Future[Any], int] = {}
+    results: dict[int, Any] = {}
+
+    def hear(message: Any) -> None:
+        if isinstance(message, tuple) and message[:1] == (_DONE,):
+            _, index, packed = message
+            results[index] = pickle.loads(packed)
+            on_done(index, results[index])
+        else:
+            on_message(message)
+
     try:
-        for index, task in enumerate(tasks):
-            futures[pool.submit(_work, function, task)] = index
-        results: dict[int, Any] = {}
-        pending, told = set(futures), 0
-        while pending or told < len(tasks):
+        pending = {pool.submit(_work, function, share, lanes, device) for share in shares}
+        while len(results) < len(tasks):
             finished, pending = wait(pending, timeout=0.1, return_when=FIRST_COMPLETED)
             for future in finished:
-                results[futures[future]] = future.result()
-                on_done(futures[future], future.result())
-            told += _drain(messages, on_message)
+                future.result()  # raises what went wrong
+            _drain(messages, hear)
         return [results[index] for index in range(len(tasks))]
     except BrokenProcessPool:
         raise RunFailed("a worker process was killed (out of memory?); run the same command again to go on") from None
@@ -74,10 +86,31 @@ def run_parallel(
         messages.close()
 
 
-def _work(function: Callable[..., Any], task: dict[str, Any]) -> Any:
-    result = function(**task, report=_messages.put)
-    _messages.put(_TOLD)  # messages arrive in order: after this one, none of this task's is still under way
-    return result
+def _work(function: Callable[..., Any], tasks: Mapping[int, dict[str, Any]], lanes: int, device: str) -> None:
+    """Do the tasks of this worker; results go the way of the messages, each after all that its task told."""
+    import torch
+
+    def do(index: int) -> None:
+        try:
+            with side_stream(device):
+                result = function(**tasks[index], report=_messages.put)
+        except torch.OutOfMemoryError as error:
+            raise RunFailed(
+                f"the memory of {device} is full ({str(error).split('. ')[0]}); fewer trainings side by side (--processes) "
+                "need less; run the same command again to go on"
+            ) from None
+        _messages.put((_DONE, index, pickle.dumps(result)))
+
+    if lanes == 1:
+        for index in tasks:
+            do(index)
+        return
+    pool = ThreadPoolExecutor(lanes, initializer=torch.set_num_threads, initargs=(torch.get_num_threads(),))
+    try:
+        for future in as_completed([pool.submit(do, index) for index in tasks]):
+            future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # after an error those that run end with this process
 
 
 def _prepare(messages: Any, threads: int) -> None:
@@ -101,18 +134,14 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _drain(messages: Any, on_message: Report) -> int:
-    """Hand on the messages that have come; return how many tasks have told all theirs."""
-    told = 0
-    while True:
+def _drain(messages: Any, hear: Report) -> None:
+    """Hand on the messages that have come; not for ever, where they come all the time."""
+    for _ in range(1000):
         try:
             message = messages.get(timeout=0.05)
         except queue.Empty:
-            return told
-        if message == _TOLD:
-            told += 1
-        else:
-            on_message(message)
+            return
+        hear(message)
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:

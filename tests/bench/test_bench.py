@@ -12,13 +12,14 @@ import pytest
 import torch
 from scipy import stats
 
-from fewray.bench import classifier, features, gan, quality
+from fewray.bench import classifier, features, gan, gpu, quality
 from fewray.bench.pairs import Side, Timed, alternate, ratios
 from fewray.bench.rows import NOT_MEASURED, Row, cells, markdown, paired
 from fewray.bench.run import SUBJECTS, measure
 from fewray.bench.textbook import Classifier, Discriminator, Generator
 from fewray.classify.networks import build_network
 from fewray.config import ClassifierOptions
+from fewray.data import load_dataset
 from fewray.errors import InputError, RunFailed
 from fewray.gan.training import TrainState
 from fewray.presets import RECIPES
@@ -165,6 +166,32 @@ def test_both_ways_of_the_gan_and_the_classifier_train(monkeypatch):
         monkeypatch.setattr(classifier, name, value)
     assert len(classifier.side_by_side(1, processes=2, device="cpu", precision="fp32")()) == 1
     assert len(classifier.one_after_another(0, device="cpu")()) == 2
+
+
+def test_the_gpu_s_rows_do_their_work_and_say_where_there_is_none(monkeypatch):
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU: its rows would be measured")
+    found = gpu.measure({}, rounds=1)
+    assert [(row.ours, row.reached, row.note) for row in found] == [(None, None, "no GPU on this machine")] * 2
+
+    rows = load_dataset("phantom:train=4,test=0")
+    small = RECIPES["quick"].with_(base_channels=4, epochs=2, classic_images=0, quality_images=4)
+    assert gpu.generators(0, rows=rows, options=small, device="cpu")() == [2] * 4
+    asked = []
+    monkeypatch.setattr(
+        "fewray.api.run_study", lambda rows, out, **more: asked.append((out.parent.is_dir(), more)) or out
+    )
+    gpu.trial(0, rows=rows, options=gpu.TRIAL, device="cpu")()
+    assert asked == [(True, {"options": gpu.TRIAL, "device": "cpu"})]
+    assert (gpu.TRIAL.gan, gpu.TRIAL.folds, gpu.TRIAL.seeds) == (RECIPES["paper"].with_(fit="pad"), 4, 5)
+
+    monkeypatch.setattr(gpu, "TEXTBOOK_STEPS", 1)
+    assert len(gpu.textbook(0, classes=2, device="cpu")()) == 2
+    monkeypatch.setattr(gpu, "TEXTBOOK_STEPS", 5)
+    times = {"four generators": Timed(seconds=[20.0], results=[[100] * 4], peak_mib=1), "textbook gan": timed(10)}
+    monkeypatch.setattr(gpu, "alternate", lambda sides, rounds, warm_up: [times[side.name] for side in sides])
+    row = gpu.full_length(rows, small, device="cpu")
+    assert (row.ours, row.reference, row.ratio, row.reached) == (20, 400 * 10 / (4 * 5), 10, True)
 
 
 def test_unknown_subjects_are_refused():

@@ -59,8 +59,10 @@ def test_logits_are_the_sigmoid_tables_probability():
 
 @pytest.mark.parametrize("rate", [0.125, 0.25, 0.5, 0.625])
 @pytest.mark.parametrize("channels_last", [False, True])
-def test_bit_dropout_has_dropout_s_law(rate: float, channels_last: bool):
+@pytest.mark.parametrize("way", ["_bits", "_numbers"], ids=["CPU", "other devices"])
+def test_bit_dropout_has_dropout_s_law(rate: float, channels_last: bool, way: str):
     layer = BitDropout(rate).train()
+    layer._bits = getattr(layer, way)
     layer.generator = torch.Generator().manual_seed(0)
     x = torch.ones(8, 16, 64, 64)
     if channels_last:

@@ -14,11 +14,7 @@ from fewray.bench.rows import Row
 from fewray.device import choose_device, choose_precision, cores
 from fewray.errors import InputError
 
-SUBJECTS = ("gan", "classifier", "features", "quality", "loading", "study")
-ON_A_GPU = (
-    ("four paper GANs at full length, 27,200 steps", "30 s, 6 x"),
-    ("the whole trial on covid4, 16 full-length generators", "5 min"),
-)
+SUBJECTS = ("gan", "classifier", "features", "quality", "loading", "study", "gpu")
 
 
 def measure(
@@ -61,9 +57,6 @@ def measure(
             add(row)
         if name == "gan" and equal:
             found["equality"] = {"The fast path's trainings are the textbook's": module.equality()}
-    if where.type != "cuda" and "gan" in subjects:
-        for what, target in ON_A_GPU:
-            add(Row(subject="gan", what=what, target=target, note="no GPU on this machine"))
     return found
 
 

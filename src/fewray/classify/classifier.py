@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor, nn
+
+
+class SeededDropout(nn.Dropout):
+    """``nn.Dropout``; with a ``generator`` it draws from that one, where trainings side by side share the global state."""
+
+    generator: torch.Generator | None = None
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Zero each value with probability ``p`` and scale the rest up, in training mode; else return ``input``."""
+        if self.generator is None or not self.training:
+            return super().forward(input)
+        kept = torch.empty_like(input).bernoulli_(1 - self.p, generator=self.generator)
+        return input * kept.div_(1 - self.p)
 
 
 class Classifier(nn.Module, ABC):
@@ -13,7 +27,7 @@ class Classifier(nn.Module, ABC):
     All that depends on the batch (BatchNorm) stands in the embedding, before ``dropout``.
     """
 
-    dropout: nn.Dropout
+    dropout: SeededDropout
     output: nn.Linear
 
     @abstractmethod

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-from fewray.classify.classifier import Classifier
+from fewray.classify.classifier import Classifier, SeededDropout
 from fewray.classify.grey_conv import GreyConv2d
 from fewray.classify.pooled_block import ReluNormPool
 from fewray.classify.residual import ResidualCNN
 from fewray.config import ClassifierOptions
+from fewray.device import seeded
 from fewray.errors import InputError
 
 
@@ -34,7 +34,7 @@ class PaperCNN(Classifier):
         flat = channels * (options.image_size // 2 ** len(options.channels)) ** 2
         self.features = nn.Sequential(*blocks)
         self.hidden = nn.Sequential(nn.Flatten(), nn.Linear(flat, options.hidden), nn.ReLU())
-        self.dropout = nn.Dropout(options.dropout)
+        self.dropout = SeededDropout(options.dropout)
         self.output = nn.Linear(options.hidden, classes)
 
     def embed(self, x: Tensor) -> Tensor:
@@ -50,6 +50,5 @@ def build_network(classes: int, options: ClassifierOptions, seed: int) -> Classi
     """Return the network of ``options`` with weights drawn from ``seed``; the global random state is left as it was."""
     if options.network not in NETWORKS:
         raise InputError(f"network {options.network}: no such classifier; there are {', '.join(NETWORKS)}")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         return NETWORKS[options.network](classes, options)

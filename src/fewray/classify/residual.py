@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fewray.classify.classifier import Classifier
+from fewray.classify.classifier import Classifier, SeededDropout
 from fewray.classify.grey_conv import GreyConv2d
 from fewray.classify.pooled_block import ReluNormPool
 from fewray.config import ClassifierOptions
@@ -64,7 +64,7 @@ class ResidualCNN(Classifier):
         self.hidden = nn.Sequential(
             nn.Conv2d(channels, options.hidden, 1, bias=False), nn.BatchNorm2d(options.hidden), nn.ReLU(inplace=True)
         )
-        self.dropout = nn.Dropout(options.dropout)
+        self.dropout = SeededDropout(options.dropout)
         self.output = nn.Linear(options.hidden, classes)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,8 @@ from torch.nn import functional
 from fewray.classify.classifier import Classifier
 from fewray.classify.networks import build_network
 from fewray.config import ClassifierOptions
-from fewray.device import autocast, child_seed, choose_device, choose_precision
+from fewray.cuda_graph import StepGraph
+from fewray.device import autocast, child_seed, choose_device, choose_precision, seeded
 from fewray.errors import InputError, RunFailed
 from fewray.images import check_images, to_float
 
@@ -46,43 +48,43 @@ def train_classifier(
     with replacement. With ``weights`` (n,) rows are drawn with replacement, each with a probability in proportion to its
     weight: oversampling of rare classes, or real and synthetic images in a fixed ratio. SGD with Nesterov momentum
     (Sutskever et al. 2013) on the cross-entropy, of mixed images where ``options.mixup`` says so. Same seed, same
-    threads, same bytes on a CPU. InputError for labels or weights that do not fit; RunFailed when the loss is not finite.
+    threads, same bytes on a CPU. On a GPU the images lie there, and the step is one CUDA graph. InputError for labels or
+    weights that do not fit; RunFailed when the loss is not finite.
     """
     _check(images, labels, options, n_classes)
     shares = None if weights is None else _shares(weights, len(images))
     where = choose_device(device)
     settled = choose_precision(where, precision)
     model = build_network(n_classes, options, child_seed(seed, "init")).to(where)
-    model = model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    model = model.to(memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
     optimiser = torch.optim.SGD(model.parameters(), options.learning_rate, options.momentum, nesterov=True, fused=True)
     data, targets = torch.from_numpy(np.ascontiguousarray(images)).to(where), torch.from_numpy(labels).to(where)
-    rng = np.random.default_rng(child_seed(seed, "batches"))
-    pairs = np.random.default_rng(child_seed(seed, "mixup"))
-    replace = shares is not None or len(data) < options.batch_size
+
+    def step(index: Tensor, share: Tensor, partners: Tensor) -> Tensor:
+        batch, wanted = data[index].float() / 127.5 - 1, targets[index]
+        if options.mixup:
+            batch = share[0] * batch + share[1] * batch[partners]
+        with autocast(where, settled):
+            logits = model(batch.contiguous(memory_format=torch.channels_last))
+        loss = cross_entropy(logits.float(), wanted, options)
+        if options.mixup:
+            loss = share[0] * loss + share[1] * cross_entropy(logits.float(), wanted[partners], options)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        return loss.detach()
+
+    own = _own_generator(where, child_seed(seed, "dropout"))
+    model.dropout.generator = own
+    stepped = StepGraph(step, where, generators=[own] if own else [])
     losses = torch.zeros(options.steps, device=where)
-    with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
-        torch.manual_seed(child_seed(seed, "dropout"))
-        model.train()
-        for step in range(options.steps):
-            chosen = rng.choice(len(data), options.batch_size, replace=replace, p=shares)
-            index = torch.from_numpy(chosen).to(where)
-            batch, wanted = data[index].float() / 127.5 - 1, targets[index]
-            share, partners = 1.0, None
-            if options.mixup:
-                share, partners = draw_mixup(options.mixup, len(chosen), pairs)
-                partners = partners.to(where)
-                batch = share * batch + (1 - share) * batch[partners]
-            with autocast(where, settled):
-                logits = model(batch.contiguous(memory_format=torch.channels_last))
-            loss = cross_entropy(logits.float(), wanted, options)
-            if partners is not None:
-                loss = share * loss + (1 - share) * cross_entropy(logits.float(), wanted[partners], options)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            losses[step] = loss.detach()
-            if on_step is not None and ((step + 1) % REPORT_EVERY == 0 or step + 1 == options.steps):
-                on_step(step + 1, float(losses[step]))
+    with nullcontext() if own else seeded(child_seed(seed, "dropout")):
+        drawn = _draws(options, len(images), shares, seed)
+        for done, inputs in enumerate(zip(*(part.to(where) for part in drawn), strict=True)):
+            losses[done] = stepped(*inputs)
+            if on_step is not None and ((done + 1) % REPORT_EVERY == 0 or done + 1 == options.steps):
+                on_step(done + 1, float(losses[done]))
+    model.dropout.generator = None
     found = losses.cpu().numpy()
     if not np.isfinite(found).all():
         first = int(np.flatnonzero(~np.isfinite(found))[0]) + 1
@@ -96,6 +98,28 @@ def cross_entropy(logits: Tensor, targets: Tensor, options: ClassifierOptions) -
     With 4 classes that loss cannot fall below log(e + 3) - 1 = 0.744.
     """
     return functional.cross_entropy(logits.softmax(1) if options.double_softmax else logits, targets)
+
+
+def _own_generator(where: torch.device, seed: int) -> torch.Generator | None:
+    """Return what dropout draws from on a GPU, where trainings run side by side; on a CPU it is the global state."""
+    return None if where.type == "cpu" else torch.Generator(where).manual_seed(seed)
+
+
+def _draws(
+    options: ClassifierOptions, count: int, shares: np.ndarray | None, seed: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return for every step who is in the mini-batch (steps, batch), mixup's two weights (steps, 2), partners (steps, batch)."""
+    rng = np.random.default_rng(child_seed(seed, "batches"))
+    pairs = np.random.default_rng(child_seed(seed, "mixup"))
+    replace, size = shares is not None or count < options.batch_size, options.batch_size
+    index = np.zeros((options.steps, size), np.int64)
+    share, partners = torch.zeros(options.steps, 2), torch.zeros(options.steps, size, dtype=torch.int64)
+    for step in range(options.steps):
+        index[step] = rng.choice(count, size, replace=replace, p=shares)
+        if options.mixup:
+            own, partners[step] = draw_mixup(options.mixup, size, pairs)
+            share[step] = torch.tensor([own, 1 - own])
+    return torch.from_numpy(index), share, partners
 
 
 def draw_mixup(alpha: float, count: int, rng: np.random.Generator) -> tuple[float, Tensor]:

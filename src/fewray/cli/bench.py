@@ -13,7 +13,7 @@ from fewray.cli.show import AsJson, log, print_json, print_table
 
 def bench(
     subjects: Annotated[
-        list[str] | None, typer.Argument(help="gan, classifier, features, quality, loading, study; none: all.")
+        list[str] | None, typer.Argument(help="gan, classifier, features, quality, loading, study, gpu; none: all.")
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of each pair, in turn.")] = 3,
     equality: Annotated[bool, typer.Option(help="Train by both ways and compare losses and KID; minutes.")] = True,

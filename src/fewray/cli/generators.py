@@ -23,7 +23,7 @@ Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results."
 Classes = Annotated[str, typer.Option(help="Only these classes, separated by commas.")]
 Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
 Precision = Annotated[str, typer.Option(help="auto, bf16 or fp32; auto takes bf16 where it is faster than fp32.")]
-Processes = Annotated[int, typer.Option(min=0, help="Trainings side by side; 0: one a core, one on a GPU.")]
+Processes = Annotated[int, typer.Option(min=0, help="Trainings side by side; 0: one a core, eight on a GPU.")]
 Threads = Annotated[int, typer.Option(min=0, help="Threads in each; 0: the cores shared out. Results depend on it.")]
 Executor = Annotated[
     str, typer.Option(help="local, dask:N (N workers here) or tcp://host:port, the scheduler of a Dask cluster.")

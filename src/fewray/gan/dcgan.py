@@ -16,7 +16,8 @@ class BitDropout(nn.Module):
     """Dropout whose mask is made of random bits: as many a value as the binary expansion of the keep rate has.
 
     Rates are multiples of 1/256. One bit a value decides for 0.5, two for 0.25; ``nn.Dropout`` draws a Bernoulli number
-    a value, which takes thirteen times as long on a CPU and would be a fifth of a training step.
+    a value, which takes thirteen times as long on a CPU and would be a fifth of a training step. On other devices, where
+    that is one kernel, it is taken; rates are the same, masks are not.
     """
 
     def __init__(self, rate: float) -> None:
@@ -28,7 +29,7 @@ class BitDropout(nn.Module):
         """Zero each value with the given rate and scale the rest up, in training mode; else return ``x``."""
         if not self.training or self.keep == 256:
             return x
-        mask = self._mask(x.numel(), x.device).to(x.dtype)
+        mask = (self._bits if x.device.type == "cpu" else self._numbers)(x.numel(), x.device).to(x.dtype)
         if self.keep != 128:
             mask = mask.mul_(128 / self.keep)
         # The mask takes the layout of x in memory, channels-last included, so that the product is one straight pass.
@@ -37,14 +38,19 @@ class BitDropout(nn.Module):
             return x * mask.view(n, h, w, c).permute(0, 3, 1, 2)
         return x * mask.view(x.shape)
 
-    def _mask(self, count: int, device: torch.device) -> Tensor:
+    def _numbers(self, count: int, device: torch.device) -> Tensor:
+        """Return what :meth:`_bits` does, of Bernoulli numbers."""
+        mask = torch.empty(count, dtype=torch.bfloat16, device=device)
+        return mask.bernoulli_(self.keep / 256, generator=self.generator).mul_(2)
+
+    def _bits(self, count: int, device: torch.device) -> Tensor:
         """Return bfloat16 (count,): 2 with probability keep/256, else 0.
 
         Bernoulli(0.b1b2...b8) is b1 ? bit | rest : bit & rest, where rest is Bernoulli(0.b2...b8); trailing zeros need no
         bit (Knuth & Yao 1976). A bit stands where bfloat16's 2.0 has its only one, in four lanes of an int64.
         """
         digits = f"{self.keep:08b}".rstrip("0")
-        lanes = torch.tensor(0x4000400040004000, dtype=torch.int64, device=device)
+        lanes = torch.full((), 0x4000400040004000, dtype=torch.int64, device=device)
         words = -(-count // (4 * _PLANES))
         mask = torch.empty(_PLANES, words, dtype=torch.int64, device=device)
         for place, digit in enumerate(reversed(digits)):

@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from fewray.config import GanOptions
-from fewray.device import autocast, child_seed
+from fewray.cuda_graph import StepGraph
+from fewray.device import autocast, child_seed, seeded
 from fewray.errors import InputError
 from fewray.gan.dcgan import Discriminator, Generator, initialise
 
@@ -73,7 +74,11 @@ class TrainState:
             self.G_ema.load_state_dict(self.G.state_dict())
         self.optimiser_g, self.optimiser_d = (
             torch.optim.Adam(
-                network.parameters(), options.learning_rate, (options.beta1, options.beta2), fused=device.type != "mps"
+                network.parameters(),
+                options.learning_rate,
+                (options.beta1, options.beta2),
+                fused=device.type != "mps",
+                capturable=device.type == "cuda",
             )
             for network in (self.G, self.D)
         )
@@ -89,20 +94,21 @@ class TrainState:
             return
         weight = 1 - 0.5 ** (images / min(self.options.ema_half_life, 1 + 0.1 * self.epoch * 1000))
         with torch.no_grad():
-            for averaged, current in zip(self.G_ema.parameters(), self.G.parameters(), strict=True):
-                averaged.lerp_(current, weight)
+            ours: list[Tensor] = [*self.G_ema.parameters()]
+            theirs: list[Tensor] = [*self.G.parameters()]
+            torch._foreach_lerp_(ours, theirs, weight)  # pyright: ignore[reportPrivateImportUsage]
             for averaged, current in zip(self.G_ema.buffers(), self.G.buffers(), strict=True):
                 averaged.copy_(current)
 
 
 def build_generator(options: GanOptions) -> Generator:
     """Return a generator of the options' size; the global random state, which layers draw from, is left as it was."""
-    with torch.random.fork_rng(devices=[]):
+    with seeded(0):
         return Generator(options.latent_dim, options.base_channels)
 
 
 def _build_discriminator(options: GanOptions) -> Discriminator:
-    with torch.random.fork_rng(devices=[]):
+    with seeded(0):
         return Discriminator(options.base_channels, options.dropout)
 
 
@@ -141,7 +147,8 @@ def train_gan(
         Called with the epoch, the batches of it that are done, and how many it has.
 
     Each step updates D on a real and a fake batch (two passes, so each has its own batch statistics), then G on the
-    same fakes (Goodfellow et al. 2014, the non-saturating loss). InputError when ``images`` has the wrong form.
+    same fakes (Goodfellow et al. 2014, the non-saturating loss). On a GPU the images lie there, the step is one CUDA
+    graph, and the host waits for it once an epoch. InputError when ``images`` has the wrong form.
 
     """
     options, device = state.options, state.device
@@ -155,14 +162,19 @@ def train_gan(
     state.D.draw_from(draws)
     state.G.train()
     state.D.train()
+
+    def step(chosen: Tensor) -> Tensor:
+        real = (data[chosen].float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+        return _step(state, real, draw_latents(batch, options, draws, device), precision)
+
+    stepped = StepGraph(step, device, generators=[draws])
     while state.epoch < options.epochs:
         seed = child_seed(state.seed, "epoch", state.epoch)
         draws.manual_seed(seed)
         order = np.resize(np.random.default_rng(seed).permutation(len(images)), batches * batch)
         totals = torch.zeros(6, device=device)
         for index, chosen in enumerate(torch.from_numpy(order).to(device).split(batch), start=1):
-            real = (data[chosen].float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
-            totals += _step(state, real, draw_latents(batch, options, draws, device), precision)
+            totals += stepped(chosen)
             state.average(batch)
             on_batch(state.epoch + 1, index, batches)
         state.epoch += 1

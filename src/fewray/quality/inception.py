@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fewray.device import seeded
 from fewray.errors import InputError
 
 FEATURES, CLASSES = 2048, 1008
@@ -176,7 +177,7 @@ def load_inception(path: Path, *, sha256_prefix: str = SHA256_PREFIX) -> FidInce
         found = hashlib.file_digest(stream, "sha256").hexdigest()
     if not found.startswith(sha256_prefix):
         raise InputError(f"--weights {path}: sha256 {found[:16]}...; {FILE} ({sha256_prefix}...) is wanted")
-    with torch.random.fork_rng(devices=[]):
+    with seeded(0):
         network = FidInception()
     try:
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))

@@ -12,15 +12,18 @@ from fewray.errors import InputError
 from fewray.executors import LOCAL
 from fewray.workers import run_parallel
 
+GPU_LANES = 8
+"""Trainings side by side on a GPU: small networks fill a part of it only."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """Where generators train: device, precision, processes side by side and threads in each."""
+    """Where generators and classifiers train: device, precision, trainings side by side and threads in each."""
 
     device: str = "auto"
     precision: str = "auto"
     processes: int = 0
-    """0: one a core on a CPU, one at all on a GPU."""
+    """Trainings side by side; 0: one a core on a CPU, ``GPU_LANES`` on a GPU, where they are threads of one process."""
     threads: int = 0
     """0: the cores shared out among the processes."""
     executor: str = LOCAL
@@ -35,7 +38,8 @@ class Machine:
             return self._settled_by_workers(tasks)
         device = choose_device(self.device)
         available = cores() if device.type == "cpu" else 1
-        processes = max(1, min(self.processes or available, tasks))
+        most = {"cpu": available, "cuda": GPU_LANES}.get(device.type, 1)
+        processes = max(1, min(self.processes or most, tasks))
         return Machine(
             device=str(device),
             precision=choose_precision(device, self.precision),
@@ -58,10 +62,12 @@ class Machine:
 
     def run(self, function: Callable[..., Any], tasks: Sequence[dict[str, Any]], **told: Any) -> list[Any]:
         """Do the tasks side by side on this settled machine: :func:`fewray.workers.run_parallel`, which see."""
+        on_gpu = self.device.startswith("cuda")
         return run_parallel(
             function,
             tasks,
-            processes=self.processes,
+            processes=1 if on_gpu else self.processes,
+            lanes=self.processes if on_gpu else 1,
             threads=self.threads,
             executor=self.executor,
             device=self.device,

@@ -1,0 +1,87 @@
+"""A step recorded once and replayed does what the step itself does, and a step that cannot be recorded is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from fake_cuda import CUDA
+from fewray.cuda_graph import SWITCH, WARM_UP, StepGraph, side_stream
+from fewray.errors import RunFailed
+
+Install = Callable[..., list]
+
+
+def test_on_a_cpu_the_step_is_called_as_it_is():
+    calls = []
+    stepped = StepGraph(lambda x: calls.append(x) or x + 1, torch.device("cpu"))
+    assert [stepped(torch.tensor(float(i))).item() for i in range(6)] == [1, 2, 3, 4, 5, 6]
+    assert len(calls) == 6
+    with side_stream("cpu"):
+        pass
+
+
+def test_a_recorded_step_reads_its_inputs_and_its_generator_anew(fake_cuda: Install):
+    draws, total = torch.Generator(), torch.zeros(3)
+    called = 0
+
+    def step(x: torch.Tensor) -> torch.Tensor:
+        nonlocal called
+        called += 1
+        total.add_(x + torch.rand(3, generator=draws))
+        return total * 2
+
+    graphs = fake_cuda(lambda: [total])
+    stepped = StepGraph(step, CUDA, generators=[draws])
+    draws.manual_seed(4)
+    found = [stepped(torch.full((3,), float(i))).clone() for i in range(7)]
+    draws.manual_seed(5)  # between replays, as at the beginning of an epoch
+    found.append(stepped(torch.ones(3)).clone())
+    assert called == WARM_UP + 1
+    assert [graph.replays for graph in graphs] == [8 - WARM_UP]
+
+    total = torch.zeros(3)
+    draws.manual_seed(4)
+    plain = [step(torch.full((3,), float(i))) for i in range(7)]
+    draws.manual_seed(5)
+    plain.append(step(torch.ones(3)))
+    assert all(torch.equal(a, b) for a, b in zip(found, plain, strict=True))
+
+
+def test_python_that_changes_between_calls_is_not_recorded(fake_cuda: Install):
+    """The fake is blind as the real one is: without this the tests of the trainings could not fail."""
+    calls = 0
+
+    def step(x: torch.Tensor) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        return x * calls
+
+    fake_cuda()
+    stepped = StepGraph(step, CUDA)
+    assert [stepped(torch.tensor(1.0)).item() for _ in range(6)] == [1, 2, 3, 4, 4, 4]
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        lambda x: x * x.sum().item(),
+        lambda x: x[x > 0].sum(),
+        lambda x: x + torch.tensor([1.0, 2.0]),
+        lambda x: x + torch.rand(2, generator=torch.Generator()),
+    ],
+    ids=["reads a value", "shape by values", "constant of the host", "strange generator"],
+)
+def test_what_cannot_be_recorded_is_said_with_the_remedy(fake_cuda: Install, step: Callable, monkeypatch):
+    fake_cuda()
+    stepped = StepGraph(step, CUDA)
+    for _ in range(WARM_UP):
+        stepped(torch.ones(2))
+    with pytest.raises(RunFailed, match=rf"could not be recorded as a CUDA graph \(.*\); set {SWITCH}=0"):
+        stepped(torch.ones(2))
+    monkeypatch.setenv(SWITCH, "0")
+    stepped = StepGraph(step, CUDA)
+    for _ in range(WARM_UP + 2):
+        stepped(torch.ones(2))
