@@ -103,6 +103,29 @@ def test_what_is_done_is_not_done_again_and_what_is_lost_comes_back_equal(data: 
     assert "epoch" not in events
 
 
+@pytest.mark.parametrize(
+    ("spoil", "field"),
+    [
+        (lambda found: found["probabilities"].pop(), "rows"),
+        (lambda found: found["probabilities"][0].__setitem__(0, 2.0), "probability"),
+        (lambda found: found["published"]["per_class"].pop("covid"), "class"),
+        (lambda found: found["published"]["per_class"]["covid"].update(accuracy=None), "figure"),
+        (lambda found: found.pop("seed"), "seed"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_result_of_another_form_is_made_again(data: Manifest, done: Path, spoil, field: str):
+    before = (done / "study.json").read_bytes()
+    job = sorted((done / "jobs").glob("classifier-*.json"))[2]
+    found = json.loads(job.read_text())
+    spoil(found)
+    job.write_text(json.dumps(found))
+    events: list[str] = []
+    run_published(data, OPTIONS, done, machine=MACHINE, on_event=lambda kind, event: events.append(kind))
+    assert events.count("classifier") == 1
+    assert (done / "study.json").read_bytes() == before
+
+
 def test_processes_side_by_side_do_not_change_a_byte(data: Manifest, done: Path, tmp_path: Path):
     run_published(data, OPTIONS, tmp_path, machine=dataclasses.replace(MACHINE, processes=1))
     assert (tmp_path / "study.json").read_bytes() == (done / "study.json").read_bytes()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from fewray.config import StudyOptions
 from fewray.device import child_seed
 from fewray.parcels import travels
 from fewray.study.arms import ArmSet, arm_mixture
-from fewray.study.jobs import JobStore
+from fewray.study.jobs import JobStore, are_probabilities
 from fewray.study.machine import Machine
 from fewray.workers import Report
 
@@ -57,6 +57,22 @@ def kept_cell(options: StudyOptions) -> tuple[str, int]:
     The arm ``classic`` saw no synthetic image, so that its features favour no generator.
     """
     return ("classic" if "classic" in options.arms else options.arms[0]), 0
+
+
+def kept_result(store: JobStore, key: str, *, rows: int, classes: Sequence[str], passes: int) -> dict[str, Any] | None:
+    """Return a finished classifier's result, or None where there is none of the right form, of ``rows`` test images."""
+
+    def whole(found: dict[str, Any]) -> bool:
+        published = found["published"]
+        figures = [published["accuracy"], *(v for label in classes for v in published["per_class"][label].values())]
+        return (
+            type(found["train_images"]) is int
+            and are_probabilities(found["probabilities"], rows, len(classes))
+            and published["passes"] == passes
+            and all(type(value) is float and 0 <= value <= 1 for value in figures)
+        )
+
+    return store.load("classifier", key, fields=("seed",), whole=whole)
 
 
 def _read_by_cell(task: Mapping[str, Any]) -> list[Path]:

@@ -99,5 +99,13 @@ class JobStore:
         return path
 
 
+def are_probabilities(values: Any, rows: int, classes: int) -> bool:
+    """Whether ``values`` are (rows, classes), each row at least 0 and summing to 1 but for rounding; NaN is not."""
+    found = np.array(values)
+    if found.shape != (rows, classes) or found.dtype.kind not in "fi":
+        return False
+    return bool((found >= 0).all() and (np.abs(found.sum(1) - 1) < 1e-3).all())
+
+
 def _checksum_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256")

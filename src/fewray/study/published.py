@@ -21,7 +21,7 @@ from fewray.errors import InputError
 from fewray.images import load_images
 from fewray.runs import locked, write_json
 from fewray.study.arms import ArmSet, build_sets, check_generators
-from fewray.study.cells import CLASSIFIER, Cell, cells, kept_cell, train_cell
+from fewray.study.cells import CLASSIFIER, Cell, cells, kept_cell, kept_result, train_cell
 from fewray.study.clock import Clock
 from fewray.study.finished import check_protocol
 from fewray.study.generators import train_generators
@@ -191,8 +191,12 @@ def _classify(
             )
     from fewray.study.extractors import holds_classifier
 
+    def result(key: str) -> dict[str, Any] | None:
+        rows, passes = len(sets.test_labels), options.published_passes
+        return kept_result(store, key, rows=rows, classes=sets.classes, passes=passes)
+
     kept = wanted[kept_cell(options)]
-    missing = {key: name for name, key in wanted.items() if store.load("classifier", key) is None}
+    missing = {key: name for name, key in wanted.items() if result(key) is None}
     if kept in missing or not holds_classifier(keep, kept):
         missing[kept] = kept_cell(options)
     done = len(set(wanted.values())) - len(missing)
@@ -225,10 +229,6 @@ def _classify(
         on_message=lambda message: on_event("step", message),
         on_done=finished,
     )
-    return {name: _require(store, key) for name, key in wanted.items()}
-
-
-def _require(store: JobStore, key: str) -> dict[str, Any]:
-    result = store.load("classifier", key)
-    assert result is not None, key
-    return result
+    results = {name: result(key) for name, key in wanted.items()}
+    assert None not in results.values()
+    return {name: found for name, found in results.items() if found is not None}

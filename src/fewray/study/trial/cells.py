@@ -13,7 +13,7 @@ import numpy as np
 from fewray.config import ClassifierOptions
 from fewray.device import child_seed
 from fewray.parcels import travels
-from fewray.study.jobs import JobStore
+from fewray.study.jobs import JobStore, are_probabilities
 from fewray.study.machine import Machine
 from fewray.study.trial.conditions import MIXUP, MODERN_LEARNING_RATE, Condition, added_counts
 from fewray.workers import Report
@@ -78,19 +78,11 @@ def kept_result(store: JobStore, key: str, *, rows: int, external: int, classes:
         outside = found["external"]
         return (
             type(found["train_images"]) is int
-            and _are_probabilities(found["probabilities"], rows, classes)
-            and (_are_probabilities(outside, external, classes) if external else outside is None)
+            and are_probabilities(found["probabilities"], rows, classes)
+            and (are_probabilities(outside, external, classes) if external else outside is None)
         )
 
     return store.load("trial-classifier", key, whole=whole)
-
-
-def _are_probabilities(values: Any, rows: int, classes: int) -> bool:
-    """Whether ``values`` are (rows, classes), each row at least 0 and summing to 1 but for rounding; NaN is not."""
-    found = np.array(values)
-    if found.shape != (rows, classes) or found.dtype.kind not in "fi":
-        return False
-    return bool((found >= 0).all() and (np.abs(found.sum(1) - 1) < 1e-3).all())
 
 
 def _read_by_cell(task: Mapping[str, Any]) -> list[Path]:
