@@ -22,3 +22,14 @@ def test_a_costly_first_call_hides_no_step(monkeypatch: pytest.MonkeyPatch, once
     machine = Machine(device="cpu", precision="fp32", processes=1, threads=1)
     options = ClassifierOptions(batch_size=4, image_size=8)
     assert plan.classifier_step_seconds(options, 2, machine) == pytest.approx(0.2)
+
+
+def test_trainings_that_share_a_gpu_are_not_promised_to_gain_by_it():
+    def rows() -> list[dict]:
+        return [{"job": name, "images": 1, "steps": 1, "seconds": 60.0} for name in "ab"]
+
+    last = [plan.with_total(rows(), Machine(device=device, processes=2))[-1] for device in ("cpu", "cuda:0")]
+    assert [(row["job"], row["minutes"]) for row in last] == [
+        ("all, 2 side by side", 1.0),
+        ("all, 2 side by side, at most", 2.0),
+    ]

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fewray.config import ClassifierOptions, GanOptions, StudyOptions
+from fewray.cuda_graph import WARM_UP
 from fewray.data.manifest import Manifest
 from fewray.device import choose_device, fixed_threads
 from fewray.study.machine import Machine
@@ -39,7 +40,7 @@ def plan_training(
         images = len(rows.where(label=label)) + options.classic_images
         steps = options.epochs * batches_per_epoch(images, options)
         planned.append({"job": f"generator {label}", "images": images, "steps": steps, "seconds": per_step * steps})
-    return with_total(planned, settled.processes)
+    return with_total(planned, settled)
 
 
 def plan_study(
@@ -72,20 +73,22 @@ def plan_study(
             {"job": f"{cell.name} seed {seed}", "images": images, "steps": steps, "seconds": per_step * steps}
             for seed in range(options.seeds)
         ]
-    return with_total(planned, settled.processes)
+    return with_total(planned, settled)
 
 
-def with_total(planned: list[dict[str, Any]], processes: int) -> list[dict[str, Any]]:
+def with_total(planned: list[dict[str, Any]], machine: Machine) -> list[dict[str, Any]]:
     """Return the rows with ``seconds`` turned into ``minutes``, and a last one for all of them side by side.
 
     Rows whose ``seconds`` are None keep that: how long they take was not estimated, and the last row leaves them out.
+    What trainings that share a GPU gain by it is not known before: the last row says how long they take at most.
     """
     timed = [row for row in planned if row["seconds"] is not None]
+    beside, at_most = (1, ", at most") if machine.device.startswith("cuda") else (machine.processes, "")
     total = {
-        "job": f"all{'' if len(timed) == len(planned) else ' with minutes'}, {processes} side by side",
+        "job": f"all{'' if len(timed) == len(planned) else ' with minutes'}, {machine.processes} side by side{at_most}",
         "images": sum(row["images"] for row in timed),
         "steps": sum(row["steps"] for row in timed),
-        "seconds": sum(row["seconds"] for row in timed) / processes,
+        "seconds": sum(row["seconds"] for row in timed) / beside,
     }
     rows = [*planned, total]
     for row in rows:
@@ -100,10 +103,12 @@ def gan_step_seconds(options: GanOptions, machine: Machine) -> float:
 
     count = options.batch_size * TIMED_STEPS
     images = np.random.default_rng(0).integers(0, 256, (count, 1, options.image_size, options.image_size), np.uint8)
-    state = TrainState(options.with_(epochs=2), seed=0, device=choose_device(machine.device))
+    state = TrainState(options.with_(epochs=3), seed=0, device=choose_device(machine.device))
     with fixed_threads(machine.threads):
         epochs = train_gan(images, state, precision=machine.precision)
         next(epochs)
+        if state.device.type == "cuda":
+            next(epochs)  # records the step
         started = time.perf_counter()
         next(epochs)
     return (time.perf_counter() - started) / TIMED_STEPS
@@ -118,10 +123,12 @@ def classifier_step_seconds(options: ClassifierOptions, classes: int, machine: M
     images = rng.integers(0, 256, (count, 1, size, size), np.uint8)
     labels = np.arange(count) % classes
     spent = []
+    # On a GPU the first steps are ordinary ones, then the step is recorded: what comes after is timed, and more of it.
+    first, more = (WARM_UP + 2, 20 * TIMED_STEPS) if machine.device.startswith("cuda") else (1, TIMED_STEPS)
     with fixed_threads(machine.threads):
         # The first does not count: kernels are chosen and memory is fetched. The difference of a long and a short one
         # leaves out what each training costs once; the faster of two is less disturbed.
-        for steps in (1 + TIMED_STEPS, *(1, 1 + TIMED_STEPS) * 2):
+        for steps in (first + more, *(first, first + more) * 2):
             started = time.perf_counter()
             train_classifier(
                 images,
@@ -134,4 +141,4 @@ def classifier_step_seconds(options: ClassifierOptions, classes: int, machine: M
             )
             spent.append(time.perf_counter() - started)
     short, long = min(spent[1::2]), min(spent[2::2])
-    return (long - short) / TIMED_STEPS if long > short else long / (1 + TIMED_STEPS)
+    return (long - short) / more if long > short else long / (first + more)

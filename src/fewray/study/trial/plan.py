@@ -63,7 +63,7 @@ def plan_trial(
             planned.append(
                 classifier(f"{name}, {part.name}", _images(condition, cohort, part.train), condition.network)
             )
-    return with_total([*planned, *_the_rest(cohort, inner, options, conditions)], settled.processes)
+    return with_total([*planned, *_the_rest(cohort, inner, options, conditions)], settled)
 
 
 def _inner_rows(cohort: Cohort, options: TrialOptions) -> dict[tuple[int, int], np.ndarray]:
