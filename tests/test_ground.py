@@ -12,7 +12,7 @@ import torch
 
 from fewray import runs
 from fewray.config import ClassicAugmentation, GanOptions, StudyOptions
-from fewray.device import child_seed, choose_device, choose_precision, fixed_threads
+from fewray.device import child_seed, choose_device, choose_precision, fixed_threads, seeded
 from fewray.errors import InputError, RunFailed
 from fewray.images import Unreadable
 from fewray.presets import PRESETS, RECIPES, recipe
@@ -106,6 +106,24 @@ def test_seeds_are_stable_and_apart():
     drawn = {child_seed(seed, name) for seed in range(20) for name in ("a", "b", "ab")}
     assert len(drawn) == 60
     assert all(0 <= seed < 2**63 for seed in drawn)
+
+
+def test_a_seed_inside_a_seed_leaves_the_outer_one_where_it_was():
+    def draw(*, inside: bool) -> None:
+        with seeded(1):
+            torch.rand(1)
+            if inside:
+                with seeded(2):
+                    torch.rand(1)
+            drawn.append(torch.rand(1).item())
+
+    drawn: list[float] = []
+    for inside in (False, True):
+        thread = threading.Thread(target=draw, kwargs={"inside": inside}, daemon=True)
+        thread.start()
+        thread.join(timeout=30)
+    assert len(drawn) == 2
+    assert drawn[0] == drawn[1]
 
 
 def test_devices_and_precisions():

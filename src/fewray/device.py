@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
 PRECISIONS = ("auto", "bf16", "fp32")
-_random_state = threading.Lock()
+_random_state = threading.RLock()
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 """Parameters of glibc's mallopt(3)."""
 
@@ -99,7 +99,7 @@ def child_seed(seed: int, *names: str | int) -> int:
 def seeded(seed: int) -> Iterator[None]:
     """Draw from ``seed`` wherever PyTorch's global random state of the CPU is drawn from inside the block.
 
-    One thread at a time; afterwards the state is as it was.
+    One thread at a time, which may do so again inside; afterwards the state is as it was.
     """
     import torch
 
