@@ -72,7 +72,8 @@ def trial(part: int, *, processes: int = 0, threads: int = 1, executor: str = "l
     preset = TRIAL_PRESETS["quick"]
     options = preset.with_(
         arms=("none", "classic", "synthetic"),
-        gan=preset.gan.with_(epochs=4, classic_images=100), classifier=preset.classifier.with_(steps=40)
+        gan=preset.gan.with_(epochs=4, classic_images=100),
+        classifier=preset.classifier.with_(steps=40),
     )
     rows = load_dataset(DATA)
 
