@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import threading
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 
 from fewray import runs
 from fewray.config import ClassicAugmentation, GanOptions, StudyOptions
-from fewray.device import child_seed, choose_device, choose_precision, fixed_threads, seeded
+from fewray.device import autocast, child_seed, choose_device, choose_precision, fixed_threads, seeded
 from fewray.errors import InputError, RunFailed
 from fewray.images import Unreadable
 from fewray.presets import PRESETS, RECIPES, recipe
@@ -135,6 +136,17 @@ def test_devices_and_precisions():
             choose_device(bad)
     with pytest.raises(InputError, match="--precision"):
         choose_precision(cpu, "fp16")
+
+
+def test_what_a_training_rounds_does_not_depend_on_other_threads():
+    """PyTorch keeps the casts of all threads in one place, and each empties it."""
+    with autocast(torch.device("cpu"), "bf16"):  # a process each
+        assert torch.is_autocast_cache_enabled()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there is no GPU
+        with autocast(torch.device("cuda"), "bf16"):
+            assert not torch.is_autocast_cache_enabled()
+    assert torch.is_autocast_cache_enabled()
 
 
 @pytest.mark.parametrize(

@@ -78,10 +78,15 @@ def _cpu_vendor() -> str:
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """Return the context in which networks run: bf16 products with fp32 parameters, or plain fp32."""
+    """Return the context in which networks run: bf16 products with fp32 parameters, or plain fp32.
+
+    Parameters cast once are kept until a thread, any thread, leaves its context. Not so on a GPU, where trainings are
+    threads: whether a sum of gradients is taken before or after the cast would depend on what the others do.
+    """
     import torch
 
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+    keep = None if device.type == "cpu" else False
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16", cache_enabled=keep)
 
 
 def child_seed(seed: int, *names: str | int) -> int:
