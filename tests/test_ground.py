@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import queue
 import threading
 import warnings
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from fewray import runs
+from fewray import runs, workers
 from fewray.config import ClassicAugmentation, GanOptions, StudyOptions
 from fewray.device import autocast, child_seed, choose_device, choose_precision, fixed_threads, seeded
 from fewray.errors import InputError, RunFailed
@@ -183,6 +184,11 @@ def die(*, x: int, report) -> None:
     os.kill(os.getpid(), 9)
 
 
+def die_with_the_result(*, x: int, report) -> None:
+    workers._messages = queue.Queue()
+    threading.Timer(0.5, os.kill, (os.getpid(), 9)).start()
+
+
 def test_workers_return_in_order_and_tell_everything():
     told: list[int] = []
     done: dict[int, int] = {}
@@ -199,6 +205,8 @@ def test_a_worker_s_error_and_death_reach_the_caller():
         run_parallel(square, [{"x": -1}, {"x": 2}], processes=2, threads=1, on_message=lambda _: None)
     with pytest.raises(RunFailed, match="killed"):
         run_parallel(die, [{"x": 1}], processes=1, threads=1, on_message=lambda _: None)
+    with pytest.raises(RunFailed, match="killed"):
+        run_parallel(die_with_the_result, [{"x": 1}], processes=1, threads=1, on_message=lambda _: None)
 
 
 meeting = threading.Barrier(3, timeout=60)

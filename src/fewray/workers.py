@@ -78,6 +78,8 @@ def run_parallel(
             for future in finished:
                 future.result()  # raises what went wrong
             _drain(messages, hear)
+            if not pending and len(results) < len(tasks):  # are they on their way, or did their worker die with them?
+                pending = {pool.submit(int)}
         return [results[index] for index in range(len(tasks))]
     except BrokenProcessPool:
         raise RunFailed("a worker process was killed (out of memory?); run the same command again to go on") from None
