@@ -130,7 +130,7 @@ def keep_freed_memory() -> None:
     """Let this process keep the memory it frees (glibc): a training step frees and asks again for the same tens of MB.
 
     Given back to the system, every page of it would be faulted in anew each time, which takes two fifths of a
-    classifier's step. For worker processes, which end with their work.
+    classifier's step. For processes that end with their work: workers, the command line.
     """
     import ctypes
 

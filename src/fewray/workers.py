@@ -9,7 +9,7 @@ import queue
 import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
@@ -72,7 +72,7 @@ def run_parallel(
             on_message(message)
 
     try:
-        pending = {pool.submit(_work, function, share, lanes, device) for share in shares}
+        pending: set[Future[Any]] = {pool.submit(_work, function, share, lanes, device) for share in shares}
         while len(results) < len(tasks):
             finished, pending = wait(pending, timeout=0.1, return_when=FIRST_COMPLETED)
             for future in finished:
