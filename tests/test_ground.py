@@ -252,7 +252,7 @@ def test_an_error_in_one_lane_stops_the_others():
 
 def test_a_full_gpu_is_said_with_the_remedy():
     with pytest.raises(
-        RunFailed, match=r"is full \(CUDA out of memory\); fewer trainings side by side \(--processes\)"
+        RunFailed, match=r"is full \(CUDA out of memory\); fewer trainings side by side \(--processes, on a cluster "
     ):
         run_parallel(full, [{"x": 1}, {"x": 2}], processes=1, threads=1, lanes=2, on_message=lambda _: None)
 

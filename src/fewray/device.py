@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fewray.errors import InputError
+from fewray.errors import InputError, RunFailed
 
 if TYPE_CHECKING:
     import torch
@@ -124,6 +124,20 @@ def fixed_threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def full_memory_told() -> Iterator[None]:
+    """Raise RunFailed with the remedy where a GPU's memory is full."""
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise RunFailed(
+            f"the GPU's memory is full ({str(error).split('. ')[0]}); fewer trainings side by side (--processes, on a cluster "
+            "fewer workers a card) need less; run the same command again to go on"
+        ) from None
 
 
 def keep_freed_memory() -> None:

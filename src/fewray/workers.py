@@ -15,7 +15,7 @@ from typing import Any
 
 from fewray.cluster import connected, connection
 from fewray.cuda_graph import side_stream
-from fewray.device import keep_freed_memory
+from fewray.device import full_memory_told, keep_freed_memory
 from fewray.errors import RunFailed
 from fewray.executors import LOCAL
 
@@ -93,14 +93,8 @@ def _work(function: Callable[..., Any], tasks: Mapping[int, dict[str, Any]], lan
     import torch
 
     def do(index: int) -> None:
-        try:
-            with side_stream(device):
-                result = function(**tasks[index], report=_messages.put)
-        except torch.OutOfMemoryError as error:
-            raise RunFailed(
-                f"the memory of {device} is full ({str(error).split('. ')[0]}); fewer trainings side by side (--processes) "
-                "need less; run the same command again to go on"
-            ) from None
+        with full_memory_told(), side_stream(device):
+            result = function(**tasks[index], report=_messages.put)
         _messages.put((_DONE, index, pickle.dumps(result)))
 
     if lanes == 1:
