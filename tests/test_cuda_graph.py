@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 
 import pytest
 import torch
@@ -91,6 +91,44 @@ def test_what_cannot_be_recorded_is_said_with_the_remedy(fake_cuda: Install, ste
     stepped = StepGraph(step, CUDA)
     for _ in range(WARM_UP + 2):
         stepped(torch.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("error", "seen"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried"), (torch.OutOfMemoryError, "out of memory")),
+        (RuntimeError("operation not permitted\nsecond line"), (RunFailed, r"\(operation not permitted\); set ")),
+        (RuntimeError(), (RunFailed, r"\(RuntimeError\); set ")),
+    ],
+    ids=["memory", "forbidden", "wordless"],
+)
+@pytest.mark.parametrize("ended", [True, False])
+def test_what_ended_a_recording_is_told(
+    fake_cuda: Install, monkeypatch: pytest.MonkeyPatch, error: Exception, seen: tuple, *, ended: bool
+):
+    @contextmanager
+    def recording(graph: object, **more: object) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError:
+            if ended:
+                raise
+            raise RuntimeError("operation failed due to a previous error during capture")  # noqa: B904 (as PyTorch's)
+
+    def step(x: torch.Tensor) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        if calls > WARM_UP:
+            raise error
+        return x
+
+    fake_cuda()
+    monkeypatch.setattr(torch.cuda, "graph", recording)
+    calls, stepped = 0, StepGraph(step, CUDA)
+    for _ in range(WARM_UP):
+        stepped(torch.ones(1))
+    with pytest.raises(seen[0], match=seen[1]):
+        stepped(torch.ones(1))
 
 
 def test_no_graph_is_replayed_while_another_is_recorded(fake_cuda: Install):

@@ -75,12 +75,15 @@ class StepGraph:
             # Other threads go on meanwhile: thread_local forbids the unsafe calls to this one alone.
             with _launching, torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
                 made = self.step(*held)
-        except torch.OutOfMemoryError:
-            raise
         except RuntimeError as error:
+            # The one before, where the recording could not even be ended after it.
+            first = error.__context__ if isinstance(error.__context__, RuntimeError) else error
+            if isinstance(first, torch.OutOfMemoryError):
+                raise first from None
+            reason = next(iter(str(first).splitlines()), type(first).__name__)
             raise RunFailed(
-                f"the training step could not be recorded as a CUDA graph ({str(error).splitlines()[0]}); set {SWITCH}=0 "
-                "in the environment to train without"
+                f"the training step could not be recorded as a CUDA graph ({reason}); set {SWITCH}=0 in the environment to "
+                "train without"
             ) from error
 
         def replay(*inputs: Tensor) -> Tensor:
