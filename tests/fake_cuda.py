@@ -6,6 +6,7 @@ everything as it was while it records, and refuses what would wait for the devic
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
@@ -15,6 +16,8 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+from fewray import cuda_graph
 
 CUDA: Any = SimpleNamespace(type="cuda")
 """The device of a StepGraph under test; its tensors lie on the CPU."""
@@ -97,6 +100,7 @@ def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Graph]]:
             "graph": graph,
         }.items():
             monkeypatch.setattr(torch.cuda, name, fake)
+        monkeypatch.setattr(cuda_graph, "_threads", threading.local())
         return graphs
 
     return install
@@ -105,6 +109,9 @@ def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Graph]]:
 class _Stream:
     def wait_stream(self, other: _Stream) -> None:
         assert isinstance(other, _Stream)
+
+    def synchronize(self) -> None:
+        pass
 
 
 DEFAULT = _Stream()

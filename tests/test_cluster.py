@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import fewray.cluster as module
 import fewray.executors
@@ -41,6 +42,10 @@ def square(*, x: int, report) -> int:
 
 def fail(*, x: int, report) -> None:
     raise RunFailed("no luck") if x else ZeroDivisionError("a fault")
+
+
+def full(*, report) -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
 
 
 def die(*, report) -> None:
@@ -127,6 +132,8 @@ def test_errors_arrive_as_they_would_locally(cluster: Path):
         do(fail, [{"x": 0}])
     with pytest.raises(InputError, match=r"^/a/b.png: no film; mend or remove the file$"):
         do(unreadable, [{"path": Path("/a/b.png")}])
+    with pytest.raises(RunFailed, match=r"is full \(CUDA out of memory\); fewer trainings .* fewer workers a card"):
+        do(full, [{}])
     assert do(square, [{"x": 3}]) == [9]
 
 

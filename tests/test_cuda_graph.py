@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 
 import pytest
 import torch
 
 from fake_cuda import CUDA
-from fewray.cuda_graph import SWITCH, WARM_UP, StepGraph, side_stream
+from fewray.cuda_graph import STREAMS, SWITCH, WARM_UP, StepGraph, side_stream
 from fewray.errors import RunFailed
+from fewray.study import machine
+from fewray.study.machine import GPU_LANES, Machine
 
 Install = Callable[..., list]
 
@@ -85,3 +91,91 @@ def test_what_cannot_be_recorded_is_said_with_the_remedy(fake_cuda: Install, ste
     stepped = StepGraph(step, CUDA)
     for _ in range(WARM_UP + 2):
         stepped(torch.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("error", "seen"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried"), (torch.OutOfMemoryError, "out of memory")),
+        (RuntimeError("operation not permitted\nsecond line"), (RunFailed, r"\(operation not permitted\); set ")),
+        (RuntimeError(), (RunFailed, r"\(RuntimeError\); set ")),
+    ],
+    ids=["memory", "forbidden", "wordless"],
+)
+@pytest.mark.parametrize("ended", [True, False])
+def test_what_ended_a_recording_is_told(
+    fake_cuda: Install, monkeypatch: pytest.MonkeyPatch, error: Exception, seen: tuple, *, ended: bool
+):
+    @contextmanager
+    def recording(graph: object, **more: object) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError:
+            if ended:
+                raise
+            raise RuntimeError("operation failed due to a previous error during capture")  # noqa: B904 (as PyTorch's)
+
+    def step(x: torch.Tensor) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        if calls > WARM_UP:
+            raise error
+        return x
+
+    fake_cuda()
+    monkeypatch.setattr(torch.cuda, "graph", recording)
+    calls, stepped = 0, StepGraph(step, CUDA)
+    for _ in range(WARM_UP):
+        stepped(torch.ones(1))
+    with pytest.raises(seen[0], match=seen[1]):
+        stepped(torch.ones(1))
+
+
+def test_no_graph_is_replayed_while_another_is_recorded(fake_cuda: Install):
+    """Until 2.12 PyTorch refuses it: "Offset increment outside graph capture encountered unexpectedly"."""
+    fake_cuda()
+    other = StepGraph(lambda x: x + 1, CUDA)
+    for _ in range(WARM_UP + 1):
+        other(torch.ones(2))
+    replaying = threading.Thread(target=other, args=[torch.ones(2)])
+    calls, waits = 0, []
+
+    def step(x: torch.Tensor) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        if calls > WARM_UP:
+            replaying.start()
+            replaying.join(timeout=0.3)
+            waits.append(replaying.is_alive())
+        return x * 2
+
+    recorded = StepGraph(step, CUDA)
+    for _ in range(WARM_UP + 1):
+        recorded(torch.ones(2))
+    replaying.join(timeout=10)
+    assert (waits, replaying.is_alive()) == ([True], False)
+
+
+def test_a_thread_keeps_its_stream_and_no_two_share_one(fake_cuda: Install, monkeypatch: pytest.MonkeyPatch):
+    """PyTorch deals 32 streams in turn: one a task, and a long task's would be dealt again while it is at work."""
+    fake_cuda()
+    entered: list[tuple[int, object]] = []
+    monkeypatch.setattr(
+        torch.cuda, "stream", lambda stream: entered.append((threading.get_ident(), stream)) or nullcontext()
+    )
+
+    def task(_: int) -> None:
+        with side_stream("cuda"):
+            time.sleep(0.01)
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(task, range(2 * STREAMS)))
+    assert len(entered) == 2 * STREAMS
+    assert len({thread for thread, _ in entered}) == len({stream for _, stream in entered}) == len(set(entered)) == 3
+
+
+@pytest.mark.parametrize(("asked", "found"), [(0, GPU_LANES), (-1, 1), (1, 1), (64, STREAMS)])
+def test_a_gpu_has_at_most_a_training_a_stream(monkeypatch: pytest.MonkeyPatch, asked: int, found: int):
+    monkeypatch.setattr(machine, "choose_device", lambda name: torch.device("cuda"))
+    assert Machine(precision="bf16", processes=asked).settled(100).processes == found
+    assert Machine(precision="bf16", processes=asked).settled(1).processes == 1

@@ -3,16 +3,18 @@
 import json
 import os
 import pickle
+import queue
 import threading
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from fewray import runs
+from fewray import runs, workers
 from fewray.config import ClassicAugmentation, GanOptions, StudyOptions
-from fewray.device import child_seed, choose_device, choose_precision, fixed_threads
+from fewray.device import autocast, child_seed, choose_device, choose_precision, fixed_threads, seeded
 from fewray.errors import InputError, RunFailed
 from fewray.images import Unreadable
 from fewray.presets import PRESETS, RECIPES, recipe
@@ -108,6 +110,24 @@ def test_seeds_are_stable_and_apart():
     assert all(0 <= seed < 2**63 for seed in drawn)
 
 
+def test_a_seed_inside_a_seed_leaves_the_outer_one_where_it_was():
+    def draw(*, inside: bool) -> None:
+        with seeded(1):
+            torch.rand(1)
+            if inside:
+                with seeded(2):
+                    torch.rand(1)
+            drawn.append(torch.rand(1).item())
+
+    drawn: list[float] = []
+    for inside in (False, True):
+        thread = threading.Thread(target=draw, kwargs={"inside": inside}, daemon=True)
+        thread.start()
+        thread.join(timeout=30)
+    assert len(drawn) == 2
+    assert drawn[0] == drawn[1]
+
+
 def test_devices_and_precisions():
     cpu = choose_device("cpu")
     assert choose_precision(cpu, "fp32") == "fp32"
@@ -117,6 +137,17 @@ def test_devices_and_precisions():
             choose_device(bad)
     with pytest.raises(InputError, match="--precision"):
         choose_precision(cpu, "fp16")
+
+
+def test_what_a_training_rounds_does_not_depend_on_other_threads():
+    """PyTorch keeps the casts of all threads in one place, and each empties it."""
+    with autocast(torch.device("cpu"), "bf16"):  # a process each
+        assert torch.is_autocast_cache_enabled()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that there is no GPU
+        with autocast(torch.device("cuda"), "bf16"):
+            assert not torch.is_autocast_cache_enabled()
+    assert torch.is_autocast_cache_enabled()
 
 
 @pytest.mark.parametrize(
@@ -153,6 +184,11 @@ def die(*, x: int, report) -> None:
     os.kill(os.getpid(), 9)
 
 
+def die_with_the_result(*, x: int, report) -> None:
+    workers._messages = queue.Queue()
+    threading.Timer(0.5, os.kill, (os.getpid(), 9)).start()
+
+
 def test_workers_return_in_order_and_tell_everything():
     told: list[int] = []
     done: dict[int, int] = {}
@@ -169,6 +205,8 @@ def test_a_worker_s_error_and_death_reach_the_caller():
         run_parallel(square, [{"x": -1}, {"x": 2}], processes=2, threads=1, on_message=lambda _: None)
     with pytest.raises(RunFailed, match="killed"):
         run_parallel(die, [{"x": 1}], processes=1, threads=1, on_message=lambda _: None)
+    with pytest.raises(RunFailed, match="killed"):
+        run_parallel(die_with_the_result, [{"x": 1}], processes=1, threads=1, on_message=lambda _: None)
 
 
 meeting = threading.Barrier(3, timeout=60)
@@ -214,7 +252,7 @@ def test_an_error_in_one_lane_stops_the_others():
 
 def test_a_full_gpu_is_said_with_the_remedy():
     with pytest.raises(
-        RunFailed, match=r"is full \(CUDA out of memory\); fewer trainings side by side \(--processes\)"
+        RunFailed, match=r"is full \(CUDA out of memory\); fewer trainings side by side \(--processes, on a cluster "
     ):
         run_parallel(full, [{"x": 1}, {"x": 2}], processes=1, threads=1, lanes=2, on_message=lambda _: None)
 

@@ -129,6 +129,15 @@ def test_bad_files_are_all_named(tmp_path: Path):
     assert "\n" not in str(caught.value)
 
 
+def test_films_may_come_one_by_one_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(images, "WAITING", 2)
+    for level in range(5):
+        save_png(np.full((8, 8), level, np.uint8), tmp_path / f"{level}.png")
+    found = load_images((path for path in sorted(tmp_path.iterdir())), 8, cache=False)
+    assert (found == np.arange(5).reshape(5, 1, 1, 1)).all()
+    assert load_images([], 8).shape == (0, 1, 8, 8)
+
+
 def test_errors_count_what_they_do_not_name(tmp_path: Path):
     with pytest.raises(InputError, match=r"14 of 14 images: .*and 4 more; mend"):
         load_images([tmp_path / f"{i}.png" for i in range(14)], 8)

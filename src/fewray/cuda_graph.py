@@ -20,7 +20,13 @@ WARM_UP = 3
 SWITCH = "FEWRAY_CUDA_GRAPHS"
 """Environment variable: 0 trains without graphs."""
 
-_recording = threading.Lock()  # PyTorch records one graph at a time
+STREAMS = 32
+"""How many streams of a GPU PyTorch has; it deals them in turn, the first again after the last."""
+
+_launching = threading.Lock()
+"""PyTorch records one graph at a time. Until 2.12 all graphs share the state of its global generator, so that none may be
+replayed meanwhile."""
+_threads = threading.local()
 
 
 class StepGraph:
@@ -30,7 +36,7 @@ class StepGraph:
     it reads and writes besides (data, weights, optimisers) stays where it is. It must neither wait for the device nor
     depend on anything in Python that changes between calls: only its operations on the device are recorded. Random numbers
     come from ``generators``; they are those of calls that were never recorded, and may be seeded anew between calls.
-    RunFailed where the driver cannot record it, with the remedy.
+    RunFailed where the driver cannot record it, with the remedy. A graph is used in the thread that makes it.
     """
 
     def __init__(
@@ -67,41 +73,59 @@ class StepGraph:
             graph.register_generator_state(generator)
         try:
             # Other threads go on meanwhile: thread_local forbids the unsafe calls to this one alone.
-            with _recording, torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
+            with _launching, torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
                 made = self.step(*held)
-        except torch.OutOfMemoryError:
-            raise
         except RuntimeError as error:
+            # The one before, where the recording could not even be ended after it.
+            first = error.__context__ if isinstance(error.__context__, RuntimeError) else error
+            if isinstance(first, torch.OutOfMemoryError):
+                raise first from None
+            reason = next(iter(str(first).splitlines()), type(first).__name__)
             raise RunFailed(
-                f"the training step could not be recorded as a CUDA graph ({str(error).splitlines()[0]}); set {SWITCH}=0 "
-                "in the environment to train without"
+                f"the training step could not be recorded as a CUDA graph ({reason}); set {SWITCH}=0 in the environment to "
+                "train without"
             ) from error
 
         def replay(*inputs: Tensor) -> Tensor:
             for place, given in zip(held, inputs, strict=True):
                 place.copy_(given, non_blocking=True)
-            graph.replay()
+            with _launching:
+                graph.replay()
             return made
 
         return replay
 
 
 def _own_stream(device: torch.device) -> torch.cuda.Stream:
-    """Return the current stream, or where it is the default one, which cannot be recorded, another."""
+    """Return the current stream, or where it is the default one, which cannot be recorded, the thread's."""
     import torch
 
     current = torch.cuda.current_stream(device)
-    return torch.cuda.Stream(device) if current == torch.cuda.default_stream(device) else current
+    return _thread_stream(device) if current == torch.cuda.default_stream(device) else current
+
+
+def _thread_stream(device: torch.device) -> torch.cuda.Stream:
+    """Return this thread's stream of ``device``, always the same: two threads in one would record each other's work.
+
+    Memory is kept by stream as well, so that what one training frees serves the next.
+    """
+    import torch
+
+    streams = vars(_threads)
+    if str(device) not in streams:
+        streams[str(device)] = torch.cuda.Stream(device)
+    return streams[str(device)]
 
 
 @contextmanager
 def side_stream(device: str) -> Iterator[None]:
-    """Compute in a stream of one's own inside the block where ``device`` is a GPU; what other threads do goes on beside it."""
+    """Compute in the thread's own stream inside the block where ``device`` is a GPU; others go on beside it, up to STREAMS."""
     if not device.startswith("cuda"):
         yield
         return
     import torch
 
-    with torch.cuda.stream(torch.cuda.Stream(torch.device(device))):
+    stream = _thread_stream(torch.device(device))
+    with torch.cuda.stream(stream):
         yield
-        torch.cuda.current_stream(torch.device(device)).synchronize()
+        stream.synchronize()

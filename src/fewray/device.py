@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fewray.errors import InputError
+from fewray.errors import InputError, RunFailed
 
 if TYPE_CHECKING:
     import torch
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
 PRECISIONS = ("auto", "bf16", "fp32")
-_random_state = threading.Lock()
+_random_state = threading.RLock()
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 """Parameters of glibc's mallopt(3)."""
 
@@ -78,10 +78,15 @@ def _cpu_vendor() -> str:
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """Return the context in which networks run: bf16 products with fp32 parameters, or plain fp32."""
+    """Return the context in which networks run: bf16 products with fp32 parameters, or plain fp32.
+
+    Parameters cast once are kept until a thread, any thread, leaves its context. Not so on a GPU, where trainings are
+    threads: whether a sum of gradients is taken before or after the cast would depend on what the others do.
+    """
     import torch
 
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+    keep = None if device.type == "cpu" else False
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16", cache_enabled=keep)
 
 
 def child_seed(seed: int, *names: str | int) -> int:
@@ -99,7 +104,7 @@ def child_seed(seed: int, *names: str | int) -> int:
 def seeded(seed: int) -> Iterator[None]:
     """Draw from ``seed`` wherever PyTorch's global random state of the CPU is drawn from inside the block.
 
-    One thread at a time; afterwards the state is as it was.
+    One thread at a time, which may do so again inside; afterwards the state is as it was.
     """
     import torch
 
@@ -121,11 +126,25 @@ def fixed_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+@contextmanager
+def full_memory_told() -> Iterator[None]:
+    """Raise RunFailed with the remedy where a GPU's memory is full."""
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise RunFailed(
+            f"the GPU's memory is full ({str(error).split('. ')[0]}); fewer trainings side by side (--processes, on a cluster "
+            "fewer workers a card) need less; run the same command again to go on"
+        ) from None
+
+
 def keep_freed_memory() -> None:
     """Let this process keep the memory it frees (glibc): a training step frees and asks again for the same tens of MB.
 
     Given back to the system, every page of it would be faulted in anew each time, which takes two fifths of a
-    classifier's step. For worker processes, which end with their work.
+    classifier's step. For processes that end with their work: workers, the command line.
     """
     import ctypes
 

@@ -11,7 +11,7 @@ import os
 import tempfile
 import warnings
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -139,7 +139,7 @@ def resize(grey: np.ndarray, size: int, fit: str = "pad") -> np.ndarray:
     return np.asarray(square)
 
 
-def load_images(paths: Sequence[Path], size: int, fit: str = "pad", *, cache: bool = True) -> np.ndarray:
+def load_images(paths: Iterable[Path], size: int, fit: str = "pad", *, cache: bool = True) -> np.ndarray:
     """Return the pictures as uint8 (n, 1, size, size), decoded side by side on the cores.
 
     With ``cache``, squared copies of large files are kept in the user's cache folder (``FEWRAY_CACHE`` names another)
@@ -148,7 +148,7 @@ def load_images(paths: Sequence[Path], size: int, fit: str = "pad", *, cache: bo
     """
     resize(np.zeros((1, 1), np.uint8), size, fit)  # size and fit are refused once, not once a file
     store = _store() if cache else None
-    failed: list[Unreadable] = []
+    paths, failed = list(paths), list[Unreadable]()
     made = np.zeros((len(paths), 1, size, size), np.uint8)
 
     def one(index: int) -> None:

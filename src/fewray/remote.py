@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fewray import runs
-from fewray.device import fixed_threads, keep_freed_memory
+from fewray.device import fixed_threads, full_memory_told, keep_freed_memory
 from fewray.errors import InputError, RunFailed
 from fewray.parcels import at_home, changed_files, lay_out, pack, second_try, sees, unpack
 
@@ -119,7 +119,7 @@ def _refuse(address: str, nthreads: int, order: Order) -> None:
 def _call(function: Any, task: dict[str, Any], report: Any, threads: int) -> Any:
     from threadpoolctl import threadpool_limits
 
-    with fixed_threads(threads), threadpool_limits(threads):
+    with fixed_threads(threads), threadpool_limits(threads), full_memory_told():
         return function(**task, report=report)
 
 

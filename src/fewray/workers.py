@@ -9,13 +9,13 @@ import queue
 import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from fewray.cluster import connected, connection
 from fewray.cuda_graph import side_stream
-from fewray.device import keep_freed_memory
+from fewray.device import full_memory_told, keep_freed_memory
 from fewray.errors import RunFailed
 from fewray.executors import LOCAL
 
@@ -72,12 +72,14 @@ def run_parallel(
             on_message(message)
 
     try:
-        pending = {pool.submit(_work, function, share, lanes, device) for share in shares}
+        pending: set[Future[Any]] = {pool.submit(_work, function, share, lanes, device) for share in shares}
         while len(results) < len(tasks):
             finished, pending = wait(pending, timeout=0.1, return_when=FIRST_COMPLETED)
             for future in finished:
                 future.result()  # raises what went wrong
             _drain(messages, hear)
+            if not pending and len(results) < len(tasks):  # are they on their way, or did their worker die with them?
+                pending = {pool.submit(int)}
         return [results[index] for index in range(len(tasks))]
     except BrokenProcessPool:
         raise RunFailed("a worker process was killed (out of memory?); run the same command again to go on") from None
@@ -91,14 +93,8 @@ def _work(function: Callable[..., Any], tasks: Mapping[int, dict[str, Any]], lan
     import torch
 
     def do(index: int) -> None:
-        try:
-            with side_stream(device):
-                result = function(**tasks[index], report=_messages.put)
-        except torch.OutOfMemoryError as error:
-            raise RunFailed(
-                f"the memory of {device} is full ({str(error).split('. ')[0]}); fewer trainings side by side (--processes) "
-                "need less; run the same command again to go on"
-            ) from None
+        with full_memory_told(), side_stream(device):
+            result = function(**tasks[index], report=_messages.put)
         _messages.put((_DONE, index, pickle.dumps(result)))
 
     if lanes == 1:

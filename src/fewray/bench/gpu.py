@@ -25,7 +25,7 @@ TRIAL = TRIAL_PRESETS["full"].with_(partitions=1, generator_replicates=1)
 
 
 def measure(limits: dict[str, float], *, rounds: int, device: str = "auto") -> list[Row]:
-    """Return both rows, each measured once after a short warm-up of its own; without a GPU they say so."""
+    """Return both rows, each measured once, without a warm-up; without a GPU they say so."""
     if choose_device(device).type != "cuda":
         note = "no GPU on this machine"
         return [

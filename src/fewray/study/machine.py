@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fewray.cluster import connected, connection
+from fewray.cuda_graph import STREAMS
 from fewray.device import choose_device, choose_precision, cores
 from fewray.errors import InputError
 from fewray.executors import LOCAL
@@ -23,7 +24,7 @@ class Machine:
     device: str = "auto"
     precision: str = "auto"
     processes: int = 0
-    """Trainings side by side; 0: one a core on a CPU, ``GPU_LANES`` on a GPU, where they are threads of one process."""
+    """Trainings side by side; 0: one a core on a CPU, ``GPU_LANES`` on a GPU, where they are threads of one process, 32 at most."""
     threads: int = 0
     """0: the cores shared out among the processes."""
     executor: str = LOCAL
@@ -39,7 +40,8 @@ class Machine:
         device = choose_device(self.device)
         available = cores() if device.type == "cpu" else 1
         most = {"cpu": available, "cuda": GPU_LANES}.get(device.type, 1)
-        processes = max(1, min(self.processes or most, tasks))
+        asked = self.processes or most
+        processes = max(1, min(asked, tasks, STREAMS if device.type == "cuda" else asked))
         return Machine(
             device=str(device),
             precision=choose_precision(device, self.precision),
