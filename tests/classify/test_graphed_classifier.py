@@ -85,3 +85,6 @@ def test_dropout_with_its_own_generator_is_dropout_and_leaves_the_global_state_a
     made.sum().backward()
     assert torch.equal(x.grad, made.detach())
     assert layer.eval()(x) is x
+    everything = SeededDropout(1.0).train()
+    everything.generator = layer.generator
+    assert not everything(x).any()

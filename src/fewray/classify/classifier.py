@@ -15,7 +15,7 @@ class SeededDropout(nn.Dropout):
 
     def forward(self, input: Tensor) -> Tensor:
         """Zero each value with probability ``p`` and scale the rest up, in training mode; else return ``input``."""
-        if self.generator is None or not self.training:
+        if self.generator is None or not self.training or self.p == 1:
             return super().forward(input)
         kept = torch.empty_like(input).bernoulli_(1 - self.p, generator=self.generator)
         return input * kept.div_(1 - self.p)
