@@ -224,7 +224,18 @@ def test_markdown_holds_the_same_numbers(folder: Path):
     for number in ("0.512", "0.31 to 0.69", "0.613", "0.557", "undefined", "0.780", "1.250"):
         assert number in text, number
     write_json(folder / "run.json", {"commands": ["fewray x"], "hardware": "2 cores", "date": "2026", "notes": ["n"]})
-    assert "fewray x" in render_results(folder)
+    text = render_results(folder)
+    assert "fewray x" in text
+    assert "## Training" not in text
+    row = {"epoch": 200, "epochs": 200, "step": 6800, "images_seen": 217600, "seconds": 3720.0, "fid": 301.25, "kid": 0.5,
+           "is": 2.0, "num_real": 9, "num_fake": 8, "extractor": "pixels", "loss_d": 0.1, "loss_g": 0.2, "d_x": 0.3,
+           "d_g_z1": 0.4, "d_g_z2": 0.5}  # fmt: skip
+    facts = {"options": {"gan": {"recipe": "paper"}, "precision": "fp32", "threads": 1, "seed": 0, "classes": ["a"]},
+             "classes": {"a": {"last": row, "measured": [row]}}}  # fmt: skip
+    write_json(folder / "training.json", facts)
+    text = render_results(folder)
+    assert "| a | 200 of 200 | 6800 | 217600 | 0.100 | 0.200 | 0.300 | 0.400 | 0.500 | 62 |" in text
+    assert "| a | 200 | 9 | 8 | 301.2 | 0.500 | 2.00 | pixels |" in text
     json.dumps(study(), allow_nan=False)
 
 

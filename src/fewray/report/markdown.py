@@ -16,10 +16,11 @@ from fewray.runs import read_json, read_jsonl
 
 
 def render_results(folder: Path, place: Path | None = None) -> str:
-    """Return the page for the study in ``folder`` (``study.json``, ``timing.json`` and, where there is one, ``run.json``).
+    """Return the page for the study in ``folder``: ``study.json``, ``timing.json`` and, where they are, three more.
 
-    ``place`` is the page's own folder, where its pictures lie; without it the one above ``folder``.
-    ``run.json`` holds ``commands``, ``hardware``, ``date`` and ``notes``: what a study cannot know of itself. InputError for
+    ``run.json`` holds ``commands``, ``hardware``, ``date`` and ``notes``: what a study cannot know of itself. Of a published
+    study, ``training.json`` holds the :func:`training_facts` of its generators, ``quality.json`` the court's word on their
+    images. ``place`` is the page's own folder, where its pictures lie; without it the one above ``folder``. InputError for
     files that this version of fewray does not write.
     """
     study, timing, run = read_study(folder), read_timing(folder), read_run(folder)
@@ -33,6 +34,7 @@ def render_results(folder: Path, place: Path | None = None) -> str:
         commands(run, timing),
         _accuracy(study),
         _table4(study),
+        *(_training(read_json(folder / "training.json")) if (folder / "training.json").exists() else []),
         _generators(study, folder),
         *_pictures(folder),
     ]
@@ -62,25 +64,7 @@ def render_training(facts: Mapping[str, Any], run: Mapping[str, Any] | None = No
     ``folder`` may hold a ``quality.json`` of their images, and pictures beside it.
     """
     run = run or {}
-    options, rows, measured = facts["options"], [], []
-    for label, found in facts["classes"].items():
-        last = found["last"]
-        done = f"{last['epoch']} of {last['epochs']}{'' if last.get('finite', True) else ', not finite'}"
-        losses = (number(last[k]) for k in ("loss_d", "loss_g", "d_x", "d_g_z1", "d_g_z2"))
-        rows.append((label, done, last["step"], last["images_seen"], *losses, f"{last['seconds'] / 60:.0f}"))
-        measured += [
-            (
-                label,
-                m["epoch"],
-                m["num_real"],
-                m["num_fake"],
-                number(m["fid"], 1),
-                number(m["kid"]),
-                number(m["is"], 2),
-                m["extractor"],
-            )
-            for m in found["measured"]
-        ]
+    options = facts["options"]
     ends = {label: f["last"] for label, f in facts["classes"].items()}
     unfinished = [label for label, e in ends.items() if e["epoch"] < e["epochs"] or not e.get("finite", True)]
     unfinished += [label for label in options["classes"] if label not in facts["classes"]]
@@ -90,25 +74,37 @@ def render_training(facts: Mapping[str, Any], run: Mapping[str, Any] | None = No
         if unfinished
         else "Generators only: whether their images help is not asked here.\n"
     )
-    header = (
-        "class",
-        "epochs",
-        "steps",
-        "images seen",
-        "Loss_D",
-        "Loss_G",
-        "D(x)",
-        "D(G(z)) before",
-        "after",
-        "minutes",
-    )
     parts = [
         f"# Generators trained on {options['data']}\n\nNot for clinical use.\n",
         state,
         *(f"- {note}\n" for note in run.get("notes", [])),
         commands(run, {}),
+        *_training(facts),
+    ]
+    if folder is not None:
+        if (folder / "quality.json").exists():
+            parts.append(f"## The quality court\n\n{render_quality(read_json(folder / 'quality.json'))}")
+        parts += _pictures(folder)
+    return "\n".join(part for part in parts if part)
+
+
+def _training(facts: Mapping[str, Any]) -> list[str]:
+    """Return how the trainings ended, class by class, and the figures measured on the way."""
+    options, rows, measured = facts["options"], [], []
+    for label, found in facts["classes"].items():
+        last = found["last"]
+        done = f"{last['epoch']} of {last['epochs']}{'' if last.get('finite', True) else ', not finite'}"
+        losses = (number(last[k]) for k in ("loss_d", "loss_g", "d_x", "d_g_z1", "d_g_z2"))
+        rows.append((label, done, last["step"], last["images_seen"], *losses, f"{last['seconds'] / 60:.0f}"))
+        measured += [
+            (label, m["epoch"], m["num_real"], m["num_fake"], number(m["fid"], 1), number(m["kid"]), number(m["is"], 2),
+             m["extractor"])
+            for m in found["measured"]
+        ]  # fmt: skip
+    ends = ("class", "epochs", "steps", "images seen", "Loss_D", "Loss_G", "D(x)", "D(G(z)) before", "after", "minutes")
+    parts = [
         f"## Training\n\nRecipe {options['gan']['recipe']}, precision {options['precision']}, {options['threads']} thread "
-        f"a training, seed {options['seed']}. Means over the last epoch.\n\n{table(header, rows)}",
+        f"a training, seed {options['seed']}. Means over the last epoch.\n\n{table(ends, rows)}"
     ]
     if measured:
         header = ("class", "epoch", "real", "synthetic", "FID", "KID", "IS", "extractor")
@@ -116,11 +112,7 @@ def render_training(facts: Mapping[str, Any], run: Mapping[str, Any] | None = No
             f"## Against the real training images\n\nKID is unbiased (all images); FID is far above its large-n value at "
             f"this n.\n\n{table(header, measured)}"
         )
-    if folder is not None:
-        if (folder / "quality.json").exists():
-            parts.append(f"## The quality court\n\n{render_quality(read_json(folder / 'quality.json'))}")
-        parts += _pictures(folder)
-    return "\n".join(part for part in parts if part)
+    return parts
 
 
 def _accuracy(study: Mapping[str, Any]) -> str:
