@@ -33,7 +33,8 @@ def results() -> str:
 
     Until there is one of the latter, the page shows the committed state of training.
     """
-    from fewray.report.markdown import render_results, render_training
+    from fewray.report.markdown import render_results
+    from fewray.report.training_markdown import render_training
     from fewray.runs import read_json
 
     folder = DOCS / "results"

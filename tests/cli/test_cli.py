@@ -85,6 +85,8 @@ def test_the_log_line_is_the_paper_s():
         ["study", "--data", PHANTOM, "--without", "flu", "--out", "x"],
         ["study", "--data", PHANTOM, "--external", "nowhere", "--out", "x"],
         ["study", "--data", PHANTOM, "--mixtures", "--out", "x"],
+        ["study", "--protocol", "published", "--data", PHANTOM, "--mixture-classic", "1,-2", "--out", "x"],
+        ["study", "--protocol", "published", "--data", PHANTOM, "--mixture-synthetic", ",", "--out", "x"],
         ["study", "--protocol", "published", "--data", PHANTOM, "--ratio", "2", "--out", "x"],
         ["report", "nowhere"],
         ["data", "fetch", "covid5"],

@@ -13,8 +13,9 @@ import pytest
 from fewray.errors import InputError
 from fewray.images import save_png
 from fewray.report import figures
-from fewray.report.markdown import render_results, render_training, training_facts
+from fewray.report.markdown import render_results
 from fewray.report.render import render_report, render_train_report
+from fewray.report.training_markdown import render_training, training_facts
 from fewray.runs import append_jsonl, write_json
 
 CLASSES = ("normal", "<b>ill</b>")
@@ -169,11 +170,13 @@ def test_phantoms_are_called_drawings(folder: Path):
 
 def test_mixtures_are_drawn(folder: Path):
     cells = [
-        {"classic": c, "synthetic": s, "accuracy_mean": 0.5, "accuracy_sd": None, "seeds": 1}
-        for c in (0, 5) for s in (0, 3)
+        {"classic": c, "synthetic": s, "accuracy_mean": 0.5 + c / 40 + s / 100, "accuracy_sd": 0.01 * s or None, "seeds": 2}
+        for c in (0, 5) for s in (0, 3) if c or s
     ]  # fmt: skip
     write_json(folder / "study.json", study() | {"mixtures": cells})
     assert "Mixtures" in page(folder).text
+    rows = [line for line in render_results(folder).splitlines() if line.startswith(("| 0 classic", "| 5 classic"))]
+    assert rows == ["| 0 classic |  | 0.530 ± 0.030 |", "| 5 classic | 0.625 | 0.655 ± 0.030 |"]
 
 
 def test_generators_alone_have_a_report(folder: Path):

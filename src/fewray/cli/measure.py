@@ -103,8 +103,9 @@ def report(
     """Write report.html again from a finished study's files, or a report on generators alone."""
     if markdown and as_json:
         raise InputError("--markdown and --json: one of them is wanted")
-    from fewray.report.markdown import render_results, render_training, training_facts
+    from fewray.report.markdown import render_results
     from fewray.report.render import render_report, render_train_report
+    from fewray.report.training_markdown import render_training, training_facts
 
     if markdown:
         finished = (run / "study.json").exists()

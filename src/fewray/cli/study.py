@@ -76,6 +76,12 @@ def study(
     mixtures: Annotated[
         bool | None, typer.Option("--mixtures", help="Published: the grid of classic x synthetic counts too.")
     ] = None,
+    mixture_classic: Annotated[
+        str | None, typer.Option(help="Published: only these classic counts a class of the grid, as 0,1000.")
+    ] = None,
+    mixture_synthetic: Annotated[
+        str | None, typer.Option(help="Published: only these synthetic counts a class of the grid.")
+    ] = None,
     group_regex: GroupRegex = None,
     device: Device = "auto",
     precision: Precision = "auto",
@@ -121,7 +127,9 @@ def study(
         keep_test=keep_test,
         classic_per_class=classic,
         synthetic_per_class=synthetic,
-        mixtures=mixtures,
+        mixtures=True if mixtures or mixture_classic or mixture_synthetic else None,
+        mixture_classic=_counts("--mixture-classic", mixture_classic),
+        mixture_synthetic=_counts("--mixture-synthetic", mixture_synthetic),
     )
     check_executor(executor)
     if external is not None and protocol != "trial":
@@ -158,6 +166,15 @@ def study(
     for title, header, table in (trial_tables if protocol == "trial" else published_tables)(found):
         print_table(title, header, table)
     print(f"\n{found['answer']}\n\nNot for clinical use.\nreport: {path}")
+
+
+def _counts(option: str, text: str | None) -> tuple[int, ...] | None:
+    if text is None:
+        return None
+    named = listed(text) or ()
+    if not named or not all(each.isdecimal() for each in named):
+        raise InputError(f"{option} {text}: numbers of images of at least 0, separated by commas, are wanted")
+    return tuple(dict.fromkeys(map(int, named)))
 
 
 def _number(option: str, text: str) -> float:
