@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from fewray.classify.classifier import Classifier, SeededDropout
+from fewray.classify.grey_block import GreyFeatures
 from fewray.classify.grey_conv import GreyConv2d
 from fewray.classify.pooled_block import ReluNormPool
 from fewray.classify.residual import ResidualCNN
@@ -32,7 +33,7 @@ class PaperCNN(Classifier):
             ]
             channels = wider
         flat = channels * (options.image_size // 2 ** len(options.channels)) ** 2
-        self.features = nn.Sequential(*blocks)
+        self.features = GreyFeatures(*blocks)
         self.hidden = nn.Sequential(nn.Flatten(), nn.Linear(flat, options.hidden), nn.ReLU())
         self.dropout = SeededDropout(options.dropout)
         self.output = nn.Linear(options.hidden, classes)

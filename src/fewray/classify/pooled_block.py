@@ -25,16 +25,19 @@ class ReluNormPool(nn.BatchNorm2d):
         if input.device.type != "cpu" or not self.training or not even:
             return functional.max_pool2d(super().forward(functional.relu(input)), 2)
         made, mean, variance = _ReluNormPool.apply(input, self.weight, self.bias, self.eps)  # pyright: ignore[reportGeneralTypeIssues]
-        with torch.no_grad():
-            count = input.numel() // input.shape[1]
-            measured = (mean, variance * (count / max(count - 1, 1)))
-            for running, now in zip((self.running_mean, self.running_var), measured, strict=True):
-                assert running is not None
-                assert self.momentum is not None
-                running.lerp_(now, self.momentum)
-            assert self.num_batches_tracked is not None
-            self.num_batches_tracked.add_(1)
+        self.track(mean, variance, input.numel() // input.shape[1])
         return made
+
+    @torch.no_grad()
+    def track(self, mean: Tensor, variance: Tensor, count: int) -> None:
+        """Update the running statistics by those of ``count`` values a channel: mean and biased variance (c,)."""
+        measured = (mean, variance * (count / max(count - 1, 1)))
+        for running, now in zip((self.running_mean, self.running_var), measured, strict=True):
+            assert running is not None
+            assert self.momentum is not None
+            running.lerp_(now, self.momentum)
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked.add_(1)
 
 
 class _ReluNormPool(torch.autograd.Function):
@@ -48,41 +51,63 @@ class _ReluNormPool(torch.autograd.Function):
         n, c, height, width = x.shape
         pooled = x.new_empty(n, height // 2, width // 2, c)
         sums = np.zeros((2, c))
-        pool_forward(_array(x.permute(0, 2, 3, 1)), (weight < 0).numpy(), _array(pooled), sums)
-        count = n * height * width
-        mean, square = torch.from_numpy(sums / count)
-        variance = (square - mean**2).clamp(min=0)
-        scale = weight.double() / (variance + eps).sqrt()
-        made = pooled * scale.to(x.dtype) + (bias - mean * scale).to(x.dtype)
-        mean, variance = mean.float(), variance.float()
+        pool_forward(array_of(x.permute(0, 2, 3, 1)), (weight < 0).numpy(), array_of(pooled), sums)
+        made, mean, variance = normalised(pooled, sums / (n * height * width), weight, bias, eps)
         ctx.save_for_backward(x, pooled, weight, mean, variance)
         ctx.eps = eps
         ctx.mark_non_differentiable(mean, variance)
-        return made.permute(0, 3, 1, 2), mean, variance
+        return made, mean, variance
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, *_: Any) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        from fewray.classify.pool_kernels import add_products, pool_backward
+        from fewray.classify.pool_kernels import pool_backward
 
         x, pooled, weight, mean, variance = ctx.saved_tensors
-        count = x.numel() // x.shape[1]
         grad = grad.permute(0, 2, 3, 1).contiguous()
-        sums = np.zeros((2, x.shape[1]))
-        add_products(_array(grad), _array(pooled), sums)
-        std = (variance + ctx.eps).sqrt()
-        to_bias = torch.from_numpy(sums[0]).float()
-        to_weight = (torch.from_numpy(sums[1]).float() - mean * to_bias) / std
-        # BatchNorm's derivative is affine in the value (Ioffe & Szegedy 2015, arXiv 1502.03167, section 3).
-        scale = weight / std
-        by_value = -scale * to_weight / (std * count)
-        slopes = torch.stack([scale, -scale * to_bias / count - by_value * mean, by_value])
+        slopes, to_weight, to_bias = slopes_of(grad, pooled, weight, mean, variance, ctx.eps)
         to_x = torch.empty_like(x)
-        pixels, found = _array(x.permute(0, 2, 3, 1)), _array(to_x.permute(0, 2, 3, 1))
-        pool_backward(pixels, _array(grad), (weight < 0).numpy(), slopes.numpy(), found)
+        pixels, found = array_of(x.permute(0, 2, 3, 1)), array_of(to_x.permute(0, 2, 3, 1))
+        pool_backward(pixels, array_of(grad), (weight < 0).numpy(), slopes.numpy(), found)
         return to_x, to_weight, to_bias, None
 
 
-def _array(x: Tensor) -> np.ndarray:
+def normalised(
+    pooled: Tensor, means: np.ndarray, weight: Tensor, bias: Tensor, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return BatchNorm of ``pooled`` (n, h, w, c) as (n, c, h, w), and mean and biased variance (c,).
+
+    ``means`` (2, c) are those of all values and of their squares, not of the pooled ones.
+    """
+    mean, square = torch.from_numpy(means)
+    variance = (square - mean**2).clamp(min=0)
+    scale = weight.double() / (variance + eps).sqrt()
+    shift = bias - mean * scale
+    made = torch.addcmul(shift.to(pooled.dtype), pooled, scale.to(pooled.dtype))
+    return made.permute(0, 3, 1, 2), mean.float(), variance.float()
+
+
+def slopes_of(
+    grad: Tensor, pooled: Tensor, weight: Tensor, mean: Tensor, variance: Tensor, eps: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what the way back needs of ``grad`` (n, h, w, c): factors (3, c), the derivatives in weight and bias (c,).
+
+    The factors are those of the pooled value's gradient, of one, and of the value: BatchNorm's derivative is affine in the
+    value (Ioffe & Szegedy 2015, arXiv 1502.03167, section 3).
+    """
+    from fewray.classify.pool_kernels import add_products
+
+    count = 4 * pooled.numel() // pooled.shape[3]
+    sums = np.zeros((2, pooled.shape[3]))
+    add_products(array_of(grad), array_of(pooled), sums)
+    std = (variance + eps).sqrt()
+    to_bias = torch.from_numpy(sums[0]).float()
+    to_weight = (torch.from_numpy(sums[1]).float() - mean * to_bias) / std
+    scale = weight / std
+    by_value = -scale * to_weight / (std * count)
+    return torch.stack([scale, -scale * to_bias / count - by_value * mean, by_value]), to_weight, to_bias
+
+
+def array_of(x: Tensor) -> np.ndarray:
     """Return the tensor's memory as float32, or as uint16 where it is bfloat16."""
     x = x.detach()
     return (x.view(torch.uint16) if x.dtype == torch.bfloat16 else x.float()).numpy()

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fewray.classify.classifier import Classifier, SeededDropout
+from fewray.classify.grey_block import GreyFeatures
 from fewray.classify.grey_conv import GreyConv2d
 from fewray.classify.pooled_block import ReluNormPool
 from fewray.config import ClassifierOptions
@@ -60,7 +61,7 @@ class ResidualCNN(Classifier):
         for wider in options.channels[1:]:
             blocks.append(ResidualBlock(channels, wider, 2))
             channels = wider
-        self.features = nn.Sequential(*blocks)
+        self.features = GreyFeatures(*blocks)
         self.hidden = nn.Sequential(
             nn.Conv2d(channels, options.hidden, 1, bias=False), nn.BatchNorm2d(options.hidden), nn.ReLU(inplace=True)
         )
