@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fewray.quality.frechet import fid_infinity
-from fewray.quality.kernel import kid_interval, mmd2, weighted_mmd2
+from fewray.quality.kernel import kernel_distance, mmd2, weighted_mmd2
 
 
 def cloud(n: int, shift: float, rng: np.random.Generator, d: int = 16) -> np.ndarray:
@@ -51,7 +51,7 @@ def test_the_interval_covers_the_true_distance(n: int, m: int):
     true = np.mean([mmd2(cloud(2000, 0, rng), cloud(2000, 0.3, rng)) for _ in range(3)])
     trials, hits = 200, 0
     for trial in range(trials):
-        interval = kid_interval(cloud(n, 0, rng), cloud(m, 0.3, rng), seed=trial, draws=200)
+        interval = kernel_distance(cloud(n, 0, rng), cloud(m, 0.3, rng), seed=trial, draws=200).interval
         assert interval is not None
         hits += interval[0] <= true <= interval[1]
     assert 0.90 <= hits / trials <= 0.995
@@ -61,13 +61,13 @@ def test_patients_of_several_films_widen_the_interval():
     rng = np.random.default_rng(0)
     patients, fake = cloud(20, 0, rng), cloud(80, 0.3, rng)
     real = np.repeat(patients, 4, 0) + rng.normal(0, 0.01, (80, 16))
-    alone = kid_interval(real, fake, seed=0)
-    grouped = kid_interval(real, fake, seed=0, groups=np.repeat(np.arange(20), 4))
+    alone = kernel_distance(real, fake, seed=0).interval
+    grouped = kernel_distance(real, fake, seed=0, groups=np.repeat(np.arange(20), 4)).interval
     assert alone is not None
     assert grouped is not None
     assert grouped[1] - grouped[0] > 1.3 * (alone[1] - alone[0])
-    assert kid_interval(real, fake, seed=0, groups=np.repeat(np.arange(2), 40)) is None
-    assert kid_interval(real[:3], fake, seed=0) is None
+    assert kernel_distance(real, fake, seed=0, groups=np.repeat(np.arange(2), 40)).interval is None
+    assert kernel_distance(real[:3], fake, seed=0).interval is None
 
 
 def test_the_extrapolated_fid_is_right_where_the_plain_one_is_far_too_large():

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from torchmetrics.image.fid import _compute_fid  # the formula alone: no network, no torchvision
 
 from fewray.errors import InputError
-from fewray.quality.frechet import frechet_distance
+from fewray.quality.frechet import ROOT_ERROR, frechet_distance
 from fewray.quality.inception_score import inception_score
-from fewray.quality.kernel import kid, mmd2
+from fewray.quality.kernel import kernel_distance, mmd2
 
 
 def cloud(n: int, d: int, seed: int, shift: float = 0.0, scale: float = 1.0) -> np.ndarray:
@@ -50,6 +50,29 @@ def test_fid_of_a_scaled_cloud_has_its_closed_form():
 def test_fid_of_known_gaussians_in_one_dimension():
     x, y = np.array([[0.0], [2.0]]), np.array([[5.0], [11.0]])
     assert frechet_distance(x, y) == pytest.approx(7.0**2 + (np.sqrt(2) - np.sqrt(18)) ** 2)
+
+
+SPECTRA = {
+    "even": np.ones(150),
+    "falling": np.geomspace(1, 1e-6, 150),
+    "some dead": np.r_[np.ones(100), np.zeros(50)],
+    "one above all": np.r_[1.0, np.full(149, 1e-8)],
+}
+
+
+@pytest.mark.parametrize("spectrum", SPECTRA)
+@pytest.mark.parametrize(("n", "m"), [(300, 200), (90, 40), (30, 300)])
+def test_fid_of_features_of_any_condition_is_that_of_the_singular_values(n: int, m: int, spectrum: str):
+    rng, scale = np.random.default_rng(0), SPECTRA[spectrum]
+    turn = np.linalg.qr(rng.standard_normal((150, 150)))[0]
+    x, y = ((rng.standard_normal((rows, 150)) * scale) @ turn for rows in (n, m))
+    a, b = ((side - side.mean(0)) / np.sqrt(len(side) - 1) for side in (x, y))
+    roots = np.linalg.svd(a @ b.T, compute_uv=False).sum()
+    traces = (a * a).sum() + (b * b).sum()
+    expected = ((x.mean(0) - y.mean(0)) ** 2).sum() + traces - 2 * roots
+    bound = 1e-12 if spectrum == "even" and min(n, m) > 150 else 2 * ROOT_ERROR
+    assert frechet_distance(x, y) == pytest.approx(expected, abs=bound * traces)
+    assert frechet_distance(x, x) == pytest.approx(0, abs=bound * 2 * (a * a).sum())
 
 
 @pytest.mark.parametrize(("n", "m", "d"), [(400, 300, 16), (900, 1000, 64), (150, 700, 100)])
@@ -133,7 +156,13 @@ def test_kid_is_unbiased_where_patients_have_several_films(films: int):
         real = np.repeat(rng.standard_normal((24 // films, 5)), films, 0) + rng.normal(0, 0.2, (24, 5))
         fake = rng.standard_normal((20, 5)) + rng.normal(0, 0.2, (20, 5))
         groups = np.arange(24 // films).repeat(films)
-        found.append((mmd2(real, fake, groups=groups), mmd2(real, fake), kid(real, fake, seed=0, groups=groups).mean))
+        found.append(
+            (
+                mmd2(real, fake, groups=groups),
+                mmd2(real, fake),
+                kernel_distance(real, fake, seed=0, groups=groups).subsets.mean,
+            )
+        )
     mean, error = np.mean(found, 0), np.std(found, 0) / np.sqrt(len(found))
     assert abs(mean[0]) < 3 * error[0]
     assert mean[1] > 5 * error[1]
@@ -153,17 +182,27 @@ def test_mmd2_of_patients_is_the_mean_over_pairs_of_patients():
 def test_mmd2_of_one_patient_alone_takes_the_pairs_there_are():
     x, y = cloud(6, 4, 1), cloud(7, 4, 2)
     assert mmd2(x, y, groups=np.zeros(6)) == mmd2(x, y)
-    assert np.isfinite(kid(x, y, seed=0, groups=np.array([0, 0, 0, 0, 0, 1])).mean)
+    assert np.isfinite(kernel_distance(x, y, seed=0, groups=np.array([0, 0, 0, 0, 0, 1])).subsets.mean)
 
 
 def test_kid_subset_size_adapts_and_is_said():
     x, y = cloud(30, 5, 1), cloud(21, 5, 2)
-    found = kid(x, y, seed=0)
+    found = kernel_distance(x, y, seed=0).subsets
     assert (found.subset_size, found.subsets) == (10, 100)
-    whole = kid(x[:21], y, seed=0, subset_size=21)
+    whole = kernel_distance(x[:21], y, seed=0, subset_size=21).subsets
     assert whole.mean == pytest.approx(mmd2(x[:21], y), rel=1e-9)
     with pytest.raises(InputError, match="2 to 21"):
-        kid(x, y, seed=0, subset_size=22)
+        kernel_distance(x, y, seed=0, subset_size=22)
+
+
+def test_one_pass_over_the_kernel_gives_what_each_figure_gives_alone():
+    x, y, groups = cloud(40, 5, 1), cloud(30, 5, 2, shift=0.2), np.arange(40) // 2
+    found = kernel_distance(x, y, seed=3, groups=groups, draws=50)
+    assert found.all_images == pytest.approx(mmd2(x, y, groups=groups), rel=1e-12)
+    assert found.interval is not None
+    assert np.mean(found.interval) == pytest.approx(found.all_images, rel=1e-12)
+    few = kernel_distance(x, y, seed=3, groups=groups, draws=20)
+    assert few.subsets == found.subsets
 
 
 def test_inception_score_closed_forms():

@@ -13,7 +13,7 @@ from fewray.quality.floor import Compare, Floor, floors_of, noise_images
 from fewray.quality.frechet import fid_infinity, frechet_distance
 from fewray.quality.image_set import ImageSet, MeasuredSet, measured, mix_warning, pooled
 from fewray.quality.inception_score import inception_score
-from fewray.quality.kernel import kid, kid_interval, mmd2
+from fewray.quality.kernel import kernel_distance, mmd2
 from fewray.quality.ms_ssim import Diversity, diversity
 from fewray.quality.neighbors import K, neighbour_metrics
 from fewray.quality.result import ClassQuality, Quality
@@ -103,8 +103,8 @@ def class_quality(
     if extrapolated is None:
         reasons["fid_inf"] = f"not in the 1/n regime: {min(n, m)} images; at least 2 d = {2 * d} are wanted"
     patients, others = real.features.groups, fake.features.groups
-    interval = kid_interval(x, y, seed=seed, groups=patients, fake_groups=others)
-    if interval is None:
+    kernel = kernel_distance(x, y, seed=seed, groups=patients, fake_groups=others)
+    if kernel.interval is None:
         reasons["kid_ci"] = "fewer than 4 images or patients on a side: nothing to resample"
     score = None if fake.features.probabilities is None else inception_score(fake.features.probabilities)
     if score is None:
@@ -123,7 +123,7 @@ def class_quality(
         )
     if k > min(n, m) - 1:
         warnings.append(f"k lowered from {k} to {max(1, min(n, m) - 1)}: there are {n} real and {m} synthetic images")
-    subsets, neighbours = kid(x, y, seed=seed, groups=patients, fake_groups=others), neighbour_metrics(x, y, k=k)
+    neighbours = neighbour_metrics(x, y, k=k)
     return ClassQuality(
         extractor=extractor,
         dim=d,
@@ -132,11 +132,11 @@ def class_quality(
         k=neighbours.k,
         fid=frechet_distance(x, y),
         fid_inf=extrapolated,
-        kid=mmd2(x, y, groups=patients, fake_groups=others),
-        kid_ci=interval,
-        kid_mean=subsets.mean,
-        kid_std=subsets.std,
-        kid_subset_size=subsets.subset_size,
+        kid=kernel.all_images,
+        kid_ci=kernel.interval,
+        kid_mean=kernel.subsets.mean,
+        kid_std=kernel.subsets.std,
+        kid_subset_size=kernel.subsets.subset_size,
         is_mean=score.mean if score else None,
         is_std=score.std if score else None,
         is_splits=score.splits if score else None,

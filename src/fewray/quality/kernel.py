@@ -32,6 +32,15 @@ class Kid:
         return asdict(self)
 
 
+@dataclass(frozen=True, kw_only=True)
+class KernelDistance:
+    """The distance of all images, as published over random subsets, and its bootstrap interval where there is one."""
+
+    all_images: float
+    subsets: Kid
+    interval: tuple[float, float] | None
+
+
 def mmd2(
     real: np.ndarray, fake: np.ndarray, *, groups: np.ndarray | None = None, fake_groups: np.ndarray | None = None
 ) -> float:
@@ -43,8 +52,7 @@ def mmd2(
     that is one patient's alone they stay. InputError below 2 rows or for unequal d.
     """
     ones = np.ones((1, len(real))), np.ones((1, len(fake)))
-    sides = (names if names is not None and len(np.unique(names)) > 1 else None for names in (groups, fake_groups))
-    return float(weighted_mmd2(real, fake, *ones, *sides)[0])
+    return float(weighted_mmd2(real, fake, *ones, *_told_apart(groups, fake_groups))[0])
 
 
 def weighted_mmd2(
@@ -68,75 +76,91 @@ def weighted_mmd2(
         raise InputError(f"features: {real.shape[1]} and {fake.shape[1]} wide; the same extractor is wanted")
     x, y = np.asarray(real, np.float64), np.asarray(fake, np.float64)
     v, w = np.asarray(real_weights, np.float64), np.asarray(fake_weights, np.float64)
-    cross = _weighted_sum(x, y, v, w) / (v.sum(1) * w.sum(1))
+    cross = _weighted_sum(x, v, y, w) / (v.sum(1) * w.sum(1))
     return _within(x, v, groups) + _within(y, w, fake_groups) - 2 * cross
 
 
-def kid(
+def kernel_distance(
     real: np.ndarray,
     fake: np.ndarray,
     *,
     seed: int,
-    subset_size: int | None = None,
-    subsets: int = 100,
     groups: np.ndarray | None = None,
     fake_groups: np.ndarray | None = None,
-) -> Kid:
-    """Return the kernel distance as published: over ``subsets`` random subsets without replacement.
+    subset_size: int | None = None,
+    subsets: int = 100,
+    draws: int = DRAWS,
+    level: float = 0.95,
+) -> KernelDistance:
+    """Return :func:`mmd2`, the distance over subsets and a bootstrap interval, from one pass over the kernel.
 
-    ``groups`` are those of :func:`mmd2`; a subset that is one patient's alone is left out, and where all are, patients
-    are.
+    **Subsets**, as published: ``subsets`` random ones without replacement. ``subset_size`` adapts to the smaller side:
+    half of it, at least 2 and at most 1000, the published size. With less than all the rows the spread over subsets
+    says something of sampling error; subsets overlap, so it is too small. ``groups`` are those of :func:`mmd2`; a
+    subset that is one patient's alone is left out, and where all are, patients are.
 
-    ``subset_size`` adapts to the smaller side: half of it, at least 2 and at most 1000, the published size. With less
-    than all the rows the spread over subsets says something of sampling error; subsets overlap, so it is too small.
+    **Interval**: the distance of all images -+ z standard deviations of ``draws`` bootstrap draws. Images are drawn by
+    patient where ``groups`` (n,) and ``fake_groups`` (m,) name one for each. Each side is drawn on its own; draws in
+    which a side is one patient over and over say nothing and are left out. None below 4 images or groups a side, where
+    there is nothing to draw from. It is conditional on the generator: another training is other synthetic images.
+    InputError below 2 rows, for unequal d, or for a subset size beyond the smaller side.
     """
     smaller = min(len(real), len(fake))
     size = subset_size or max(2, min(1000, smaller // 2))
     if not 2 <= size <= smaller:
         raise InputError(f"KID subset size: {size}; 2 to {smaller}, the smaller number of images, is wanted")
+    parts = _subset_weights((len(real), len(fake)), size, subsets, seed)
+    resampled = _bootstrap_weights((len(real), len(fake)), (groups, fake_groups), draws, seed)
+    v, w = (
+        np.concatenate([np.ones((1, part.shape[1])), part, *again])
+        for part, again in zip(parts, ([side] for side in resampled) if resampled else ((), ()), strict=True)
+    )
+    values = weighted_mmd2(real, fake, v, w, *_told_apart(groups, fake_groups))
+    found = values[1 : 1 + subsets]
+    found = found[np.isfinite(found)]
+    if not len(found):
+        found = weighted_mmd2(real, fake, *parts)
+    centre, interval = float(values[0]), None
+    if resampled is not None:
+        from scipy.stats import norm
+
+        drawn = values[1 + subsets :]
+        half = float(norm.ppf((1 + level) / 2) * drawn[np.isfinite(drawn)].std(ddof=1))
+        interval = centre - half, centre + half
+    return KernelDistance(
+        all_images=centre,
+        subsets=Kid(mean=float(found.mean()), std=float(found.std()), subset_size=size, subsets=subsets),
+        interval=interval,
+    )
+
+
+def _told_apart(*sides: np.ndarray | None) -> tuple[np.ndarray | None, ...]:
+    """Return the patients of each side, None where all its images are of one."""
+    return tuple(names if names is not None and len(np.unique(names)) > 1 else None for names in sides)
+
+
+def _subset_weights(counts: tuple[int, int], size: int, subsets: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
-    v, w = np.zeros((subsets, len(real))), np.zeros((subsets, len(fake)))
+    v, w = (np.zeros((subsets, count)) for count in counts)
     for row in range(subsets):
-        v[row, rng.choice(len(real), size, replace=False)] = 1
-        w[row, rng.choice(len(fake), size, replace=False)] = 1
-    values = weighted_mmd2(real, fake, v, w, groups, fake_groups)
-    values = values[np.isfinite(values)]
-    if not len(values):
-        values = weighted_mmd2(real, fake, v, w)
-    return Kid(mean=float(values.mean()), std=float(values.std()), subset_size=size, subsets=subsets)
+        for side in (v, w):
+            side[row, rng.choice(side.shape[1], size, replace=False)] = 1
+    return v, w
 
 
-def kid_interval(
-    real: np.ndarray,
-    fake: np.ndarray,
-    *,
-    seed: int,
-    groups: np.ndarray | None = None,
-    fake_groups: np.ndarray | None = None,
-    draws: int = DRAWS,
-    level: float = 0.95,
-) -> tuple[float, float] | None:
-    """Return a bootstrap interval of :func:`mmd2` over all images: the estimate -+ z standard deviations of the draws.
-
-    Images are drawn by patient where ``groups`` (n,) and ``fake_groups`` (m,) name one for each. Each side is drawn on
-    its own; draws in which a side is one patient over and over say nothing and are left out. None below 4 images or groups a side, where
-    there is nothing to draw from. It is conditional on the generator: another training is other synthetic images.
-    """
+def _bootstrap_weights(
+    counts: tuple[int, int], sides: tuple[np.ndarray | None, np.ndarray | None], draws: int, seed: int
+) -> tuple[np.ndarray, ...] | None:
+    """Return how often each image is in each draw, patients drawn whole; None where there are fewer than 4 of them."""
     rng = np.random.default_rng(seed)
-    sides = []
-    for count, names in ((len(real), groups), (len(fake), fake_groups)):
+    drawn = []
+    for count, names in zip(counts, sides, strict=True):
         member = np.arange(count) if names is None else np.unique(names, return_inverse=True)[1]
         units = int(member.max()) + 1
         if units < 4:
             return None
-        sides.append(rng.multinomial(units, np.full(units, 1 / units), size=draws)[:, member])
-    v, w = sides
-    values = weighted_mmd2(real, fake, v, w, groups, fake_groups)
-    spread = values[np.isfinite(values)].std(ddof=1)
-    from scipy.stats import norm
-
-    centre, half = mmd2(real, fake, groups=groups, fake_groups=fake_groups), float(norm.ppf((1 + level) / 2) * spread)
-    return centre - half, centre + half
+        drawn.append(rng.multinomial(units, np.full(units, 1 / units), size=draws)[:, member])
+    return tuple(drawn)
 
 
 def _within(x: np.ndarray, weights: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
@@ -150,21 +174,27 @@ def _within(x: np.ndarray, weights: np.ndarray, groups: np.ndarray | None) -> np
     for group in np.flatnonzero(sizes > 1):
         rows = member == group
         shared = weights[:, rows]
-        same += _weighted_sum(x[rows], x[rows], shared, shared)
+        same += _weighted_sum(x[rows], shared)
         pairs += shared.sum(1) ** 2
     total = weights.sum(1)
     left = total * total - pairs
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(left > 1e-9, (_weighted_sum(x, x, weights, weights) - same) / left, np.nan)
+        return np.where(left > 1e-9, (_weighted_sum(x, weights) - same) / left, np.nan)
 
 
-def _weighted_sum(x: np.ndarray, y: np.ndarray, v: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Return, for each row of the weights, the sum over i and j of v_i w_j k(x_i, y_j)."""
+def _weighted_sum(x: np.ndarray, v: np.ndarray, y: np.ndarray | None = None, w: np.ndarray | None = None) -> np.ndarray:
+    """Return, for each row of the weights, the sum over i and j of v_i w_j k(x_i, y_j); x and v on both sides without y."""
+    others, their_weights = (x, v) if y is None or w is None else (y, w)
     total = np.zeros(len(v))
     for start in range(0, len(x), BLOCK):
         rows = slice(start, start + BLOCK)
-        for other in range(0, len(y), BLOCK):
+        # Within one side the blocks below the diagonal are those above it.
+        for other in range(start if y is None else 0, len(others), BLOCK):
             columns = slice(other, other + BLOCK)
-            products = x[rows] @ y[columns].T / x.shape[1] + 1
-            total += ((v[:, rows] @ (products * products * products)) * w[:, columns]).sum(1)
+            kernel = x[rows] @ others[columns].T
+            kernel /= x.shape[1]
+            kernel += 1
+            kernel *= kernel * kernel
+            times = 2 if y is None and other > start else 1
+            total += times * np.einsum("bj,bj->b", v[:, rows] @ kernel, their_weights[:, columns])
     return total

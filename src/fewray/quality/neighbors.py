@@ -12,7 +12,7 @@ import numpy as np
 
 from fewray.errors import InputError
 
-BLOCK = 512
+BLOCK = 1024
 EDGE = 1e-9
 K = 5
 """Neighbours that make a ball, as in Naeem et al. (2020); fewer where a side has no more than that many images."""
@@ -90,11 +90,20 @@ def squared_distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _radii(x: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the squared distances of each row to its nearest and to its k-th nearest other row."""
-    nearest, radius = np.empty(len(x)), np.empty(len(x))
-    for start in range(0, len(x), BLOCK):
-        rows = slice(start, start + BLOCK)
-        distances = squared_distances(x[rows], x)
-        distances[np.arange(len(distances)), np.arange(start, start + len(distances))] = np.inf
-        nearest[rows] = distances.min(1)
-        radius[rows] = np.partition(distances, k - 1, axis=1)[:, k - 1]
-    return nearest, radius
+    nearest = np.full((len(x), k), np.inf)
+    blocks = [slice(start, start + BLOCK) for start in range(0, len(x), BLOCK)]
+    for at, rows in enumerate(blocks):
+        for columns in blocks[at:]:
+            distances = squared_distances(x[rows], x[columns])
+            if rows == columns:
+                np.fill_diagonal(distances, np.inf)
+            else:
+                nearest[columns] = _smallest(nearest[columns], distances.T)
+            nearest[rows] = _smallest(nearest[rows], distances)
+    return nearest.min(1), nearest.max(1)
+
+
+def _smallest(found: np.ndarray, more: np.ndarray) -> np.ndarray:
+    """Return (n, k): the k smallest of each row of ``found`` (n, k) and ``more``."""
+    k = found.shape[1]
+    return np.partition(np.hstack([found, more]), k - 1, axis=1)[:, :k]
