@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from torchmetrics.image.fid import _compute_fid  # the formula alone: no network, no torchvision
 
 from fewray.errors import InputError
-from fewray.quality.frechet import ROOT_ERROR, frechet_distance
+from fewray.quality.frechet import frechet_distance
 from fewray.quality.inception_score import inception_score
-from fewray.quality.kernel import kernel_distance, mmd2
+from fewray.quality.kernel import kernel_distance, mmd2, weighted_mmd2
 
 
 def cloud(n: int, d: int, seed: int, shift: float = 0.0, scale: float = 1.0) -> np.ndarray:
@@ -52,27 +52,47 @@ def test_fid_of_known_gaussians_in_one_dimension():
     assert frechet_distance(x, y) == pytest.approx(7.0**2 + (np.sqrt(2) - np.sqrt(18)) ** 2)
 
 
+def plain_fid(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """From singular values; and tr(S1 + S2), what its rounding goes with."""
+    a, b = ((side - side.mean(0)) / np.sqrt(len(side) - 1) for side in (x, y))
+    traces = (a * a).sum() + (b * b).sum()
+    return ((x.mean(0) - y.mean(0)) ** 2).sum() + traces - 2 * np.linalg.svd(a @ b.T, compute_uv=False).sum(), traces
+
+
 SPECTRA = {
-    "even": np.ones(150),
-    "falling": np.geomspace(1, 1e-6, 150),
-    "some dead": np.r_[np.ones(100), np.zeros(50)],
-    "one above all": np.r_[1.0, np.full(149, 1e-8)],
+    # Scales of 150 directions, and whether roots of eigenvalues are precise enough where both sides have more rows.
+    "even": (np.ones(150), True),
+    "falling little": (np.geomspace(1, 1e-2, 150), True),
+    "falling": (np.geomspace(1, 1e-9, 150), False),
+    "some dead": (np.r_[np.ones(100), np.zeros(50)], False),
+    "one above all": (np.r_[1.0, np.full(149, 1e-8)], False),
+    "tiny": (np.full(150, 1e-80), False),
+    "huge": (np.full(150, 1e80), False),
 }
 
 
 @pytest.mark.parametrize("spectrum", SPECTRA)
-@pytest.mark.parametrize(("n", "m"), [(300, 200), (90, 40), (30, 300)])
-def test_fid_of_features_of_any_condition_is_that_of_the_singular_values(n: int, m: int, spectrum: str):
-    rng, scale = np.random.default_rng(0), SPECTRA[spectrum]
+@pytest.mark.parametrize(("n", "m"), [(300, 200), (200, 90), (90, 40), (30, 300)])
+def test_fid_of_features_of_any_condition(n: int, m: int, spectrum: str, monkeypatch: pytest.MonkeyPatch):
+    rng, (scale, precise) = np.random.default_rng(0), SPECTRA[spectrum]
     turn = np.linalg.qr(rng.standard_normal((150, 150)))[0]
     x, y = ((rng.standard_normal((rows, 150)) * scale) @ turn for rows in (n, m))
-    a, b = ((side - side.mean(0)) / np.sqrt(len(side) - 1) for side in (x, y))
-    roots = np.linalg.svd(a @ b.T, compute_uv=False).sum()
-    traces = (a * a).sum() + (b * b).sum()
-    expected = ((x.mean(0) - y.mean(0)) ** 2).sum() + traces - 2 * roots
-    bound = 1e-12 if spectrum == "even" and min(n, m) > 150 else 2 * ROOT_ERROR
-    assert frechet_distance(x, y) == pytest.approx(expected, abs=bound * traces)
-    assert frechet_distance(x, x) == pytest.approx(0, abs=bound * 2 * (a * a).sum())
+    expected, traces = plain_fid(x, y)
+    plainly = []
+    svd = np.linalg.svd
+    monkeypatch.setattr(np.linalg, "svd", lambda *args, **options: plainly.append(1) or svd(*args, **options))
+    assert frechet_distance(x, y) == pytest.approx(expected, abs=1e-12 * traces, rel=0)
+    assert bool(plainly) != (precise and min(n, m) > 150)
+    assert frechet_distance(x, x) == pytest.approx(0, abs=1e-12 * traces * (n + m))
+
+
+def test_fid_near_nought_with_dead_features_keeps_its_digits():
+    rng = np.random.default_rng(0)
+    x = np.maximum(rng.standard_normal((300, 200)), 0)
+    x[:, :50] = 0
+    y = x + np.where(x > 0, 1e-3 * rng.standard_normal(x.shape), 0)
+    assert frechet_distance(x, y) == pytest.approx(plain_fid(x, y)[0], rel=1e-6)
+    assert frechet_distance(np.ones((20, 5)), np.full((30, 5), 3.0)) == pytest.approx(20)
 
 
 @pytest.mark.parametrize(("n", "m", "d"), [(400, 300, 16), (900, 1000, 64), (150, 700, 100)])
@@ -195,14 +215,29 @@ def test_kid_subset_size_adapts_and_is_said():
         kernel_distance(x, y, seed=0, subset_size=22)
 
 
-def test_one_pass_over_the_kernel_gives_what_each_figure_gives_alone():
-    x, y, groups = cloud(40, 5, 1), cloud(30, 5, 2, shift=0.2), np.arange(40) // 2
-    found = kernel_distance(x, y, seed=3, groups=groups, draws=50)
-    assert found.all_images == pytest.approx(mmd2(x, y, groups=groups), rel=1e-12)
-    assert found.interval is not None
-    assert np.mean(found.interval) == pytest.approx(found.all_images, rel=1e-12)
-    few = kernel_distance(x, y, seed=3, groups=groups, draws=20)
-    assert few.subsets == found.subsets
+@pytest.mark.parametrize("alone", [False, True])
+def test_one_pass_over_the_kernel_gives_what_each_figure_gives_alone(alone: bool):
+    x, y = cloud(40, 5, 1), cloud(30, 5, 2, shift=0.2)
+    groups, fakes = np.zeros(40) if alone else np.arange(40) // 2, np.arange(30) // 3
+    found = kernel_distance(x, y, seed=3, groups=groups, fake_groups=fakes, draws=50, subsets=7)
+    assert found.all_images == pytest.approx(mmd2(x, y, groups=groups, fake_groups=fakes), rel=1e-12)
+    rng, values = np.random.default_rng(3), []
+    told = (None if alone else groups, fakes)
+    for _ in range(7):
+        v, w = np.zeros((1, 40)), np.zeros((1, 30))
+        for side in (v, w):
+            side[0, rng.choice(side.shape[1], 15, replace=False)] = 1
+        values.append(weighted_mmd2(x, y, v, w, *told)[0])
+    assert (found.subsets.mean, found.subsets.std) == pytest.approx((np.mean(values), np.std(values)), rel=1e-9)
+    if alone:
+        assert found.interval is None
+        return
+    rng = np.random.default_rng(3)
+    v, w = (rng.multinomial(n, np.full(n, 1 / n), size=50)[:, names] for n, names in ((20, groups), (10, fakes)))
+    spread = np.std([weighted_mmd2(x, y, v[[i]], w[[i]], *told)[0] for i in range(50)], ddof=1)
+    assert found.interval == pytest.approx(
+        (found.all_images - 1.96 * spread, found.all_images + 1.96 * spread), rel=1e-4
+    )
 
 
 def test_inception_score_closed_forms():

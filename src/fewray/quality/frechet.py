@@ -6,9 +6,8 @@ import numpy as np
 
 from fewray.errors import InputError
 
-ROOT_ERROR = 1e-7
-"""Bound on the rounding of the trace of the root, relative to tr(S1 + S2), for the faster of two ways."""
-TINY = np.finfo(np.float64).tiny
+ROOT_ERROR = 1e-9
+"""What rounding may do to the trace of the root, by estimate and relative to tr(S1 + S2), in the faster of two ways."""
 
 
 def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
@@ -64,11 +63,11 @@ def _root_trace(x: np.ndarray, y: np.ndarray) -> float:
     # Rows beyond d are rotated away first: a triangular factor has the same Gram matrix.
     x, y = (np.asarray(np.linalg.qr(rows, mode="r")) if len(rows) > d else rows for rows in (x, y))
     product = x @ y.T
-    if full:  # centred rows up to d leave an eigenvalue of 0, whose root is lost in rounding
+    if full and 1e-140 < np.abs(product).max(initial=0) < 1e140:  # its square is a number, too
+        # Roots of the Gram matrix's eigenvalues are had sooner, but an error e of one is e / (2 root) of its root. Rows up
+        # to d, being centred, always leave one of 0, whose root is rounding.
         squares = np.linalg.eigvalsh(product @ product.T).clip(0)
         error = np.finfo(np.float64).eps * squares[-1]
-        # Roots of the eigenvalues are had in a third of the time; the error of one is error / (2 root).
-        worst = (error / (2 * np.sqrt(np.maximum(squares, error)) + TINY)).sum()
-        if worst <= ROOT_ERROR * ((x * x).sum() + (y * y).sum()):
+        if (error / (2 * np.sqrt(np.maximum(squares, error)))).sum() <= ROOT_ERROR * ((x * x).sum() + (y * y).sum()):
             return float(np.sqrt(squares).sum())
     return float(np.linalg.svd(product, compute_uv=False).sum())

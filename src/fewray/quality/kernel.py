@@ -76,7 +76,7 @@ def weighted_mmd2(
         raise InputError(f"features: {real.shape[1]} and {fake.shape[1]} wide; the same extractor is wanted")
     x, y = np.asarray(real, np.float64), np.asarray(fake, np.float64)
     v, w = np.asarray(real_weights, np.float64), np.asarray(fake_weights, np.float64)
-    cross = _weighted_sum(x, v, y, w) / (v.sum(1) * w.sum(1))
+    cross = _weighted_sum(x, y, v, w) / (v.sum(1) * w.sum(1))
     return _within(x, v, groups) + _within(y, w, fake_groups) - 2 * cross
 
 
@@ -97,7 +97,7 @@ def kernel_distance(
     **Subsets**, as published: ``subsets`` random ones without replacement. ``subset_size`` adapts to the smaller side:
     half of it, at least 2 and at most 1000, the published size. With less than all the rows the spread over subsets
     says something of sampling error; subsets overlap, so it is too small. ``groups`` are those of :func:`mmd2`; a
-    subset that is one patient's alone is left out, and where all are, patients are.
+    subset that is one patient's alone is left out, and where all are, patients are, in a second pass.
 
     **Interval**: the distance of all images -+ z standard deviations of ``draws`` bootstrap draws. Images are drawn by
     patient where ``groups`` (n,) and ``fake_groups`` (m,) name one for each. Each side is drawn on its own; draws in
@@ -109,23 +109,22 @@ def kernel_distance(
     size = subset_size or max(2, min(1000, smaller // 2))
     if not 2 <= size <= smaller:
         raise InputError(f"KID subset size: {size}; 2 to {smaller}, the smaller number of images, is wanted")
-    parts = _subset_weights((len(real), len(fake)), size, subsets, seed)
-    resampled = _bootstrap_weights((len(real), len(fake)), (groups, fake_groups), draws, seed)
-    v, w = (
-        np.concatenate([np.ones((1, part.shape[1])), part, *again])
-        for part, again in zip(parts, ([side] for side in resampled) if resampled else ((), ()), strict=True)
-    )
+    counts = len(real), len(fake)
+    once = tuple(np.ones((1, count)) for count in counts)
+    chosen = _subset_weights(counts, size, subsets, seed)
+    drawn = _bootstrap_weights(counts, (groups, fake_groups), draws, seed)
+    v, w = (np.concatenate(side) for side in zip(once, chosen, drawn, strict=True))
+    del drawn
     values = weighted_mmd2(real, fake, v, w, *_told_apart(groups, fake_groups))
-    found = values[1 : 1 + subsets]
-    found = found[np.isfinite(found)]
+    centre, of_subsets, of_draws = float(values[0]), values[1 : 1 + subsets], values[1 + subsets :]
+    found = of_subsets[np.isfinite(of_subsets)]
     if not len(found):
-        found = weighted_mmd2(real, fake, *parts)
-    centre, interval = float(values[0]), None
-    if resampled is not None:
+        found = weighted_mmd2(real, fake, *chosen)
+    interval = None
+    if len(of_draws):
         from scipy.stats import norm
 
-        drawn = values[1 + subsets :]
-        half = float(norm.ppf((1 + level) / 2) * drawn[np.isfinite(drawn)].std(ddof=1))
+        half = float(norm.ppf((1 + level) / 2) * of_draws[np.isfinite(of_draws)].std(ddof=1))
         interval = centre - half, centre + half
     return KernelDistance(
         all_images=centre,
@@ -140,6 +139,7 @@ def _told_apart(*sides: np.ndarray | None) -> tuple[np.ndarray | None, ...]:
 
 
 def _subset_weights(counts: tuple[int, int], size: int, subsets: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return float64 (subsets, n) and (subsets, m): 1 where an image is in the subset, ``size`` of them a row."""
     rng = np.random.default_rng(seed)
     v, w = (np.zeros((subsets, count)) for count in counts)
     for row in range(subsets):
@@ -150,17 +150,19 @@ def _subset_weights(counts: tuple[int, int], size: int, subsets: int, seed: int)
 
 def _bootstrap_weights(
     counts: tuple[int, int], sides: tuple[np.ndarray | None, np.ndarray | None], draws: int, seed: int
-) -> tuple[np.ndarray, ...] | None:
-    """Return how often each image is in each draw, patients drawn whole; None where there are fewer than 4 of them."""
+) -> tuple[np.ndarray, ...]:
+    """Return how often each image is in each draw, patients drawn whole; no rows where a side has fewer than 4 of them."""
     rng = np.random.default_rng(seed)
-    drawn = []
-    for count, names in zip(counts, sides, strict=True):
-        member = np.arange(count) if names is None else np.unique(names, return_inverse=True)[1]
-        units = int(member.max()) + 1
-        if units < 4:
-            return None
-        drawn.append(rng.multinomial(units, np.full(units, 1 / units), size=draws)[:, member])
-    return tuple(drawn)
+    members = [
+        np.arange(count) if names is None else np.unique(names, return_inverse=True)[1]
+        for count, names in zip(counts, sides, strict=True)
+    ]
+    units = [int(member.max()) + 1 for member in members]
+    if min(units) < 4:
+        return tuple(np.zeros((0, count)) for count in counts)
+    return tuple(
+        rng.multinomial(n, np.full(n, 1 / n), size=draws)[:, member] for n, member in zip(units, members, strict=True)
+    )
 
 
 def _within(x: np.ndarray, weights: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
@@ -172,29 +174,27 @@ def _within(x: np.ndarray, weights: np.ndarray, groups: np.ndarray | None) -> np
     same = (own * own) @ ((x[alone] * x[alone]).sum(1) / x.shape[1] + 1) ** 3
     pairs = (own * own).sum(1)
     for group in np.flatnonzero(sizes > 1):
-        rows = member == group
-        shared = weights[:, rows]
-        same += _weighted_sum(x[rows], shared)
+        films, shared = x[member == group], weights[:, member == group]
+        same += _weighted_sum(films, films, shared, shared)
         pairs += shared.sum(1) ** 2
     total = weights.sum(1)
     left = total * total - pairs
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(left > 1e-9, (_weighted_sum(x, weights) - same) / left, np.nan)
+        return np.where(left > 1e-9, (_weighted_sum(x, x, weights, weights) - same) / left, np.nan)
 
 
-def _weighted_sum(x: np.ndarray, v: np.ndarray, y: np.ndarray | None = None, w: np.ndarray | None = None) -> np.ndarray:
-    """Return, for each row of the weights, the sum over i and j of v_i w_j k(x_i, y_j); x and v on both sides without y."""
-    others, their_weights = (x, v) if y is None or w is None else (y, w)
+def _weighted_sum(x: np.ndarray, y: np.ndarray, v: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Return, for each row of the weights, the sum over i and j of v_i w_j k(x_i, y_j)."""
     total = np.zeros(len(v))
+    same = x is y and v is w  # then a block below the diagonal is the one above it
     for start in range(0, len(x), BLOCK):
         rows = slice(start, start + BLOCK)
-        # Within one side the blocks below the diagonal are those above it.
-        for other in range(start if y is None else 0, len(others), BLOCK):
+        for other in range(start if same else 0, len(y), BLOCK):
             columns = slice(other, other + BLOCK)
-            kernel = x[rows] @ others[columns].T
+            kernel = x[rows] @ y[columns].T
             kernel /= x.shape[1]
             kernel += 1
             kernel *= kernel * kernel
-            times = 2 if y is None and other > start else 1
-            total += times * np.einsum("bj,bj->b", v[:, rows] @ kernel, their_weights[:, columns])
+            times = 2 if same and other > start else 1
+            total += times * np.einsum("bj,bj->b", v[:, rows] @ kernel, w[:, columns])
     return total

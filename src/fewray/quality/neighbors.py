@@ -1,6 +1,6 @@
 """Precision, recall, density, coverage and authenticity: metrics of nearest neighbours in a space of features.
 
-All of them come from the same three sets of distances, taken in blocks, so that no n x m matrix is held.
+All of them come from the same three sets of distances, taken in blocks, so that no n x m matrix is held, but n x k.
 """
 
 from __future__ import annotations
@@ -100,10 +100,10 @@ def _radii(x: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
             else:
                 nearest[columns] = _smallest(nearest[columns], distances.T)
             nearest[rows] = _smallest(nearest[rows], distances)
-    return nearest.min(1), nearest.max(1)
+    return nearest.min(1), nearest[:, -1]
 
 
 def _smallest(found: np.ndarray, more: np.ndarray) -> np.ndarray:
-    """Return (n, k): the k smallest of each row of ``found`` (n, k) and ``more``."""
+    """Return (n, k): the k smallest of each row of ``found`` (n, k) and ``more``, the largest of them last."""
     k = found.shape[1]
     return np.partition(np.hstack([found, more]), k - 1, axis=1)[:, :k]
