@@ -31,7 +31,9 @@ def by_loops(x: np.ndarray, y: np.ndarray, k: int) -> dict[str, float]:
     }
 
 
-@pytest.mark.parametrize(("n", "m", "d", "k"), [(30, 40, 3, 5), (41, 17, 8, 3), (9, 60, 2, 1), (6, 6, 4, 5)])
+@pytest.mark.parametrize(
+    ("n", "m", "d", "k"), [(30, 40, 3, 5), (41, 17, 8, 3), (9, 60, 2, 1), (6, 6, 4, 5), (200, 150, 4, 40)]
+)
 def test_agrees_with_plain_loops(n: int, m: int, d: int, k: int):
     rng = np.random.default_rng(n)
     x, y = rng.normal(size=(n, d)), rng.normal(0.4, 1.1, size=(m, d))
