@@ -81,11 +81,11 @@ def train_generator(
 def generator_health(run: str | Path) -> dict[str, dict[str, Any]]:
     """Return by class what the logs in ``run`` say of the trainings: ``findings`` and ``best_epoch`` on held-out films."""
     from fewray.gan.health import best_epoch, findings
-    from fewray.runs import read_jsonl
+    from fewray.gan.record import LOG, read_log
 
     found = {}
-    for path in sorted(Path(run).glob("*/stats.jsonl")):
-        rows = read_jsonl(path)
+    for path in sorted(Path(run).glob(f"*/{LOG}")):
+        rows = read_log(path.parent)
         found[path.parent.name] = {
             "findings": [{**finding.to_json(), "text": str(finding)} for finding in findings(rows)],
             "best_epoch": best_epoch(rows),
@@ -281,7 +281,7 @@ def plan_study(
     from fewray.study.published import split_rows
 
     if generators is not None:
-        check_generators(Path(generators), *split_rows(rows))
+        check_generators(Path(generators), *split_rows(rows), options.classifier)
     return plan(rows, options, trains=generators is None, machine=machine, on_event=on_event)
 
 

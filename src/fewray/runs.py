@@ -57,6 +57,14 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path}: cannot be read as JSON ({error}); make the run again") from None
 
 
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON object; InputError names the file when it is missing, broken or something else."""
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise InputError(f"{path}: {found!r:.40}; a JSON object is wanted; make the run again")
+    return found
+
+
 def append_jsonl(path: Path, row: Mapping[str, Any]) -> None:
     """Append one line."""
     try:

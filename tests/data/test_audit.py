@@ -10,6 +10,7 @@ from PIL import Image
 from fewray.data import likeness, load_dataset
 from fewray.data.audit import audit
 from fewray.data.likeness import near_pairs, thumbnail_of
+from fewray.errors import InputError
 from fewray.images import decode
 
 
@@ -69,6 +70,15 @@ def test_damaged_files_are_named(clean: Path, tmp_path: Path):
     for path in (root / "test").rglob("*.png"):
         path.write_text(path.name)
     assert set(audit(load_dataset(root)).counts["test"].values()) == {0}
+
+
+def test_a_link_to_nothing_is_listed_beside_the_rest_and_refused_by_all_else(clean: Path, tmp_path: Path):
+    root, films = copied(clean, tmp_path)
+    (films[0].parent / "lost.png").symlink_to(tmp_path / "nowhere.png")
+    found = audit(load_dataset(root, strict=False))
+    assert [Path(bad["path"]).name for bad in found.unreadable] == ["lost.png"]
+    with pytest.raises(InputError, match=r"lost\.png: cannot be read \(No such file"):
+        load_dataset(root)
 
 
 def test_empty_files_and_files_in_two_classes_are_named(clean: Path, tmp_path: Path):

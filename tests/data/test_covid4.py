@@ -123,6 +123,16 @@ def test_a_damaged_set_is_fetched_again(tiny: Path, home: Path):
     assert [path.name for path in home.iterdir()] == ["covid4"]
 
 
+def test_files_of_a_user_s_own_are_not_lost(tiny: Path, home: Path):
+    fetch_dataset("covid4", tiny)
+    note, film = home / "covid4" / "my_notes.txt", next((home / "covid4").rglob("*.png"))
+    note.write_text("mine")
+    film.write_bytes(b"damaged")
+    with pytest.raises(InputError, match=r"1 files that are not covid4's, first my_notes\.txt"):
+        fetch_dataset("covid4", tiny)
+    assert note.read_text() == "mine"
+
+
 def test_the_other_encoding_is_accepted_by_its_git_blob(tiny: Path, home: Path, monkeypatch: pytest.MonkeyPatch):
     (tiny / "train/covid/one.png").write_bytes(b"hello\n")
     monkeypatch.setattr(fetch, "OTHER_BLOBS", {"train/covid/one.png": "ce013625030ba8dba906f756967f9e9ca394464a"})

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
+from fewray.data.left_out import files_below
 from fewray.data.manifest import Manifest, Row, sha256_of
 from fewray.errors import InputError, RunFailed
 from fewray.images import SUFFIXES
@@ -76,6 +77,11 @@ def fetch_dataset(name: str, source: Path | None = None, *, progress: Progress |
         found, faults = _find(target)
         if not faults:
             return _manifest(found)
+        if strangers := _strangers(target):
+            raise InputError(
+                f"{target}: holds {len(strangers)} files that are not covid4's, first {strangers[0]}, which would be lost; "
+                "move them elsewhere"
+            )
     if source is not None:
         return _install(source, target, f"--from {source}")
     with tempfile.TemporaryDirectory() as scratch:
@@ -159,6 +165,13 @@ def _install(source: Path, target: Path, called: str) -> Manifest:
     except OSError as error:
         raise RunFailed(f"{target}: cannot be written ({error.strerror}); free the disk or set FEWRAY_DATA") from error
     return _manifest({row["path"]: target / row["path"] for row in known()})
+
+
+def _strangers(target: Path) -> list[str]:
+    """Return the visible files in ``target`` that have no name of the set's."""
+    names = {row["path"] for row in known()}
+    found = sorted(path.relative_to(target).as_posix() for path in files_below(target))
+    return [name for name in found if name not in names]
 
 
 def _find(folder: Path) -> tuple[dict[str, Path], list[str]]:

@@ -108,7 +108,8 @@ class _Films:
     group_regex: str | None
     rows: list[Row] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
-    empty: list[str] = field(default_factory=list)
+    unusable: list[str] = field(default_factory=list)
+    """Files that are empty or cannot be read: `data check` lists them beside the rest, everything else refuses them."""
     alone: int = 0
     """Rows whose patient nothing names."""
 
@@ -132,11 +133,11 @@ class _Films:
             return
         try:
             if path.stat().st_size == 0:
-                self.empty.append(f"{name}: empty file; an image is wanted")
+                self.unusable.append(f"{name}: empty file; an image is wanted")
             digest = sha256_of(path)
         except OSError as error:
-            self.faults.append(f"{name}: cannot be read ({error.strerror})")
-            return
+            self.unusable.append(f"{name}: cannot be read ({error.strerror})")
+            digest = f"unread {name}"  # equal to no other file's
         if sha256 and digest != sha256.lower():
             self.faults.append(
                 f"{path}: sha256 {digest[:12]}..., not {sha256[:12]}... as written; the file has changed"
@@ -149,7 +150,7 @@ class _Films:
 
     def manifest(self, name: str, source: str, notes: dict[str, Any], *, strict: bool) -> Manifest:
         """Return all rows, train first, as a manifest; InputError with the faults if there are any."""
-        faults = [*self.faults, *((*self.empty, *_in_two_classes(self.rows)) if strict else ())]
+        faults = [*self.faults, *((*self.unusable, *_in_two_classes(self.rows)) if strict else ())]
         if faults:
             more = f"; and {len(faults) - NAMED} more" if len(faults) > NAMED else ""
             raise InputError(f"{source}: {'; '.join(faults[:NAMED])}{more}")

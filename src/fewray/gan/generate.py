@@ -86,9 +86,12 @@ def generate(
     rejected: dict[str, int] = {}
     where = choose_device(device)
     check_own(out, chosen)
+    loaded = {
+        label: load_generator(checkpoints[label], where) for label in chosen
+    }  # damage comes out before a folder is made
     with locked(out), waiting_folder(out) as waiting:
         for label in chosen:
-            network, options = load_generator(checkpoints[label], where)
+            network, options = loaded[label]
             sources[label] = provenance(checkpoints[label])
             (waiting / label).mkdir()
             refused: list[int] = []

@@ -19,10 +19,11 @@ from fewray.device import child_seed
 from fewray.errors import InputError, RunFailed
 from fewray.gan.checkpoint import load_checkpoint, read_header, save_checkpoint
 from fewray.gan.health import best_epoch, finished
+from fewray.gan.record import LOG, read_log
 from fewray.gan.sampling import sample
 from fewray.gan.training import Tick, TrainState, train_gan
 from fewray.images import grid, save_png
-from fewray.runs import append_jsonl, read_jsonl, write_bytes, write_json
+from fewray.runs import append_jsonl, write_bytes, write_json
 
 CHECKPOINT = "checkpoint.safetensors"
 BEST = "best.safetensors"
@@ -62,13 +63,13 @@ def train_run(
     """
     path = folder / CHECKPOINT
     state = _start(path, options, seed=seed, device=device, about=about, resume=resume)
-    log = folder / "stats.jsonl"
-    kept = [row for row in read_jsonl(log) if row["epoch"] <= state.epoch]
+    log = folder / LOG
+    kept = [row for row in read_log(folder) if row["epoch"] <= state.epoch]
     _check_extractor(folder, kept, probe)
     _rewrite(log, kept)
     if not kept or not (folder / "reals.png").exists():
         save_png(grid(images[:GRID_IMAGES], 8), folder / "reals.png")
-    started, spent = time.monotonic(), kept[-1]["seconds"] if kept else 0.0
+    started, spent = time.monotonic(), kept[-1].get("seconds", 0.0) if kept else 0.0
     row = kept[-1] if kept else {}
     if state.epoch == options.epochs or (patience and finished(kept, patience)):
         return row  # options.json stays: it says how what is there was trained

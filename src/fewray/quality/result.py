@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -61,6 +61,13 @@ class ClassQuality:
             "floor": {name: floor.to_json() for name, floor in self.floor.items()},
             "warnings": list(self.warnings),
         }
+
+
+def is_whole(found: Mapping[str, Any], classes: Sequence[str]) -> bool:
+    """Whether kept JSON of a :class:`Quality` has just these classes and every figure of each; values are not looked at."""
+    names = {each.name for each in fields(ClassQuality)}
+    by_class = found["classes"]
+    return {*by_class} == {*classes} and all(names <= {*figures} for figures in (*by_class.values(), found["pooled"]))
 
 
 @dataclass(frozen=True, kw_only=True)

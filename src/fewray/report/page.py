@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from fewray.gan.health import findings
+from fewray.gan.record import read_log
 from fewray.report import figures, text
-from fewray.runs import read_jsonl
 
 
 def template(name: str) -> Any:
@@ -60,7 +60,7 @@ def _breakable(name: str) -> Any:
 
 
 def _log_figures(folders: Mapping[str, Path]) -> dict[str, Any]:
-    logs = {label: read_jsonl(folder / "stats.jsonl") for label, folder in folders.items()}
+    logs = {label: read_log(folder) for label, folder in folders.items()}
     extractors = {row["extractor"] for rows in logs.values() for row in rows if row.get("extractor")}
     named = ", ".join(sorted(extractors)) or "not measured"
     counts = {row["num_fake"] for rows in logs.values() for row in rows if row.get("num_fake")}

@@ -14,7 +14,7 @@ from fewray.report import figures
 from fewray.report.page import generator_pictures, template
 from fewray.report.reading import read_study, read_timing
 from fewray.report.trial import trial_page
-from fewray.runs import read_json, write_bytes
+from fewray.runs import read_object, write_bytes
 
 PAPER_TABLE4 = {
     "classic": {
@@ -70,7 +70,7 @@ def render_train_report(run_dir: Path) -> Path:
         raise InputError(
             f"{run_dir}: holds no study.json and no <class>/stats.jsonl; a folder made by fewray is wanted"
         )
-    options = read_json(run_dir / "options.json") if (run_dir / "options.json").exists() else {}
+    options = read_object(run_dir / "options.json") if (run_dir / "options.json").exists() else {}
     page = template("report.html.j2").render(
         study=None,
         options=options,

@@ -168,3 +168,15 @@ def published_classes(classes: list[str]) -> dict[str, Any]:
 TIMING = {"seconds": COUNT, "host": Maybe(TEXT), "started": Maybe(TEXT), "generators": Maybe(TEXT)}
 RUN = {"commands": [TEXT], "hardware": TEXT, "date": TEXT, "notes": TEXTS}
 """What a study cannot know of itself, written by hand beside it."""
+
+TRAINING = {
+    "gan": {"recipe": TEXT},
+    "data": TEXT,
+    "classes": [TEXT],
+    "precision": TEXT,
+    "threads": NUMBER,
+    "seed": NUMBER,
+}
+"""options.json of a folder of generators."""
+LAST_ROW = dict.fromkeys(("epoch", "epochs", "step", "images_seen", "seconds"), NUMBER)
+"""Of stats.jsonl."""

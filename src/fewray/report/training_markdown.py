@@ -7,23 +7,37 @@ from pathlib import Path
 from typing import Any
 
 from fewray.errors import InputError
+from fewray.gan.record import LOG, read_log, trained_with
 from fewray.quality.names import METRICS
 from fewray.quality.remarks import k_of, remarks_of
+from fewray.report.schemas import LAST_ROW, TRAINING
+from fewray.report.shape import fault
 from fewray.report.text import commands, number, table
-from fewray.runs import read_json, read_jsonl
+from fewray.runs import read_json, read_object
 
 
 def training_facts(run_dir: Path) -> dict[str, Any]:
     """Return where the training in ``run_dir`` stands: its options, each class's last row and every measured row."""
-    logs = {path.parent.name: read_jsonl(path) for path in sorted(run_dir.glob("*/stats.jsonl"))}
+    logs = {path.parent.name: read_log(path.parent) for path in sorted(run_dir.glob(f"*/{LOG}"))}
     if not any(logs.values()):
         raise InputError(
             f"{run_dir}: holds no study.json and no <class>/stats.jsonl; a folder made by fewray is wanted"
         )
+    path = run_dir / "options.json"
+    options = read_object(path)
+    if found := fault(options, TRAINING):
+        raise InputError(f"{path}: {found}; make the run again")
+    for label, rows in logs.items():
+        if rows and (found := fault(rows[-1], LAST_ROW)):
+            raise InputError(f"{run_dir / label / LOG}, last line: {found}; remove the line, or train again")
     return {
-        "options": read_json(run_dir / "options.json"),
+        "options": options,
         "classes": {
-            label: {"last": rows[-1], "measured": [row for row in rows if row.get("fid") is not None]}
+            label: {
+                "last": rows[-1],
+                "measured": [row for row in rows if row.get("fid") is not None],
+                "trained": trained_with(run_dir / label),
+            }
             for label, rows in logs.items()
             if rows
         },
@@ -75,8 +89,8 @@ def training_tables(facts: Mapping[str, Any]) -> list[str]:
         ]  # fmt: skip
     ends = ("class", "epochs", "steps", "images seen", "Loss_D", "Loss_G", "D(x)", "D(G(z)) before", "after", "minutes")
     parts = [
-        f"## Training\n\nRecipe {options['gan']['recipe']}, precision {options['precision']}, {options['threads']} thread "
-        f"a training, seed {options['seed']}. Means over the last epoch.\n\n{table(ends, rows)}"
+        f"## Training\n\nRecipe {options['gan']['recipe']}, precision {_each(facts, 'precision')}, threads a training "
+        f"{_each(facts, 'threads')}, seed {options['seed']}. Means over the last epoch.\n\n{table(ends, rows)}"
     ]
     if measured:
         header = ("class", "epoch", "real", "synthetic", "FID", "KID", "IS", "extractor")
@@ -85,6 +99,16 @@ def training_tables(facts: Mapping[str, Any]) -> list[str]:
             f"this n.\n\n{table(header, measured)}"
         )
     return parts
+
+
+def _each(facts: Mapping[str, Any], name: str) -> str:
+    """Return what the classes were trained with: one value, or each with its classes."""
+    labels: dict[Any, list[str]] = {}
+    for label, found in facts["classes"].items():
+        labels.setdefault(found.get("trained", {}).get(name, facts["options"][name]), []).append(label)
+    if len(labels) == 1:
+        return str(next(iter(labels)))
+    return ", ".join(f"{value} ({', '.join(named)})" for value, named in labels.items())
 
 
 def render_quality(quality: Mapping[str, Any]) -> str:

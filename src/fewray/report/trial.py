@@ -10,6 +10,7 @@ from typing import Any
 
 from fewray.errors import InputError
 from fewray.gan.health import findings
+from fewray.gan.record import read_log
 from fewray.report.checklist import AUTHORS, claim_items
 from fewray.report.fields import cohort, counted, external_title, folding, kept_split, rejected, shape, title, units
 from fewray.report.forest import fold_figure, forest_plot, seed_figure
@@ -17,7 +18,7 @@ from fewray.report.limits import limits
 from fewray.report.methods import averaged, methods_paragraph, unseen
 from fewray.report.page import generator_pictures, template
 from fewray.report.trial_markdown import ARM_SCORES, CLASS_SCORES, LOSSES
-from fewray.runs import read_json, read_jsonl
+from fewray.runs import read_json
 
 
 def trial_page(study_dir: Path, study: Mapping[str, Any], timing: Mapping[str, Any]) -> str:
@@ -27,9 +28,7 @@ def trial_page(study_dir: Path, study: Mapping[str, Any], timing: Mapping[str, A
     sources = {label: f"generator {_place(folder, study_dir)}" for label, folder in shown.items()}
     pictures = generator_pictures(shown, sources)
     pictures["logs"]["health"] = {
-        label: [
-            f"{_place(f, study_dir)}: {found}" for f in folders for found in findings(read_jsonl(f / "stats.jsonl"))
-        ]
+        label: [f"{_place(f, study_dir)}: {found}" for f in folders for found in findings(read_log(f))]
         for label, folders in trained.items()
     }
     external = study.get("external")

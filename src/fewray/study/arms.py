@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from fewray.augment import classic_augment
-from fewray.config import StudyOptions
+from fewray.config import ClassifierOptions, StudyOptions
 from fewray.data.manifest import Manifest
 from fewray.device import child_seed
 from fewray.errors import InputError
@@ -123,14 +123,18 @@ def build_sets(
         )
         keep("classic", key, lambda: _classic_sets(train, options, most), most)
     if run is not None and (most := max(cell.synthetic for cell in cells)):
-        sources = check_generators(run, train, test)
+        sources = check_generators(run, train, test, options.classifier)
         key = key_of(checkpoints=sources, seed=options.seed)
         keep("synthetic", key, lambda: _synthetic_sets(run, train.classes, options, most), most)
     return ArmSet.open({"classes": train.classes, "keys": keys, "paths": paths})
 
 
-def check_generators(run: Path, train: Manifest, test: Manifest) -> dict[str, str]:
-    """Return the checkpoint hash of each class in ``run``, after making sure that no generator saw a test row."""
+def check_generators(run: Path, train: Manifest, test: Manifest, classifier: ClassifierOptions) -> dict[str, str]:
+    """Return the checkpoint hash of each class in ``run``.
+
+    InputError when a generator saw a test row, or other films than the training rows, or saw them in another size or
+    fit than the classifier sees its films.
+    """
     from fewray.gan.generate import provenance, run_classes
 
     checkpoints = run_classes(run)
@@ -140,6 +144,7 @@ def check_generators(run: Path, train: Manifest, test: Manifest) -> dict[str, st
         if label not in checkpoints:
             raise InputError(f"--generators {run}: no generator for class {label}; it has {', '.join(checkpoints)}")
         about = provenance(checkpoints[label])
+        check_form(f"--generators {run}: the generator of {label}", about["options"], classifier)
         seen = {*about["rows_seen"], *about.get("rows_held_out", [])}  # the latter chose the epoch
         if leaked := seen & held_out:
             raise InputError(
@@ -153,6 +158,13 @@ def check_generators(run: Path, train: Manifest, test: Manifest) -> dict[str, st
             )
         sources[label] = about["checkpoint_sha256"]
     return sources
+
+
+def check_form(whose: str, generator: Mapping[str, Any], classifier: ClassifierOptions) -> None:
+    """InputError unless a generator's images have the size and fit of the films that the classifier sees beside them."""
+    for name in ("image_size", "fit"):
+        if (made := generator[name]) != (wanted := getattr(classifier, name)):
+            raise InputError(f"{whose} has {name} {made}, the classifier {wanted}; the same are wanted")
 
 
 def _classic_sets(train: Manifest, options: StudyOptions, count: int) -> np.ndarray:
@@ -181,10 +193,5 @@ def _synthetic_sets(run: Path, classes: Sequence[str], options: StudyOptions, co
     checkpoints, made = run_classes(run), []
     for label in classes:
         network, gan = load_generator(checkpoints[label], torch.device("cpu"))
-        if gan.image_size != options.classifier.image_size:
-            raise InputError(
-                f"--generators {run}: {label} makes {gan.image_size} px images; the classifier takes "
-                f"{options.classifier.image_size} px"
-            )
         made.append(sample(network, gan, range(options.seed, options.seed + count)))
     return np.stack(made)

@@ -29,7 +29,7 @@ class Cell:
 def cells(options: StudyOptions) -> list[Cell]:
     """Return the arms, and with ``mixtures`` the predecessor's grid of classic against synthetic counts as well."""
     found = []
-    for arm in options.arms:
+    for arm in dict.fromkeys(options.arms):
         uses_classic, uses_synthetic = arm_mixture(arm)
         found.append(
             Cell(

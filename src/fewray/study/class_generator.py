@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ from fewray.data.manifest import Manifest
 from fewray.device import child_seed, choose_device, fixed_threads
 from fewray.images import load_images
 from fewray.parcels import travels
-from fewray.runs import locked, write_bytes
-from fewray.study.jobs import key_of
+from fewray.runs import locked
+from fewray.study.jobs import JobStore, key_of
 from fewray.study.machine import Machine
 from fewray.workers import Report
 
@@ -149,17 +148,13 @@ def about_class(rows: Manifest, held_out: Manifest, label: str, options: GanOpti
 def _training_set(folder: Path, rows: Manifest, options: GanOptions, *, seed: int, resume: bool) -> np.ndarray:
     """Return the training images; a resumed run reads the very bytes it began with, those of other rows are made anew."""
     key = key_of(rows=[row.sha256 for row in rows.rows], options=options.with_(epochs=0).to_json(), seed=seed)
-    path = folder / f"training-{key}.npy"
-    for old in folder.glob("training-*.npy"):
-        if old != path:
+    store = JobStore(folder)
+    for old in folder.glob("training-*.npy*"):
+        if not old.name.startswith(store.array_path("training", key).name):
             old.unlink()
-    if resume and path.exists():
-        try:
-            return np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError):
-            pass  # damaged: the same options and seed make it again
-    images = training_images(rows, options, seed=child_seed(seed, "classic"))
-    stream = io.BytesIO()
-    np.save(stream, images, allow_pickle=False)
-    write_bytes(path, stream.getvalue())
+    kept = store.load_array("training", key) if resume else None
+    if kept is not None:
+        return np.array(kept)
+    images = training_images(rows, options, seed=child_seed(seed, "classic"))  # damaged: the same are made again
+    store.save_array("training", key, images)
     return images

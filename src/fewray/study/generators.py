@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from fewray.data.hold_out import check_no_synthetic, split_hold_out
 from fewray.data.manifest import Manifest
 from fewray.device import child_seed
 from fewray.errors import InputError
-from fewray.runs import locked, read_json, write_json
+from fewray.gan.record import trained_with
+from fewray.gan.run import CHECKPOINT
+from fewray.runs import locked, read_object, write_json
 from fewray.study.class_generator import check_class, train_class
 from fewray.study.machine import Machine
 
@@ -76,50 +79,58 @@ def train_generators(
         }
         for label in wanted
     ]
+    about = {
+        "gan": options.to_json(),
+        "data": manifest.name,
+        "data_sha256": manifest.sha256(),
+        "group_regex": manifest.notes.get("group_regex"),
+        "seed": seed,
+        "hold_out": hold_out,
+        "patience": patience,
+    }
+    others = _others(out, about, wanted)
     for task in tasks:
         check_class(**task)
     with locked(out), connected(machine.executor, out):
-        machine = _recorded(out, machine, len(wanted), resume)
-        write_json(
-            out / "options.json",
-            {
-                "gan": options.to_json(),
-                "data": manifest.name,
-                "data_sha256": manifest.sha256(),
-                "group_regex": manifest.notes.get("group_regex"),
-                "classes": sorted({*wanted, *_classes_before(out)}),
-                "seed": seed,
-                "device": machine.device,
-                "precision": machine.precision,
-                "threads": machine.threads,
-                "hold_out": hold_out,
-                "patience": patience,
-            },
-        )
-        results = machine.run(
+        settled = machine.settled(len(wanted))
+        machines = [_as_begun(task["folder"], machine, settled) if resume else settled for task in tasks]
+        first = machines[0]
+        where = {"device": first.device, "precision": first.precision, "threads": first.threads}
+        write_json(out / "options.json", {**about, "classes": sorted({*wanted, *others}), **where})
+        results = settled.run(
             train_class,
-            [{**task, "machine": machine} for task in tasks],
+            [{**task, "machine": each} for task, each in zip(tasks, machines, strict=True)],
             on_message=lambda message: (on_batch if "batch" in message[1] else on_epoch)(*message),
         )
     return dict(zip(wanted, results, strict=True))
 
 
-def _recorded(out: Path, machine: Machine, tasks: int, resume: bool) -> Machine:
-    """Settle the machine; a resumed run keeps the precision and threads it began with, so that its bits agree."""
-    settled = machine.settled(tasks)
-    path = out / "options.json"
-    if not (resume and path.exists()):
-        return settled
-    before = read_json(path)
-    return Machine(
-        device=settled.device,
-        precision=before.get("precision", settled.precision) if machine.precision == "auto" else settled.precision,
-        processes=settled.processes,
-        threads=machine.threads or before.get("threads", settled.threads),
-        executor=settled.executor,
+def _as_begun(folder: Path, asked: Machine, settled: Machine) -> Machine:
+    """Return the machine that a class goes on with: what ``asked`` leaves open is as it began, so that its bits agree."""
+    before = trained_with(folder)
+    return replace(
+        settled,
+        precision=before.get("precision", settled.precision) if asked.precision == "auto" else settled.precision,
+        threads=asked.threads or before.get("threads", settled.threads),
     )
 
 
-def _classes_before(out: Path) -> list[str]:
+def _others(out: Path, about: Mapping[str, Any], wanted: Sequence[str]) -> list[str]:
+    """Return the other classes with a generator in ``out``; InputError unless all but their epochs is as in ``about``."""
     path = out / "options.json"
-    return list(read_json(path).get("classes", [])) if path.exists() else []
+    before = read_object(path) if path.exists() else {}
+    named = before.get("classes", [])
+    if not (isinstance(named, list) and all(isinstance(label, str) for label in named)):
+        raise InputError(f"{path}: classes {named!r:.40}; names are wanted; remove the file, or choose another --out")
+    others = [label for label in named if label not in wanted and (out / label / CHECKPOINT).exists()]
+    changed = [name for name, value in about.items() if name in before and _timeless(before[name]) != _timeless(value)]
+    if others and changed:
+        raise InputError(
+            f"{out}: holds {', '.join(others)} trained with other {', '.join(changed)}; use the same, or another --out"
+        )
+    return others
+
+
+def _timeless(value: Any) -> Any:
+    """Return a generator's options without their epochs, and anything else as it is."""
+    return {name: each for name, each in value.items() if name != "epochs"} if isinstance(value, dict) else value

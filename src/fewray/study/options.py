@@ -42,10 +42,11 @@ def make_study_options(
     if strangers := [name for name in wanted if not hasattr(options, name)]:
         flags = ", ".join(FLAGS.get(name, "--" + name.replace("_", "-")) for name in strangers)
         raise InputError(f"{flags}: protocol {protocol} has no such option; see `fewray study --help`")
+    if "arms" in wanted:
+        wanted["arms"] = tuple(dict.fromkeys(wanted["arms"]))
     options = options.with_(**wanted)
     if recipe_name is not None:
-        fit = options.gan.fit if isinstance(options, TrialOptions) else recipe(recipe_name).fit
-        options = options.with_(gan=recipe(recipe_name).with_(fit=fit))
+        options = options.with_(gan=recipe(recipe_name).with_(fit=options.gan.fit))
     classifier = options.classifier.with_(double_softmax=double_softmax or options.classifier.double_softmax)
     options = options.with_(classifier=classifier if steps is None else classifier.with_(steps=steps))
     if isinstance(options, TrialOptions):

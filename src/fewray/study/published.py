@@ -20,7 +20,7 @@ from fewray.device import child_seed
 from fewray.errors import InputError
 from fewray.images import load_images
 from fewray.runs import locked, write_json
-from fewray.study.arms import ArmSet, build_sets, check_generators
+from fewray.study.arms import ArmSet, build_sets, check_form, check_generators
 from fewray.study.cells import CLASSIFIER, Cell, cells, kept_cell, kept_result, train_cell
 from fewray.study.clock import Clock
 from fewray.study.finished import check_protocol
@@ -51,16 +51,18 @@ def run_published(
     for rows in (train, test):  # what cannot be read must come out before the generators train
         load_images(rows.paths(), options.classifier.image_size, options.classifier.fit)
     planned = cells(options)
+    run = (generators or out / "generators") if any(cell.synthetic for cell in planned) else None
+    if run is not None and generators is None:
+        check_form("gan", options.gan.to_json(), options.classifier)
+    elif run is not None:
+        check_generators(run, train, test, options.classifier)
     machine = machine or Machine()
     store = JobStore(out / "jobs")
     folders = [out] if generators is None else [out, generators]
     with locked(out), connected(machine.executor, *folders):
         store.check_folder()
         clock = Clock(out / "timing.json", lambda text: on_event("stage", {"text": text}))
-        run = (generators or out / "generators") if any(cell.synthetic for cell in planned) else None
         clock.run = run
-        if generators is not None and run is not None:
-            check_generators(run, train, test)
         if run is not None and generators is None:
             on_event("stage", {"text": "generators, trained where they are not there yet"})
 
@@ -83,14 +85,18 @@ def run_published(
         on_event("stage", {"text": "making the image sets"})
         with clock("image sets"):
             sets = build_sets(train, test, options, planned, run, store)
-        if sets.synthetic is not None:
+        remarks = _unmeasurable(sets, options)
+        if sets.synthetic is not None and not remarks:
             on_event("stage", {"text": "measuring the synthetic images"})
         with clock("quality"):
-            quality = _quality(train, sets, options, store)
+            quality = None if remarks else _quality(train, sets, options, store)
         results = _classify(sets, options, planned, machine, store, on_event, clock, out / CLASSIFIER)
         settled = machine.settled(len(planned) * options.seeds)
         where = {"device": settled.device, "precision": settled.precision, "threads": settled.threads}
         study = assemble(train, test, options, planned, sets, results, quality, run, where)
+        study["data"]["warnings"] += remarks
+        if generators is not None:  # those of the options were not trained; ``generators`` says what these are
+            study["options"]["gan"] = {"augmentation": study["options"]["gan"]["augmentation"]}
         write_json(out / "study.json", study)
         write_predictions(out / "predictions.csv", test, sets, planned, results)
         clock.write()
@@ -135,15 +141,34 @@ def _splits(counts: Mapping[str, Mapping[str, int]]) -> str:
     return ", ".join([*named, *([f"{none} images without a split"] if none else [])])
 
 
+def _unmeasurable(sets: ArmSet, options: StudyOptions) -> list[str]:
+    """Return why the synthetic images cannot be measured against the real ones: too few for a spread; nothing if they can."""
+    if sets.synthetic is None:
+        return []
+    sides = {
+        f"class {label}: 1 training image": int((sets.real_labels == i).sum()) for i, label in enumerate(sets.classes)
+    }
+    sides["1 synthetic image a class"] = _shown(sets, options).shape[1]
+    return [f"no quality figures: {what}, at least 2 are wanted" for what, count in sides.items() if count < 2]
+
+
+def _shown(sets: ArmSet, options: StudyOptions) -> np.ndarray:
+    """Return the synthetic images that are measured, (classes, count, 1, S, S): those of the arms, or fewer if a grid has fewer."""
+    assert sets.synthetic is not None
+    return sets.synthetic[:, : options.synthetic_per_class]
+
+
 def _quality(train: Manifest, sets: ArmSet, options: StudyOptions, store: JobStore) -> dict[str, Any] | None:
     """Measure the synthetic images against the real training images, class by class."""
     if sets.synthetic is None:
         return None
+    from fewray.quality.result import is_whole
     from fewray.study.extractors import identity, open_extractor
 
-    measured = {"sets": sets.keys, "count": options.synthetic_per_class}
+    shown = _shown(sets, options)
+    measured = {"sets": sets.keys, "count": shown.shape[1]}
     key = key_of(**measured, extractor=identity(options.extractor), seed=options.seed, metrics=METRICS_VERSION)
-    found = store.load("quality", key)
+    found = store.load("quality", key, whole=lambda found: is_whole(found, sets.classes))
     if found is None:
         from fewray.quality.evaluate import measure_quality
         from fewray.quality.image_set import ImageSet
@@ -153,7 +178,7 @@ def _quality(train: Manifest, sets: ArmSet, options: StudyOptions, store: JobSto
             mine = np.flatnonzero(sets.real_labels == index)
             rows = [train.rows[i] for i in mine]
             real[label] = ImageSet.of(sets.real[mine], [row.sha256 for row in rows], [row.group for row in rows])
-            fake[label] = ImageSet.of(np.asarray(sets.synthetic[index, : options.synthetic_per_class]))
+            fake[label] = ImageSet.of(np.asarray(shown[index]))
         found = measure_quality(real, fake, open_extractor(options.extractor), seed=options.seed).to_json()
         store.save("quality", key, found)
     return found

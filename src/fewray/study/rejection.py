@@ -17,7 +17,7 @@ from fewray.quality.copy_bar import Bar, check_percentile, copy_bar
 from fewray.quality.copying import find_copies
 from fewray.quality.features import Extractor
 from fewray.quality.image_set import ImageSet, MeasuredSet, measured
-from fewray.runs import read_json
+from fewray.runs import read_object
 from fewray.study.extractors import open_extractor
 from fewray.study.judge import image_sets
 from fewray.study.sources import films_seen, load_films, patient_pattern, settled_fit
@@ -78,7 +78,7 @@ def _training_data(
     run: Path, real: str | Path | Manifest | None, seen: set[str], group_regex: str | None, stored: str | None
 ) -> Manifest:
     """Return the training rows of the data; InputError when some that the generators saw are not among them."""
-    source = real if real is not None else read_json(run / "options.json").get("data", "")
+    source = real if real is not None else read_object(run / "options.json").get("data", "")
     try:
         data = load_films(source, group_regex, stored, option="--data" if real is None else "--real")
     except InputError as error:

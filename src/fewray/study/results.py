@@ -13,7 +13,7 @@ import numpy as np
 from fewray.classify.scores import confusion_matrix, per_class, wilson
 from fewray.config import StudyOptions
 from fewray.data.manifest import Manifest
-from fewray.runs import read_jsonl, write_bytes
+from fewray.runs import write_bytes
 from fewray.study.arms import ArmSet, Counts
 
 PAPER = {"classic": 0.780, "synthetic": 0.818}
@@ -204,11 +204,12 @@ def data_warnings(train: Manifest, test: Manifest) -> list[str]:
 def generator_facts(run: Path, classes: Sequence[str]) -> dict[str, Any]:
     """Return for each class what its generator is and how its training ended."""
     from fewray.gan.generate import provenance, run_classes
+    from fewray.gan.record import read_log
 
     checkpoints, facts = run_classes(run), {}
     for label in classes:
         about = provenance(checkpoints[label])
-        log = [row for row in read_jsonl(checkpoints[label].parent / "stats.jsonl") if row["epoch"] <= about["epoch"]]
+        log = [row for row in read_log(checkpoints[label].parent) if row["epoch"] <= about["epoch"]]
         last = log[-1] if log else {}
         facts[label] = {
             "recipe": about["options"]["recipe"],

@@ -16,9 +16,9 @@ from fewray.device import child_seed
 from fewray.errors import InputError
 from fewray.gan.checkpoint import read_header
 from fewray.gan.generate import provenance
+from fewray.gan.record import read_log, trained_with
 from fewray.gan.run import CHECKPOINT, check_continues
 from fewray.presets import recipe_text
-from fewray.runs import read_json, read_jsonl
 from fewray.study.class_generator import about_class, train_class
 from fewray.study.machine import Machine
 
@@ -128,16 +128,6 @@ def _complete(fold: FoldGenerators, label: str, rows: Manifest, machine: Machine
     return True
 
 
-def trained_with(folder: Path) -> dict[str, Any]:
-    """Return what ``options.json`` of a class's generator says of its training: precision, threads, device."""
-    path = folder / "options.json"
-    try:
-        said = read_json(path) if path.exists() else {}
-    except InputError:
-        return {}
-    return {name: said[name] for name in ("precision", "threads", "device") if name in said}
-
-
 def as_recorded(machine: Machine, run: Path) -> Machine:
     """Return ``machine`` with the precision and the threads of the generators in ``run``, where it leaves them open.
 
@@ -154,7 +144,7 @@ def as_recorded(machine: Machine, run: Path) -> Machine:
 
 
 def _last_row(folder: Path, epochs: int) -> dict[str, Any]:
-    rows = read_jsonl(folder / "stats.jsonl")
+    rows = read_log(folder)
     if not rows or rows[-1].get("epoch") != epochs:
         raise InputError(
             f"{folder / 'stats.jsonl'}: the log of this generator ends at epoch {rows[-1].get('epoch') if rows else 0}, "
