@@ -148,7 +148,7 @@ def test_a_generator_that_saw_a_test_row_stops_the_study(data: Manifest, tmp_pat
 def test_generators_of_other_data_are_refused(data: Manifest, done: Path):
     other = load_dataset("phantom:size=64,train=8,test=3,seed=5")
     with pytest.raises(InputError, match="not training rows"):
-        check_generators(done / "generators", other.where(split="train"), other.where(split="test"))
+        check_generators(done / "generators", other.where(split="train"), other.where(split="test"), OPTIONS.classifier)
 
 
 def test_data_without_a_split_or_a_class_is_refused(data: Manifest, tmp_path: Path):
