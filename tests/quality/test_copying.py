@@ -88,9 +88,35 @@ def test_what_docs_call_not_searched_is_not_found():
         assert nearest_aligned(hidden, films).distance.min() > 0.4
 
 
-def test_pictures_without_structure_are_like_nothing():
-    flat = np.full((2, 1, 64, 64), 90, np.uint8)
-    assert nearest_aligned(flat, flat).distance.tolist() == [1.0, 1.0]
+@pytest.mark.parametrize("size", [64, 50, 100])
+def test_pictures_without_structure_are_like_nothing(size: int):
+    flat = np.stack([np.full((1, size, size), level, np.uint8) for level in (0, 7, 90, 171, 255)])
+    films = np.random.default_rng(0).integers(0, 256, (3, 1, size, size), dtype=np.uint8)
+    assert nearest_aligned(flat, np.concatenate([flat, films])).distance.tolist() == [1.0] * 5
+
+
+def test_the_distance_is_that_of_the_definition():
+    """Windows one by one: each less its own blur, then the correlation, then the best of all."""
+    from scipy.ndimage import gaussian_filter
+
+    rng, margin, inner = np.random.default_rng(0), 5, 54
+    smooth = [gaussian_filter(rng.normal(size=(4, 64, 64)), (0, width, width)) for width in (4, 2)]
+    film, other, third, fourth = np.clip(128 + sum(60 * each / each.std() for each in smooth), 0, 255).astype(np.uint8)
+    query = np.clip(0.5 * np.roll(film, 3, 1) + 0.5 * other, 0, 255).astype(np.uint8)
+
+    def detail(window: np.ndarray) -> np.ndarray:
+        return window - gaussian_filter(window.astype(float), inner / 7, truncate=8)
+
+    sought = detail(query[margin:-margin, margin:-margin])
+    alike = [
+        np.corrcoef(sought.ravel(), detail(picture[y : y + inner, x : x + inner]).ravel())[0, 1]
+        for picture in (film, film[:, ::-1])
+        for y in range(64 - inner + 1)
+        for x in range(64 - inner + 1)
+    ]
+    near = nearest_aligned(query[None, None], np.stack([film, third, fourth])[:, None])
+    assert near.index == [0]
+    assert near.distance[0] == pytest.approx(1 - max(alike), abs=1e-4)
 
 
 def test_films_of_one_patient_are_left_out_on_demand(phantoms: dict[str, MeasuredSet]):

@@ -90,7 +90,7 @@ def class_quality(
     copies: tuple[Copy, ...] = (),
 ) -> ClassQuality:
     """Measure one class, or all pooled, from features that are there already."""
-    x, y = real.features.features, fake.features.features
+    x, y, device = real.features.rows, fake.features.rows, real.features.device
     n, m, d = len(x), len(y), x.shape[1]
     reasons: dict[str, str] = {}
     warnings = []
@@ -109,17 +109,17 @@ def class_quality(
     score = None if fake.features.probabilities is None else inception_score(fake.features.probabilities)
     if score is None:
         reasons["is_mean"] = "the extractor gives no class probabilities"
-    similar = diversity(fake.images, seed=seed)
+    similar = diversity(fake.images, seed=seed, device=device)
     if similar is None:
         reasons["ms_ssim"] = "images smaller than the 11-pixel window"
     floor = floors_of(_comparison(k), real.features, fake.features, noise.features if noise else None, seed=seed)
     if not floor:
         reasons["floor"] = f"{n} real and {m} synthetic images make no two halves of at least 2, no patient in both"
         warnings.append(f"no floor: {reasons['floor']}")
-    similar_real = diversity(real.images, seed=seed)
+    similar_real = diversity(real.images, seed=seed, device=device)
     if similar is not None and similar_real is not None:
         floor["ms_ssim"] = _diversity_floor(
-            n, similar_real, similar, diversity(noise.images, seed=seed) if noise else None
+            n, similar_real, similar, diversity(noise.images, seed=seed, device=device) if noise else None
         )
     if k > min(n, m) - 1:
         warnings.append(f"k lowered from {k} to {max(1, min(n, m) - 1)}: there are {n} real and {m} synthetic images")
@@ -194,7 +194,7 @@ def _placed(label: str, other: str, copy: Copy) -> Copy:
 
 def _comparison(k: int) -> Compare:
     def compare(real: Features, fake: Features) -> dict[str, float]:
-        x, y = real.features, fake.features
+        x, y = real.rows, fake.rows
         near = neighbour_metrics(x, y, k=k)
         kid = mmd2(x, y, groups=real.groups, fake_groups=fake.groups)
         found = {"fid": frechet_distance(x, y), "kid_mean": kid}
@@ -226,8 +226,8 @@ def _against_held_out(label: str, held_out: MeasuredSet, fake: MeasuredSet, bar:
     return {
         "num_held_out": len(held_out),
         "kid": mmd2(
-            held_out.features.features,
-            fake.features.features,
+            held_out.features.rows,
+            fake.features.rows,
             groups=held_out.features.groups,
             fake_groups=fake.features.groups,
         )

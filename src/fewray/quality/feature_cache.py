@@ -16,13 +16,15 @@ import time
 import zipfile
 import zlib
 from contextlib import suppress
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from fewray.images import check_images
-from fewray.quality.features import Extractor, Features
+from fewray.quality.features import CPU, Extractor, Features, metrics_device
 
 VERSION = 1
 """Part of every key; it goes up when an extractor of the same name computes something else."""
@@ -54,6 +56,11 @@ class Cached:
         """The number of features of the extractor within."""
         return self.extractor.dim
 
+    @property
+    def device(self) -> torch.device:
+        """The device of the extractor within."""
+        return getattr(self.extractor, "device", CPU)
+
     def __call__(self, images: np.ndarray) -> Features:
         """Return features and class probabilities, from the copy kept where there is one."""
         if self.folder is None or not len(check_images(images)):
@@ -63,18 +70,17 @@ class Cached:
         if found is None or found.features.shape != (len(images), self.dim):
             found = self.extractor(images)
             _keep(place, found)
-        return found
+            return found
+        return replace(found, device=metrics_device(self.device))
 
     def key(self, images: np.ndarray) -> str:
         """Return the address of these images' features, 64 hex digits."""
-        import torch
-
         inputs = {
             "version": VERSION,
             "extractor": self.name,
             "images": [list(images.shape), hashlib.sha256(np.ascontiguousarray(images).data).hexdigest()],
             "packages": [_version(package) for package in PACKAGES],
-            "device": str(getattr(self.extractor, "device", "cpu")),
+            "device": str(self.device),
             "processor": torch.backends.cpu.get_cpu_capability(),
             "threads": torch.get_num_threads(),
         }

@@ -15,8 +15,10 @@ from torch.nn import functional
 from fewray.device import choose_device
 from fewray.errors import InputError
 from fewray.images import check_images
+from fewray.quality.rows import as_tensor
 
 BATCH = 32
+CPU = torch.device("cpu")
 EXTRACTORS = ("lite0", "lite0@<pixels>", "pixels", "inception", "onnx:<file>", "study:<folder>")
 
 
@@ -24,12 +26,23 @@ EXTRACTORS = ("lite0", "lite0@<pixels>", "pixels", "inception", "onnx:<file>", "
 class Features:
     """``features`` float32 (n, d) and, where the network classifies, ``probabilities`` float32 (n, classes).
 
-    ``groups`` (n,) names the patient of each row; None: each is of its own.
+    ``groups`` (n,) names the patient of each row; None: each is of its own. Metrics are computed on ``device``.
     """
 
     features: np.ndarray
     probabilities: np.ndarray | None
     groups: np.ndarray | None = None
+    device: torch.device = CPU
+
+    @property
+    def rows(self) -> Tensor:
+        """The features on the device."""
+        return as_tensor(self.features).to(self.device)
+
+
+def metrics_device(device: torch.device) -> torch.device:
+    """Return where metrics of features from ``device`` are computed: there on CUDA; Apple's GPUs have no float64."""
+    return device if device.type == "cuda" else CPU
 
 
 class Extractor(Protocol):
@@ -66,7 +79,11 @@ class NetworkExtractor:
             found, logits = self.network(batch.contiguous(memory_format=torch.channels_last))
             features.append(found.float().cpu().numpy())
             probabilities.append(logits.float().softmax(1).cpu().numpy())
-        return Features(np.concatenate(features), np.concatenate(probabilities) if probabilities else None)
+        return Features(
+            np.concatenate(features),
+            np.concatenate(probabilities) if probabilities else None,
+            device=metrics_device(self.device),
+        )
 
 
 def resized(images: np.ndarray, size: tuple[int, int], device: torch.device | None = None) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -142,7 +142,7 @@ def noise_images(size: int, *, seed: int, count: int = CEILING_IMAGES) -> np.nda
 def chosen(rows: Features, index: np.ndarray) -> Features:
     """Return some rows."""
     probabilities, groups = (None if of is None else of[index] for of in (rows.probabilities, rows.groups))
-    return Features(rows.features[index], probabilities, groups)
+    return replace(rows, features=rows.features[index], probabilities=probabilities, groups=groups)
 
 
 def one_of_each(rows: Features, rng: np.random.Generator) -> np.ndarray:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from fewray.errors import InputError
+from fewray.quality.rows import Rows, both_sides
 
 ROOT_ERROR = 1e-9
 """What rounding may do to the trace of the root, by estimate and relative to tr(S1 + S2), in the faster of two ways."""
 
 
-def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
+def frechet_distance(real: Rows, fake: Rows) -> float:
     """Return |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)) of the fitted Gaussians, in float64.
 
     ``real`` (n, d), ``fake`` (m, d). With centred rows X = A / sqrt(n - 1), so that S1 = X^T X, the trace of the root
@@ -18,21 +20,16 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
     n < d as well. The value is biased upwards, the more the fewer images; compare only at equal n.
     InputError below 2 rows or for unequal d.
     """
-    for name, rows in (("real", real), ("fake", fake)):
-        if rows.ndim != 2 or len(rows) < 2:
-            raise InputError(f"{name} features: {rows.shape}; (n, d) with n of at least 2 is wanted")
-    if real.shape[1] != fake.shape[1]:
-        raise InputError(f"features: {real.shape[1]} and {fake.shape[1]} wide; the same extractor is wanted")
-    x, y = (np.asarray(rows, np.float64) for rows in (real, fake))
+    x, y = both_sides(real, fake)
     difference = x.mean(0) - y.mean(0)
-    x, y = ((rows - rows.mean(0)) / np.sqrt(len(rows) - 1) for rows in (x, y))
-    return float(max(0.0, difference @ difference + (x * x).sum() + (y * y).sum() - 2 * _root_trace(x, y)))
+    x, y = ((rows - rows.mean(0)) / (len(rows) - 1) ** 0.5 for rows in (x, y))
+    return max(0.0, float(difference @ difference + (x * x).sum() + (y * y).sum() - 2 * _root_trace(x, y)))
 
 
 INVERSE_FRACTIONS = (1.0, 4 / 3, 5 / 3, 2.0)
 
 
-def fid_infinity(real: np.ndarray, fake: np.ndarray, *, seed: int) -> float | None:
+def fid_infinity(real: Rows, fake: Rows, *, seed: int) -> float | None:
     """Return the distance extrapolated to endless images: a line through four subset sizes, against 1 / n.
 
     Both sides are reduced to as many images each, from the smaller side's number to half of it (Chong & Forsyth 2020,
@@ -56,18 +53,19 @@ def fid_infinity(real: np.ndarray, fake: np.ndarray, *, seed: int) -> float | No
     return float(np.polyfit(INVERSE_FRACTIONS, means, 1)[1])
 
 
-def _root_trace(x: np.ndarray, y: np.ndarray) -> float:
+def _root_trace(x: Tensor, y: Tensor) -> Tensor:
     """Return tr((X^T X Y^T Y)^(1/2)), the nuclear norm of X Y^T, from the smallest matrix that has it."""
     d = x.shape[1]
     full = min(len(x), len(y)) > d
     # Rows beyond d are rotated away first: a triangular factor has the same Gram matrix.
-    x, y = (np.asarray(np.linalg.qr(rows, mode="r")) if len(rows) > d else rows for rows in (x, y))
+    x, y = (torch.linalg.qr(rows, mode="r").R if len(rows) > d else rows for rows in (x, y))
     product = x @ y.T
-    if full and 1e-140 < np.abs(product).max(initial=0) < 1e140:  # its square is a number, too
+    if full and 1e-140 < float(product.abs().max()) < 1e140:  # its square is a number, too
         # Roots of the Gram matrix's eigenvalues are had sooner, but an error e of one is e / (2 root) of its root. Rows up
         # to d, being centred, always leave one of 0, whose root is rounding.
-        squares = np.linalg.eigvalsh(product @ product.T).clip(0)
-        error = np.finfo(np.float64).eps * squares[-1]
-        if (error / (2 * np.sqrt(np.maximum(squares, error)))).sum() <= ROOT_ERROR * ((x * x).sum() + (y * y).sum()):
-            return float(np.sqrt(squares).sum())
-    return float(np.linalg.svd(product, compute_uv=False).sum())
+        squares = torch.linalg.eigvalsh(product @ product.T).clamp(min=0)
+        error = torch.finfo(torch.float64).eps * squares[-1]
+        lost = (error / (2 * torch.maximum(squares, error).sqrt())).sum()
+        if lost <= ROOT_ERROR * ((x * x).sum() + (y * y).sum()):
+            return squares.sqrt().sum()
+    return torch.linalg.svdvals(product).sum()

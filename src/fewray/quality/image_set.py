@@ -65,6 +65,7 @@ def pooled(parts: Mapping[str, MeasuredSet]) -> MeasuredSet:
             np.concatenate([part.features.features for part in sets]),
             np.concatenate(probabilities) if probabilities else None,
             np.array(groups),
+            sets[0].features.device,
         ),
     )
 

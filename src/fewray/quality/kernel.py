@@ -10,8 +10,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from fewray.errors import InputError
+from fewray.quality.rows import Rows, as_tensor, both_sides
 
 BLOCK = 1024
 DRAWS = 1000
@@ -41,9 +44,7 @@ class KernelDistance:
     interval: tuple[float, float] | None
 
 
-def mmd2(
-    real: np.ndarray, fake: np.ndarray, *, groups: np.ndarray | None = None, fake_groups: np.ndarray | None = None
-) -> float:
+def mmd2(real: Rows, fake: Rows, *, groups: np.ndarray | None = None, fake_groups: np.ndarray | None = None) -> float:
     """Return the unbiased squared MMD of ``real`` (n, d) and ``fake`` (m, d), kernel (x.y / d + 1)^3, in float64.
 
     Pairs of an image with itself are left out, so that the mean over draws from one distribution is 0; single values
@@ -56,8 +57,8 @@ def mmd2(
 
 
 def weighted_mmd2(
-    real: np.ndarray,
-    fake: np.ndarray,
+    real: Rows,
+    fake: Rows,
     real_weights: np.ndarray,
     fake_weights: np.ndarray,
     groups: np.ndarray | None = None,
@@ -69,20 +70,15 @@ def weighted_mmd2(
     as well: with them the distance of a set from its own resample would be too large by the kernel's diagonal. NaN for
     a weighting under which a side is one image or one of the ``groups`` alone.
     """
-    for name, rows in (("real", real), ("fake", fake)):
-        if rows.ndim != 2 or len(rows) < 2:
-            raise InputError(f"{name} features: {rows.shape}; at least 2 rows are wanted")
-    if real.shape[1] != fake.shape[1]:
-        raise InputError(f"features: {real.shape[1]} and {fake.shape[1]} wide; the same extractor is wanted")
-    x, y = np.asarray(real, np.float64), np.asarray(fake, np.float64)
-    v, w = np.asarray(real_weights, np.float64), np.asarray(fake_weights, np.float64)
+    x, y = both_sides(real, fake)
+    v, w = (as_tensor(np.asarray(weights, np.float64)).to(x.device) for weights in (real_weights, fake_weights))
     cross = _weighted_sum(x, y, v, w) / (v.sum(1) * w.sum(1))
-    return _within(x, v, groups) + _within(y, w, fake_groups) - 2 * cross
+    return (_within(x, v, groups) + _within(y, w, fake_groups) - 2 * cross).cpu().numpy()
 
 
 def kernel_distance(
-    real: np.ndarray,
-    fake: np.ndarray,
+    real: Rows,
+    fake: Rows,
     *,
     seed: int,
     groups: np.ndarray | None = None,
@@ -165,27 +161,27 @@ def _bootstrap_weights(
     )
 
 
-def _within(x: np.ndarray, weights: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+def _within(x: Tensor, weights: Tensor, groups: np.ndarray | None) -> Tensor:
     """Return, for each row of the weights, the mean kernel over pairs of different images, or of different patients."""
     member = np.arange(len(x)) if groups is None else np.unique(groups, return_inverse=True)[1]
     sizes = np.bincount(member)
-    alone = sizes[member] == 1
-    own = weights[:, alone]
-    same = (own * own) @ ((x[alone] * x[alone]).sum(1) / x.shape[1] + 1) ** 3
-    pairs = (own * own).sum(1)
+    alone = torch.from_numpy(sizes[member] == 1).to(x.device)
+    own = weights[:, alone] ** 2
+    same = own @ ((x[alone] ** 2).sum(1) / x.shape[1] + 1) ** 3
+    pairs = own.sum(1)
     for group in np.flatnonzero(sizes > 1):
-        films, shared = x[member == group], weights[:, member == group]
+        of_one = torch.from_numpy(member == group).to(x.device)
+        films, shared = x[of_one], weights[:, of_one]
         same += _weighted_sum(films, films, shared, shared)
         pairs += shared.sum(1) ** 2
     total = weights.sum(1)
     left = total * total - pairs
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(left > 1e-9, (_weighted_sum(x, x, weights, weights) - same) / left, np.nan)
+    return torch.where(left > 1e-9, (_weighted_sum(x, x, weights, weights) - same) / left, torch.nan)
 
 
-def _weighted_sum(x: np.ndarray, y: np.ndarray, v: np.ndarray, w: np.ndarray) -> np.ndarray:
+def _weighted_sum(x: Tensor, y: Tensor, v: Tensor, w: Tensor) -> Tensor:
     """Return, for each row of the weights, the sum over i and j of v_i w_j k(x_i, y_j)."""
-    total = np.zeros(len(v))
+    total = x.new_zeros(len(v))
     same = x is y and v is w  # then a block below the diagonal is the one above it
     for start in range(0, len(x), BLOCK):
         rows = slice(start, start + BLOCK)
@@ -196,5 +192,5 @@ def _weighted_sum(x: np.ndarray, y: np.ndarray, v: np.ndarray, w: np.ndarray) ->
             kernel += 1
             kernel *= kernel * kernel
             times = 2 if same and other > start else 1
-            total += times * np.einsum("bj,bj->b", v[:, rows] @ kernel, w[:, columns])
+            total += times * ((v[:, rows] @ kernel) * w[:, columns]).sum(1)
     return total

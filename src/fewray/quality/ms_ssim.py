@@ -66,7 +66,9 @@ def ms_ssim(first: Tensor, second: Tensor, *, scales: int | None = None) -> Tens
 
 
 @torch.inference_mode()
-def diversity(images: np.ndarray, *, seed: int, pairs: int = PAIRS) -> Diversity | None:
+def diversity(
+    images: np.ndarray, *, seed: int, pairs: int = PAIRS, device: torch.device | str = "cpu"
+) -> Diversity | None:
     """Return the mean similarity of random pairs of uint8 ``images`` (n, 1, H, W); all pairs where there are no more.
 
     None where it is not defined: fewer than 2 images, or smaller than 11 pixels.
@@ -78,8 +80,8 @@ def diversity(images: np.ndarray, *, seed: int, pairs: int = PAIRS) -> Diversity
     values = []
     for start in range(0, len(first), BATCH):
         part = slice(start, start + BATCH)
-        a, b = (torch.from_numpy(images[index[part]]).double() for index in (first, second))
-        values.append(ms_ssim(a, b, scales=scales).numpy())
+        a, b = (torch.from_numpy(images[index[part]]).to(device).double() for index in (first, second))
+        values.append(ms_ssim(a, b, scales=scales).cpu().numpy())
     found = np.concatenate(values)
     index = np.concatenate([first, second])
     counts = np.bincount(index, minlength=n)

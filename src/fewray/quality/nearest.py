@@ -32,10 +32,10 @@ def nearest_training(queries: MeasuredSet, train: MeasuredSet, *, apart: bool = 
     allowed = None
     if apart:
         allowed = np.array(queries.groups, object)[:, None] != np.array(train.groups, object)[None]
-    pixels = nearest_aligned(queries.images, train.images, allowed)
-    x = np.asarray(queries.features.features, np.float64)
-    sides = [np.asarray(side.features, np.float64) for side in (train.features, train.mirrored) if side is not None]
-    distances = np.minimum.reduce([squared_distances(x, side) for side in sides])
+    pixels = nearest_aligned(queries.images, train.images, allowed, device=train.features.device)
+    x = queries.features.rows.double()
+    sides = [side.rows.double() for side in (train.features, train.mirrored) if side is not None]
+    distances = np.minimum.reduce([squared_distances(x, side).cpu().numpy() for side in sides])
     if allowed is not None:
         distances = np.where(allowed, distances, np.inf)
     index = distances.argmin(1)

@@ -45,12 +45,12 @@ class QualityProbe:
         apart = {}
         if self.held_out is not None:
             apart = {
-                "kid_held_out": mmd2(self.held_out.features, found.features, groups=self.held_out_groups),
+                "kid_held_out": mmd2(self.held_out.rows, found.rows, groups=self.held_out_groups),
                 "num_held_out": len(self.held_out.features),
             }
         return apart | {
-            "fid": frechet_distance(self.real.features, found.features),
-            "kid": mmd2(self.real.features, found.features, groups=self.groups),
+            "fid": frechet_distance(self.real.rows, found.rows),
+            "kid": mmd2(self.real.rows, found.rows, groups=self.groups),
             "is": None if found.probabilities is None else inception_score(found.probabilities).mean,
             "extractor": self.extractor_name,
             "num_real": len(self.real.features),
