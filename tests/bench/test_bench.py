@@ -12,7 +12,7 @@ import pytest
 import torch
 from scipy import stats
 
-from fewray.bench import classifier, features, gan, gpu, quality
+from fewray.bench import classifier, equality, features, gan, gpu, quality
 from fewray.bench.pairs import Side, Timed, alternate, ratios
 from fewray.bench.rows import NOT_MEASURED, Row, cells, markdown, paired
 from fewray.bench.run import SUBJECTS, measure
@@ -125,25 +125,46 @@ def test_the_textbook_s_networks_are_the_recipe_s():
         assert sorted(p.numel() for p in book.parameters()) == sorted(p.numel() for p in own.parameters())
 
 
-def test_trainings_of_both_ways_are_set_side_by_side_at_any_width(monkeypatch):
-    ways = {0: [[1.0, 5.0, 3.0], [1.2, 5.2, 3.2]], 1: [[1.0, 7.0, 3.1], [1.2, 7.4, 3.0]]}
+@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+def test_trainings_of_all_ways_are_set_side_by_side(precision: str, monkeypatch: pytest.MonkeyPatch):
+    bf16, fp32, book = (np.random.default_rng(seed).normal(5, 1, (4, 3)) for seed in range(3))
     sides = []
 
-    def both(asked: list[Side], rounds: int, *, warm_up: bool) -> list[SimpleNamespace]:
+    def all_ways(asked: list[Side], rounds: int, *, warm_up: bool) -> list[SimpleNamespace]:
         sides.extend(asked)
-        return [SimpleNamespace(results=list(ways.values()))]
+        return [SimpleNamespace(results=[bf16, fp32, book] if precision == "bf16" else [fp32, book])]
 
-    monkeypatch.setattr(gan, "alternate", both)
-    found = gan.equality(seeds=2, steps=6, films=64, base_channels=4)
-    assert "4 base channels, 6 steps, 2 seeds" in found["design"]
-    assert [row[2] for row in found["rows"].values()] == ["yes", "no", "yes"]
-    low, high = stats.ttest_ind([5.0, 5.2], [7.0, 7.4], equal_var=False).confidence_interval()
-    assert found["rows"]["loss of G"][3] == f"-2.100 ({low:+.3f} to {high:+.3f})"
-    assert sides[0].options == {"steps": 6, "seeds": 2, "films": 64, "base_channels": 4}
-    for way in (gan._ours, gan._textbook):
-        losses, images = way(np.zeros((32, 1, 64, 64), np.uint8), 2, 0, 4)
-        assert len(losses) == 2
+    monkeypatch.setattr(equality, "alternate", all_ways)
+    monkeypatch.setattr(equality, "choose_precision", lambda device: precision)
+    found = equality.equality(range(7, 11), steps=6, films=64, base_channels=4)
+    assert "4 base channels, 6 steps, 4 seeds from 7" in found["design"]
+    assert sides[0].options["seeds"] == (7, 8, 9, 10)
+    row, fast = found["rows"]["loss of G"], bf16 if precision == "bf16" else fp32
+    assert len(row) == len(found["columns"]) == (6 if precision == "bf16" else 4)
+    low, high = stats.ttest_ind(fast[:, 1], book[:, 1], equal_var=False).confidence_interval()
+    welch = f"{fast[:, 1].mean() - book[:, 1].mean():+.3f} ({low:+.3f} to {high:+.3f})"
+    assert row[len(sides[0].options["ways"]) :][:2] == ["yes", welch]
+    if precision == "bf16":
+        low, high = stats.ttest_1samp((bf16 - fp32)[:, 1], 0).confidence_interval()
+        assert row[-1] == f"{(bf16 - fp32)[:, 1].mean():+.3f} ({low:+.3f} to {high:+.3f})"
+
+
+def test_a_mean_outside_the_textbook_s_spread_is_told():
+    within, outside = (equality.compared([np.array(ours), np.array([7.0, 7.4])]) for ours in ([7.1, 7.2], [5.0, 9.9]))
+    assert (within[2], outside[2]) == ("yes", "no")
+
+
+def test_every_way_trains_and_the_seed_is_one_start_of_both_precisions():
+    films = np.random.default_rng(0).integers(0, 256, (32, 1, 64, 64), dtype=np.uint8)
+    found = {way: equality.train(way, films, 1, 5, 4) for way in ("bf16", "fp32", "textbook")}
+    for losses, images in found.values():
+        assert len(losses) == 1
         assert images.shape == (200, 1, 64, 64)
+    first = {way: np.array(losses[0]) for way, (losses, _) in found.items()}
+    assert first["bf16"] == pytest.approx(first["fp32"], rel=0.02)
+    assert abs(first["textbook"] - first["fp32"]).max() > 0.02
+    options = {"seeds": (5,), "steps": 1, "films": 32, "base_channels": 4}
+    assert np.shape(equality.trained(1, ways=("bf16", "fp32", "textbook"), **options)()) == (1, 3)
 
 
 def test_a_step_s_arithmetic_is_counted():

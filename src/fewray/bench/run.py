@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fewray.bench.ceiling import ceilings
+from fewray.bench.equality import equality
 from fewray.bench.rows import Row
 from fewray.device import choose_device, choose_precision, cores
 from fewray.errors import InputError
@@ -56,7 +57,7 @@ def measure(
         for row in module.measure(limits, rounds=rounds):
             add(row)
         if name == "gan" and equal:
-            found["equality"] = {"The fast path's trainings are the textbook's": module.equality()}
+            found["equality"] = {"The fast path's trainings are the textbook's": equality()}
     return found
 
 
