@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from torch.utils.flop_counter import FlopCounterMode
 
 from fewray.bench import classifier, equality, features, gan, gpu, quality
 from fewray.bench.pairs import Side, Timed, alternate, ratios
@@ -169,6 +170,18 @@ def test_every_way_trains_and_the_seed_is_one_start_of_both_precisions():
 
 def test_a_step_s_arithmetic_is_counted():
     assert gan.step_flops() / 1e9 == pytest.approx(73, abs=2)
+
+
+def test_the_copy_search_s_arithmetic_is_counted(monkeypatch):
+    counted = []
+    for images in (40, 60):
+        monkeypatch.setattr(quality, "SYNTHETIC", images)
+        monkeypatch.setattr(quality, "FILMS", 8)  # every film is a candidate; queries are blurred, too, 1.4 % more
+        with FlopCounterMode(display=False) as counter:
+            quality.copies(0)()
+        counted.append((counter.get_total_flops(), quality.search_flops()))
+    (less, expected_less), (more, expected_more) = counted
+    assert more - less == pytest.approx(expected_more - expected_less, rel=0.02)
 
 
 def test_plain_features_and_whole_metrics_are_ours(monkeypatch):

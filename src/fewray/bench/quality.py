@@ -1,4 +1,4 @@
-"""Metrics of 5,000 against 5,000 rows of features: FID, KID and the neighbours', then everything a class is measured by."""
+"""Metrics of 5,000 against 5,000 rows of features: FID, KID and the neighbours', then everything; and the search for copies."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from fewray.device import cores
 ROWS, DIM = 5000, 1280
 SECONDS, GIB = 10.0, 2.0
 ALL_SECONDS, ALL_GIB = 30.0, 4.0
+SYNTHETIC, FILMS = 1000, 60
 
 
 def measure(limits: dict[str, float], *, rounds: int, device: str = "auto") -> list[Row]:
@@ -24,6 +25,8 @@ def measure(limits: dict[str, float], *, rounds: int, device: str = "auto") -> l
     (everything,) = alternate(
         [Side(name="every metric", make=class_metrics, options=options, threads=cores())], 1, warm_up=False
     )
+    (search,) = alternate([Side(name="copies", make=copies, threads=cores())], rounds)
+    searched = search_flops() / 1e9 / search.median
     ratio = reference.median / ours.median
     agree = np.abs(np.array(ours.results[0]) / np.array(reference.results[0]) - 1).max()
     return [
@@ -52,6 +55,17 @@ def measure(limits: dict[str, float], *, rounds: int, device: str = "auto") -> l
             peak_mib=everything.peak_mib,
             target=f"{ALL_SECONDS:g} s, {ALL_GIB:g} GiB",
             reached=everything.median <= ALL_SECONDS and everything.peak_mib <= 1024 * ALL_GIB,
+        ),
+        Row(
+            subject="quality",
+            what=f"copies of {FILMS} films looked for among {SYNTHETIC:,} images",
+            unit="images/s",
+            ours=SYNTHETIC / search.median,
+            rounds=rounds,
+            ceiling=searched / limits["gflops_fp32"],
+            of="fp32 products",
+            peak_mib=search.peak_mib,
+            note=f"{searched:.0f} GFLOP/s done in the product of queries and windows alone",
         ),
     ]
 
@@ -89,6 +103,25 @@ def class_metrics(part: int, *, rows: int, dim: int) -> Work:
         class_quality(*sides, extractor="planted")
 
     return work
+
+
+def copies(part: int) -> Work:
+    """Prepare the search for the film that each image may be a copy of, by pixels."""
+    from fewray.quality.alignment import nearest_aligned
+
+    rng = np.random.default_rng(0)
+    images, films = (rng.integers(0, 256, (count, 1, 64, 64), dtype=np.uint8) for count in (SYNTHETIC, FILMS))
+    return lambda: nearest_aligned(images, films).index.sum()
+
+
+def search_flops() -> float:
+    """Return the floating-point operations of the products of queries and windows: every pair, then the candidates."""
+    from fewray.quality.alignment import CANDIDATES, COARSE, FINE
+
+    return SYNTHETIC * sum(
+        pairs * 2 * 2 * len(stage.placements) * (2 * stage.margin + 1) ** 2 * (stage.size - 2 * stage.margin) ** 2
+        for stage, pairs in ((COARSE, FILMS), (FINE, min(CANDIDATES, FILMS)))
+    )
 
 
 def whole(part: int, *, rows: int, dim: int) -> Work:
