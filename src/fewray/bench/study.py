@@ -17,7 +17,7 @@ from fewray.presets import TRIAL_PRESETS
 HELP_SECONDS, IMPORT_SECONDS = 0.3, 0.1
 DATA = "phantom:train=16,test=0"
 WORKERS_TARGET = 1.8
-LONGER = 4
+LONGER = 2
 """How many times the steps of the small trial the cluster's has: starting workers and writing the report take as long in both."""
 
 
@@ -32,17 +32,6 @@ def measure(limits: dict[str, float], *, rounds: int, device: str = "auto") -> l
     what = f"a small trial, {n} jobs side by side against one with {n} threads"
     note = "one round; starting the processes is counted; memory without that of the jobs"
     whole = paired("study", what, ours, reference, work=1, unit="trials/s", target=1.0, note=note)
-    if find_spec("distributed"):
-        two, one = (
-            Side(name=name, make=trial, options={"executor": name, "longer": LONGER}) for name in ("dask:2", "dask:1")
-        )
-        fast, slow = alternate([two, one], 1, warm_up=False)
-        what = f"a trial of {LONGER} times the steps, two Dask workers of one thread against one"
-        note = "one round; starting the workers is counted; memory without that of the workers"
-        clustered = paired("study", what, fast, slow, work=1, unit="trials/s", target=WORKERS_TARGET, note=note)
-    else:
-        note = "the package distributed is not installed"
-        clustered = Row(subject="study", what="two Dask workers against one", target=f"{WORKERS_TARGET} x", note=note)
     commands = {
         "fewray --help": ([sys.executable, "-c", "from fewray.cli import main; main()", "--help"], HELP_SECONDS),
         "import fewray": ([sys.executable, "-c", "import fewray"], IMPORT_SECONDS),
@@ -51,7 +40,7 @@ def measure(limits: dict[str, float], *, rounds: int, device: str = "auto") -> l
     started = alternate(sides, 2 * rounds + 1)
     return [
         whole,
-        clustered,
+        clustered(),
         *(
             Row(
                 subject="study",
@@ -66,6 +55,20 @@ def measure(limits: dict[str, float], *, rounds: int, device: str = "auto") -> l
             for (what, (_, limit)), timed in zip(commands.items(), started, strict=True)
         ),
     ]
+
+
+def clustered(*, longer: int = LONGER) -> Row:
+    """Return the row of the trial on a Dask cluster of two workers against one of one worker."""
+    what = f"a trial of {longer} times the steps, two Dask workers of one thread against one"
+    if not find_spec("distributed"):
+        note = "the package distributed is not installed"
+        return Row(subject="study", what=what, target=f"{WORKERS_TARGET} x", note=note)
+    two, one = (
+        Side(name=name, make=trial, options={"executor": name, "longer": longer}) for name in ("dask:2", "dask:1")
+    )
+    fast, slow = alternate([two, one], 1, warm_up=False)
+    note = "one round; starting the workers is counted; memory without that of the workers"
+    return paired("study", what, fast, slow, work=1, unit="trials/s", target=WORKERS_TARGET, note=note)
 
 
 def trial(part: int, *, processes: int = 0, threads: int = 1, executor: str = "local", longer: int = 1) -> Work:
