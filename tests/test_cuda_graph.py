@@ -97,10 +97,11 @@ def test_what_cannot_be_recorded_is_said_with_the_remedy(fake_cuda: Install, ste
     ("error", "seen"),
     [
         (torch.OutOfMemoryError("CUDA out of memory. Tried"), (torch.OutOfMemoryError, "out of memory")),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), (RuntimeError, "^cuDNN error")),
         (RuntimeError("operation not permitted\nsecond line"), (RunFailed, r"\(operation not permitted\); set ")),
         (RuntimeError(), (RunFailed, r"\(RuntimeError\); set ")),
     ],
-    ids=["memory", "forbidden", "wordless"],
+    ids=["memory", "memory of a library", "forbidden", "wordless"],
 )
 @pytest.mark.parametrize("ended", [True, False])
 def test_what_ended_a_recording_is_told(

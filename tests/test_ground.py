@@ -14,7 +14,15 @@ import torch
 
 from fewray import runs, workers
 from fewray.config import ClassicAugmentation, GanOptions, StudyOptions
-from fewray.device import autocast, child_seed, choose_device, choose_precision, fixed_threads, seeded
+from fewray.device import (
+    autocast,
+    child_seed,
+    choose_device,
+    choose_precision,
+    fixed_threads,
+    full_memory_told,
+    seeded,
+)
 from fewray.errors import InputError, RunFailed
 from fewray.images import Unreadable
 from fewray.presets import PRESETS, RECIPES, recipe
@@ -255,6 +263,24 @@ def test_a_full_gpu_is_said_with_the_remedy():
         RunFailed, match=r"is full \(CUDA out of memory\); fewer trainings side by side \(--processes, on a cluster "
     ):
         run_parallel(full, [{"x": 1}, {"x": 2}], processes=1, threads=1, lanes=2, on_message=lambda _: None)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    ],
+)
+def test_a_full_gpu_is_known_by_what_its_libraries_say(told: str):
+    with pytest.raises(RunFailed, match=r"^the GPU's memory is full \(\S.*\); fewer trainings"), full_memory_told():
+        raise RuntimeError(told)
+
+
+def test_other_errors_of_a_gpu_are_left_as_they_are():
+    with pytest.raises(RuntimeError, match=r"^CUDA error: device-side assert"), full_memory_told():
+        raise RuntimeError("CUDA error: device-side assert triggered")
 
 
 def unreadable(*, path: Path, report) -> None:

@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "remote": {"errors", "device", "runs", "parcels"},
     "executors": {"errors"},
     "cluster": {"errors", "runs", "parcels", "remote", "executors"},
-    "cuda_graph": {"errors"},
+    "cuda_graph": {"errors", "device"},
     "workers": {"errors", "device", "cluster", "executors", "cuda_graph"},
     "data": GROUND,
     "gan": {*GROUND, "data"},

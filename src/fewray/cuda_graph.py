@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from fewray.device import out_of_memory
 from fewray.errors import RunFailed
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class StepGraph:
         except RuntimeError as error:
             # The one before, where the recording could not even be ended after it.
             first = error.__context__ if isinstance(error.__context__, RuntimeError) else error
-            if isinstance(first, torch.OutOfMemoryError):
+            if out_of_memory(first):
                 raise first from None
             reason = next(iter(str(first).splitlines()), type(first).__name__)
             raise RunFailed(

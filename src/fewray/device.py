@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
 PRECISIONS = ("auto", "bf16", "fp32")
+FULL_MEMORY = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+"""How CUDA and its libraries say that a card is full, where PyTorch's own allocator is not asked."""
 _random_state = threading.RLock()
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 """Parameters of glibc's mallopt(3)."""
@@ -126,16 +128,23 @@ def fixed_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether ``error`` says that a GPU's memory is full."""
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in FULL_MEMORY)
+
+
 @contextmanager
 def full_memory_told() -> Iterator[None]:
     """Raise RunFailed with the remedy where a GPU's memory is full."""
-    import torch
-
     try:
         yield
-    except torch.OutOfMemoryError as error:
+    except RuntimeError as error:  # PyTorch's OutOfMemoryError is one
+        if not out_of_memory(error):
+            raise
         raise RunFailed(
-            f"the GPU's memory is full ({str(error).split('. ')[0]}); fewer trainings side by side (--processes, on a cluster "
+            f"the GPU's memory is full ({str(error).splitlines()[0].split('. ')[0]}); fewer trainings side by side (--processes, on a cluster "
             "fewer workers a card) need less; run the same command again to go on"
         ) from None
 
