@@ -37,7 +37,8 @@ def open_client(executor: str) -> tuple[Client, LocalCluster | None]:
         raise InputError(f"--executor {executor}: needs the package distributed; pip install fewray[cluster]") from None
     if executor.startswith("dask:"):
         # Workers compute in the environment that local processes would have: Dask's own would fix numbers of threads.
-        with config.set({"distributed.nanny.pre-spawn-environ": {}}):
+        # Nobody looks at the statistical profile of their threads, which samples all frames every 10 ms.
+        with config.set({"distributed.nanny.pre-spawn-environ": {}, "distributed.worker.profile.enabled": False}):
             cluster = LocalCluster(
                 n_workers=int(executor.removeprefix("dask:")),
                 threads_per_worker=1,
