@@ -113,7 +113,7 @@ def _prepare(messages: Any, threads: int) -> None:
     global _messages
     _messages = messages
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and stops its workers
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    end_with_parent()
     keep_freed_memory()
     import torch
     from threadpoolctl import threadpool_limits
@@ -122,12 +122,16 @@ def _prepare(messages: Any, threads: int) -> None:
     threadpool_limits(threads)  # NumPy's products as well: bits depend on how they are shared out
 
 
-def _die_with_parent() -> None:
-    """End this worker when its parent is gone, kill -9 included: an orphan must not write on."""
+def end_with_parent() -> None:
+    """From now on end this process when its parent is gone, kill -9 included: an orphan must not write on."""
     parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _drain(messages: Any, hear: Report) -> None:

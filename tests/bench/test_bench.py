@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -166,6 +169,18 @@ def test_every_way_trains_and_the_seed_is_one_start_of_both_precisions():
     assert abs(first["textbook"] - first["fp32"]).max() > 0.02
     options = {"seeds": (5,), "steps": 1, "films": 32, "base_channels": 4}
     assert np.shape(equality.trained(1, ways=("bf16", "fp32", "textbook"), **options)()) == (1, 3)
+
+
+def test_a_side_ends_with_a_benchmark_that_is_killed(tmp_path: Path):
+    (tmp_path / "side.py").write_text(
+        "def endless(part):\n    def work():\n        print('at work', flush=True)\n        while True: pass\n    return work\n"
+    )
+    code = "import side; from fewray.bench.pairs import *; alternate([Side(name='s', make=side.endless)], 1, warm_up=False)"
+    bench = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE)
+    assert bench.stdout
+    assert bench.stdout.readline() == b"at work\n"
+    bench.kill()
+    assert bench.communicate(timeout=60)[0] == b""  # the stream ends when the last that holds it has
 
 
 def test_a_step_s_arithmetic_is_counted():

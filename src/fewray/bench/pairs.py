@@ -118,7 +118,9 @@ class _Team:
 
 def _serve(pipe: Any, side: Side, part: int, warm_up: bool) -> None:
     from fewray.device import keep_freed_memory
+    from fewray.workers import end_with_parent
 
+    end_with_parent()
     keep_freed_memory()
     import torch
     from threadpoolctl import threadpool_limits
