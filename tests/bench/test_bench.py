@@ -16,7 +16,7 @@ import torch
 from scipy import stats
 from torch.utils.flop_counter import FlopCounterMode
 
-from fewray.bench import classifier, equality, features, gan, gpu, quality
+from fewray.bench import classifier, equality, features, gan, gpu, pairs, quality
 from fewray.bench.pairs import Side, Timed, alternate, ratios
 from fewray.bench.rows import NOT_MEASURED, Row, cells, markdown, paired
 from fewray.bench.run import SUBJECTS, measure
@@ -169,6 +169,23 @@ def test_every_way_trains_and_the_seed_is_one_start_of_both_precisions():
     assert abs(first["textbook"] - first["fp32"]).max() > 0.02
     options = {"seeds": (5,), "steps": 1, "films": 32, "base_channels": 4}
     assert np.shape(equality.trained(1, ways=("bf16", "fp32", "textbook"), **options)()) == (1, 3)
+
+
+def test_a_round_lasts_until_the_slowest_process_and_memory_is_that_of_all(monkeypatch: pytest.MonkeyPatch):
+    heard = []
+
+    def answer(value: float) -> tuple[str, float]:
+        heard.append(value)
+        return "done", value
+
+    team = object.__new__(pairs._Team)
+    team.name = "three"
+    team.pipes = [
+        SimpleNamespace(send=lambda _: None, recv=lambda value=value: answer(value)) for value in (1.0, 2.0, 4.0)
+    ]
+    monkeypatch.setattr(pairs.time, "perf_counter", lambda: len(heard))  # a clock that ticks with every answer
+    assert team.go() == (3, [1.0, 2.0, 4.0])
+    assert team.peak() == 7.0
 
 
 def test_a_side_ends_with_a_benchmark_that_is_killed(tmp_path: Path):
