@@ -1,23 +1,28 @@
 """Work on a Dask cluster: what comes back is what local processes would give, workers killed or not."""
 
+import gc
 import os
+import queue
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-import fewray.cluster as module
+import fewray.cluster
 import fewray.executors
-from fewray.cluster import connected, connection
+from fewray import remote, runs
+from fewray.cluster import Connection, connected, connection
 from fewray.errors import InputError, RunFailed
 from fewray.executors import check_executor
 from fewray.images import Unreadable
-from fewray.parcels import at_home, bring_home, changed_files, files_read, lay_out, pack, travels, unpack
+from fewray.parcels import at_home, bring_home, changed_files, files_read, lay_out, pack, sees, travels, unpack
+from fewray.remote import Outcome, about_worker
 from fewray.study.machine import Machine
 from fewray.workers import run_parallel
 
@@ -28,8 +33,10 @@ TWO = "dask:2"
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """One cluster of two workers for the tests that do no harm to it; the folder it shares."""
     folder = tmp_path_factory.mktemp("shared")
-    with connected(TWO, folder):
-        yield folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)  # other tests' clusters set it in this process
+        with connected(TWO, folder):
+            yield folder
 
 
 def square(*, x: int, report) -> int:
@@ -93,15 +100,27 @@ def endless(*, report) -> None:
         report(sum(range(100_000)))
 
 
+def leave(*, folder: Path, report) -> None:
+    folder.mkdir(parents=True)
+    (folder / "checkpoint").write_text("half")
+    raise RunFailed(f"{folder}: stopped; its checkpoint is kept")
+
+
 def unreadable(*, path: Path, report) -> None:
     raise Unreadable(path, "no film")
 
 
-@pytest.mark.parametrize("name", ["dask", "dask:0", "dask:x", "tcp://host", "slurm", "", "tcp://a:b"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("dask", "dask:0", "dask:x", "dask:1000", "dask:9999999999", "dask:-1", "dask:²"),
+        *("tcp://host", "slurm", "", "tcp://a:b", "tcp://a:0", "tcp://a:65536", "udp://a:1"),
+    ],
+)
 def test_an_unknown_executor_is_refused_in_one_line(name: str):
     with pytest.raises(InputError, match=r"--executor .*local, dask:N .* or tcp://host:port"):
         check_executor(name)
-    assert [check_executor(name) for name in ("local", "dask:12", "tcp://10.0.0.1:8786")]
+    assert [check_executor(name) for name in ("local", "dask:12", "tcp://10.0.0.1:8786", "tls://[::1]:1")]
 
 
 def test_without_the_package_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
@@ -170,17 +189,106 @@ def test_workers_that_choose_differently_are_named(cluster: Path, monkeypatch: p
         Machine(executor=TWO).settled(4)
 
 
+def test_the_least_threads_of_all_workers_count(cluster: Path, monkeypatch: pytest.MonkeyPatch):
+    answers = {f"tcp://{name}:1": Machine(precision="fp32", threads=count) for name, count in (("a", 4), ("b", 2))}
+    monkeypatch.setattr(connection(TWO), "ask", lambda *_, **__: answers)
+    assert Machine(executor=TWO).settled(4).threads == 2
+
+
 def test_a_worker_with_another_version_is_named(cluster: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "version", lambda name: "0.0.1")
-    with pytest.raises(InputError, match=r"worker tcp://\S+ has fewray .*, this machine 0.0.1; install the same"):
-        connection(TWO)._check_workers()
+    here = connection(TWO)
+    for package in ("torch", "pillow", "Python"):
+        monkeypatch.setattr(here, "versions", {**about_worker(), package: "0.0.1"})
+        refused = rf"worker tcp://\S+ has {package} .*, this machine 0.0.1; install the same"
+        with pytest.raises(InputError, match=refused):
+            here._check_workers()
+        with pytest.raises(InputError, match=refused):  # one that came after that
+            do(square, [{"x": 1}])
+
+
+def test_a_worker_without_fewray_is_told_to_install_it(cluster: Path, monkeypatch: pytest.MonkeyPatch):
+    told = {"tcp://a:1": Exception("ModuleNotFoundError(\"No module named 'fewray'\")")}  # as Dask hands it on
+    for answers in (told, {"tcp://a:1": ModuleNotFoundError("No module named 'torch'")}):
+        monkeypatch.setattr(connection(TWO).client, "run", lambda *_, answers=answers, **__: answers)
+        with pytest.raises(
+            InputError, match=r"worker tcp://a:1: .*No module named .*; install there what this machine"
+        ):
+            connection(TWO).ask(about_worker)
+
+
+def test_a_frozen_worker_is_not_waited_for_for_ever(cluster: Path, monkeypatch: pytest.MonkeyPatch):
+    pid = next(iter(connection(TWO).ask(os.getpid).values()))
+    with monkeypatch.context() as patch:
+        patch.setattr(fewray.cluster, "ANSWER_SECONDS", 1)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(RunFailed, match=r"a worker gives no answer in 1 s .*run the same command again"):
+                Machine(executor=TWO).settled(4)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+    assert do(square, [{"x": 2}]) == [4]
+
+
+def test_workers_that_are_all_gone_are_waited_for():
+    with cluster_by_hand(1) as there, connected(there.scheduler_address):
+        address, client = there.scheduler_address, connection(there.scheduler_address).client
+        client.retire_workers(list(client.scheduler_info()["workers"]))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(fewray.executors, "WORKER_SECONDS", 1)
+            with pytest.raises(RunFailed, match=r"no worker in 1 s; start some with .* and run again$"):
+                Machine(executor=address).settled(4)
+        there.scale(2)
+        assert Machine(executor=address).settled(4).threads > 0
+        assert do(square, [{"x": 2}], address) == [4]
+
+
+def about_process(*, report) -> tuple[float, bool, bool]:
+    """How long this worker waits for folders, whether Ctrl-C passes it by, whether Dask has set its environment."""
+    return runs.LOCK_SECONDS, signal.getsignal(signal.SIGINT) is signal.SIG_IGN, "MALLOC_TRIM_THRESHOLD_" in os.environ
+
+
+def test_workers_are_prepared_as_local_processes_are(cluster: Path, monkeypatch: pytest.MonkeyPatch):
+    assert do(about_process, [{}]) == [(150, True, False)]
+    kept = []
+    monkeypatch.setattr(remote, "keep_freed_memory", lambda: kept.append(True))
+    monkeypatch.setattr(runs, "LOCK_SECONDS", 5.0)
+    remote._prepare_process.__wrapped__()
+    assert kept == [True]
+
+
+def test_ctrl_c_is_not_lost_in_a_garbage_collection(cluster: Path):
+    hooks = [hook for hook in gc.callbacks if "distributed" in type(getattr(hook, "__self__", hook)).__module__]
+    assert not hooks  # an exception raised in one is printed and dropped
 
 
 def test_work_for_cuda_goes_to_workers_with_gpus(cluster: Path, monkeypatch: pytest.MonkeyPatch):
     facts = {"a": {"resources": {}}, "b": {"resources": {"GPU": 1.0}}}
-    monkeypatch.setattr(connection(TWO).client, "scheduler_info", lambda: {"workers": facts})
-    assert list(connection(TWO).workers("cuda:0")) == ["b"]
-    assert list(connection(TWO).workers("cpu")) == ["a", "b"]
+    here, asked = connection(TWO), []
+
+    def submit(*_: object, resources: object, **__: object) -> None:
+        asked.append(resources)
+        raise RunFailed("enough")
+
+    monkeypatch.setattr(here.client, "scheduler_info", lambda n_workers: {"workers": facts})
+    monkeypatch.setattr(here.client, "submit", submit)
+    monkeypatch.setattr(here, "_shared", lambda reads: True)
+    assert list(here.workers("cuda:0")) == ["b"]
+    assert list(here.workers("cpu")) == ["a", "b"]
+    for device in ("cuda", "cpu"):
+        with pytest.raises(RunFailed, match="enough"):
+            do(square, [{"x": 1}], device=device)
+    assert asked == [{"GPU": 1}, None]
+
+
+def test_messages_that_come_after_the_end_are_awaited():
+    here = object.__new__(Connection)
+    here._inbox = queue.SimpleQueue()
+    outcome = Outcome(attempt="a", told=1, value=pack(7))
+    for event in (("done", ("run", 0)), ("message", ("old", "b", pack("x"))), ("message", ("run", "a", pack("late")))):
+        here._inbox.put(event)
+    told = []
+    assert here._collect("run", [SimpleNamespace(result=lambda: outcome)], told.append, lambda *_: None) == [7]
+    assert told == ["late"]
 
 
 def test_paths_move_below_a_folder_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -231,16 +339,51 @@ def test_without_a_shared_folder_files_travel(cluster: Path, tmp_path: Path, mon
         do(refuse, [{"path": tmp_path / "x"}])
 
 
+def test_what_a_failed_task_wrote_comes_home(cluster: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(connection(TWO), "_shared", lambda reads: False)
+    with pytest.raises(RunFailed, match=f"^{tmp_path}/run: stopped; its checkpoint is kept$"):
+        do(leave, [{"folder": tmp_path / "run"}])
+    assert (tmp_path / "run" / "checkpoint").read_text() == "half"
+
+
+def test_the_same_file_is_sent_once(cluster: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    here, sent = connection(TWO), []
+    plain = here.client.submit
+    monkeypatch.setattr(here, "_shared", lambda reads: False)
+    monkeypatch.setattr(here.client, "submit", lambda f, *a, **k: (sent.append(f), plain(f, *a, **k))[1])
+    for name in ("film", "again"):
+        (tmp_path / name).write_text("once")
+    tasks = [
+        {"source": tmp_path / name, "missing": tmp_path / "none", "target": tmp_path / f"{name}{i}"}
+        for name in ("film", "again")
+        for i in range(2)
+    ]
+    do(copy, tasks)
+    assert sent.count(bytes) == 1
+
+
 def test_a_folder_the_workers_cannot_read_is_noticed(cluster: Path, tmp_path: Path):
     (tmp_path / "film").write_text("film")
     here = connection(TWO)
     assert here._shared([[tmp_path / "film"]])
+    assert not sees({}, {str(tmp_path / "film"): 5})  # another file of this name
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(here._tokens, str(tmp_path / "nowhere" / "token"), here.id)
         assert not here._shared([])
         patch.setattr(here, "_shared", lambda reads: True)
         with pytest.raises(InputError, match=r"came later and does not share .*; stop it and run again"):
             do(square, [{"x": 1}])
+
+
+def test_a_folder_that_is_only_read_needs_no_token(cluster: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    out, generators = tmp_path / "out", tmp_path / "generators"
+    (out / ".cluster-killed").mkdir(parents=True)
+    (generators / ".cluster-other").mkdir(parents=True)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != generators)
+    with connected(TWO, out, generators):
+        assert [path.name for path in out.iterdir()] == [f".cluster-{connection(TWO).id}"]
+        assert [path.name for path in generators.iterdir()] == [".cluster-other"]
+        assert do(square, [{"x": 3}]) == [9]
 
 
 def test_a_lost_worker_s_task_is_tried_again_and_knows_it(tmp_path: Path):

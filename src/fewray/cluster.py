@@ -7,6 +7,7 @@ calling thread empties, so that callers see what they would see of local process
 from __future__ import annotations
 
 import hashlib
+import os
 import queue
 import shutil
 import uuid
@@ -14,18 +15,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
 from fewray.errors import InputError, RunFailed
-from fewray.executors import LOCAL, check_executor, open_client
+from fewray.executors import LOCAL, await_worker, check_executor, open_client
 from fewray.parcels import Task, bring_home, files_read, pack, sees, unpack
-from fewray.remote import SAME, Order, Outcome, about_worker, carry_out, several_threads
+from fewray.remote import Order, Outcome, about_worker, carry_out, other_version, several_threads
 from fewray.runs import write_bytes
 
 MESSAGE_SECONDS = 30.0
 """How long messages are awaited after the last task's end; a bar that stays short is no reason to fail."""
+ANSWER_SECONDS = 300.0
+"""How long workers may take to answer, imports from a slow disk included; Dask drops a silent worker after as long."""
 
 _open: dict[str, Connection] = {}
 
@@ -34,7 +36,8 @@ _open: dict[str, Connection] = {}
 def connected(executor: str, *folders: Path) -> Iterator[None]:
     """Keep a connection open for all that is done inside the block; the outermost block opens and closes it.
 
-    ``folders`` are those the tasks write in. A worker that reads a token in each of them shares them.
+    ``folders`` are those the tasks write in, first that which the caller has locked. A worker that reads a token in each
+    of them shares them.
     """
     if check_executor(executor) == LOCAL:
         yield
@@ -64,6 +67,7 @@ class Connection:
     def __init__(self, executor: str) -> None:
         self.executor, self.id = executor, uuid.uuid4().hex[:12]
         self.topic = f"fewray-{self.id}"
+        self.versions = about_worker()
         self._tokens: dict[str, str] = {}
         self._contents: dict[str, Any] = {}
         self._inbox: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
@@ -78,7 +82,7 @@ class Connection:
 
     def workers(self, device: str = "cpu") -> dict[str, dict[str, Any]]:
         """Return Dask's facts of each worker that may be given work for ``device``, by address."""
-        found = dict(self.client.scheduler_info()["workers"])
+        found = dict(self.client.scheduler_info(n_workers=-1)["workers"])
         having = {address: facts for address, facts in found.items() if facts["resources"].get("GPU")}
         return having if device.startswith("cuda") and having else found
 
@@ -88,31 +92,44 @@ class Connection:
             if facts["nthreads"] > 1:
                 raise InputError(f"--executor {self.executor}: {several_threads(address, facts['nthreads'])}")
         for address, found in self.ask(about_worker).items():
-            for name in SAME:
-                if found[name] != version(name):
-                    raise InputError(
-                        f"--executor {self.executor}: worker {address} has {name} {found[name]}, this machine "
-                        f"{version(name)}; install the same"
-                    )
+            if why := other_version(address, found, self.versions):
+                raise InputError(f"--executor {self.executor}: {why}")
 
     def ask(self, function: Callable[..., Any], *arguments: Any, device: str = "cpu") -> dict[str, Any]:
         """Call ``function`` on every worker at once, outside its tasks; return the answers by worker."""
-        asked = list(self.workers(device))
-        answers = cast("dict[str, Any]", self.client.run(function, *arguments, workers=asked, on_error="return"))
+        if not self.workers(device):
+            await_worker(self.client, self.executor)  # all were lost: Dask, or the cluster's owner, starts others
+        asked = {"workers": list(self.workers(device)), "callback_timeout": ANSWER_SECONDS}
+        try:
+            answers = cast("dict[str, Any]", self.client.run(function, *arguments, on_error="return", **asked))
+        except TimeoutError:
+            raise RunFailed(
+                f"--executor {self.executor}: a worker gives no answer in {ANSWER_SECONDS:g} s (frozen?); see their logs, and "
+                "run the same command again to go on"
+            ) from None
         for address, answer in answers.items():
-            if isinstance(answer, ImportError):
+            if isinstance(answer, ImportError) or "ModuleNotFoundError" in str(answer):  # Dask's own of a failed import
                 raise InputError(f"worker {address}: {answer}; install there what this machine has") from None
             if isinstance(answer, Exception):
                 raise answer
+        if not answers:
+            raise RunFailed(f"--executor {self.executor}: no worker answers; run the same command again to go on")
         return answers
 
     def share(self, folders: Sequence[Path]) -> None:
-        """Lay a token into each folder, by which workers show that they read what this machine writes."""
-        for folder in folders:
-            token = folder.resolve() / f".cluster-{self.id}" / "token"
-            if str(token) not in self._tokens:
-                write_bytes(token, self.id.encode())
-                self._tokens[str(token)] = self.id
+        """Lay a token into each folder, by which workers show that they read what this machine writes.
+
+        None into a folder that is only read. The first folder is this process's alone: what a killed one left goes.
+        """
+        for folder in map(Path.resolve, folders):
+            token = folder / f".cluster-{self.id}" / "token"
+            if str(token) in self._tokens or (folder.is_dir() and not os.access(folder, os.W_OK)):
+                continue
+            write_bytes(token, self.id.encode())
+            self._tokens[str(token)] = self.id
+        for left in folders[0].glob(".cluster-*") if folders else ():
+            if left.name != f".cluster-{self.id}":
+                shutil.rmtree(left, ignore_errors=True)
 
     def _shared(self, reads: Sequence[Sequence[Path]]) -> bool:
         """Whether all workers read the tokens, and one file of every folder that the tasks read."""
@@ -147,6 +164,7 @@ class Connection:
                     travels=not shared,
                     names=() if shared else tuple(map(str, reads[index])),
                     tokens=self._tokens,
+                    versions=self.versions,
                     marker=self._marker(f"{run}-{index}") if shared else "",
                 )
                 contents = [] if shared else [self._sent(path) for path in reads[index]]
@@ -201,6 +219,7 @@ class Connection:
             ) from error
         if outcome.error:
             kind, text = outcome.error
+            bring_home(outcome.files)  # the stand of a training that failed
             raise kind(text)
         return outcome
 

@@ -18,11 +18,17 @@ RETRIES = 3
 """A local cluster's task is given up when so many workers and one more died of it (Dask's own default)."""
 
 
+MOST_WORKERS, MOST_PORT = 999, 65535
+
+
 def check_executor(name: str) -> str:
-    """Return ``name`` if it is ``local``, ``dask:N`` or ``tcp://host:port``, else raise InputError."""
-    if name == LOCAL or re.fullmatch(r"dask:[1-9]\d*|tcp://[^\s/]+:\d+", name):
+    """Return ``name`` if it is ``local``, ``dask:N`` or ``tcp://host:port`` (``tls`` as well), else raise InputError."""
+    number = re.fullmatch(r"dask:(\d+)|(?:tcp|tls)://[^\s/]+:(\d+)", name, re.ASCII)
+    if name == LOCAL or (number and 1 <= int(number[1] or number[2]) <= (MOST_WORKERS if number[1] else MOST_PORT)):
         return name
-    raise InputError(f"--executor {name}: local, dask:N (N workers here) or tcp://host:port (a scheduler) is wanted")
+    raise InputError(
+        f"--executor {name}: local, dask:N (N workers here, 1 to {MOST_WORKERS}) or tcp://host:port (a scheduler) is wanted"
+    )
 
 
 def open_client(executor: str) -> tuple[Client, LocalCluster | None]:
@@ -31,14 +37,35 @@ def open_client(executor: str) -> tuple[Client, LocalCluster | None]:
     InputError without the package or a scheduler at the address, RunFailed when no worker comes.
     """
     try:
-        from dask import config
-        from distributed import Client, LocalCluster
+        from distributed import Client
     except ImportError:
         raise InputError(f"--executor {executor}: needs the package distributed; pip install fewray[cluster]") from None
     if executor.startswith("dask:"):
-        # Workers compute in the environment that local processes would have: Dask's own would fix numbers of threads.
-        # Nobody looks at the statistical profile of their threads, which samples all frames every 10 ms.
-        with config.set({"distributed.nanny.pre-spawn-environ": {}, "distributed.worker.profile.enabled": False}):
+        cluster = _local_cluster(executor)
+        return Client(cluster, set_as_default=False, name="fewray"), cluster
+    try:
+        client = Client(executor, timeout=CONNECT_SECONDS, set_as_default=False, name="fewray")
+    except OSError:
+        raise InputError(
+            f"--executor {executor}: no scheduler answers there; start one with `dask scheduler`"
+        ) from None
+    try:
+        await_worker(client, executor)
+    except RunFailed:
+        client.close()
+        raise
+    return client, None
+
+
+def _local_cluster(executor: str) -> LocalCluster:
+    from dask import config
+    from distributed import LocalCluster
+    from distributed.gc import disable_gc_diagnosis
+
+    # Workers compute in the environment that local processes would have: Dask's own would fix numbers of threads.
+    # Nobody looks at the statistical profile of their threads, which samples all frames every 10 ms.
+    with config.set({"distributed.nanny.pre-spawn-environ": {}, "distributed.worker.profile.enabled": False}):
+        try:
             cluster = LocalCluster(
                 n_workers=int(executor.removeprefix("dask:")),
                 threads_per_worker=1,
@@ -48,19 +75,20 @@ def open_client(executor: str) -> tuple[Client, LocalCluster | None]:
                 scheduler_kwargs={"allowed_failures": RETRIES, "dashboard": False},
                 preload=["fewray.remote"],
             )
-        return Client(cluster, set_as_default=False, name="fewray"), cluster
-    try:
-        client = Client(executor, timeout=CONNECT_SECONDS, set_as_default=False, name="fewray")
-    except OSError:
-        raise InputError(
-            f"--executor {executor}: no scheduler answers there; start one with `dask scheduler`"
-        ) from None
+        except (OSError, RuntimeError) as error:
+            raise RunFailed(
+                f"--executor {executor}: the workers could not be started ({error}); fewer need less memory and fewer "
+                "files (ulimit -n)"
+            ) from None
+    # A Ctrl-C during a garbage collection would be raised in the scheduler's report on it, where Python drops it.
+    disable_gc_diagnosis(force=True)
+    return cluster
+
+
+def await_worker(client: Client, executor: str) -> None:
+    """Return when the cluster has a worker; RunFailed where none comes in ``WORKER_SECONDS``."""
     try:
         client.wait_for_workers(1, timeout=WORKER_SECONDS)
     except TimeoutError:
-        client.close()
-        raise RunFailed(
-            f"--executor {executor}: no worker in {WORKER_SECONDS} s; start some with "
-            f"`dask worker {executor} --nthreads 1` and run again"
-        ) from None
-    return client, None
+        start = "" if executor.startswith("dask:") else f"; start some with `dask worker {executor} --nthreads 1`"
+        raise RunFailed(f"--executor {executor}: no worker in {WORKER_SECONDS} s{start} and run again") from None

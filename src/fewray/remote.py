@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import platform
 import signal
 import tempfile
 import uuid
@@ -15,12 +16,12 @@ from typing import Any
 from fewray import runs
 from fewray.device import fixed_threads, full_memory_told, keep_freed_memory
 from fewray.errors import InputError, RunFailed
-from fewray.parcels import at_home, changed_files, lay_out, pack, second_try, sees, unpack
+from fewray.parcels import Stamps, at_home, changed_files, lay_out, pack, second_try, sees, unpack
 
 LOCK_SECONDS = 150.0
 """How long a worker waits for a folder: a network file system frees a dead machine's lock after some 90 s."""
-SAME = ("fewray", "torch", "numpy")
-"""Packages that must have the same version everywhere: results depend on them."""
+SAME = ("fewray", "torch", "numpy", "scipy", "scikit-learn", "pillow")
+"""Packages that must have the same version everywhere, as Python must: results depend on them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,8 @@ class Order:
     """Paths of the files that come along, at home."""
     tokens: Mapping[str, str]
     """Files in the shared folders and their texts: a worker that cannot read them must not write there."""
+    versions: Mapping[str, str]
+    """What :func:`about_worker` says at home."""
     marker: str = ""
     """File in a shared folder that a first try makes and a second one finds."""
 
@@ -77,24 +80,38 @@ def carry_out(order: Order, *contents: bytes) -> Outcome:
 
     with tempfile.TemporaryDirectory(dir=worker.local_directory, prefix="task-") as name:
         folder = Path(name) if order.travels else None
+        before: Stamps | None = None
         try:
             _refuse(worker.address, worker.state.nthreads, order)
-            before = lay_out(folder, order.names, contents) if folder else {}
+            before = lay_out(folder, order.names, contents) if folder else None
             function, task = unpack(order.content, folder)
-            if order.marker and _marked(Path(order.marker)):
+            if order.marker and _tried_before(Path(order.marker)):
                 task = second_try(function, task)
             value = pack(_call(function, task, report, order.threads), folder)
-            files = tuple(changed_files(folder, before)) if folder else ()
-            return Outcome(attempt=attempt, told=told, value=value, files=files)
+            return Outcome(attempt=attempt, told=told, value=value, files=_changed(folder, before))
         except (InputError, RunFailed) as error:
             kind = InputError if isinstance(error, InputError) else RunFailed
             text = at_home(str(error), folder) if folder else str(error)
-            return Outcome(attempt=attempt, told=told, error=(kind, text))
+            return Outcome(attempt=attempt, told=told, error=(kind, text), files=_changed(folder, before))
 
 
 def about_worker() -> dict[str, str]:
-    """Return what must be known of a worker before it is given work: its versions."""
-    return {name: importlib.metadata.version(name) for name in SAME}
+    """Return what must be known of a worker before it is given work: its versions, Python's first two numbers."""
+    python = ".".join(platform.python_version_tuple()[:2])
+    return {name: importlib.metadata.version(name) for name in SAME} | {"Python": python}
+
+
+def other_version(worker: str, found: Mapping[str, str], wanted: Mapping[str, str]) -> str:
+    """Return why a worker with versions ``found`` is refused; empty where they are those wanted."""
+    for name, version in wanted.items():
+        if found.get(name) != version:
+            return f"worker {worker} has {name} {found.get(name)}, this machine {version}; install the same"
+    return ""
+
+
+def _changed(folder: Path | None, before: Stamps | None) -> tuple[tuple[str, bytes], ...]:
+    """Return the files that must go home: those written since ``before``, when what the task reads had been laid out."""
+    return tuple(changed_files(folder, before)) if folder and before is not None else ()
 
 
 def several_threads(worker: str, nthreads: int) -> str:
@@ -109,6 +126,8 @@ def _refuse(address: str, nthreads: int, order: Order) -> None:
     """Raise InputError where this worker, which may have come late, must not do the task."""
     if nthreads > 1:
         raise InputError(several_threads(address, nthreads))
+    if why := other_version(address, about_worker(), order.versions):
+        raise InputError(why)
     if not order.travels and not sees(order.tokens, {}):
         folders = ", ".join(str(Path(path).parent.parent) for path in order.tokens)
         raise InputError(
@@ -123,7 +142,8 @@ def _call(function: Any, task: dict[str, Any], report: Any, threads: int) -> Any
         return function(**task, report=report)
 
 
-def _marked(marker: Path) -> bool:
+def _tried_before(marker: Path) -> bool:
+    """Whether an earlier try left its mark; if not, leave this one's."""
     try:
         marker.touch(exist_ok=False)
     except FileExistsError:

@@ -200,6 +200,22 @@ def test_a_side_ends_with_a_benchmark_that_is_killed(tmp_path: Path):
     assert bench.communicate(timeout=60)[0] == b""  # the stream ends when the last that holds it has
 
 
+@pytest.mark.parametrize(("error", "reached"), [(1e-7, True), (1e-2, False)])
+def test_speed_without_the_figures_is_not_reached(error: float, reached: bool, monkeypatch: pytest.MonkeyPatch):
+    wanted = np.ones((4, 3))
+
+    def sides(asked: list[Side], rounds: int, **more: object) -> list[Timed]:
+        seconds = {"plain features": 100.0, "plain quality": 100.0}
+        result = {"features": wanted * (1 + error), "quality": wanted * (1 + error)}
+        return [
+            Timed(seconds=[seconds.get(s.name, 1.0)], results=[result.get(s.name, wanted)], peak_mib=1) for s in asked
+        ]
+
+    for module in (features, quality):
+        monkeypatch.setattr(module, "alternate", sides)
+        assert module.measure({"gflops_fp32": 100.0}, rounds=1)[0].reached is reached
+
+
 def test_a_step_s_arithmetic_is_counted():
     assert gan.step_flops() / 1e9 == pytest.approx(73, abs=2)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from fewray.bench.pairs import Side, Work, alternate
@@ -21,7 +23,7 @@ def measure(limits: dict[str, float], *, rounds: int, device: str = "auto") -> l
     error = float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted))
     row = paired("features", f"lite0 at {SIZE} px", quick, slow, work=IMAGES, unit="images/s", target=TARGET,
                  note=f"relative error {error:.1e}, wanted below {TOLERANCE:.0e}")  # fmt: skip
-    return [row]
+    return [replace(row, reached=bool(row.reached) and error < TOLERANCE)]
 
 
 def fast(part: int) -> Work:
