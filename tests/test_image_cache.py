@@ -41,12 +41,16 @@ def test_the_cache_spares_decoding_and_changes_nothing(
     assert not np.array_equal(load_images(large, 16, "squash"), plain)
     large[0].write_bytes(large[1].read_bytes())
     assert np.array_equal(load_images(large[:1], 16)[0], plain[1])
+    seen.clear()
+    monkeypatch.setattr(images, "DECODER", "another")
+    load_images(large[1:], 16)
+    assert seen == large[1:]
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:-1], lambda b: b"", lambda b: bytes([b[0] ^ 1]) + b[1:]])
 def test_a_damaged_copy_is_made_again(large: list[Path], tmp_path: Path, damage):
     plain = load_images(large, 16)
-    for copy in (tmp_path / "cache").iterdir():
+    for copy in (tmp_path / "cache" / "images").iterdir():
         copy.write_bytes(damage(copy.read_bytes()))
     assert np.array_equal(load_images(large, 16), plain)
 
@@ -61,7 +65,7 @@ def test_a_full_disk_and_a_file_in_the_way_are_no_errors(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", full)
         assert np.array_equal(load_images(large, 16), plain)
-    assert not list((tmp_path / "cache").iterdir())
+    assert not list((tmp_path / "cache" / "images").iterdir())
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("FEWRAY_CACHE", str(tmp_path / "file"))
     assert np.array_equal(load_images(large, 16), plain)
@@ -72,7 +76,7 @@ def test_processes_share_the_cache(large: list[Path], tmp_path: Path):
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         results = list(pool.map(load_images, [large] * 4, [16] * 4))
     assert all(np.array_equal(result, plain) for result in results)
-    assert len(list((tmp_path / "cache").iterdir())) == 3
+    assert len(list((tmp_path / "cache" / "images").iterdir())) == 3
 
 
 def test_small_files_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -8,12 +8,10 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import tempfile
 import warnings
 from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +19,7 @@ import numpy as np
 import PIL
 from PIL import Image, ImageOps
 
+from fewray.cache import cache_folder, keep, recall
 from fewray.errors import InputError
 from fewray.runs import write_bytes
 
@@ -142,12 +141,12 @@ def resize(grey: np.ndarray, size: int, fit: str = "pad") -> np.ndarray:
 def load_images(paths: Iterable[Path], size: int, fit: str = "pad", *, cache: bool = True) -> np.ndarray:
     """Return the pictures as uint8 (n, 1, size, size), decoded side by side on the cores.
 
-    With ``cache``, squared copies of large files are kept in the user's cache folder (``FEWRAY_CACHE`` names another)
-    under the hash of the file's bytes, the size and the fit; where it cannot be written, work goes on without.
+    With ``cache``, squared copies of large files are kept (:mod:`fewray.cache`, folder ``images``) under the hash of the
+    file's bytes, the size and the fit.
     InputError names the files that cannot be read, all of them up to ten.
     """
     resize(np.zeros((1, 1), np.uint8), size, fit)  # size and fit are refused once, not once a file
-    store = _store() if cache else None
+    store = cache_folder("images") if cache else None
     paths, failed = list(paths), list[Unreadable]()
     made = np.zeros((len(paths), 1, size, size), np.uint8)
 
@@ -175,47 +174,12 @@ def _squared(path: Path, size: int, fit: str, store: Path | None) -> np.ndarray:
     if store is None or len(content) < WORTH_KEEPING:
         return resize(_decode(content, path), size, fit)
     place = store / f"{hashlib.sha256(content).hexdigest()}-{size}-{fit}-{DECODER}"
-    square = _recall(place, size)
-    if square is None:
-        square = resize(_decode(content, path), size, fit)
-        _keep(place, square)
+    kept = recall(place)
+    if kept is not None and len(kept) == size * size:
+        return np.frombuffer(kept, np.uint8).reshape(size, size)
+    square = resize(_decode(content, path), size, fit)
+    keep(place, square.tobytes())
     return square
-
-
-def _store() -> Path | None:
-    from platformdirs import user_cache_path
-
-    named = os.environ.get("FEWRAY_CACHE")
-    store = Path(named) if named else user_cache_path("fewray") / "images"
-    return store if store.is_absolute() else None
-
-
-def _recall(place: Path, size: int) -> np.ndarray | None:
-    """Return the copy kept at ``place``; None if there is none or it is damaged (pixels, then their check sum)."""
-    try:
-        content = place.read_bytes()
-    except OSError:
-        return None
-    pixels, check = content[: size * size], content[size * size :]
-    if len(pixels) < size * size or check != hashlib.blake2b(pixels, digest_size=16).digest():
-        return None
-    return np.frombuffer(pixels, np.uint8).reshape(size, size)
-
-
-def _keep(place: Path, square: np.ndarray) -> None:
-    """Write a copy that other processes see whole or not at all; a full or read-only disk is no error."""
-    pixels = square.tobytes()
-    temporary = None
-    with suppress(OSError):
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=place.parent, suffix=".part")
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(pixels + hashlib.blake2b(pixels, digest_size=16).digest())
-            Path(temporary).replace(place)
-        finally:
-            if temporary is not None:
-                Path(temporary).unlink(missing_ok=True)
 
 
 def check_images(images: Any, name: str = "images") -> np.ndarray:

@@ -16,16 +16,12 @@ import torch
 from scipy import stats
 from torch.utils.flop_counter import FlopCounterMode
 
-from fewray.bench import classifier, equality, features, gan, gpu, pairs, quality
+from fewray.bench import equality, features, gan, gpu, pairs, quality
 from fewray.bench.pairs import Side, Timed, alternate, ratios
 from fewray.bench.rows import NOT_MEASURED, Row, cells, markdown, paired
 from fewray.bench.run import SUBJECTS, measure
-from fewray.bench.textbook import Classifier, Discriminator, Generator
-from fewray.classify.networks import build_network
-from fewray.config import ClassifierOptions
 from fewray.data import load_dataset
 from fewray.errors import InputError, RunFailed
-from fewray.gan.training import TrainState
 from fewray.presets import RECIPES
 
 
@@ -118,17 +114,6 @@ def test_the_table_says_what_was_not_measured():
     assert text.count("\n| ") == 4
 
 
-def test_the_textbook_s_networks_are_the_recipe_s():
-    state = TrainState(RECIPES["paper"], seed=0, device=torch.device("cpu"))
-    ours = ClassifierOptions()
-    for book, own in (
-        (Generator(), state.G),
-        (Discriminator(), state.D),
-        (Classifier(4), build_network(4, ours, seed=0)),
-    ):
-        assert sorted(p.numel() for p in book.parameters()) == sorted(p.numel() for p in own.parameters())
-
-
 @pytest.mark.parametrize("precision", ["bf16", "fp32"])
 def test_trainings_of_all_ways_are_set_side_by_side(precision: str, monkeypatch: pytest.MonkeyPatch):
     bf16, fp32, book = (np.random.default_rng(seed).normal(5, 1, (4, 3)) for seed in range(3))
@@ -200,22 +185,6 @@ def test_a_side_ends_with_a_benchmark_that_is_killed(tmp_path: Path):
     assert bench.communicate(timeout=60)[0] == b""  # the stream ends when the last that holds it has
 
 
-@pytest.mark.parametrize(("error", "reached"), [(1e-7, True), (1e-2, False)])
-def test_speed_without_the_figures_is_not_reached(error: float, reached: bool, monkeypatch: pytest.MonkeyPatch):
-    wanted = np.ones((4, 3))
-
-    def sides(asked: list[Side], rounds: int, **more: object) -> list[Timed]:
-        seconds = {"plain features": 100.0, "plain quality": 100.0}
-        result = {"features": wanted * (1 + error), "quality": wanted * (1 + error)}
-        return [
-            Timed(seconds=[seconds.get(s.name, 1.0)], results=[result.get(s.name, wanted)], peak_mib=1) for s in asked
-        ]
-
-    for module in (features, quality):
-        monkeypatch.setattr(module, "alternate", sides)
-        assert module.measure({"gflops_fp32": 100.0}, rounds=1)[0].reached is reached
-
-
 def test_a_step_s_arithmetic_is_counted():
     assert gan.step_flops() / 1e9 == pytest.approx(73, abs=2)
 
@@ -237,17 +206,6 @@ def test_plain_features_and_whole_metrics_are_ours(monkeypatch):
     found, wanted = features.fast(0)(), features.plain(0)()
     assert np.linalg.norm(found - wanted) < features.TOLERANCE * np.linalg.norm(wanted)
     assert quality.blocks(0, rows=60, dim=8)() == pytest.approx(quality.whole(0, rows=60, dim=8)(), rel=1e-6)
-
-
-def test_both_ways_of_the_gan_and_the_classifier_train(monkeypatch):
-    monkeypatch.setattr(gan, "CLASSES", 2)
-    monkeypatch.setattr(gan, "STEPS", 1)
-    assert len(gan.side_by_side(1, processes=2, device="cpu", precision="fp32")()) == 1
-    assert len(gan.one_after_another(0, device="cpu")()) == 2
-    for name, value in (("TRAININGS", 2), ("STEPS", 1), ("IMAGES", 8), ("BATCH", 4)):
-        monkeypatch.setattr(classifier, name, value)
-    assert len(classifier.side_by_side(1, processes=2, device="cpu", precision="fp32")()) == 1
-    assert len(classifier.one_after_another(0, device="cpu")()) == 2
 
 
 def test_the_gpu_s_rows_do_their_work_and_say_where_there_is_none(monkeypatch):

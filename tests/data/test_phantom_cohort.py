@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from fewray.data import load_dataset
 from fewray.data.manifest import Manifest, sha256_of
 from fewray.data.phantom import CLASSES, PhantomOptions, load_phantom, parse_options, write_phantom
-from fewray.errors import InputError
+from fewray.errors import InputError, RunFailed
 from fewray.images import load_images
 
 SMALL = PhantomOptions(size=32, train=(6, 5, 4, 3), test=(2, 2, 2, 2), seed=7)
@@ -27,6 +27,16 @@ def written(tmp_path_factory) -> Manifest:
 def cache(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("FEWRAY_CACHE", str(tmp_path))
     return tmp_path / "phantom"
+
+
+@pytest.mark.parametrize("none", [False, True])
+def test_a_cache_that_cannot_be_written_is_told(none, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("FEWRAY_CACHE", str(tmp_path / "file"))
+    if none:
+        monkeypatch.setattr("fewray.data.phantom.cache_folder", lambda kind: None)
+    with pytest.raises(RunFailed, match=r"^phantom: .*; .*name .* FEWRAY_CACHE$"):
+        load_dataset("phantom:train=1,test=0,size=16")
 
 
 def test_the_counts_and_the_classes_are_those_asked_for(written):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -18,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 from scipy.ndimage import gaussian_filter
 
+from fewray.cache import cache_folder
 from fewray.config import Options
 from fewray.data import phantom_anatomy as anatomy
 from fewray.data import phantom_bones as bones
@@ -29,7 +28,7 @@ from fewray.data.manifest import Manifest, Row
 from fewray.data.phantom_canvas import Canvas, Pose
 from fewray.data.phantom_lesions import disease
 from fewray.data.phantom_patient import grow_patient
-from fewray.errors import InputError
+from fewray.errors import InputError, RunFailed
 from fewray.images import png_bytes
 from fewray.runs import write_json
 
@@ -158,15 +157,22 @@ def load_phantom(spec: dict[str, str]) -> Manifest:
     """Return the data set of the ``key=value`` pairs after ``phantom:``, drawn once and kept in the user's cache.
 
     The keys are the fields of :class:`PhantomOptions`; ``train`` and ``test`` take one count for all classes or one
-    each (``60/70/70/70``). The cache folder is the platform's, or ``FEWRAY_CACHE``.
+    each (``60/70/70/70``). Raises RunFailed where the cache cannot be written.
     """
     options = parse_options(spec)
     digest = hashlib.sha256(json.dumps(_identity(options), sort_keys=True).encode()).hexdigest()[:16]
-    cache = Path(os.environ.get("FEWRAY_CACHE") or platformdirs.user_cache_dir("fewray"))
-    folder = cache / "phantom" / digest
-    if folder.exists() and not _is_complete(folder, options):
-        shutil.rmtree(folder)
-    return write_phantom(folder, options)
+    cache = cache_folder("phantom")
+    if cache is None:
+        raise RunFailed("phantom: this user has no cache folder to keep the films in; name one with FEWRAY_CACHE")
+    folder = cache / digest
+    try:
+        if folder.exists() and not _is_complete(folder, options):
+            shutil.rmtree(folder)
+        return write_phantom(folder, options)
+    except OSError as error:
+        raise RunFailed(
+            f"phantom: films cannot be kept in {folder} ({error.strerror}); free the disk or name another cache with FEWRAY_CACHE"
+        ) from error
 
 
 def parse_options(spec: dict[str, str]) -> PhantomOptions:
