@@ -12,6 +12,7 @@ from fewray import api
 from fewray.cluster import connected, connection
 from fewray.data import Manifest
 from fewray.errors import InputError
+from fewray.runs import read_jsonl
 from fewray.study.generators import train_generators
 from fewray.study.machine import Machine
 from fewray.study.trial.protocol import run_trial
@@ -79,6 +80,29 @@ def test_training_goes_on_after_a_kill_without_resume(phantoms: Manifest, tmp_pa
         found[name] = [(tmp_path / name / label / "checkpoint.safetensors").read_bytes() for label in named["classes"]]
     assert killed
     assert found["local"] == found["cluster"]
+
+
+def test_a_training_begun_here_goes_on_without_a_shared_folder(
+    phantoms: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    options = SMALL.gan.with_(epochs=3)
+    named = {"classes": ["normal"], "probe_every": 0, "checkpoint_every": 1}
+    told: list[int] = []
+
+    def stop(label: str, row) -> None:
+        if row["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    train_generators(phantoms, options, tmp_path / "whole", machine=MACHINE, **named)
+    with pytest.raises(KeyboardInterrupt):
+        train_generators(phantoms, options, tmp_path / "begun", machine=MACHINE, on_epoch=stop, **named)
+    monkeypatch.setattr(connection(TWO), "_shared", lambda reads: False)
+    train_generators(phantoms, options, tmp_path / "begun", machine=ON_CLUSTER, resume=True,
+                     on_epoch=lambda label, row: told.append(row["epoch"]), **named)  # fmt: skip
+    assert told in ([2, 3], [3])
+    whole, begun = ((tmp_path / name / "normal" / "checkpoint.safetensors") for name in ("whole", "begun"))
+    assert whole.read_bytes() == begun.read_bytes()
+    assert [row["epoch"] for row in read_jsonl(begun.parent / "stats.jsonl")] == [1, 2, 3]
 
 
 def test_processes_are_the_cluster_s_own(phantoms: Manifest, tmp_path: Path):

@@ -110,8 +110,10 @@ def _formed(found: Mapping[str, Any], classes: Sequence[str]) -> bool:
 
 
 def _read_by_synthesis(task: Mapping[str, Any]) -> list[Path]:
-    generators = task["generators"]
-    return [*generators.train.paths(), *(path for path in generators.folder.rglob("[!.]*") if path.suffix != ".png")]
+    from fewray.gan.run import CHECKPOINT
+
+    generators: FoldGenerators = task["generators"]
+    return [*generators.train.paths(), *(generators.folder / name / CHECKPOINT for name in generators.train.classes)]
 
 
 @travels(_read_by_synthesis)
