@@ -21,6 +21,7 @@ DEVICES = ("auto", "cuda", "mps", "cpu")
 PRECISIONS = ("auto", "bf16", "fp32")
 FULL_MEMORY = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
 """How CUDA and its libraries say that a card is full, where PyTorch's own allocator is not asked."""
+BUSY = 1.5
 _random_state = threading.RLock()
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 """Parameters of glibc's mallopt(3)."""
@@ -163,6 +164,19 @@ def keep_freed_memory() -> None:
         return
     for parameter, value in ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_TOP_PAD, 64 * 2**20)):
         mallopt(parameter, value)
+
+
+def busy() -> str:
+    """Return in a few words that others are at work on this machine, and how much; empty where not, or where it cannot be told.
+
+    Busy is from ``BUSY`` times as many runnable processes as cores on, in the mean of the last minute.
+    """
+    try:
+        load = os.getloadavg()[0]
+    except (AttributeError, OSError):
+        return ""
+    count = os.cpu_count() or 1
+    return f"the machine is busy (load {load:.1f} on {count} cores)" if load >= BUSY * count else ""
 
 
 def cores() -> int:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from distributed import Client, LocalCluster
 
 LOCAL = "local"
-CONNECT_SECONDS, WORKER_SECONDS = 20, 60
+CONNECT_SECONDS, WORKER_SECONDS = 10, 60
 """How long a scheduler, and its first worker, are waited for."""
 RETRIES = 3
 """A local cluster's task is given up when so many workers and one more died of it (Dask's own default)."""

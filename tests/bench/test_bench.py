@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fewray.bench import equality, features, gan, gpu, pairs, quality
 from fewray.bench.pairs import Side, Timed, alternate, ratios
-from fewray.bench.rows import NOT_MEASURED, Row, cells, markdown, paired
+from fewray.bench.rows import NOT_MEASURED, Row, cells, line, markdown, paired
 from fewray.bench.run import SUBJECTS, measure
 from fewray.data import load_dataset
 from fewray.errors import InputError, RunFailed
@@ -111,6 +111,12 @@ def test_the_table_says_what_was_not_measured():
     }  # fmt: skip
     text = markdown(found)
     assert "- y: no GPU" in text
+    assert "busy" not in text
+    assert "When the run began it was busy: figures" in markdown({**found, "busy": "it was busy"})
+    assert [line(row) for row in rows] == [
+        "x: 300 images/s; reference 100 images/s; ratio 3.00 (3.00 to 3.00); 50 % of it; wanted 2.5 x: reached",
+        f"y: {NOT_MEASURED}; wanted 30 s; no GPU",
+    ]
     assert text.count("\n| ") == 4
 
 

@@ -1,6 +1,7 @@
 """A plan says how far its minutes can be trusted, and is refused where the run would be."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from fewray.cli import main, planned
+from fewray.device import busy
 from fewray.runs import write_json
 
 
@@ -38,20 +40,29 @@ def _a_second_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setattr(f"{module}.{name}", lambda *_: 1.0)
 
 
-def test_a_busy_machine_is_said():
+def test_a_busy_machine_is_said(monkeypatch: pytest.MonkeyPatch):
+    def unknown() -> tuple[float, float, float]:
+        raise OSError
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    for load, said in ((2.9, ""), (3.0, "the machine is busy (load 3.0 on 2 cores)")):
+        monkeypatch.setattr(os, "getloadavg", lambda load=load: (load, 0.0, 0.0))
+        assert busy() == said
+    monkeypatch.setattr(os, "getloadavg", unknown)
+    assert busy() == ""
     plain = ["minutes: from a few training steps timed just now"]
-    assert planned.minutes_lines(None, 2) == plain
-    assert planned.minutes_lines(2.9, 2) == plain
-    assert planned.minutes_lines(3.0, 2)[1].startswith(
-        "the machine is busy (load 3.0 on 2 cores): the minutes are too high"
-    )
+    assert planned.minutes_lines("") == plain
+    assert planned.minutes_lines("it is busy") == [
+        *plain,
+        "it is busy: the minutes are too high; plan again when it is idle",
+    ]
 
 
 @pytest.mark.parametrize("command", ["study", "train"])
 def test_minutes_are_said_to_be_timed(
     command: str, films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr(planned, "_load", lambda: 1000.0)
+    monkeypatch.setattr(os, "getloadavg", lambda: (1000.0, 0.0, 0.0))
     preset = ["--preset", "quick"] if command == "study" else ["--recipe", "quick"]
     words = [command, "--data", films, *preset, "--out", tmp_path / "o", "--dry-run"]
     assert call(monkeypatch, *words) == 0

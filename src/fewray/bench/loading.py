@@ -93,7 +93,7 @@ def growth(folder: Path, *, rounds: int) -> Row:
     more = (timed[MANY].peak_mib - timed[FEW].peak_mib) * 1024 / (MANY - FEW)
     row = paired(
         "loading",
-        f"{MANY:,} small films against {FEW} and {SOME:,}",
+        f"{MANY:,} small films against the faster of {FEW} and {SOME:,}",
         timed[MANY],
         scaled,
         work=MANY,

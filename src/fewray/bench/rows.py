@@ -96,26 +96,47 @@ def cells(rows: Sequence[Row]) -> list[list[str]]:
 def markdown(found: dict[str, Any]) -> str:
     """Return the tables of a finished run (:func:`fewray.bench.run.measure`) as Markdown."""
     rows = [Row(**row) for row in found["rows"]]
-    limits = found["ceilings"]
     lines = [
         f"`{found['command']}`, {found['date']}, {found['hardware']}, PyTorch {found['torch']}, precision "
         f"{found['precision']}. Medians of the rounds, sides in turn; the ratio is taken round by round.",
         "",
-        f"The machine's ceiling, measured in the same run on {limits['cores']} cores: {limits['gflops_fp32']:.0f} GFLOP/s in "
-        f"fp32 and {limits['gflops_bf16']:.0f} in bf16 products of 2,048 x 2,048, {limits['copied_gb_s']:.1f} GB/s copied.",
+        limits_line(found),
         "",
         "| " + " | ".join(HEADER) + " |",
         "| " + " | ".join("---" for _ in HEADER) + " |",
         *("| " + " | ".join(line) + " |" for line in cells(rows)),
     ]
-    notes = [f"- {row.what}: {row.note}" for row in rows if row.note]
-    if notes:
-        lines += ["", *notes]
+    lines += ["", *(f"- {note}" for note in notes(rows))]
     for title, table in found.get("equality", {}).items():
         lines += ["", f"**{title}**: {table['design']}", "", "| | " + " | ".join(table["columns"]) + " |"]
         lines += ["| --- " * (len(table["columns"]) + 1) + "|"]
         lines += [f"| {name} | " + " | ".join(values) + " |" for name, values in table["rows"].items()]
     return "\n".join(lines) + "\n"
+
+
+def limits_line(found: dict[str, Any]) -> str:
+    """Return the sentence on the ceilings of a finished run, and on what else ran when it began."""
+    limits = found["ceilings"]
+    line = (
+        f"The machine's ceiling, measured in the same run on {limits['cores']} cores: {limits['gflops_fp32']:.0f} GFLOP/s in "
+        f"fp32 and {limits['gflops_bf16']:.0f} in bf16 products of 2,048 x 2,048, {limits['copied_gb_s']:.1f} GB/s copied."
+    )
+    return line + (
+        f" When the run began {found['busy']}: figures of speed are worth little." if found.get("busy") else ""
+    )
+
+
+def notes(rows: Sequence[Row]) -> list[str]:
+    """Return what must be known of the rows to read them."""
+    return [f"{row.what}: {row.note}" for row in rows if row.note]
+
+
+def line(row: Row) -> str:
+    """Return a row in words, for a log."""
+    what, slow, fast, ratio, ceiling, *_, target, reached = cells([row])[0]
+    parts = [fast, f"reference {slow}" if slow else "", f"ratio {ratio}" if ratio else "", ceiling,
+             f"wanted {target}" + (f": {reached}" if reached else "") if target else ""]  # fmt: skip
+    return f"{what}: {'; '.join(part for part in [*parts, row.note if row.ours is None else ''] if part)}"
 
 
 def _rate(value: float | None, unit: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from fewray.bench.ceiling import ceilings
 from fewray.bench.equality import equality
 from fewray.bench.rows import Row
-from fewray.device import choose_device, choose_precision, cores
+from fewray.device import busy, choose_device, choose_precision, cores
 from fewray.errors import InputError
 
 SUBJECTS = ("gan", "classifier", "features", "quality", "loading", "study", "gpu")
@@ -35,7 +35,7 @@ def measure(
             raise InputError(f"bench {name}: no such subject; there are {', '.join(SUBJECTS)}")
     import torch
 
-    where = choose_device("auto")
+    where, at_first = choose_device("auto"), busy()
     limits = ceilings()
     found: dict[str, Any] = {
         "command": " ".join(["fewray bench", *(subjects if tuple(subjects) != SUBJECTS else ())]),
@@ -44,6 +44,7 @@ def measure(
         "torch": torch.__version__.split("+")[0],
         "precision": choose_precision(where),
         "rounds": rounds,
+        "busy": at_first,
         "ceilings": limits,
         "rows": [],
     }

@@ -27,14 +27,12 @@ def bench(
     """Time this machine against plain references and its own ceiling; nothing else should run on it."""
     from fewray.bench import rows as table
     from fewray.bench.run import SUBJECTS, measure
+    from fewray.device import busy
     from fewray.runs import write_bytes, write_json
 
-    found = measure(
-        subjects or SUBJECTS,
-        rounds=rounds,
-        equal=equality,
-        on_row=lambda row: log("  ".join(cell for cell in table.cells([row])[0] if cell)),
-    )
+    if told := busy():
+        log(f"note: {told}; figures of speed will be worth little")
+    found = measure(subjects or SUBJECTS, rounds=rounds, equal=equality, on_row=lambda row: log(table.line(row)))
     text = table.markdown(found)
     if out is not None:
         write_json(out / "bench.json", found)
@@ -44,6 +42,9 @@ def bench(
     elif markdown:
         print(text, end="")
     else:
-        print_table("Speed", table.HEADER, table.cells([table.Row(**row) for row in found["rows"]]))
+        rows = [table.Row(**row) for row in found["rows"]]
+        print_table("Speed", table.HEADER, table.cells(rows))
+        for note in (table.limits_line(found), *table.notes(rows)):
+            print(note)
         for title, one in found.get("equality", {}).items():
             print_table(f"{title}: {one['design']}", ["", *one["columns"]], [[k, *v] for k, v in one["rows"].items()])

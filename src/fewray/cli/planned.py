@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fewray.cli.show import log, print_json, print_table
-
-BUSY = 1.5
-"""Load a core from which a machine is called busy."""
+from fewray.device import busy
 
 
 def print_plan(plan: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
@@ -18,7 +15,7 @@ def print_plan(plan: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
         print_json(plan)
     else:
         print_table("Planned", tuple(plan[0]), [["" if v is None else v for v in row.values()] for row in plan])
-    for line in minutes_lines(_load(), os.cpu_count() or 1):
+    for line in minutes_lines(busy()):
         log(f"note: {line}") if as_json else print(line)
 
 
@@ -28,22 +25,9 @@ def told(kind: str, event: Mapping[str, Any]) -> None:
         log(event["text"])
 
 
-def minutes_lines(load: float | None, cores: int) -> list[str]:
-    """Return what the minutes of a plan are worth at a ``load`` (mean runnable processes; None: unknown) of the machine.
-
-    From half more processes than cores on it is called busy.
-    """
+def minutes_lines(busy: str) -> list[str]:
+    """Return what the minutes of a plan are worth on a machine of which this is said (:func:`fewray.device.busy`)."""
     lines = ["minutes: from a few training steps timed just now"]
-    if load is not None and load >= BUSY * cores:
-        lines.append(
-            f"the machine is busy (load {load:.1f} on {cores} cores): the minutes are too high; plan again when it is idle"
-        )
+    if busy:
+        lines.append(f"{busy}: the minutes are too high; plan again when it is idle")
     return lines
-
-
-def _load() -> float | None:
-    """Return the mean number of runnable processes of the last minute; None where the system does not say."""
-    try:
-        return os.getloadavg()[0]
-    except (AttributeError, OSError):
-        return None

@@ -93,6 +93,8 @@ def study(
 ) -> None:
     """Compare augmentation arms and write report.html. Run again with the same options, it goes on where it stopped.
 
+    With others it writes study.json and the report anew, from what is there where that fits.
+
     The trial (the default protocol) pools all rows, folds them by patient, trains generators and classifiers inside the
     folds, and says in words whether an arm helps, harms, or how large an effect would have been seen.
     """
