@@ -41,6 +41,19 @@ def test_help_needs_no_torch():
     assert done.stderr.strip() == "False"
 
 
+@pytest.mark.parametrize(
+    ("command", "before", "after"),
+    [("summary", None, "passive"), ("summary", "active", "active"), ("bench", None, None)],
+)
+def test_threads_sleep_where_they_wait(
+    command: str, before: str | None, after: str | None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("OMP_WAIT_POLICY", "x")  # so that it is put back
+    monkeypatch.delenv("OMP_WAIT_POLICY") if before is None else monkeypatch.setenv("OMP_WAIT_POLICY", before)
+    assert call(monkeypatch, command, "nothing") == 2
+    assert os.environ.get("OMP_WAIT_POLICY") == after
+
+
 def test_summary_is_the_paper_s(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     assert call(monkeypatch, "summary", "paper", "--json") == 0
     found = json.loads(capsys.readouterr().out)

@@ -38,13 +38,16 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
     ] = False,
 ) -> None:
     """Does GAN augmentation help your X-ray classifier? Train the generators, check the images, compare, report."""
-    from fewray.device import keep_freed_memory
+    from fewray.device import keep_freed_memory, wait_asleep
 
+    if context.invoked_subcommand != "bench":  # its references should wait as PyTorch does by itself
+        wait_asleep()
     keep_freed_memory()  # this process ends with its command; a network's features take a third longer otherwise
 
 
