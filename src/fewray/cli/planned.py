@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fewray.cli.show import log, print_json, print_table
-from fewray.device import busy
 
 
 def print_plan(plan: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     """Print a plan's rows: what is not estimated is an empty cell, null in JSON."""
+    from fewray.device import busy
+
     if as_json:
         print_json(plan)
     else:
