@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from distributed.comm import CommClosedError
 
 import fewray.cluster
 import fewray.executors
@@ -23,6 +24,7 @@ from fewray.executors import check_executor
 from fewray.images import Unreadable
 from fewray.parcels import at_home, bring_home, changed_files, files_read, lay_out, pack, sees, travels, unpack
 from fewray.remote import Outcome, about_worker
+from fewray.runs import sha256_of
 from fewray.study.machine import Machine
 from fewray.workers import run_parallel
 
@@ -113,7 +115,7 @@ def unreadable(*, path: Path, report) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("dask", "dask:0", "dask:x", "dask:1000", "dask:9999999999", "dask:-1", "dask:²"),
+        *("dask", "dask:0", "dask:x", "dask:1000", "dask:9999999999", "dask:-1", "dask:²", "dask:" + 5000 * "9"),
         *("tcp://host", "slurm", "", "tcp://a:b", "tcp://a:0", "tcp://a:65536", "udp://a:1"),
     ],
 )
@@ -197,7 +199,7 @@ def test_the_least_threads_of_all_workers_count(cluster: Path, monkeypatch: pyte
 
 def test_a_worker_with_another_version_is_named(cluster: Path, monkeypatch: pytest.MonkeyPatch):
     here = connection(TWO)
-    for package in ("torch", "pillow", "Python"):
+    for package in ("fewray", "torch", "numpy", "scipy", "scikit-learn", "pillow", "Python"):
         monkeypatch.setattr(here, "versions", {**about_worker(), package: "0.0.1"})
         refused = rf"worker tcp://\S+ has {package} .*, this machine 0.0.1; install the same"
         with pytest.raises(InputError, match=refused):
@@ -242,13 +244,17 @@ def test_workers_that_are_all_gone_are_waited_for():
         assert do(square, [{"x": 2}], address) == [4]
 
 
-def about_process(*, report) -> tuple[float, bool, bool]:
-    """How long this worker waits for folders, whether Ctrl-C passes it by, whether Dask has set its environment."""
-    return runs.LOCK_SECONDS, signal.getsignal(signal.SIGINT) is signal.SIG_IGN, "MALLOC_TRIM_THRESHOLD_" in os.environ
+def about_process(*, report) -> tuple[float, bool, bool, bool]:
+    """How long this worker waits for folders, whether Ctrl-C passes it by, what Dask has set: environment, profile."""
+    from dask import config
+
+    passes = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    profile = config.get("distributed.worker.profile.enabled")
+    return runs.LOCK_SECONDS, passes, "MALLOC_TRIM_THRESHOLD_" in os.environ, profile
 
 
 def test_workers_are_prepared_as_local_processes_are(cluster: Path, monkeypatch: pytest.MonkeyPatch):
-    assert do(about_process, [{}]) == [(150, True, False)]
+    assert do(about_process, [{}]) == [(150, True, False, False)]
     kept = []
     monkeypatch.setattr(remote, "keep_freed_memory", lambda: kept.append(True))
     monkeypatch.setattr(runs, "LOCK_SECONDS", 5.0)
@@ -271,7 +277,7 @@ def test_work_for_cuda_goes_to_workers_with_gpus(cluster: Path, monkeypatch: pyt
 
     monkeypatch.setattr(here.client, "scheduler_info", lambda n_workers: {"workers": facts})
     monkeypatch.setattr(here.client, "submit", submit)
-    monkeypatch.setattr(here, "_shared", lambda reads: True)
+    monkeypatch.setattr(here, "_seen_files", lambda reads: {})
     assert list(here.workers("cuda:0")) == ["b"]
     assert list(here.workers("cpu")) == ["a", "b"]
     for device in ("cuda", "cpu"):
@@ -321,7 +327,7 @@ def test_only_what_changed_comes_home_and_results_last(tmp_path: Path):
 
 
 def test_without_a_shared_folder_files_travel(cluster: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(connection(TWO), "_shared", lambda reads: False)
+    monkeypatch.setattr(connection(TWO), "_seen_files", lambda reads: None)
     (tmp_path / "source").write_text("film")
     tasks = [
         {"source": tmp_path / "source", "missing": tmp_path / "missing", "target": tmp_path / f"out{i}"}
@@ -340,7 +346,7 @@ def test_without_a_shared_folder_files_travel(cluster: Path, tmp_path: Path, mon
 
 
 def test_what_a_failed_task_wrote_comes_home(cluster: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(connection(TWO), "_shared", lambda reads: False)
+    monkeypatch.setattr(connection(TWO), "_seen_files", lambda reads: None)
     with pytest.raises(RunFailed, match=f"^{tmp_path}/run: stopped; its checkpoint is kept$"):
         do(leave, [{"folder": tmp_path / "run"}])
     assert (tmp_path / "run" / "checkpoint").read_text() == "half"
@@ -349,7 +355,7 @@ def test_what_a_failed_task_wrote_comes_home(cluster: Path, tmp_path: Path, monk
 def test_the_same_file_is_sent_once(cluster: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     here, sent = connection(TWO), []
     plain = here.client.submit
-    monkeypatch.setattr(here, "_shared", lambda reads: False)
+    monkeypatch.setattr(here, "_seen_files", lambda reads: None)
     monkeypatch.setattr(here.client, "submit", lambda f, *a, **k: (sent.append(f), plain(f, *a, **k))[1])
     for name in ("film", "again"):
         (tmp_path / name).write_text("once")
@@ -364,26 +370,64 @@ def test_the_same_file_is_sent_once(cluster: Path, tmp_path: Path, monkeypatch: 
 
 def test_a_folder_the_workers_cannot_read_is_noticed(cluster: Path, tmp_path: Path):
     (tmp_path / "film").write_text("film")
-    here = connection(TWO)
-    assert here._shared([[tmp_path / "film"]])
-    assert not sees({}, {str(tmp_path / "film"): 5})  # another file of this name
+    here, film = connection(TWO), str(tmp_path / "film")
+    files = here._seen_files([[tmp_path / "film"]])
+    assert files is not None
+    assert list(files) == [film]
+    assert sees({}, files)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(here._tokens, str(tmp_path / "nowhere" / "token"), here.id)
-        assert not here._shared([])
-        patch.setattr(here, "_shared", lambda reads: True)
-        with pytest.raises(InputError, match=r"came later and does not share .*; stop it and run again"):
+        patch.setattr(here, "_seen_files", lambda reads: {film: sha256_of(Path(__file__))})  # another file of this name
+        with pytest.raises(InputError, match=r"does not share \S+, \S+ as the others do; stop it and run again"):
             do(square, [{"x": 1}])
+        patch.setitem(here._tokens.texts, str(tmp_path / "nowhere" / "token"), here.id)
+        patch.setattr(here, "_seen_files", lambda reads: {})
+        with pytest.raises(
+            InputError, match=rf"does not share \S+, {tmp_path} as the others do; stop it and run again"
+        ):
+            do(square, [{"x": 1}])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(here._tokens.texts, str(tmp_path / "nowhere" / "token"), here.id)
+        assert here._seen_files([]) is None
 
 
 def test_a_folder_that_is_only_read_needs_no_token(cluster: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     out, generators = tmp_path / "out", tmp_path / "generators"
-    (out / ".cluster-killed").mkdir(parents=True)
-    (generators / ".cluster-other").mkdir(parents=True)
+    generators.mkdir()
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != generators)
     with connected(TWO, out, generators):
         assert [path.name for path in out.iterdir()] == [f".cluster-{connection(TWO).id}"]
-        assert [path.name for path in generators.iterdir()] == [".cluster-other"]
+        assert not list(generators.iterdir())
         assert do(square, [{"x": 3}]) == [9]
+
+
+def test_a_worker_lost_while_it_is_asked_is_left_out(cluster: Path, monkeypatch: pytest.MonkeyPatch):
+    here, asked = connection(TWO), []
+    rounds = [{"tcp://a:1": CommClosedError("gone")}, {"tcp://a:1": CommClosedError("gone"), "tcp://b:1": 7}]
+
+    def run(*_: object, **__: object) -> dict[str, object]:
+        asked.append(1)
+        return rounds[min(len(asked), 2) - 1]
+
+    monkeypatch.setattr(here.client, "run", run)
+    monkeypatch.setattr(fewray.cluster, "ASKED_AGAIN_SECONDS", 0)
+    assert here.ask(os.getpid) == {"tcp://b:1": 7}
+    rounds[1] = rounds[0]
+    with pytest.raises(RunFailed, match="no worker answers; run the same command again to go on"):
+        here.ask(os.getpid)
+    assert len(asked) == 2 + fewray.cluster.ASKED_TIMES
+
+
+def test_a_worker_killed_between_stages_is_done_without(tmp_path: Path):
+    with connected("dask:1", tmp_path):
+        for _ in range(2):
+            os.kill(next(iter(connection("dask:1").ask(os.getpid).values())), signal.SIGKILL)
+            assert Machine(executor="dask:1").settled(4).processes == 1
+        assert do(square, [{"x": 2}], "dask:1") == [4]
+
+
+def test_tls_without_certificates_is_refused_in_one_line():
+    with pytest.raises(InputError, match=r"--executor tls://a:1: Dask's configuration names no certificates"):
+        do(square, [{"x": 2}], "tls://a:1")
 
 
 def test_a_lost_worker_s_task_is_tried_again_and_knows_it(tmp_path: Path):

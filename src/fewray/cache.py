@@ -11,9 +11,10 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
+from stat import S_ISREG
 
 MOST_BYTES = 1 << 30
-"""The copies of one kind unused for longest are removed when all together take more."""
+"""The copies of one kind unused for longest are removed when all together take more of the disk."""
 LOOK_EVERY = MOST_BYTES >> 4
 """Bytes this process writes between two looks at how much there is."""
 LEFT_SECONDS = 3600
@@ -31,7 +32,9 @@ def cache_folder(kind: str) -> Path | None:
     """
     named = os.environ.get("FEWRAY_CACHE")
     if named:
-        return Path(named).absolute() / kind
+        with suppress(OSError):  # of a relative path below a folder that is gone
+            return Path(named).expanduser().absolute() / kind
+        return None
     from platformdirs import user_cache_path
 
     folder = user_cache_path("fewray")
@@ -79,15 +82,23 @@ def _bound(folder: Path) -> None:
     """Remove what killed processes left, and the copies unused for longest until the rest takes at most ``MOST_BYTES``."""
     copies = []
     for file in folder.iterdir():
-        with suppress(FileNotFoundError):  # another process removes, too
-            stat = file.stat()
+        with suppress(OSError):  # others remove, too, and what is no file of this user's is not ours
+            stat = file.lstat()
+            if not S_ISREG(stat.st_mode):
+                continue
             if file.suffix != ".part":
-                copies.append((stat.st_mtime, stat.st_size, file))
+                copies.append((stat.st_mtime, _on_disk(stat), file))
             elif stat.st_mtime < time.time() - LEFT_SECONDS:
                 file.unlink()
     total = sum(size for _, size, _ in copies)
     for _, size, file in sorted(copies):
         if total <= MOST_BYTES:
             return
-        file.unlink(missing_ok=True)
-        total -= size
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
+            total -= size
+
+
+def _on_disk(stat: os.stat_result) -> int:
+    """Return the bytes a file takes: whole blocks, twice its own for a small film."""
+    return 512 * stat.st_blocks if hasattr(stat, "st_blocks") else stat.st_size

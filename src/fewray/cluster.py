@@ -7,9 +7,8 @@ calling thread empties, so that callers see what they would see of local process
 from __future__ import annotations
 
 import hashlib
-import os
 import queue
-import shutil
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -22,12 +21,15 @@ from fewray.errors import InputError, RunFailed
 from fewray.executors import LOCAL, await_worker, check_executor, open_client
 from fewray.parcels import Task, bring_home, files_read, pack, sees, unpack
 from fewray.remote import Order, Outcome, about_worker, carry_out, other_version, several_threads
-from fewray.runs import write_bytes
+from fewray.runs import sha256_of
+from fewray.tokens import Tokens
 
 MESSAGE_SECONDS = 30.0
 """How long messages are awaited after the last task's end; a bar that stays short is no reason to fail."""
 ANSWER_SECONDS = 300.0
 """How long workers may take to answer, imports from a slow disk included; Dask drops a silent worker after as long."""
+ASKED_TIMES, ASKED_AGAIN_SECONDS = 20, 0.5
+"""How often workers are asked while all that were asked are lost."""
 
 _open: dict[str, Connection] = {}
 
@@ -36,8 +38,7 @@ _open: dict[str, Connection] = {}
 def connected(executor: str, *folders: Path) -> Iterator[None]:
     """Keep a connection open for all that is done inside the block; the outermost block opens and closes it.
 
-    ``folders`` are those the tasks write in, first that which the caller has locked. A worker that reads a token in each
-    of them shares them.
+    ``folders`` are those the tasks write in. A worker that reads a token in each of them shares them.
     """
     if check_executor(executor) == LOCAL:
         yield
@@ -68,7 +69,7 @@ class Connection:
         self.executor, self.id = executor, uuid.uuid4().hex[:12]
         self.topic = f"fewray-{self.id}"
         self.versions = about_worker()
-        self._tokens: dict[str, str] = {}
+        self._tokens = Tokens(self.id)
         self._contents: dict[str, Any] = {}
         self._inbox: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._runs = 0
@@ -96,45 +97,49 @@ class Connection:
                 raise InputError(f"--executor {self.executor}: {why}")
 
     def ask(self, function: Callable[..., Any], *arguments: Any, device: str = "cpu") -> dict[str, Any]:
-        """Call ``function`` on every worker at once, outside its tasks; return the answers by worker."""
-        if not self.workers(device):
-            await_worker(self.client, self.executor)  # all were lost: Dask, or the cluster's owner, starts others
-        asked = {"workers": list(self.workers(device)), "callback_timeout": ANSWER_SECONDS}
+        """Call ``function`` on every worker at once, outside its tasks; return the answers by worker.
+
+        Workers that are lost meanwhile are left out; where all are, those that come in their place are asked.
+        """
+        for _ in range(ASKED_TIMES):
+            if not self.workers(device):
+                await_worker(self.client, self.executor)  # Dask, or the cluster's owner, starts others
+            answers = self._answers(function, arguments, list(self.workers(device)))
+            for address, answer in answers.items():
+                if isinstance(answer, ImportError) or "ModuleNotFoundError" in str(answer):  # as Dask hands it on
+                    raise InputError(f"worker {address}: {answer}; install there what this machine has") from None
+                if isinstance(answer, Exception):
+                    raise answer
+            if answers:
+                return answers
+            time.sleep(ASKED_AGAIN_SECONDS)
+        raise RunFailed(f"--executor {self.executor}: no worker answers; run the same command again to go on")
+
+    def _answers(self, function: Callable[..., Any], arguments: Sequence[Any], workers: list[str]) -> dict[str, Any]:
         try:
-            answers = cast("dict[str, Any]", self.client.run(function, *arguments, on_error="return", **asked))
+            answers = self.client.run(
+                function, *arguments, workers=workers, on_error="return", callback_timeout=ANSWER_SECONDS
+            )
         except TimeoutError:
             raise RunFailed(
                 f"--executor {self.executor}: a worker gives no answer in {ANSWER_SECONDS:g} s (frozen?); see their logs, and "
                 "run the same command again to go on"
             ) from None
-        for address, answer in answers.items():
-            if isinstance(answer, ImportError) or "ModuleNotFoundError" in str(answer):  # Dask's own of a failed import
-                raise InputError(f"worker {address}: {answer}; install there what this machine has") from None
-            if isinstance(answer, Exception):
-                raise answer
-        if not answers:
-            raise RunFailed(f"--executor {self.executor}: no worker answers; run the same command again to go on")
-        return answers
+        found = cast("dict[str, Any]", answers)
+        return {address: answer for address, answer in found.items() if not isinstance(answer, OSError)}
 
     def share(self, folders: Sequence[Path]) -> None:
-        """Lay a token into each folder, by which workers show that they read what this machine writes.
+        """Lay a token into each folder, by which workers show that they read what this machine writes."""
+        self._tokens.lay(folders)
 
-        None into a folder that is only read. The first folder is this process's alone: what a killed one left goes.
+    def _seen_files(self, reads: Sequence[Sequence[Path]]) -> dict[str, str] | None:
+        """Return one file of every folder that the tasks read, and its hash; None where workers do not share them.
+
+        Workers share what they read under the same path, tokens included.
         """
-        for folder in map(Path.resolve, folders):
-            token = folder / f".cluster-{self.id}" / "token"
-            if str(token) in self._tokens or (folder.is_dir() and not os.access(folder, os.W_OK)):
-                continue
-            write_bytes(token, self.id.encode())
-            self._tokens[str(token)] = self.id
-        for left in folders[0].glob(".cluster-*") if folders else ():
-            if left.name != f".cluster-{self.id}":
-                shutil.rmtree(left, ignore_errors=True)
-
-    def _shared(self, reads: Sequence[Sequence[Path]]) -> bool:
-        """Whether all workers read the tokens, and one file of every folder that the tasks read."""
         one_each = {path.parent: path for paths in reads for path in paths}.values()
-        return all(self.ask(sees, self._tokens, {str(path): path.stat().st_size for path in one_each}).values())
+        files = {str(path): sha256_of(path) for path in one_each}
+        return files if all(self.ask(sees, self._tokens.texts, files).values()) else None
 
     def run(
         self,
@@ -150,7 +155,8 @@ class Connection:
         self._runs += 1
         run = f"{self.id}-{self._runs}"
         reads = [files_read(function, task) for task in tasks]
-        shared = self._shared(reads)
+        files = self._seen_files(reads)
+        shared = files is not None
         gpu = any(facts["resources"].get("GPU") for facts in self.workers().values())
         resources = {"GPU": 1} if gpu and device.startswith("cuda") else None
         futures: list[Any] = []
@@ -163,9 +169,10 @@ class Connection:
                     threads=threads,
                     travels=not shared,
                     names=() if shared else tuple(map(str, reads[index])),
-                    tokens=self._tokens,
+                    tokens=self._tokens.texts,
+                    files=files or {},
                     versions=self.versions,
-                    marker=self._marker(f"{run}-{index}") if shared else "",
+                    marker=self._tokens.mark(f"{run}-{index}") if shared else "",
                 )
                 contents = [] if shared else [self._sent(path) for path in reads[index]]
                 key = f"{function.__name__}-{run}-{index}"
@@ -223,10 +230,6 @@ class Connection:
             raise kind(text)
         return outcome
 
-    def _marker(self, name: str) -> str:
-        token = next(iter(self._tokens), None)
-        return str(Path(token).parent / name) if token else ""
-
     def _sent(self, path: Path) -> Any:
         """Return the future of a file's bytes: sent once, kept by the scheduler, fetched at most once by a worker."""
         content = path.read_bytes()
@@ -237,8 +240,7 @@ class Connection:
 
     def close(self) -> None:
         """Close what was opened here; a foreign cluster goes on without us."""
-        for token in self._tokens:
-            shutil.rmtree(Path(token).parent, ignore_errors=True)
+        self._tokens.clear()
         with suppress(Exception):
             self.client.close()
         if self.cluster is not None:

@@ -23,7 +23,7 @@ MOST_WORKERS, MOST_PORT = 999, 65535
 
 def check_executor(name: str) -> str:
     """Return ``name`` if it is ``local``, ``dask:N`` or ``tcp://host:port`` (``tls`` as well), else raise InputError."""
-    number = re.fullmatch(r"dask:(\d+)|(?:tcp|tls)://[^\s/]+:(\d+)", name, re.ASCII)
+    number = re.fullmatch(r"dask:(\d{1,5})|(?:tcp|tls)://[^\s/]+:(\d{1,5})", name, re.ASCII)
     if name == LOCAL or (number and 1 <= int(number[1] or number[2]) <= (MOST_WORKERS if number[1] else MOST_PORT)):
         return name
     raise InputError(
@@ -37,12 +37,17 @@ def open_client(executor: str) -> tuple[Client, LocalCluster | None]:
     InputError without the package or a scheduler at the address, RunFailed when no worker comes.
     """
     try:
-        from distributed import Client
+        from distributed import Client, Security
     except ImportError:
         raise InputError(f"--executor {executor}: needs the package distributed; pip install fewray[cluster]") from None
     if executor.startswith("dask:"):
         cluster = _local_cluster(executor)
         return Client(cluster, set_as_default=False, name="fewray"), cluster
+    if executor.startswith("tls:") and Security().get_connection_args("client").get("ssl_context") is None:
+        raise InputError(
+            f"--executor {executor}: Dask's configuration names no certificates (distributed.comm.tls.ca-file, ...client.cert, "
+            "...client.key)"
+        )
     try:
         client = Client(executor, timeout=CONNECT_SECONDS, set_as_default=False, name="fewray")
     except OSError:

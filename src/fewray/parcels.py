@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from fewray.runs import write_bytes
+from fewray.runs import sha256_of, write_bytes
 
 Task = dict[str, Any]
 Stamps = dict[str, tuple[int, int, int]]
@@ -137,11 +137,11 @@ def _stamps(folder: Path) -> Stamps:
     return found
 
 
-def sees(tokens: Mapping[str, str], sizes: Mapping[str, int]) -> bool:
-    """Whether this machine reads the tokens' texts in their files, and files of these sizes under these paths."""
+def sees(tokens: Mapping[str, str], files: Mapping[str, str]) -> bool:
+    """Whether this machine reads the tokens' texts in their files, and files of these SHA-256 under these paths."""
     try:
         return all(Path(path).read_text(encoding="ascii") == text for path, text in tokens.items()) and all(
-            Path(path).stat().st_size == size for path, size in sizes.items()
+            sha256_of(Path(path)) == digest for path, digest in files.items()
         )
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return False

@@ -40,6 +40,8 @@ class Order:
     """Paths of the files that come along, at home."""
     tokens: Mapping[str, str]
     """Files in the shared folders and their texts: a worker that cannot read them must not write there."""
+    files: Mapping[str, str]
+    """One file of every folder it reads, where they are shared, and its SHA-256."""
     versions: Mapping[str, str]
     """What :func:`about_worker` says at home."""
     marker: str = ""
@@ -128,10 +130,11 @@ def _refuse(address: str, nthreads: int, order: Order) -> None:
         raise InputError(several_threads(address, nthreads))
     if why := other_version(address, about_worker(), order.versions):
         raise InputError(why)
-    if not order.travels and not sees(order.tokens, {}):
-        folders = ", ".join(str(Path(path).parent.parent) for path in order.tokens)
+    if not order.travels and not sees(order.tokens, order.files):
+        folders = [*(Path(path).parent.parent for path in order.tokens), *(Path(path).parent for path in order.files)]
         raise InputError(
-            f"worker {address}: came later and does not share {folders} as the others do; stop it and run again"
+            f"worker {address}: does not share {', '.join(map(str, dict.fromkeys(folders)))} as the others do; stop it and "
+            "run again"
         )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +17,10 @@ from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils.flop_counter import FlopCounterMode
 
+from fewray import images
 from fewray.bench import ceiling, classifier, features, gan, loading, quality, study, textbook
 from fewray.bench.pairs import Side, Timed
+from fewray.bench.rows import paired
 from fewray.classify.networks import build_network
 from fewray.classify.training import train_classifier
 from fewray.config import ClassifierOptions
@@ -195,8 +199,46 @@ def test_a_product_s_arithmetic_and_the_bytes_copied_are_counted(monkeypatch: py
     assert found["copied_gb_s"] == pytest.approx(n * 2 * 2**28 / 1e9 / 0.5, abs=0.01)
 
 
-def test_two_workers_are_set_against_one_in_the_same_trial(monkeypatch: pytest.MonkeyPatch):
-    sides = answers(monkeypatch, study, other=took(3), **{"dask:2": took(1)})
+def test_the_targets_are_those_that_were_set():
+    assert (gan.TARGET, gan.CEILING_TARGET, classifier.TARGET) == (2.5, 0.8, 3)
+    assert (features.TARGET, features.TOLERANCE, loading.TARGET, loading.CACHED_SECONDS) == (4, 1e-5, 3, 0.3)
+    assert (quality.SECONDS, quality.GIB, loading.FEW, loading.MANY, loading.FLAT) == (10, 2, 100, 100_000, 0.1)
+    assert (study.HELP_SECONDS, study.IMPORT_SECONDS, study.WORKERS_TARGET) == (0.3, 0.1, 1.8)
+    assert quality.AGREE <= 1e-6
+
+
+def test_losses_that_are_not_finite_are_not_reached():
+    for loss, reached in ((1.0, True), (math.nan, False)):
+        row = paired("gan", "x", took(1, [1.0, loss]), took(9), work=1, unit="", target=2)
+        assert row.reached is reached
+
+
+def test_the_cold_side_decodes_and_the_cached_one_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FEWRAY_CACHE", str(tmp_path / "other"))
+    paths = [tmp_path / f"{index}.bmp" for index in range(2)]
+    for index, path in enumerate(paths):
+        Image.fromarray(np.full((300, 300), 9 * index, np.uint8)).save(path)  # large enough for the cache
+    seen, plain = [], images._decode
+    monkeypatch.setattr(images, "_decode", lambda content, path: (seen.append(path), plain(content, path))[1])
+    cold, cached = loading.cold(0, paths=paths), loading.cached(0, paths=paths, cache=str(tmp_path))
+    for work, decoded in ((cold, 2), (cold, 2), (cached, 2), (cached, 0)):
+        seen.clear()
+        work()
+        assert len(seen) == decoded
+
+
+@pytest.mark.parametrize(("other", "reached"), [("a", True), ("b", False)])
+def test_two_workers_are_set_against_one_in_the_same_trial(other: str, reached: bool, monkeypatch: pytest.MonkeyPatch):
+    sides = answers(monkeypatch, study, other=took(3, "a"), **{"dask:2": took(1, other)})
     row = study.clustered(longer=2)
     assert [side.options for side in sides] == [{"executor": f"dask:{n}", "longer": 2} for n in (2, 1)]
-    assert (row.ratio, row.reached) == (3, True)
+    assert (row.ratio, row.reached) == (3, reached)
+
+
+def test_a_trial_tells_what_it_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def run(rows: object, out: Path, **_: object) -> None:
+        out.mkdir()
+        (out / "study.json").write_text("{}")
+
+    monkeypatch.setattr("fewray.api.run_study", run)
+    assert study.trial(0)() == hashlib.sha256(b"{}").hexdigest()

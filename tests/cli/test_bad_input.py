@@ -140,7 +140,7 @@ def test_test_rows_are_never_training_rows_whatever_else_the_split_says(tmp_path
     )
     out = tmp_path / "o"
     assert call(monkeypatch, "train", "--data", table, *QUICK, "--epochs", "1", "--out", out) == 0
-    from fewray.data.manifest import sha256_of
+    from fewray.runs import sha256_of
 
     for label in ("a", "b"):
         seen = json.loads((out / label / "options.json").read_text())["rows_seen"]

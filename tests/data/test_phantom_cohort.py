@@ -2,7 +2,8 @@
 
 import shutil
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,11 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from fewray.data import load_dataset
-from fewray.data.manifest import Manifest, sha256_of
+from fewray.data.manifest import Manifest
 from fewray.data.phantom import CLASSES, PhantomOptions, load_phantom, parse_options, write_phantom
 from fewray.errors import InputError, RunFailed
 from fewray.images import load_images
+from fewray.runs import sha256_of
 
 SMALL = PhantomOptions(size=32, train=(6, 5, 4, 3), test=(2, 2, 2, 2), seed=7)
 
@@ -27,6 +29,16 @@ def written(tmp_path_factory) -> Manifest:
 def cache(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("FEWRAY_CACHE", str(tmp_path))
     return tmp_path / "phantom"
+
+
+def test_a_damaged_cohort_is_mended_by_all_at_once(cache):
+    spec = "phantom:train=2,test=0,size=16"
+    whole = load_dataset(spec)
+    whole.paths()[0].unlink()
+    with ProcessPoolExecutor(3, get_context("spawn")) as pool:
+        assert list(pool.map(load_dataset, [spec] * 6)) == [whole] * 6
+    assert all(row.sha256 == sha256_of(row.path) for row in whole.rows)
+    assert len(list(cache.iterdir())) == 1
 
 
 @pytest.mark.parametrize("none", [False, True])

@@ -13,12 +13,12 @@ from torch.nn import functional
 from fewray.config import GanOptions
 from fewray.errors import InputError, RunFailed
 from fewray.gan import run as gan_run
-from fewray.gan.checkpoint import file_sha256, load_checkpoint, load_generator, read_header, save_checkpoint
+from fewray.gan.checkpoint import load_checkpoint, load_generator, read_header, save_checkpoint
 from fewray.gan.health import findings
 from fewray.gan.run import CHECKPOINT, train_run
 from fewray.gan.sampling import latents, sample
 from fewray.gan.training import Tick, TrainState, train_gan
-from fewray.runs import read_jsonl
+from fewray.runs import read_jsonl, sha256_of
 
 CPU = torch.device("cpu")
 SMALL = GanOptions(base_channels=4, epochs=3, batch_size=8, classic_images=0)
@@ -116,7 +116,7 @@ def test_checkpoint_restores_every_tensor(tmp_path: Path):
     save_checkpoint(state, tmp_path / "c.safetensors", about=ABOUT)
     again = load_checkpoint(tmp_path / "c.safetensors", CPU)
     save_checkpoint(again, tmp_path / "d.safetensors", about=ABOUT)
-    assert file_sha256(tmp_path / "c.safetensors") == file_sha256(tmp_path / "d.safetensors")
+    assert sha256_of(tmp_path / "c.safetensors") == sha256_of(tmp_path / "d.safetensors")
     assert read_header(tmp_path / "c.safetensors")["epoch"] == 3
 
 
@@ -143,7 +143,7 @@ def test_resume_ends_with_the_same_bytes(tmp_path: Path):
     run_into(tmp_path / "whole")
     for epochs in (1, 2, 3):
         run_into(tmp_path / "parts", SMALL.with_(epochs=epochs), resume=True)
-    assert file_sha256(tmp_path / "whole" / CHECKPOINT) == file_sha256(tmp_path / "parts" / CHECKPOINT)
+    assert sha256_of(tmp_path / "whole" / CHECKPOINT) == sha256_of(tmp_path / "parts" / CHECKPOINT)
     logs = [[{**row, "seconds": 0, "epochs": 0} for row in read_jsonl(tmp_path / name / "stats.jsonl")]
             for name in ("whole", "parts")]  # fmt: skip
     assert logs[0] == logs[1]
@@ -170,7 +170,7 @@ def test_a_folder_in_use_by_another_training_is_refused(tmp_path: Path):
 
 def test_a_non_finite_loss_stops_and_keeps_the_last_good_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     run_into(tmp_path, SMALL.with_(epochs=1))
-    good = file_sha256(tmp_path / CHECKPOINT)
+    good = sha256_of(tmp_path / CHECKPOINT)
 
     def poisoned(images: np.ndarray, state: TrainState, *, precision: str, on_batch: object):
         for tick in train_gan(images, state, precision=precision):
@@ -181,7 +181,7 @@ def test_a_non_finite_loss_stops_and_keeps_the_last_good_checkpoint(tmp_path: Pa
     monkeypatch.setattr(gan_run, "train_gan", poisoned)
     with pytest.raises(RunFailed, match="epoch 1 is kept"):
         run_into(tmp_path, resume=True)
-    assert file_sha256(tmp_path / CHECKPOINT) == good
+    assert sha256_of(tmp_path / CHECKPOINT) == good
     rows = read_jsonl(tmp_path / "stats.jsonl")
     assert [(row["epoch"], row.get("finite", True)) for row in rows] == [(1, True), (2, False)]
     assert [(f.kind, f.first_epoch, f.now) for f in findings(rows)] == [("divergence", 2, True)]

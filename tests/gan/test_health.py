@@ -11,11 +11,11 @@ from fewray.config import GanOptions
 from fewray.data import Manifest, load_dataset
 from fewray.data.hold_out import split_hold_out
 from fewray.errors import InputError
-from fewray.gan.checkpoint import file_sha256, read_header
+from fewray.gan.checkpoint import read_header
 from fewray.gan.generate import run_classes
 from fewray.gan.health import Thresholds, best_epoch, findings, finished
 from fewray.gan.run import BEST, CHECKPOINT
-from fewray.runs import read_jsonl
+from fewray.runs import read_jsonl, sha256_of
 from fewray.study.generators import train_generators
 
 OPTIONS = GanOptions(recipe="test", base_channels=4, epochs=6, batch_size=16, classic_images=8, quality_images=16)
@@ -185,7 +185,7 @@ def test_it_stops_when_done_and_samples_from_the_best(data: Manifest, tmp_path: 
     for name in (BEST, CHECKPOINT):
         with_epochs, without = read_header(folder / name), read_header(other / name)
         assert with_epochs["epoch"] == without["epoch"]
-    assert file_sha256(folder / CHECKPOINT) == file_sha256(other / CHECKPOINT)
+    assert sha256_of(folder / CHECKPOINT) == sha256_of(other / CHECKPOINT)
     planted(monkeypatch, [])
     train_generators(train, OPTIONS, tmp_path / "whole", resume=True, **options)  # ended: nothing more is done
     assert len(read_jsonl(folder / "stats.jsonl")) == 4

@@ -12,9 +12,9 @@ import pytest
 from fewray.config import ClassifierOptions, GanOptions, StudyOptions
 from fewray.data import Manifest, load_dataset
 from fewray.errors import InputError
-from fewray.gan.checkpoint import file_sha256
 from fewray.report.render import render_report, render_train_report
 from fewray.report.training_markdown import render_training, training_facts
+from fewray.runs import sha256_of
 from fewray.study.generators import train_generators
 from fewray.study.machine import Machine
 from fewray.study.options import make_study_options
@@ -188,5 +188,5 @@ def test_damaged_training_images_are_made_again(data: Manifest, own: Path, run: 
             path.unlink()
     for folder in (own, whole):
         train_generators(data.where(split="train"), longer, folder, machine=MACHINE, probe_every=0, resume=True)
-    ends = [file_sha256(folder / "covid" / "checkpoint.safetensors") for folder in (own, whole)]
+    ends = [sha256_of(folder / "covid" / "checkpoint.safetensors") for folder in (own, whole)]
     assert ends[0] == ends[1]

@@ -15,7 +15,7 @@ from fewray.classify.scores import wilson
 from fewray.config import ClassifierOptions, GanOptions, StudyOptions
 from fewray.data import Manifest, load_dataset
 from fewray.errors import InputError
-from fewray.gan.checkpoint import file_sha256
+from fewray.runs import sha256_of
 from fewray.study.arms import arm_mixture, check_generators
 from fewray.study.generators import train_generators
 from fewray.study.machine import Machine
@@ -218,7 +218,7 @@ def test_kill_9_and_resume_end_with_the_same_bytes(tmp_path: Path):
     start(tmp_path / "killed").communicate()
     for label in ("covid", "normal"):
         files = [tmp_path / run / label / "checkpoint.safetensors" for run in ("whole", "killed")]
-        assert file_sha256(files[0]) == file_sha256(files[1])
+        assert sha256_of(files[0]) == sha256_of(files[1])
         rows = (tmp_path / "killed" / label / "stats.jsonl").read_text().splitlines()
         assert [json.loads(row)["epoch"] for row in rows] == [1, 2, 3, 4, 5, 6]
 
@@ -229,7 +229,7 @@ def test_synthetic_images_are_named_by_their_seed(done: Path, tmp_path: Path):
     assert {row.origin for row in load_dataset(tmp_path / "syn").rows} == {"synthetic"}
     sources = json.loads((tmp_path / "syn" / "generators.json").read_text())
     checkpoint = done / "generators" / "normal" / "checkpoint.safetensors"
-    assert sources["normal"]["checkpoint_sha256"] == file_sha256(checkpoint)
+    assert sources["normal"]["checkpoint_sha256"] == sha256_of(checkpoint)
     assert len(sources["normal"]["rows_seen"]) == 8
     for bad in ({"per_class": 0}, {"classes": ["x"]}, {"first_seed": -1}):
         with pytest.raises(InputError):

@@ -37,6 +37,6 @@ def test_the_same_bytes_with_and_without_a_shared_folder(tmp_path: Path, monkeyp
     run("local", Machine(device="cpu", precision="fp32", threads=1, processes=1))
     with connected(TWO):
         run("shared", on_cluster)
-        monkeypatch.setattr(connection(TWO), "_shared", lambda reads: False)
+        monkeypatch.setattr(connection(TWO), "_seen_files", lambda reads: None)
         run("apart", on_cluster)
     assert found["local"] == found["shared"] == found["apart"]

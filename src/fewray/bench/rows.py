@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -44,7 +45,10 @@ class Row:
 def paired(
     subject: str, what: str, ours: Timed, reference: Timed, *, work: float, unit: str, target: float, **more: Any
 ) -> Row:
-    """Return the row of two sides that each did ``work`` units a round; ``target`` is the ratio wanted."""
+    """Return the row of two sides that each did ``work`` units a round; ``target`` is the ratio wanted.
+
+    It is not reached where a loss that ours returned is not finite.
+    """
     ratio, low, high = ratios(reference, ours)
     return Row(
         subject=subject,
@@ -58,7 +62,7 @@ def paired(
         rounds=len(ours.seconds),
         peak_mib=ours.peak_mib,
         reference_peak_mib=reference.peak_mib,
-        **{"target": f"{target:g} x", "reached": ratio >= target, **more},
+        **{"target": f"{target:g} x", "reached": bool(ratio >= target and _finite(ours.results)), **more},
     )
 
 
@@ -137,6 +141,11 @@ def line(row: Row) -> str:
     parts = [fast, f"reference {slow}" if slow else "", f"ratio {ratio}" if ratio else "", ceiling,
              f"wanted {target}" + (f": {reached}" if reached else "") if target else ""]  # fmt: skip
     return f"{what}: {'; '.join(part for part in [*parts, row.note if row.ours is None else ''] if part)}"
+
+
+def _finite(results: Sequence[Any]) -> bool:
+    numbers = [value for result in results if isinstance(result, list) for value in result if isinstance(value, float)]
+    return all(map(math.isfinite, numbers))
 
 
 def _rate(value: float | None, unit: str) -> str:

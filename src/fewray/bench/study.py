@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from fewray.bench.pairs import Side, Work, alternate
 from fewray.bench.rows import Row, paired
 from fewray.device import cores
 from fewray.presets import TRIAL_PRESETS
+from fewray.runs import sha256_of
 
 HELP_SECONDS, IMPORT_SECONDS = 0.3, 0.1
 DATA = "phantom:train=16,test=0"
@@ -68,11 +70,17 @@ def clustered(*, longer: int = LONGER) -> Row:
     )
     fast, slow = alternate([two, one], 1, warm_up=False)
     note = "one round; starting the workers is counted; memory without that of the workers"
-    return paired("study", what, fast, slow, work=1, unit="trials/s", target=WORKERS_TARGET, note=note)
+    row = paired("study", what, fast, slow, work=1, unit="trials/s", target=WORKERS_TARGET, note=note)
+    if fast.results == slow.results:
+        return row
+    return replace(row, reached=False, note=f"{note}; study.json of two workers IS NOT that of one")
 
 
 def trial(part: int, *, processes: int = 0, threads: int = 1, executor: str = "local", longer: int = 1) -> Work:
-    """Prepare a trial small enough for half a minute, or ``longer`` times its steps; each round is run in a new folder."""
+    """Prepare a trial small enough for half a minute, or ``longer`` times its steps; each round is run in a new folder.
+
+    The work returns the hash of ``study.json``.
+    """
     from fewray.api import run_study
     from fewray.data import load_dataset
 
@@ -84,12 +92,13 @@ def trial(part: int, *, processes: int = 0, threads: int = 1, executor: str = "l
     )
     rows = load_dataset(DATA)
 
-    def work() -> None:
+    def work() -> str:
         folder = tempfile.mkdtemp()
         try:
             run_study(
                 rows, Path(folder) / "run", options=options, processes=processes, threads=threads, executor=executor
             )
+            return sha256_of(Path(folder) / "run" / "study.json")
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -14,9 +14,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from fewray.data.left_out import files_below
-from fewray.data.manifest import Manifest, Row, sha256_of
+from fewray.data.manifest import Manifest, Row
 from fewray.errors import InputError, RunFailed
 from fewray.images import SUFFIXES
+from fewray.runs import sha256_of
 
 COMMIT = "14ddbe22787f6bcf890ceb916574178fd8b9b885"
 URL = f"https://github.com/mdshopon/COVID19_Classification/archive/{COMMIT}.zip"

@@ -22,9 +22,10 @@ from fewray.data.left_out import (
     strangers_warning,
     unlisted_warning,
 )
-from fewray.data.manifest import COLUMNS, MANIFEST, ORIGINS, Manifest, Origin, Row, sha256_of
+from fewray.data.manifest import COLUMNS, MANIFEST, ORIGINS, Manifest, Origin, Row
 from fewray.data.patients import patient_of, unread_patients
 from fewray.errors import InputError
+from fewray.runs import sha256_of
 
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test", "": ""}
 BYTE_EQUAL = "some files are byte-equal; `fewray data check` lists them"

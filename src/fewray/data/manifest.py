@@ -114,9 +114,3 @@ class Manifest:
             rows.append(Row(path=path.parent / record["path"], **kept, origin=cast(Origin, record["origin"])))
         classes = tuple(sorted({row.label for row in rows}))
         return cls(name=name or path.parent.name, classes=classes, rows=tuple(rows))
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

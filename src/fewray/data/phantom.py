@@ -166,13 +166,28 @@ def load_phantom(spec: dict[str, str]) -> Manifest:
         raise RunFailed("phantom: this user has no cache folder to keep the films in; name one with FEWRAY_CACHE")
     folder = cache / digest
     try:
-        if folder.exists() and not _is_complete(folder, options):
-            shutil.rmtree(folder)
-        return write_phantom(folder, options)
+        if not folder.exists() or _is_complete(folder, options):
+            return write_phantom(folder, options)
+        return _mend(folder, options)
     except OSError as error:
         raise RunFailed(
-            f"phantom: films cannot be kept in {folder} ({error.strerror}); free the disk or name another cache with FEWRAY_CACHE"
+            f"phantom: films cannot be kept in {folder} ({error.strerror}); remove it, or name another cache with FEWRAY_CACHE"
         ) from error
+
+
+def _mend(folder: Path, options: PhantomOptions) -> Manifest:
+    """Put every film of a damaged data set in its place, the list of them last; others may be doing the same."""
+    whole = folder.parent / f".{folder.name}.{uuid.uuid4().hex}"
+    try:
+        write_phantom(whole, options)
+        for path in sorted(whole.rglob("*"), key=lambda path: path.suffix != ".png"):
+            if path.is_file():
+                place = folder / path.relative_to(whole)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                path.replace(place)
+    finally:
+        shutil.rmtree(whole, ignore_errors=True)
+    return _read(folder, options)
 
 
 def parse_options(spec: dict[str, str]) -> PhantomOptions:

@@ -89,12 +89,6 @@ def read_header(path: Path) -> dict[str, Any]:
     return header
 
 
-def file_sha256(path: Path) -> str:
-    """Return the hash that names a checkpoint."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def _tensors(path: Path) -> dict[str, torch.Tensor]:
     with safe_open(path, framework="pt") as stream:
         tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (not a dict)

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 
 from fewray.config import GanOptions
-from fewray.data.manifest import Manifest, Row, sha256_of
+from fewray.data.manifest import Manifest, Row
 from fewray.device import choose_device
 from fewray.errors import InputError, RunFailed
-from fewray.gan.checkpoint import file_sha256, load_generator, read_header
+from fewray.gan.checkpoint import load_generator, read_header
 from fewray.gan.dcgan import Generator
 from fewray.gan.image_folder import check_own, publish, waiting_folder
 from fewray.gan.run import BEST, CHECKPOINT
 from fewray.gan.sampling import BATCH, sample
 from fewray.images import png_bytes
-from fewray.runs import locked
+from fewray.runs import locked, sha256_of
 
 TRIES = 20
 """Seeds tried for each image wanted before rejection is given up."""
@@ -44,7 +44,7 @@ def provenance(checkpoint: Path) -> dict[str, Any]:
     """Return what names a generator: the hash of its checkpoint, its options and the hashes of the rows it saw."""
     header = read_header(checkpoint)
     return {
-        "checkpoint_sha256": file_sha256(checkpoint),
+        "checkpoint_sha256": sha256_of(checkpoint),
         "epoch": header["epoch"],
         "options": header["options"],
         "seed": header["seed"],

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from fewray.data.manifest import sha256_of
 from fewray.errors import InputError
-from fewray.runs import read_json, write_bytes, write_json
+from fewray.runs import read_json, sha256_of, write_bytes, write_json
 
 RESULT_VERSION = 4
 """Raised whenever a change to the code changes a result: earlier results are then made anew."""

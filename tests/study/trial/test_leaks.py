@@ -11,8 +11,8 @@ from small import GAN, MACHINE, OPTIONS, made_up
 
 import fewray
 from fewray.data import Manifest, load_dataset
-from fewray.data.manifest import sha256_of
 from fewray.errors import InputError
+from fewray.runs import sha256_of
 from fewray.study import folds
 from fewray.study.options import make_study_options
 from fewray.study.trial.cohort import assemble_cohort

@@ -54,7 +54,7 @@ def test_the_same_bytes_though_workers_are_killed(local: dict[str, bytes], phant
 def test_the_same_bytes_without_a_shared_folder(
     local: dict[str, bytes], phantoms: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(connection(TWO), "_shared", lambda reads: False)
+    monkeypatch.setattr(connection(TWO), "_seen_files", lambda reads: None)
     run_trial(phantoms, SMALL, tmp_path, machine=ON_CLUSTER)
     assert {name: (tmp_path / name).read_bytes() for name in FILES} == local
     assert not list((tmp_path / "generators").rglob(".lock"))  # none was trained in there
@@ -96,7 +96,7 @@ def test_a_training_begun_here_goes_on_without_a_shared_folder(
     train_generators(phantoms, options, tmp_path / "whole", machine=MACHINE, **named)
     with pytest.raises(KeyboardInterrupt):
         train_generators(phantoms, options, tmp_path / "begun", machine=MACHINE, on_epoch=stop, **named)
-    monkeypatch.setattr(connection(TWO), "_shared", lambda reads: False)
+    monkeypatch.setattr(connection(TWO), "_seen_files", lambda reads: None)
     train_generators(phantoms, options, tmp_path / "begun", machine=ON_CLUSTER, resume=True,
                      on_epoch=lambda label, row: told.append(row["epoch"]), **named)  # fmt: skip
     assert told in ([2, 3], [3])
