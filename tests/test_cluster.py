@@ -81,6 +81,12 @@ def copy(*, source: Path, missing: Path, target: Path, report) -> tuple[Path, st
     return target, str(source), source == target
 
 
+@travels(lambda task: [task["log"]])
+def grow(*, log: Path, report) -> str:
+    log.write_text(log.read_text() + "more")
+    return log.read_text()
+
+
 def refuse(*, path: Path, report) -> None:
     raise InputError(f"{path}: not to my liking")
 
@@ -371,10 +377,8 @@ def test_the_same_file_is_sent_once(cluster: Path, tmp_path: Path, monkeypatch: 
 def test_a_folder_the_workers_cannot_read_is_noticed(cluster: Path, tmp_path: Path):
     (tmp_path / "film").write_text("film")
     here, film = connection(TWO), str(tmp_path / "film")
-    files = here._seen_files([[tmp_path / "film"]])
-    assert files is not None
-    assert list(files) == [film]
-    assert sees({}, files)
+    assert here._seen_files([[tmp_path / "film"]]) == {film: sha256_of(tmp_path / "film")}
+    assert not sees({}, {film: sha256_of(Path(__file__))})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(here, "_seen_files", lambda reads: {film: sha256_of(Path(__file__))})  # another file of this name
         with pytest.raises(InputError, match=r"does not share \S+, \S+ as the others do; stop it and run again"):
@@ -388,6 +392,15 @@ def test_a_folder_the_workers_cannot_read_is_noticed(cluster: Path, tmp_path: Pa
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(here._tokens.texts, str(tmp_path / "nowhere" / "token"), here.id)
         assert here._seen_files([]) is None
+
+
+def test_what_tasks_change_in_a_shared_folder_is_no_other_file(tmp_path: Path):
+    logs = [tmp_path / str(index) / "stats.jsonl" for index in range(4)]
+    for log in logs:
+        log.parent.mkdir()
+        log.write_text("begun, ")
+    with connected(TWO, tmp_path):  # a training that goes on, for one: others begin when its log has grown
+        assert do(grow, [{"log": log} for log in logs]) == ["begun, more"] * 4
 
 
 def test_a_folder_that_is_only_read_needs_no_token(cluster: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -133,13 +133,16 @@ class Connection:
         self._tokens.lay(folders)
 
     def _seen_files(self, reads: Sequence[Sequence[Path]]) -> dict[str, str] | None:
-        """Return one file of every folder that the tasks read, and its hash; None where workers do not share them.
+        """Return the hashes of files by which a late worker shows that it shares folders without a token; None where not all do.
 
-        Workers share what they read under the same path, tokens included.
+        Now one file of every folder that the tasks read must be the same everywhere; those below a token may change
+        while the tasks run.
         """
         one_each = {path.parent: path for paths in reads for path in paths}.values()
         files = {str(path): sha256_of(path) for path in one_each}
-        return files if all(self.ask(sees, self._tokens.texts, files).values()) else None
+        if not all(self.ask(sees, self._tokens.texts, files).values()):
+            return None
+        return {path: digest for path, digest in files.items() if not self._tokens.covers(Path(path))}
 
     def run(
         self,

@@ -19,6 +19,7 @@ RETRIES = 3
 
 
 MOST_WORKERS, MOST_PORT = 999, 65535
+"""The largest numbers that ``dask:N`` and a scheduler's address may have."""
 
 
 def check_executor(name: str) -> str:
@@ -95,5 +96,5 @@ def await_worker(client: Client, executor: str) -> None:
     try:
         client.wait_for_workers(1, timeout=WORKER_SECONDS)
     except TimeoutError:
-        start = "" if executor.startswith("dask:") else f"; start some with `dask worker {executor} --nthreads 1`"
-        raise RunFailed(f"--executor {executor}: no worker in {WORKER_SECONDS} s{start} and run again") from None
+        start = "" if executor.startswith("dask:") else f"start some with `dask worker {executor} --nthreads 1` and "
+        raise RunFailed(f"--executor {executor}: no worker in {WORKER_SECONDS} s; {start}run again") from None

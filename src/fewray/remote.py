@@ -41,7 +41,7 @@ class Order:
     tokens: Mapping[str, str]
     """Files in the shared folders and their texts: a worker that cannot read them must not write there."""
     files: Mapping[str, str]
-    """One file of every folder it reads, where they are shared, and its SHA-256."""
+    """SHA-256 of one file of every shared folder that has no token: nobody writes there."""
     versions: Mapping[str, str]
     """What :func:`about_worker` says at home."""
     marker: str = ""

@@ -47,6 +47,11 @@ class Tokens:
                 if left != own and _left_alone(left / ALIVE):
                     shutil.rmtree(left, ignore_errors=True)
 
+    def covers(self, path: Path) -> bool:
+        """Whether a file lies below a folder with a token."""
+        folders = {Path(token).parent.parent for token in self.texts}
+        return not folders.isdisjoint(path.resolve().parents)
+
     def mark(self, name: str) -> str:
         """Return the path of a file of this name beside a token; empty where there is no token."""
         token = next(iter(self.texts), None)

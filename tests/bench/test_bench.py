@@ -20,8 +20,12 @@ from fewray.bench import equality, features, gan, gpu, pairs, quality
 from fewray.bench.pairs import Side, Timed, alternate, ratios
 from fewray.bench.rows import NOT_MEASURED, Row, cells, line, markdown, paired
 from fewray.bench.run import SUBJECTS, measure
+from fewray.bench.textbook import Classifier, Discriminator, Generator
+from fewray.classify.networks import build_network
+from fewray.config import ClassifierOptions
 from fewray.data import load_dataset
 from fewray.errors import InputError, RunFailed
+from fewray.gan.training import TrainState
 from fewray.presets import RECIPES
 
 
@@ -118,6 +122,13 @@ def test_the_table_says_what_was_not_measured():
         f"y: {NOT_MEASURED}; wanted 30 s; no GPU",
     ]
     assert text.count("\n| ") == 4
+
+
+def test_the_textbook_s_networks_are_as_large_as_the_recipe_s():
+    state = TrainState(RECIPES["paper"], seed=0, device=torch.device("cpu"))
+    ours = build_network(4, ClassifierOptions(), seed=0)
+    for book, own in ((Generator(), state.G), (Discriminator(), state.D), (Classifier(4), ours)):
+        assert sorted(p.numel() for p in book.parameters()) == sorted(p.numel() for p in own.parameters())
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp32"])

