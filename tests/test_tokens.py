@@ -21,6 +21,9 @@ def test_a_token_is_laid_once_and_removed(tmp_path: Path):
     assert found == tokens.texts == dict.fromkeys(found, "a")
     assert len(found) == 2
     assert tokens.mark("try-1") == str(tmp_path / ".cluster-a" / "try-1")
+    (tmp_path / "link").symlink_to(tmp_path / "new")
+    for path, below in (("new/a/b", True), ("link/a", True), ("a", True), ("../a", False), ("../new/a", False)):
+        assert tokens.covers(tmp_path / path) is below
     tokens.clear()
     assert not list(tmp_path.glob(".cluster-*"))
     assert Tokens("b").mark("try-1") == ""

@@ -170,7 +170,7 @@ def wait_asleep() -> None:
     """Let threads that wait for each other sleep, unless ``OMP_WAIT_POLICY`` says otherwise; before PyTorch is imported.
 
     By default they spin (GNU's libgomp). On a core that another process wants as well, that is time taken from the very
-    thread they wait for: metrics of a hundred images then take over a minute instead of a quarter of one.
+    thread they wait for (benchmarks/NOTES.md).
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
