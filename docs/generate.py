@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS.parent))
 
 
 def command_reference() -> str:
@@ -35,29 +36,35 @@ def results() -> str:
     """
     from fewray.report.markdown import render_results
     from fewray.report.training_markdown import render_training
-    from fewray.runs import read_json
+    from fewray.storage.files import read_json
 
     folder = DOCS / "results"
-    pages = [render_results(folder / "trial", DOCS)] if (folder / "trial" / "study.json").exists() else []
+    pages = (
+        [render_results(folder / "trial", DOCS)]
+        if (folder / "trial" / "study.json").exists()
+        else []
+    )
     if (folder / "study.json").exists():
         pages.append(render_results(folder))
     else:
-        pages.append(render_training(read_json(folder / "training.json"), read_json(folder / "run.json"), folder))
+        pages.append(
+            render_training(
+                read_json(folder / "training.json"), read_json(folder / "run.json"), folder
+            )
+        )
     return "\n".join(pages)
 
 
 def metrics() -> str:
     """Return docs/metrics.md with its table of planted defects made from docs/results/defects.json."""
-    sys.path.insert(0, str(DOCS))
-    from defects import render
+    from experiments.defects import render
 
     return _filled("metrics.md", "defects", render())
 
 
 def trial() -> str:
     """Return docs/trial.md with its tables made from docs/results/calibration.json."""
-    sys.path.insert(0, str(DOCS))
-    from calibration import render
+    from experiments.calibration import render
 
     return _filled("trial.md", "calibration", render())
 
@@ -73,7 +80,12 @@ def main() -> None:
     """Write the pages, or exit 1 naming those that are not what would be written."""
     check = "--check" in sys.argv[1:]
     drifted = []
-    pages = {"cli.md": command_reference(), "results.md": results(), "metrics.md": metrics(), "trial.md": trial()}
+    pages = {
+        "cli.md": command_reference(),
+        "results.md": results(),
+        "metrics.md": metrics(),
+        "trial.md": trial(),
+    }
     for name, text in pages.items():
         path = DOCS / name
         if check and (not path.exists() or path.read_text(encoding="utf-8") != text):

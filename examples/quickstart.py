@@ -8,5 +8,7 @@ if __name__ == "__main__":  # training uses worker processes, which import this 
     fewray.generate("runs/quickstart/gan", "runs/quickstart/synthetic", per_class=50)
     quality = fewray.measure_quality(data, "runs/quickstart/synthetic")
     for label, found in quality.classes.items():
-        print(f"{label}: FID {found.fid:.1f}, KID {found.kid:.3f} ({found.extractor}, n = {found.num_real})")
+        print(
+            f"{label}: FID {found.fid:.1f}, KID {found.kid:.3f} ({found.extractor}, n = {found.num_real})"
+        )
     print(fewray.run_study(data, "runs/quickstart/study", options="quick"))

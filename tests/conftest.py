@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fake_cuda import fake_cuda  # noqa: F401 (a fixture)
+from tests.fake_cuda import fake_cuda  # noqa: F401 (a fixture)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -20,7 +20,7 @@ def covid4() -> Path:
     named = os.environ.get("FEWRAY_COVID4", "")
     if named and (Path(named) / "train").is_dir():
         return Path(named)
-    from fewray.data.fetch import data_folder
+    from fewray.data.covid4 import data_folder
 
     kept = data_folder("covid4")
     if (kept / "train").is_dir():

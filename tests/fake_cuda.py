@@ -17,7 +17,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from fewray import cuda_graph
+from fewray.compute import cuda_graph
 
 CUDA: Any = SimpleNamespace(type="cuda")
 """The device of a StepGraph under test; its tensors lie on the CPU."""
@@ -43,9 +43,15 @@ class Graph(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func in WAITS:
-            raise RuntimeError(f"operation not permitted when stream is capturing: {func}, {WAITS[func]}")
-        if func is torch.ops.aten.index.Tensor and any(index.dtype == torch.bool for index in args[1]):
-            raise RuntimeError("operation not permitted when stream is capturing: a shape that depends on values")
+            raise RuntimeError(
+                f"operation not permitted when stream is capturing: {func}, {WAITS[func]}"
+            )
+        if func is torch.ops.aten.index.Tensor and any(
+            index.dtype == torch.bool for index in args[1]
+        ):
+            raise RuntimeError(
+                "operation not permitted when stream is capturing: a shape that depends on values"
+            )
         given = (kwargs or {}).get("generator")
         if given is not None and given._cdata not in [one._cdata for one in self.generators]:
             raise RuntimeError("a generator that is not registered with the graph")
@@ -57,7 +63,9 @@ class Graph(TorchDispatchMode):
         self.replays += 1
         with torch._C._AutoDispatchBelowAutograd():
             for func, args, kwargs, made in self.tape:
-                for old, new in zip(tree_leaves(made), tree_leaves(func(*args, **kwargs)), strict=True):
+                for old, new in zip(
+                    tree_leaves(made), tree_leaves(func(*args, **kwargs)), strict=True
+                ):
                     if isinstance(old, torch.Tensor) and old.data_ptr() != new.data_ptr():
                         old.copy_(new)
 

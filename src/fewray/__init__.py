@@ -12,7 +12,14 @@ if TYPE_CHECKING:
     from fewray.api import generate, load_dataset, measure_quality, run_study, train_generator
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "generate", "load_dataset", "measure_quality", "run_study", "train_generator"]
+__all__ = [
+    "__version__",
+    "generate",
+    "load_dataset",
+    "measure_quality",
+    "run_study",
+    "train_generator",
+]
 
 
 def __getattr__(name: str) -> Any:

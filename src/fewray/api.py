@@ -12,14 +12,14 @@ from fewray.errors import InputError
 from fewray.presets import recipe
 
 if TYPE_CHECKING:
+    from fewray.compute.machine import Machine
     from fewray.data.manifest import Manifest
     from fewray.quality.result import Quality
-    from fewray.study.machine import Machine
 
 
 def load_dataset(source: str | Path, *, group_regex: str | None = None) -> Manifest:
     """Return the rows of ``phantom[:key=value,...]``, ``covid4``, a folder of class folders, or a CSV file."""
-    from fewray.data import load_dataset as load
+    from fewray.data.loading import load_dataset as load
 
     return load(source, group_regex=group_regex)
 
@@ -57,7 +57,7 @@ def train_generator(
     ``executor`` is ``local``, ``dask:N`` or a scheduler's ``tcp://host:port`` (docs/cluster.md).
     """
     from fewray.data.hold_out import training_rows
-    from fewray.study.generators import train_generators
+    from fewray.pipelines.train_generators import train_generators
 
     manifest = training_rows(_dataset(data))
     return train_generators(
@@ -80,8 +80,8 @@ def train_generator(
 
 def generator_health(run: str | Path) -> dict[str, dict[str, Any]]:
     """Return by class what the logs in ``run`` say of the trainings: ``findings`` and ``best_epoch`` on held-out films."""
-    from fewray.gan.health import best_epoch, findings
-    from fewray.gan.record import LOG, read_log
+    from fewray.generators.health import best_epoch, findings
+    from fewray.generators.log import LOG, read_log
 
     found = {}
     for path in sorted(Path(run).glob(f"*/{LOG}")):
@@ -115,13 +115,15 @@ def generate(
     by the name the run wrote down; ``group_regex`` finds its patients, by default as in training. Earlier images are removed;
     InputError where ``out`` holds images or a table of somebody else's.
     """
-    from fewray.gan.generate import generate as make
+    from fewray.generators.generate import generate as make
 
     reject = None
     if reject_copies:
-        from fewray.study.rejection import copy_rejection
+        from fewray.pipelines.copy_rejection import copy_rejection
 
-        reject = copy_rejection(Path(run), real, percentile=copy_percentile, device=device, group_regex=group_regex)
+        reject = copy_rejection(
+            Path(run), real, percentile=copy_percentile, device=device, group_regex=group_regex
+        )
     elif group_regex is not None:
         raise InputError(
             f"--group-regex {group_regex}: finds the patients of training films; use it with --reject-copies"
@@ -171,14 +173,18 @@ def measure_quality(
     finds the patients of ``real``, and of ``held_out`` where it fits, in file names; by default as in training.
     """
     from fewray.data.hold_out import held_out_rows, training_rows
-    from fewray.study.judge import judge
-    from fewray.study.sources import image_sources, load_films, patient_pattern
+    from fewray.pipelines.provenance import image_sources, load_films, patient_pattern
+    from fewray.pipelines.quality_report import judge
 
     run = None if run is None else Path(run)
     made = _dataset(synthetic, "--synthetic")
     stored = patient_pattern(image_sources(made, run))
     films = load_films(real, group_regex, stored, option="--real")
-    others = None if held_out is None else load_films(held_out, None, group_regex or stored, option="--held-out")
+    others = (
+        None
+        if held_out is None
+        else load_films(held_out, None, group_regex or stored, option="--held-out")
+    )
     return judge(
         training_rows(films),
         made,
@@ -232,16 +238,31 @@ def run_study(
     machine = _machine(device, precision, processes, threads, executor)
     run = Path(generators) if generators else None
     if isinstance(settled, TrialOptions):
-        from fewray.study.trial.protocol import run_trial
+        from fewray.study.crossval.run import run_trial
 
-        rows, tested = _dataset(data), None if external is None else _dataset(external, "--external")
-        run_trial(rows, settled, Path(out), generators=run, external=tested, machine=machine, on_event=on_event)
+        rows, tested = (
+            _dataset(data),
+            None if external is None else _dataset(external, "--external"),
+        )
+        run_trial(
+            rows,
+            settled,
+            Path(out),
+            generators=run,
+            external=tested,
+            machine=machine,
+            on_event=on_event,
+        )
     else:
-        from fewray.study.published import run_published
+        from fewray.study.published.run import run_published
 
         if external is not None:
-            raise InputError("--external: the published protocol tests on its own split; use --protocol trial")
-        run_published(_dataset(data), settled, Path(out), generators=run, machine=machine, on_event=on_event)
+            raise InputError(
+                "--external: the published protocol tests on its own split; use --protocol trial"
+            )
+        run_published(
+            _dataset(data), settled, Path(out), generators=run, machine=machine, on_event=on_event
+        )
     return render_report(Path(out))
 
 
@@ -264,21 +285,21 @@ def plan_study(
     """
     machine = _machine(device, precision, processes, threads, "local")
     if out is not None:
-        from fewray.study.finished import check_protocol
+        from fewray.study.history import check_protocol
 
         check_protocol(Path(out), options.protocol)
     rows = _dataset(data)
     if isinstance(options, TrialOptions):
-        from fewray.study.trial.folding import check_folding, folding_of
-        from fewray.study.trial.plan import plan_trial
+        from fewray.study.crossval.folding import check_folding, folding_of
+        from fewray.study.crossval.plan import plan_trial
 
         if out is not None:
             check_folding(Path(out), folding_of(rows, options))
         tested = None if external is None else _dataset(external, "--external")
         return plan_trial(rows, options, external=tested, machine=machine, on_event=on_event)
-    from fewray.study.arms import check_generators
-    from fewray.study.plan import plan_study as plan
-    from fewray.study.published import split_rows
+    from fewray.pipelines.estimate import plan_study as plan
+    from fewray.study.published.arms import check_generators
+    from fewray.study.published.run import split_rows
 
     if generators is not None:
         check_generators(Path(generators), *split_rows(rows), options.classifier)
@@ -286,15 +307,19 @@ def plan_study(
 
 
 def _machine(device: str, precision: str, processes: int, threads: int, executor: str) -> Machine:
-    from fewray.executors import LOCAL, check_executor
-    from fewray.study.machine import Machine
+    from fewray.compute.dask.executors import LOCAL, check_executor
+    from fewray.compute.machine import Machine
 
     if check_executor(executor) != LOCAL and processes:
-        raise InputError(f"--processes {processes}: a cluster has its own; leave it out with --executor {executor}")
-    return Machine(device=device, precision=precision, processes=processes, threads=threads, executor=executor)
+        raise InputError(
+            f"--processes {processes}: a cluster has its own; leave it out with --executor {executor}"
+        )
+    return Machine(
+        device=device, precision=precision, processes=processes, threads=threads, executor=executor
+    )
 
 
 def _dataset(source: str | Path | Manifest, option: str = "--data") -> Manifest:
-    from fewray.data import load_dataset as load
+    from fewray.data.loading import load_dataset as load
 
     return load(source, option=option) if isinstance(source, str | Path) else source

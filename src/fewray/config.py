@@ -27,7 +27,9 @@ class Options:
         """Rebuild from :meth:`to_json`; InputError names options that do not exist."""
         known = {field.name: field for field in fields(cls)}
         if unknown := sorted(set(values) - set(known)):
-            raise InputError(f"{cls.__name__} has no option {', '.join(unknown)}; it has {', '.join(known)}")
+            raise InputError(
+                f"{cls.__name__} has no option {', '.join(unknown)}; it has {', '.join(known)}"
+            )
         made: dict[str, Any] = {}
         for name, value in values.items():
             if name in _NESTED and isinstance(value, Mapping):
@@ -148,7 +150,16 @@ TRIAL_AUGMENTATION = ClassicAugmentation(
 )
 """The trial's classic augmentation: small, once each, no mirroring (it moves the heart), grey values varied too."""
 
-TRIAL_ARMS = ("none", "classic", "oversample", "mixup", "pca", "synthetic", "classic+synthetic", "shuffled")
+TRIAL_ARMS = (
+    "none",
+    "classic",
+    "oversample",
+    "mixup",
+    "pca",
+    "synthetic",
+    "classic+synthetic",
+    "shuffled",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fewray.config import ClassicAugmentation, ClassifierOptions, GanOptions, StudyOptions, TrialOptions
+from fewray.config import (
+    ClassicAugmentation,
+    ClassifierOptions,
+    GanOptions,
+    StudyOptions,
+    TrialOptions,
+)
 from fewray.errors import InputError
 
 _QUICK = ClassicAugmentation(
@@ -34,7 +40,9 @@ _SMALL = GanOptions(
 
 RECIPES: dict[str, GanOptions] = {
     "paper": GanOptions(),
-    "trial": _SMALL.with_(recipe="trial", fit="pad", epochs=60, learning_rate=4e-4, quality_images=500),
+    "trial": _SMALL.with_(
+        recipe="trial", fit="pad", epochs=60, learning_rate=4e-4, quality_images=500
+    ),
     "quick": _SMALL,
 }
 """Generator recipes by name."""
@@ -86,7 +94,10 @@ TRIAL_PRESETS: dict[str, TrialOptions] = {
 }
 """Presets of the trial: ``quick`` for minutes on a laptop, never a verdict; ``full`` for a GPU or a cluster."""
 
-PROTOCOLS: dict[str, Mapping[str, TrialOptions | StudyOptions]] = {"trial": TRIAL_PRESETS, "published": PRESETS}
+PROTOCOLS: dict[str, Mapping[str, TrialOptions | StudyOptions]] = {
+    "trial": TRIAL_PRESETS,
+    "published": PRESETS,
+}
 """Presets by protocol; the first is the default."""
 
 

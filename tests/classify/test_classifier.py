@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from fewray.classify.networks import PaperCNN
-from fewray.classify.published import published_figures
 from fewray.classify.training import cross_entropy, predict, train_classifier
 from fewray.config import ClassifierOptions
-from fewray.data import load_dataset
+from fewray.data.loading import load_dataset
 from fewray.errors import InputError
-from fewray.images import load_images, to_float
+from fewray.imaging.decode import load_images, to_float
+from fewray.study.published.scores import published_figures
 
 SMALL = ClassifierOptions(image_size=16, channels=(4, 8, 8), hidden=16, batch_size=32, steps=40)
 
@@ -28,7 +28,9 @@ def problem(n: int = 60, seed: int = 0, shuffled: bool = False) -> tuple[np.ndar
 
 def fitted(options: ClassifierOptions = SMALL, seed: int = 0, **changes: object):
     images, labels = problem(**changes)
-    return train_classifier(images, labels, options, n_classes=4, seed=seed, device="cpu", precision="fp32")
+    return train_classifier(
+        images, labels, options, n_classes=4, seed=seed, device="cpu", precision="fp32"
+    )
 
 
 def test_the_paper_s_size():
@@ -60,17 +62,23 @@ def test_the_first_step_is_nesterov_sgd():
     images, labels = problem(32)
     options = SMALL.with_(steps=1, dropout=0.0)
     from fewray.classify.networks import build_network
-    from fewray.device import child_seed
+    from fewray.compute.device import child_seed
 
     book = build_network(4, options, child_seed(5, "init"))
     order = np.random.default_rng(child_seed(5, "batches")).choice(32, 32, replace=False)
-    loss = torch.nn.functional.cross_entropy(book(to_float(images)[order]), torch.from_numpy(labels)[order])
+    loss = torch.nn.functional.cross_entropy(
+        book(to_float(images)[order]), torch.from_numpy(labels)[order]
+    )
     loss.backward()
-    ours = train_classifier(images, labels, options, n_classes=4, seed=5, device="cpu", precision="fp32")
+    ours = train_classifier(
+        images, labels, options, n_classes=4, seed=5, device="cpu", precision="fp32"
+    )
     assert ours.losses[0] == pytest.approx(loss.item(), rel=1e-5)
     for theirs, mine in zip(book.parameters(), ours.model.parameters(), strict=True):
         assert theirs.grad is not None
-        step = 0.01 * (1 + 0.9) * theirs.grad  # the first Nesterov step: gradient plus momentum times itself
+        step = (
+            0.01 * (1 + 0.9) * theirs.grad
+        )  # the first Nesterov step: gradient plus momentum times itself
         torch.testing.assert_close(mine.detach(), (theirs - step).detach(), rtol=1e-4, atol=1e-6)
 
 
@@ -85,14 +93,20 @@ def test_prediction_does_not_depend_on_the_batch_and_is_in_evaluation_mode():
 def test_double_softmax_cannot_fall_below_0_744():
     sure = torch.tensor([[50.0, 0, 0, 0]])
     options = ClassifierOptions(double_softmax=True)
-    assert cross_entropy(sure, torch.tensor([0]), options).item() == pytest.approx(np.log(np.e + 3) - 1)
-    assert cross_entropy(sure, torch.tensor([0]), ClassifierOptions()).item() == pytest.approx(0, abs=1e-6)
+    assert cross_entropy(sure, torch.tensor([0]), options).item() == pytest.approx(
+        np.log(np.e + 3) - 1
+    )
+    assert cross_entropy(sure, torch.tensor([0]), ClassifierOptions()).item() == pytest.approx(
+        0, abs=1e-6
+    )
 
 
 @pytest.mark.parametrize("n", [1, 5, 31])
 def test_fewer_images_than_a_batch_train(n: int):
     images, labels = problem(n)
-    trained = train_classifier(images, labels, SMALL.with_(steps=3), n_classes=4, seed=0, device="cpu")
+    trained = train_classifier(
+        images, labels, SMALL.with_(steps=3), n_classes=4, seed=0, device="cpu"
+    )
     assert np.isfinite(trained.losses).all()
 
 
@@ -133,7 +147,9 @@ def test_published_figures_are_those_of_the_naive_passes():
             found.append([(predicted == labels).mean(), *sensitivity, *specificity, *harmonic])
     means, errors = np.mean(found, 0), np.std(found, 0) / np.sqrt(2000)
     mine = [ours.accuracy]
-    mine += [c[name] for name in ("sensitivity", "specificity", "f1_published") for c in ours.per_class]
+    mine += [
+        c[name] for name in ("sensitivity", "specificity", "f1_published") for c in ours.per_class
+    ]
     assert (np.abs(np.array(mine) - means) < 6 * errors + 1e-6).all()
 
 

@@ -10,14 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fake_cuda import CUDA
-from fewray.classify import grey_block, training
+from fewray.classify import training
 from fewray.classify.classifier import SeededDropout
+from fewray.classify.fused import grey_block
+from fewray.classify.fused.pooled_block import ReluNormPool
 from fewray.classify.networks import build_network
-from fewray.classify.pooled_block import ReluNormPool
 from fewray.classify.training import Trained, train_classifier
+from fewray.compute.cuda_graph import WARM_UP, StepGraph
 from fewray.config import ClassifierOptions
-from fewray.cuda_graph import WARM_UP, StepGraph
+from tests.fake_cuda import CUDA
 
 SMALL = ClassifierOptions(image_size=16, channels=(4, 8, 8), hidden=16, batch_size=12, steps=8)
 
@@ -35,7 +36,11 @@ def trained(options: ClassifierOptions, precision: str, weights: np.ndarray | No
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize(
     ("options", "weights"),
-    [(SMALL, None), (SMALL.with_(mixup=0.3), None), (SMALL.with_(network="modern"), np.arange(1.0, 41.0))],
+    [
+        (SMALL, None),
+        (SMALL.with_(mixup=0.3), None),
+        (SMALL.with_(network="modern"), np.arange(1.0, 41.0)),
+    ],
     ids=["paper", "mixup", "residual"],
 )
 def test_replayed_steps_train_the_same_network(
@@ -47,11 +52,15 @@ def test_replayed_steps_train_the_same_network(
 ):
     monkeypatch.setattr(ReluNormPool, "forward", as_on_a_gpu)
     monkeypatch.setattr(grey_block, "grey_block", lambda convolution, norm, x: norm(convolution(x)))
-    monkeypatch.setattr(training, "_own_generator", lambda where, seed: torch.Generator().manual_seed(seed))
+    monkeypatch.setattr(
+        training, "_own_generator", lambda where, seed: torch.Generator().manual_seed(seed)
+    )
     expected = trained(options, precision, weights)
 
     made: list[nn.Module] = []
-    monkeypatch.setattr(training, "build_network", lambda *given: made.append(build_network(*given)) or made[-1])
+    monkeypatch.setattr(
+        training, "build_network", lambda *given: made.append(build_network(*given)) or made[-1]
+    )
     optimisers: list[torch.optim.Optimizer] = []
 
     def noted(*given: object, **more: object) -> torch.optim.Optimizer:
@@ -66,11 +75,15 @@ def test_replayed_steps_train_the_same_network(
         return [*made[0].state_dict().values(), *moments]
 
     graphs = fake_cuda(kept)
-    monkeypatch.setattr(training, "StepGraph", lambda step, device, **more: StepGraph(step, CUDA, **more))
+    monkeypatch.setattr(
+        training, "StepGraph", lambda step, device, **more: StepGraph(step, CUDA, **more)
+    )
     found = trained(options, precision, weights)
     assert [graph.replays for graph in graphs] == [options.steps - WARM_UP]
     assert np.array_equal(found.losses, expected.losses)
-    pairs = zip(found.model.state_dict().values(), expected.model.state_dict().values(), strict=True)
+    pairs = zip(
+        found.model.state_dict().values(), expected.model.state_dict().values(), strict=True
+    )
     assert all(torch.equal(a, b) for a, b in pairs)
 
 
@@ -82,7 +95,9 @@ def test_dropout_with_its_own_generator_is_dropout_and_leaves_the_global_state_a
     made = layer(x)
     assert torch.equal(torch.get_rng_state(), before)
     assert made.unique().tolist() == pytest.approx([0.0, 4 / 3])
-    assert float((made > 0).float().mean()) == pytest.approx(0.75, abs=5 * (0.75 * 0.25 / 40_000) ** 0.5)
+    assert float((made > 0).float().mean()) == pytest.approx(
+        0.75, abs=5 * (0.75 * 0.25 / 40_000) ** 0.5
+    )
     made.sum().backward()
     assert torch.equal(x.grad, made.detach())
     assert layer.eval()(x) is x

@@ -24,12 +24,17 @@ def test_it_is_the_minimum_of_penalised_cross_entropy_on_standardised_features()
 
     def objective(flat: np.ndarray) -> float:
         w = flat.reshape(5, 3)
-        return 0.5 * (w[:4] ** 2).sum() - INVERSE_STRENGTH * (log_softmax(x @ w[:4] + w[4], axis=1) * one_hot).sum()
+        return (
+            0.5 * (w[:4] ** 2).sum()
+            - INVERSE_STRENGTH * (log_softmax(x @ w[:4] + w[4], axis=1) * one_hot).sum()
+        )
 
     def slope(flat: np.ndarray) -> np.ndarray:
         w = flat.reshape(5, 3)
         wrong = np.exp(log_softmax(x @ w[:4] + w[4], axis=1)) - one_hot
-        return np.concatenate([w[:4] + INVERSE_STRENGTH * x.T @ wrong, INVERSE_STRENGTH * wrong.sum(0)[None]]).ravel()
+        return np.concatenate(
+            [w[:4] + INVERSE_STRENGTH * x.T @ wrong, INVERSE_STRENGTH * wrong.sum(0)[None]]
+        ).ravel()
 
     assert check_grad(objective, slope, np.linspace(-1, 1, 15)) < 1e-4
     w = minimize(objective, np.zeros(15), jac=slope, options={"gtol": 1e-8}).x.reshape(5, 3)
@@ -74,7 +79,9 @@ def test_more_features_than_rows_converge():
     train, test = rng.normal(size=(20, 300)), rng.normal(size=(5, 300))
     found = linear_head(train, np.arange(20) % 4, test, seed=0)
     assert np.isfinite(found).all()
-    assert (linear_head(train, np.arange(20) % 4, train, seed=0).argmax(1) == np.arange(20) % 4).all()
+    assert (
+        linear_head(train, np.arange(20) % 4, train, seed=0).argmax(1) == np.arange(20) % 4
+    ).all()
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fewray.classify.grey_block import GreyFeatures
-from fewray.classify.grey_conv import GreyConv2d
-from fewray.classify.pooled_block import ReluNormPool
+from fewray.classify.fused.grey_block import GreyFeatures
+from fewray.classify.fused.grey_conv import GreyConv2d
+from fewray.classify.fused.pooled_block import ReluNormPool
 
 
 def plain(norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
@@ -85,7 +85,9 @@ def test_the_grey_convolution_is_a_convolution():
     x = torch.randn(3, 1, 9, 8)
     wanted = functional.conv2d(x, ours.weight, ours.bias, padding=1)
     torch.testing.assert_close(ours(x), wanted, rtol=1e-4, atol=1e-5)
-    grads = [torch.autograd.grad(y.square().sum(), list(ours.parameters())) for y in (ours(x), wanted)]
+    grads = [
+        torch.autograd.grad(y.square().sum(), list(ours.parameters())) for y in (ours(x), wanted)
+    ]
     for mine, book in zip(*grads, strict=True):
         torch.testing.assert_close(mine, book, rtol=1e-4, atol=1e-4)
 
@@ -103,7 +105,9 @@ def never(*_: object) -> Tensor:
 
 
 @pytest.mark.parametrize("shape", [(5, 32, 16, 12), (2, 7, 8, 8), (3, 16, 2, 2), (1, 4, 4, 6)])
-def test_the_first_block_in_one_pass_has_the_layers_values_and_derivatives(shape, monkeypatch: pytest.MonkeyPatch):
+def test_the_first_block_in_one_pass_has_the_layers_values_and_derivatives(
+    shape, monkeypatch: pytest.MonkeyPatch
+):
     torch.manual_seed(5)
     ours, theirs = first_blocks(shape[1])
     x = torch.randn(shape[0], 1, *shape[2:])
@@ -130,7 +134,11 @@ def test_in_the_first_block_too_the_first_of_equal_values_takes_the_gradient():
     grad = torch.randn(2, 4, 3, 4)
     ours(x).backward(grad)
     theirs(x.double()).backward(grad.double())
-    close = {"rtol": 1e-4, "atol": 1e-3, "check_dtype": False}  # BatchNorm divides by the root of its epsilon here
+    close = {
+        "rtol": 1e-4,
+        "atol": 1e-3,
+        "check_dtype": False,
+    }  # BatchNorm divides by the root of its epsilon here
     for mine, book in zip(ours[0].parameters(), theirs[0].parameters(), strict=True):
         torch.testing.assert_close(mine.grad, book.grad, **close)
 
@@ -156,7 +164,9 @@ def test_the_first_block_under_autocast_is_close_to_exact():
 def test_where_one_pass_is_not_possible_the_layers_do_it(why: str):
     torch.manual_seed(7)
     ours, theirs = first_blocks(3)
-    x = torch.randn(2, 1, 7 if why == "odd sides" else 8, 8, requires_grad=why == "a gradient for the image")
+    x = torch.randn(
+        2, 1, 7 if why == "odd sides" else 8, 8, requires_grad=why == "a gradient for the image"
+    )
     if why == "evaluation":
         ours.eval()
         theirs.eval()

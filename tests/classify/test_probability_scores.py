@@ -26,7 +26,10 @@ def test_auroc_agrees_with_scikit_learn(seed: int, tied: bool, weighted: bool):
     labels, probabilities = drawn(seed, tied=tied)
     weights = np.random.default_rng(seed).gamma(1.0, size=len(labels)) if weighted else None
     found = scores.auroc(labels, probabilities, weights)
-    wanted = [metrics.roc_auc_score(labels == c, probabilities[:, c], sample_weight=weights) for c in range(4)]
+    wanted = [
+        metrics.roc_auc_score(labels == c, probabilities[:, c], sample_weight=weights)
+        for c in range(4)
+    ]
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-12)
     assert scores.macro(found) == pytest.approx(np.mean(wanted), abs=1e-12)
 
@@ -48,7 +51,9 @@ def test_calibration_error_is_that_of_scikit_learn_s_curve(seed: int, tied: bool
     labels, probabilities = drawn(seed, tied=tied)
     sure, right = probabilities.max(1), probabilities.argmax(1) == labels
     accuracy, confidence = calibration_curve(right, sure, n_bins=bins)
-    counts = np.histogram(-sure, -np.linspace(0, 1, bins + 1)[::-1])[0][::-1]  # intervals closed above
+    counts = np.histogram(-sure, -np.linspace(0, 1, bins + 1)[::-1])[0][
+        ::-1
+    ]  # intervals closed above
     wanted = (counts[counts > 0] * np.abs(accuracy - confidence)).sum() / len(labels)
     assert scores.calibration_error(labels, probabilities, bins) == pytest.approx(wanted, abs=1e-12)
 
@@ -58,8 +63,12 @@ def test_whole_weights_are_repeated_rows():
     times = np.random.default_rng(1).multinomial(len(labels), np.ones(len(labels)) / len(labels))
     index = np.repeat(np.arange(len(labels)), times)
     again = labels[index], probabilities[index]
-    assert scores.auroc(labels, probabilities, times) == pytest.approx(scores.auroc(*again), abs=1e-12)
-    assert scores.brier(labels, probabilities, times) == pytest.approx(scores.brier(*again), abs=1e-12)
+    assert scores.auroc(labels, probabilities, times) == pytest.approx(
+        scores.auroc(*again), abs=1e-12
+    )
+    assert scores.brier(labels, probabilities, times) == pytest.approx(
+        scores.brier(*again), abs=1e-12
+    )
     found = scores.calibration_error(labels, probabilities, weights=times)
     assert found == pytest.approx(scores.calibration_error(*again), abs=1e-12)
     predicted = probabilities.argmax(1)
@@ -77,7 +86,9 @@ def test_many_draws_at_once_are_each_draw_alone():
     assert np.isnan(plain[0]).all()
     assert np.isnan(folded[0]).all()
     for draw in range(1, 7):
-        assert plain[draw] == pytest.approx(scores.auroc(labels, probabilities, weights[draw]), abs=1e-12)
+        assert plain[draw] == pytest.approx(
+            scores.auroc(labels, probabilities, weights[draw]), abs=1e-12
+        )
         found = scores.fold_auroc(labels, probabilities, folds, weights[draw])
         assert folded[draw] == pytest.approx(found, abs=1e-12)
 
@@ -101,14 +112,18 @@ def test_closed_forms():
     assert scores.brier(labels, np.eye(3)[(labels + 1) % 3]) == 2
     assert scores.calibration_error(labels, np.eye(3)[labels]) == 0
     assert scores.calibration_error(labels, np.eye(3)[(labels + 1) % 3]) == 1
-    assert scores.calibration_error(labels, chance) == pytest.approx(1 / 3 - 1 / 4)  # class 0 is taken, right once
+    assert scores.calibration_error(labels, chance) == pytest.approx(
+        1 / 3 - 1 / 4
+    )  # class 0 is taken, right once
 
 
 def test_a_confidence_on_an_edge_belongs_to_the_bin_below():
     probabilities = np.array([[0.7, 0.3], [0.75, 0.25]])
     labels = np.array([0, 1])
     assert scores.calibration_error(labels, probabilities) == pytest.approx((0.3 + 0.75) / 2)
-    assert scores.calibration_error(labels, probabilities, bins=1) == pytest.approx(abs(0.5 - 0.725))
+    assert scores.calibration_error(labels, probabilities, bins=1) == pytest.approx(
+        abs(0.5 - 0.725)
+    )
 
 
 def test_what_is_undefined_is_none():
@@ -135,7 +150,13 @@ def test_what_is_undefined_is_none():
         (np.zeros(4, int), np.zeros((4, 2)), np.full(4, np.nan)),
     ],
 )
-def test_what_does_not_fit_is_refused(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None):
-    for score in (scores.auroc, scores.brier, lambda a, b, w: scores.calibration_error(a, b, weights=w)):
+def test_what_does_not_fit_is_refused(
+    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None
+):
+    for score in (
+        scores.auroc,
+        scores.brier,
+        lambda a, b, w: scores.calibration_error(a, b, weights=w),
+    ):
         with pytest.raises(InputError, match="scores"):
             score(labels, probabilities, weights)

@@ -7,16 +7,22 @@ from torch import nn
 from torch.nn import functional
 
 from fewray.classify.networks import PaperCNN, build_network
-from fewray.classify.published import published_figures
 from fewray.classify.residual import ResidualBlock, ResidualCNN
 from fewray.classify.training import predict, train_classifier
 from fewray.classify.weights import load_classifier, save_classifier
 from fewray.config import ClassifierOptions
 from fewray.errors import InputError
-from fewray.images import to_float
+from fewray.imaging.decode import to_float
+from fewray.study.published.scores import published_figures
 
 SMALL = ClassifierOptions(
-    network="modern", image_size=16, channels=(4, 8, 8), hidden=16, batch_size=32, steps=80, learning_rate=0.05
+    network="modern",
+    image_size=16,
+    channels=(4, 8, 8),
+    hidden=16,
+    batch_size=32,
+    steps=80,
+    learning_rate=0.05,
 )
 
 
@@ -32,7 +38,9 @@ def problem(n: int = 60, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 def fitted(options: ClassifierOptions = SMALL, seed: int = 0):
     images, labels = problem()
-    return train_classifier(images, labels, options, n_classes=3, seed=seed, device="cpu", precision="fp32")
+    return train_classifier(
+        images, labels, options, n_classes=3, seed=seed, device="cpu", precision="fp32"
+    )
 
 
 def test_its_size_and_its_shapes():
@@ -45,9 +53,12 @@ def test_its_size_and_its_shapes():
 
 
 @pytest.mark.parametrize(
-    ("channels", "wider", "stride", "side"), [(4, 4, 1, 6), (4, 8, 2, 6), (4, 8, 2, 5), (4, 6, 1, 5)]
+    ("channels", "wider", "stride", "side"),
+    [(4, 4, 1, 6), (4, 8, 2, 6), (4, 8, 2, 5), (4, 6, 1, 5)],
 )
-def test_a_new_block_is_its_shortcut_and_a_taught_one_adds_its_branch(channels, wider, stride, side):
+def test_a_new_block_is_its_shortcut_and_a_taught_one_adds_its_branch(
+    channels, wider, stride, side
+):
     torch.manual_seed(0)
     block, x = ResidualBlock(channels, wider, stride).eval(), torch.randn(2, channels, side, side)
     torch.testing.assert_close(block(x), functional.relu(block.shortcut(x)))

@@ -6,22 +6,35 @@ import torch
 
 from fewray.classify.networks import build_network
 from fewray.classify.training import draw_mixup, train_classifier
+from fewray.compute.device import child_seed
 from fewray.config import ClassifierOptions
-from fewray.device import child_seed
 from fewray.errors import InputError
-from fewray.images import to_float
+from fewray.imaging.decode import to_float
 
-TINY = ClassifierOptions(image_size=8, channels=(2, 4, 4), hidden=4, batch_size=16, steps=1, dropout=0.0)
+TINY = ClassifierOptions(
+    image_size=8, channels=(2, 4, 4), hidden=4, batch_size=16, steps=1, dropout=0.0
+)
 
 
 def rows(n: int = 24) -> tuple[np.ndarray, np.ndarray]:
-    return np.random.default_rng(0).integers(0, 256, (n, 1, 8, 8)).astype(np.uint8), np.arange(n) % 3
+    return np.random.default_rng(0).integers(0, 256, (n, 1, 8, 8)).astype(np.uint8), np.arange(
+        n
+    ) % 3
 
 
-def losses(options: ClassifierOptions = TINY, weights: np.ndarray | None = None, n: int = 24, seed: int = 5):
+def losses(
+    options: ClassifierOptions = TINY, weights: np.ndarray | None = None, n: int = 24, seed: int = 5
+):
     images, labels = rows(n)
     return train_classifier(
-        images, labels, options, n_classes=3, seed=seed, weights=weights, device="cpu", precision="fp32"
+        images,
+        labels,
+        options,
+        n_classes=3,
+        seed=seed,
+        weights=weights,
+        device="cpu",
+        precision="fp32",
     ).losses
 
 
@@ -29,9 +42,14 @@ def first_loss(chosen: np.ndarray, *, mixup: float = 0.0) -> float:
     """Return the loss of the first step on the rows ``chosen``, by the book."""
     images, labels = rows()
     network = build_network(3, TINY, child_seed(5, "init"))
-    batch, targets = to_float(images)[chosen], torch.nn.functional.one_hot(torch.from_numpy(labels)[chosen], 3).float()
+    batch, targets = (
+        to_float(images)[chosen],
+        torch.nn.functional.one_hot(torch.from_numpy(labels)[chosen], 3).float(),
+    )
     if mixup:
-        share, partners = draw_mixup(mixup, len(chosen), np.random.default_rng(child_seed(5, "mixup")))
+        share, partners = draw_mixup(
+            mixup, len(chosen), np.random.default_rng(child_seed(5, "mixup"))
+        )
         batch, targets = (share * x + (1 - share) * x[partners] for x in (batch, targets))
     return torch.nn.functional.cross_entropy(network(batch), targets).item()
 
@@ -43,7 +61,9 @@ def test_without_weights_batches_are_drawn_without_replacement():
 
 def test_with_weights_batches_are_drawn_with_replacement_and_in_proportion():
     weights = np.arange(24.0)
-    chosen = np.random.default_rng(child_seed(5, "batches")).choice(24, 16, replace=True, p=weights / weights.sum())
+    chosen = np.random.default_rng(child_seed(5, "batches")).choice(
+        24, 16, replace=True, p=weights / weights.sum()
+    )
     assert losses(weights=weights)[0] == pytest.approx(first_loss(chosen), rel=1e-5)
     options = TINY.with_(steps=3)
     assert np.array_equal(
@@ -57,7 +77,9 @@ def test_rows_of_weight_0_are_never_seen():
     spoilt = images.copy()
     spoilt[12:] = 0
     found = [
-        train_classifier(x, labels, TINY.with_(steps=4), n_classes=3, seed=1, weights=weights, device="cpu").losses
+        train_classifier(
+            x, labels, TINY.with_(steps=4), n_classes=3, seed=1, weights=weights, device="cpu"
+        ).losses
         for x in (images, spoilt)
     ]
     assert np.array_equal(*found)
@@ -75,7 +97,9 @@ def test_weights_that_cannot_be_chances_are_refused(weights: np.ndarray):
 
 def test_the_loss_of_mixup_is_the_cross_entropy_to_mixed_labels():
     chosen = np.random.default_rng(child_seed(5, "batches")).choice(24, 16, replace=False)
-    assert losses(TINY.with_(mixup=0.4))[0] == pytest.approx(first_loss(chosen, mixup=0.4), rel=1e-5)
+    assert losses(TINY.with_(mixup=0.4))[0] == pytest.approx(
+        first_loss(chosen, mixup=0.4), rel=1e-5
+    )
 
 
 def test_mixup_is_deterministic_and_draws_the_same_batches():

@@ -14,7 +14,9 @@ def test_scores_agree_with_scikit_learn(seed: int):
     truth, predicted = rng.integers(0, 4, 80), rng.integers(0, 4, 80)
     confusion = confusion_matrix(truth, predicted, 4)
     assert np.array_equal(confusion, metrics.confusion_matrix(truth, predicted, labels=range(4)))
-    assert balanced_accuracy(confusion) == pytest.approx(metrics.balanced_accuracy_score(truth, predicted))
+    assert balanced_accuracy(confusion) == pytest.approx(
+        metrics.balanced_accuracy_score(truth, predicted)
+    )
     for index, found in enumerate(per_class(confusion)):
         t, p = truth == index, predicted == index
         assert found["accuracy"] == pytest.approx(metrics.accuracy_score(t, p))
@@ -33,7 +35,9 @@ def test_undefined_ratios_are_none():
     assert balanced_accuracy(np.zeros((2, 2), int)) is None
 
 
-@pytest.mark.parametrize(("successes", "n"), [(28, 36), (29, 36), (0, 9), (9, 9), (1, 2), (230, 306)])
+@pytest.mark.parametrize(
+    ("successes", "n"), [(28, 36), (29, 36), (0, 9), (9, 9), (1, 2), (230, 306)]
+)
 def test_wilson_agrees_with_scipy(successes: int, n: int):
     expected = binomtest(successes, n).proportion_ci(method="wilson")
     assert wilson(successes, n) == pytest.approx((expected.low, expected.high), abs=1e-9)

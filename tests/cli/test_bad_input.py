@@ -50,7 +50,9 @@ def split(tmp_path: Path) -> Path:
     return tmp_path / "split"
 
 
-def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object) -> str:
+def refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object
+) -> str:
     """Run the words, which must end with one line on stderr and exit 2; return the line."""
     assert call(monkeypatch, *words) == 2
     captured = capsys.readouterr()
@@ -67,14 +69,29 @@ def nothing_in(folder: Path) -> bool:
 
 def test_words_that_cannot_be_parsed_are_one_line(tmp_path, films, monkeypatch, capsys):
     (tmp_path / "file").write_text("")
-    assert "epochs" in refused(monkeypatch, capsys, "train", "--data", films, "--out", tmp_path / "o", "--epochs", "0")
+    assert "epochs" in refused(
+        monkeypatch, capsys, "train", "--data", films, "--out", tmp_path / "o", "--epochs", "0"
+    )
     assert "magic" in refused(monkeypatch, capsys, "magic")
     assert "--bogus" in refused(monkeypatch, capsys, "study", "--bogus")
-    refused(monkeypatch, capsys, "train", "--data", films, *QUICK, "--epochs", "1", "--out", tmp_path / "file")
+    refused(
+        monkeypatch,
+        capsys,
+        "train",
+        "--data",
+        films,
+        *QUICK,
+        "--epochs",
+        "1",
+        "--out",
+        tmp_path / "file",
+    )
     assert nothing_in(tmp_path / "o")
 
 
-def test_a_damaged_training_image_is_named_before_anything_is_written(tmp_path, films, monkeypatch, capsys):
+def test_a_damaged_training_image_is_named_before_anything_is_written(
+    tmp_path, films, monkeypatch, capsys
+):
     bad = films / "b" / "1.png"
     bad.write_bytes(bad.read_bytes()[:300])
     words = ["train", "--data", films, *QUICK, "--epochs", "1", "--out", tmp_path / "o"]
@@ -82,14 +99,30 @@ def test_a_damaged_training_image_is_named_before_anything_is_written(tmp_path, 
     assert nothing_in(tmp_path / "o")
 
 
-def test_the_patients_of_an_external_set_are_found_by_the_same_pattern(tmp_path, films, monkeypatch, capsys):
+def test_the_patients_of_an_external_set_are_found_by_the_same_pattern(
+    tmp_path, films, monkeypatch, capsys
+):
     film(tmp_path / "elsewhere" / "a" / "0-later.png", 99)
-    words = ["study", "--data", films, "--group-regex", r"(\d+)", "--preset", "quick", "--out", tmp_path / "o"]
+    words = [
+        "study",
+        "--data",
+        films,
+        "--group-regex",
+        r"(\d+)",
+        "--preset",
+        "quick",
+        "--out",
+        tmp_path / "o",
+    ]
     line = refused(monkeypatch, capsys, *words, "--external", tmp_path / "elsewhere", "--dry-run")
-    assert "the external set: a patient is in both train and test: 0 (b/0.png, a/0-later.png)" in line
+    assert (
+        "the external set: a patient is in both train and test: 0 (b/0.png, a/0-later.png)" in line
+    )
 
 
-def test_an_extractor_that_is_not_there_is_named_before_anything_is_written(tmp_path, films, monkeypatch, capsys):
+def test_an_extractor_that_is_not_there_is_named_before_anything_is_written(
+    tmp_path, films, monkeypatch, capsys
+):
     words = [
         "train",
         "--data",
@@ -108,16 +141,33 @@ def test_an_extractor_that_is_not_there_is_named_before_anything_is_written(tmp_
 
 
 def published(data: Path, out: Path) -> list[object]:
-    return ["study", "--protocol", "published", "--preset", "quick", "--data", data, "--out", out, "--arms", "none"]
+    return [
+        "study",
+        "--protocol",
+        "published",
+        "--preset",
+        "quick",
+        "--data",
+        data,
+        "--out",
+        out,
+        "--arms",
+        "none",
+    ]
 
 
 def test_the_published_protocol_judges_its_data_first(tmp_path, films, split, monkeypatch, capsys):
     out = tmp_path / "o"
     line = refused(monkeypatch, capsys, *published(films, out))
-    assert "--data films: 6 images without a split; the published protocol wants train and test rows" in line
+    assert (
+        "--data films: 6 images without a split; the published protocol wants train and test rows"
+        in line
+    )
     (films / "generators.json").write_text('{"a": {}}')
     film(films / "a" / "seed000000.png", 40)
-    assert "1 synthetic images; real films are wanted" in refused(monkeypatch, capsys, *published(films, out))
+    assert "1 synthetic images; real films are wanted" in refused(
+        monkeypatch, capsys, *published(films, out)
+    )
     twin = split / "test" / "a" / "twin.png"
     twin.write_bytes((split / "train" / "a" / "0.png").read_bytes())
     assert "twin.png" in refused(monkeypatch, capsys, *published(split, out))
@@ -132,15 +182,18 @@ def test_the_published_protocol_judges_its_data_first(tmp_path, films, split, mo
     assert nothing_in(out)
 
 
-def test_test_rows_are_never_training_rows_whatever_else_the_split_says(tmp_path, films, monkeypatch, capsys):
+def test_test_rows_are_never_training_rows_whatever_else_the_split_says(
+    tmp_path, films, monkeypatch, capsys
+):
     rows = [(path, path.parent.name) for path in sorted(films.rglob("*.png"))]
     table = tmp_path / "rows.csv"
     table.write_text(
-        "path,label,split\n" + "".join(f"{path},{label},{'test' if path.stem == '2' else ''}\n" for path, label in rows)
+        "path,label,split\n"
+        + "".join(f"{path},{label},{'test' if path.stem == '2' else ''}\n" for path, label in rows)
     )
     out = tmp_path / "o"
     assert call(monkeypatch, "train", "--data", table, *QUICK, "--epochs", "1", "--out", out) == 0
-    from fewray.runs import sha256_of
+    from fewray.storage.files import sha256_of
 
     for label in ("a", "b"):
         seen = json.loads((out / label / "options.json").read_text())["rows_seen"]
@@ -152,21 +205,33 @@ def test_test_rows_are_never_training_rows_whatever_else_the_split_says(tmp_path
     assert "training rows are wanted" in refused(monkeypatch, capsys, *words)
 
 
-def test_a_run_resumed_with_other_images_before_its_first_checkpoint_trains_on_them(tmp_path, films, monkeypatch):
+def test_a_run_resumed_with_other_images_before_its_first_checkpoint_trains_on_them(
+    tmp_path, films, monkeypatch
+):
     from fewray import load_dataset, train_generator
-    from fewray.gan.run import CHECKPOINT
+    from fewray.generators.run import CHECKPOINT
     from fewray.presets import recipe
 
     out, other = tmp_path / "o", tmp_path / "other"
     for index in range(3):
         film(other / "a" / f"{index}.png", 50 + index)
     options = recipe("quick").with_(epochs=1, classic_images=8)
-    train_generator(load_dataset(films), out, options=options, classes=["a"], probe_every=0, threads=1)
+    train_generator(
+        load_dataset(films), out, options=options, classes=["a"], probe_every=0, threads=1
+    )
     (out / "a" / CHECKPOINT).unlink()
     (out / "a" / "stats.jsonl").unlink()
-    train_generator(load_dataset(other), out, options=options, classes=["a"], probe_every=0, threads=1, resume=True)
+    train_generator(
+        load_dataset(other),
+        out,
+        options=options,
+        classes=["a"],
+        probe_every=0,
+        threads=1,
+        resume=True,
+    )
     (kept,) = (out / "a").glob("training-*.npy")
-    from fewray.images import load_images
+    from fewray.imaging.decode import load_images
 
     wanted = load_images([other / "a" / f"{index}.png" for index in range(3)], 64, options.fit)
     assert np.array_equal(np.load(kept)[:3], wanted)
@@ -177,7 +242,9 @@ def test_a_refused_resume_leaves_the_run_as_it_was(tmp_path, films, monkeypatch,
     assert call(monkeypatch, *words, "--epochs", "1") == 0
     capsys.readouterr()
     before = (tmp_path / "o" / "options.json").read_bytes()
-    assert "seed" in refused(monkeypatch, capsys, *words, "--epochs", "2", "--seed", "9", "--resume")
+    assert "seed" in refused(
+        monkeypatch, capsys, *words, "--epochs", "2", "--seed", "9", "--resume"
+    )
     assert (tmp_path / "o" / "options.json").read_bytes() == before
 
 
@@ -222,7 +289,18 @@ def hear_ctrl_c() -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_ctrl_c_says_how_to_go_on(tmp_path, films):
-    words = ["train", "--data", films, *QUICK, "--classes", "a", "--epochs", "10000", "--out", tmp_path / "o"]
+    words = [
+        "train",
+        "--data",
+        films,
+        *QUICK,
+        "--classes",
+        "a",
+        "--epochs",
+        "10000",
+        "--out",
+        tmp_path / "o",
+    ]
     command = [sys.executable, "-c", "from fewray.cli import main; main()", *map(str, words)]
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=hear_ctrl_c

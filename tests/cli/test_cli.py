@@ -13,7 +13,7 @@ from PIL import Image
 
 from fewray.cli import main
 from fewray.cli.show import epoch_line, print_table
-from fewray.data.phantom import PhantomOptions
+from fewray.data.phantom.cohort import PhantomOptions
 
 PHANTOM = "phantom:size=64,train=6,test=2"
 
@@ -49,12 +49,16 @@ def test_threads_sleep_where_they_wait(
     command: str, before: str | None, after: str | None, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("OMP_WAIT_POLICY", "x")  # so that it is put back
-    monkeypatch.delenv("OMP_WAIT_POLICY") if before is None else monkeypatch.setenv("OMP_WAIT_POLICY", before)
+    monkeypatch.delenv("OMP_WAIT_POLICY") if before is None else monkeypatch.setenv(
+        "OMP_WAIT_POLICY", before
+    )
     assert call(monkeypatch, command, "nothing") == 2
     assert os.environ.get("OMP_WAIT_POLICY") == after
 
 
-def test_summary_is_the_paper_s(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def test_summary_is_the_paper_s(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
     assert call(monkeypatch, "summary", "paper", "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert found["generator"]["params"] == 3_574_656
@@ -70,7 +74,14 @@ def test_summary_is_the_paper_s(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
 
 
 def test_the_log_line_is_the_paper_s():
-    row = {"epoch": 200, "epochs": 200, "batches": 34, "loss_d": 1.2568, "loss_g": 3.0651, "d_x": 0.7847}
+    row = {
+        "epoch": 200,
+        "epochs": 200,
+        "batches": 34,
+        "loss_d": 1.2568,
+        "loss_g": 3.0651,
+        "d_x": 0.7847,
+    }
     row |= {"d_g_z1": 0.5819, "d_g_z2": 0.0646, "fid": 1.1241, "is": 2.7997}
     assert epoch_line("covid", row) == (
         "covid [200/200][33/34] Loss_D: 1.2568 Loss_G: 3.0651 D(x): 0.7847 D(G(z)): 0.5819 / 0.0646 "
@@ -92,14 +103,44 @@ def test_the_log_line_is_the_paper_s():
         ["study", "--data", PHANTOM, "--preset", "quik", "--out", "x"],
         ["study", "--data", PHANTOM, "--protocol", "publish", "--out", "x"],
         ["study", "--data", PHANTOM, "--arms", "none,magic", "--out", "x"],
-        ["study", "--protocol", "published", "--data", PHANTOM, "--generators", "nowhere", "--out", "x"],
+        [
+            "study",
+            "--protocol",
+            "published",
+            "--data",
+            PHANTOM,
+            "--generators",
+            "nowhere",
+            "--out",
+            "x",
+        ],
         ["study", "--data", PHANTOM, "--folds", "1", "--out", "x"],
         ["study", "--data", PHANTOM, "--ratios", "1,two", "--out", "x"],
         ["study", "--data", PHANTOM, "--without", "flu", "--out", "x"],
         ["study", "--data", PHANTOM, "--external", "nowhere", "--out", "x"],
         ["study", "--data", PHANTOM, "--mixtures", "--out", "x"],
-        ["study", "--protocol", "published", "--data", PHANTOM, "--mixture-classic", "1,-2", "--out", "x"],
-        ["study", "--protocol", "published", "--data", PHANTOM, "--mixture-synthetic", ",", "--out", "x"],
+        [
+            "study",
+            "--protocol",
+            "published",
+            "--data",
+            PHANTOM,
+            "--mixture-classic",
+            "1,-2",
+            "--out",
+            "x",
+        ],
+        [
+            "study",
+            "--protocol",
+            "published",
+            "--data",
+            PHANTOM,
+            "--mixture-synthetic",
+            ",",
+            "--out",
+            "x",
+        ],
         ["study", "--protocol", "published", "--data", PHANTOM, "--ratio", "2", "--out", "x"],
         ["report", "nowhere"],
         ["data", "fetch", "covid5"],
@@ -108,7 +149,10 @@ def test_the_log_line_is_the_paper_s():
     ids=lambda words: " ".join(words)[:50],
 )
 def test_bad_input_is_one_line_and_exit_2(
-    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    words: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ):
     monkeypatch.chdir(tmp_path)
     assert call(monkeypatch, *words) == 2
@@ -141,7 +185,9 @@ def test_data_check_names_what_is_wrong(
     assert "`fewray data check` lists them" not in out
     assert out.count("byte-equal files:") == 1
     assert call(monkeypatch, "data", "check", tmp_path / "nofolder") == 2
-    assert capsys.readouterr().err.startswith(f"fewray: data check {tmp_path / 'nofolder'}: not found")
+    assert capsys.readouterr().err.startswith(
+        f"fewray: data check {tmp_path / 'nofolder'}: not found"
+    )
 
 
 def test_data_list(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
@@ -154,9 +200,23 @@ def test_data_list(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
     assert "not here: fewray data fetch covid4" in " ".join(capsys.readouterr().out.split())
 
 
-def test_from_training_to_quality(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def test_from_training_to_quality(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
     run, made = tmp_path / "run", tmp_path / "made"
-    train = ["train", "--data", PHANTOM, "--recipe", "quick", "--epochs", "1", "--classes", "normal", "--out", run]
+    train = [
+        "train",
+        "--data",
+        PHANTOM,
+        "--recipe",
+        "quick",
+        "--epochs",
+        "1",
+        "--classes",
+        "normal",
+        "--out",
+        run,
+    ]
     assert call(monkeypatch, *train, "--dry-run") == 0
     assert "generator normal" in capsys.readouterr().out
     assert not run.exists()
@@ -171,9 +231,27 @@ def test_from_training_to_quality(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for more in ([], ["--dry-run"]):
         assert call(monkeypatch, "train", "--data", made, "--out", run.parent / "again", *more) == 2
         assert "4 synthetic images; real films are wanted" in capsys.readouterr().err
-    assert call(monkeypatch, "quality", "--real", PHANTOM, "--synthetic", made, "--extractor", "pixels") == 2
+    assert (
+        call(
+            monkeypatch, "quality", "--real", PHANTOM, "--synthetic", made, "--extractor", "pixels"
+        )
+        == 2
+    )
     assert "classes: real" in capsys.readouterr().err
-    assert call(monkeypatch, "quality", "--real", made, "--synthetic", made, "--extractor", "pixels", "--json") == 0
+    assert (
+        call(
+            monkeypatch,
+            "quality",
+            "--real",
+            made,
+            "--synthetic",
+            made,
+            "--extractor",
+            "pixels",
+            "--json",
+        )
+        == 0
+    )
     found = json.loads(capsys.readouterr().out)
     assert found["classes"]["normal"]["fid"] == pytest.approx(0, abs=1e-6)
     assert found["classes"]["normal"]["extractor"] == "pixels@32"
@@ -184,7 +262,18 @@ def test_from_training_to_quality(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_trial_that_is_only_planned_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    words = ["study", "--data", PHANTOM, "--preset", "quick", "--steps", "5", "--out", tmp_path / "x", "--dry-run"]
+    words = [
+        "study",
+        "--data",
+        PHANTOM,
+        "--preset",
+        "quick",
+        "--steps",
+        "5",
+        "--out",
+        tmp_path / "x",
+        "--dry-run",
+    ]
     assert call(monkeypatch, *words, "--json") == 0
     plan = json.loads(capsys.readouterr().out)
     jobs = [row["job"] for row in plan]
@@ -216,14 +305,39 @@ def test_a_study_says_before_it_begins_that_patients_are_unknown(
         Image.fromarray(np.random.default_rng(ord(label)).integers(0, 256, (8, 8), np.uint8)).save(
             tmp_path / label / "1.png"
         )
-    monkeypatch.setattr("fewray.api.plan_study", lambda *args, **named: [{"job": "all", "seconds": 1}])
-    assert call(monkeypatch, "study", "--data", tmp_path, "--out", tmp_path / "run", "--dry-run", "--json") == 0
+    monkeypatch.setattr(
+        "fewray.api.plan_study", lambda *args, **named: [{"job": "all", "seconds": 1}]
+    )
+    assert (
+        call(
+            monkeypatch,
+            "study",
+            "--data",
+            tmp_path,
+            "--out",
+            tmp_path / "run",
+            "--dry-run",
+            "--json",
+        )
+        == 0
+    )
     printed = capsys.readouterr()
     assert json.loads(printed.out)
-    assert "note: no patients are known: each such image counts as a patient of its own" in printed.err
+    assert (
+        "note: no patients are known: each such image counts as a patient of its own" in printed.err
+    )
     (tmp_path / "own.csv").write_text("path,label,patient_id\na/1.png,a,x\nb/1.png,b,y\n")
     assert (
-        call(monkeypatch, "study", "--data", tmp_path / "own.csv", "--out", tmp_path / "run", "--dry-run", "--json")
+        call(
+            monkeypatch,
+            "study",
+            "--data",
+            tmp_path / "own.csv",
+            "--out",
+            tmp_path / "run",
+            "--dry-run",
+            "--json",
+        )
         == 0
     )
     assert "note: column patient_id is not read" in capsys.readouterr().err

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from fewray.cli import main, planned
-from fewray.device import busy
-from fewray.runs import write_json
+from fewray.compute.device import busy
+from fewray.storage.files import write_json
 
 
 def call(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
@@ -35,7 +35,7 @@ def films(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _a_second_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("fewray.study.trial.plan", "fewray.study.plan"):
+    for module in ("fewray.study.crossval.plan", "fewray.pipelines.estimate"):
         for name in ("classifier_step_seconds", "gan_step_seconds"):
             monkeypatch.setattr(f"{module}.{name}", lambda *_: 1.0)
 
@@ -60,7 +60,11 @@ def test_a_busy_machine_is_said(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize("command", ["study", "train"])
 def test_minutes_are_said_to_be_timed(
-    command: str, films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: str,
+    films: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ):
     monkeypatch.setattr(os, "getloadavg", lambda: (1000.0, 0.0, 0.0))
     preset = ["--preset", "quick"] if command == "study" else ["--recipe", "quick"]
@@ -85,8 +89,14 @@ def test_a_folder_of_another_trial_is_refused_by_the_plan_too(
     words = ["study", "--data", films, "--preset", "quick", "--out", out]
     for more in (["--dry-run"], []):
         assert call(monkeypatch, *words, *more) == 2
-        assert "this folder holds a trial of other films than these" in capsys.readouterr().err.splitlines()[-1]
-    assert sorted(path.name for path in out.iterdir() if path.name != ".lock") == ["folding.json", "jobs"]
+        assert (
+            "this folder holds a trial of other films than these"
+            in capsys.readouterr().err.splitlines()[-1]
+        )
+    assert sorted(path.name for path in out.iterdir() if path.name != ".lock") == [
+        "folding.json",
+        "jobs",
+    ]
 
 
 def test_options_that_exclude_each_other_are_refused_before_any_film_is_read(
@@ -94,6 +104,11 @@ def test_options_that_exclude_each_other_are_refused_before_any_film_is_read(
 ):
     words = ["study", "--data", "nowhere", "--external", "elsewhere", "--out", tmp_path / "o"]
     assert call(monkeypatch, *words, "--keep-test") == 2
-    assert "--keep-test and --external elsewhere: one external set is wanted" in capsys.readouterr().err
+    assert (
+        "--keep-test and --external elsewhere: one external set is wanted"
+        in capsys.readouterr().err
+    )
     assert call(monkeypatch, *words, "--protocol", "published") == 2
-    assert "--external elsewhere: protocol published tests on its own split" in capsys.readouterr().err
+    assert (
+        "--external elsewhere: protocol published tests on its own split" in capsys.readouterr().err
+    )

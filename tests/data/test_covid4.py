@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from fewray.data import fetch, load_dataset
-from fewray.data.audit import audit
-from fewray.data.fetch import COMMIT, FOLDER, fetch_dataset, known
+from fewray.data import covid4 as fetch
+from fewray.data.audit.check import audit
+from fewray.data.covid4 import COMMIT, FOLDER, fetch_dataset, known
+from fewray.data.loading import load_dataset
 from fewray.errors import InputError, RunFailed
 
 
@@ -33,7 +34,16 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         split, label, _ = name.split("/")
         digest = hashlib.sha256(name.encode()).hexdigest()
         blob = hashlib.sha1(f"blob {len(name)}\0{name}".encode()).hexdigest()
-        rows.append({"path": name, "split": split, "label": label, "group": name, "sha256": digest, "git_blob": blob})
+        rows.append(
+            {
+                "path": name,
+                "split": split,
+                "label": label,
+                "group": name,
+                "sha256": digest,
+                "git_blob": blob,
+            }
+        )
     monkeypatch.setattr(fetch, "known", lambda: rows)
     return tmp_path / "copy"
 
@@ -49,7 +59,9 @@ def test_a_local_copy_is_verified_and_kept(tiny: Path, home: Path):
     assert len(fetch_dataset("covid4", tiny)) == 3
     assert len(load_dataset("covid4")) == 3
     (tiny / "train/covid/one.png").write_bytes(b"Train/covid/one.png")
-    with pytest.raises(InputError, match=r"one\.png differs"):  # a source that is named is looked at
+    with pytest.raises(
+        InputError, match=r"one\.png differs"
+    ):  # a source that is named is looked at
         fetch_dataset("covid4", tiny)
     shutil.rmtree(tiny)
     with pytest.raises(InputError, match="no such folder"):
@@ -101,7 +113,9 @@ def test_a_full_disk_or_ctrl_c_leaves_what_was_there(
         assert (home / "covid4/train/covid/one.png").read_bytes() == b"damaged"
 
 
-def test_a_copy_that_arrives_damaged_is_not_kept(tiny: Path, home: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_copy_that_arrives_damaged_is_not_kept(
+    tiny: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr("shutil.copyfile", lambda _, target: target.write_bytes(b"x"))
     with pytest.raises(RunFailed, match=r"one\.png differs"):
         fetch_dataset("covid4", tiny)
@@ -133,13 +147,19 @@ def test_files_of_a_user_s_own_are_not_lost(tiny: Path, home: Path):
     assert note.read_text() == "mine"
 
 
-def test_the_other_encoding_is_accepted_by_its_git_blob(tiny: Path, home: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_other_encoding_is_accepted_by_its_git_blob(
+    tiny: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+):
     (tiny / "train/covid/one.png").write_bytes(b"hello\n")
-    monkeypatch.setattr(fetch, "OTHER_BLOBS", {"train/covid/one.png": "ce013625030ba8dba906f756967f9e9ca394464a"})
+    monkeypatch.setattr(
+        fetch, "OTHER_BLOBS", {"train/covid/one.png": "ce013625030ba8dba906f756967f9e9ca394464a"}
+    )
     assert len(fetch_dataset("covid4", tiny)) == 3  # git's own hash of "hello\n"
 
 
-def test_the_download_is_unpacked_and_verified(tiny: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_download_is_unpacked_and_verified(
+    tiny: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     archive = tmp_path / "upstream.zip"
     with zipfile.ZipFile(archive, "w") as packed:
         for path in tiny.rglob("*.png"):
@@ -158,7 +178,9 @@ def test_the_download_is_unpacked_and_verified(tiny: Path, home: Path, tmp_path:
 
     monkeypatch.setattr("pooch.retrieve", retrieve)
     seen = []
-    assert len(fetch_dataset("covid4", progress=lambda done, total: seen.append((done, total)))) == 3
+    assert (
+        len(fetch_dataset("covid4", progress=lambda done, total: seen.append((done, total)))) == 3
+    )
     assert seen == [(8, 10), (10, 10)]
     assert not unpacked[0].exists()
     shutil.rmtree(home)
@@ -178,7 +200,8 @@ def test_the_download_is_unpacked_and_verified(tiny: Path, home: Path, tmp_path:
 def test_without_a_network_the_remedy_is_named(home: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(fetch, "URL", "http://127.0.0.1:9/covid4.zip")
     with pytest.raises(
-        RunFailed, match=r"covid4\.zip: cannot be downloaded \(no connection.*\); get a copy .* --from DIR$"
+        RunFailed,
+        match=r"covid4\.zip: cannot be downloaded \(no connection.*\); get a copy .* --from DIR$",
     ) as failed:
         fetch_dataset("covid4")
     assert "Pool" not in str(failed.value)
@@ -186,7 +209,9 @@ def test_without_a_network_the_remedy_is_named(home: Path, monkeypatch: pytest.M
     assert not home.exists()
 
 
-def test_absent_and_unknown_sets_say_what_to_do(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_absent_and_unknown_sets_say_what_to_do(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.delenv("FEWRAY_COVID4", raising=False)
     with pytest.raises(InputError, match="fewray data fetch covid4"):
         load_dataset("covid4")
@@ -215,12 +240,21 @@ def test_one_flipped_byte_in_the_real_set_is_named(covid4: Path, home: Path, tmp
 def test_the_packaged_facts_are_those_of_the_files(covid4: Path):
     for row in known()[::15]:
         with Image.open(covid4 / row["path"]) as image:
-            assert (str(image.width), str(image.height), image.mode) == (row["width"], row["height"], row["mode"])
+            assert (str(image.width), str(image.height), image.mode) == (
+                row["width"],
+                row["height"],
+                row["mode"],
+            )
 
 
 def test_the_real_set_is_whole_and_its_traps_are_found(covid4: Path):
     data = load_dataset("covid4")
-    assert data.counts()["train"] == {"covid": 60, "normal": 70, "pneumonia_bac": 70, "pneumonia_vir": 70}
+    assert data.counts()["train"] == {
+        "covid": 60,
+        "normal": 70,
+        "pneumonia_bac": 70,
+        "pneumonia_vir": 70,
+    }
     found = audit(data)
     assert found.groups_across_splits == ["nejmoa2001191"]
     assert found.groups == 257

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from fewray.data import load_dataset
-from fewray.data.audit import audit
+from fewray.data.audit.check import audit
+from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest, Row
 from fewray.errors import InputError
 from fewray.study.folds import data_warnings
@@ -23,7 +23,9 @@ def table(tmp_path: Path, text: str, encoding: str = "utf-8") -> Path:
 
 
 def test_csv_with_all_columns_and_a_byte_order_mark(tmp_path: Path):
-    path = table(tmp_path, "path,label,group,split\n1.png,a,p1,train\n2.png,b,p1,test\n", "utf-8-sig")
+    path = table(
+        tmp_path, "path,label,group,split\n1.png,a,p1,train\n2.png,b,p1,test\n", "utf-8-sig"
+    )
     data = load_dataset(path)
     assert data.counts() == {"train": {"a": 1, "b": 0}, "test": {"a": 0, "b": 1}}
     assert {row.group for row in data.rows} == {"p1"}
@@ -41,7 +43,10 @@ def test_csv_with_all_columns_and_a_byte_order_mark(tmp_path: Path):
         ("path,label\n1.png,\n.,a\n\0,b\n", "row 3: . not found"),
         ("path,label\n1.png,\n.,a\n\0,b\n", "row 2: path"),
         ("path,label\n1.png,a\n2.png,nan\n", "row 3: path '2.png', label 'nan'; both are wanted"),
-        ("path,label\n1.png,NA\n2.png,None\n", "row 2: path '1.png', label 'NA'; both are wanted; row 3: path"),
+        (
+            "path,label\n1.png,NA\n2.png,None\n",
+            "row 2: path '1.png', label 'NA'; both are wanted; row 3: path",
+        ),
         ("path,label,origin\n1.png,a,drawn\n", "row 2: origin 'drawn'"),
         (f"path,label,sha256\n1.png,a,{'0' * 64}\n", "1.png: sha256"),
         ('path,label\n"1.png,a\n', "cannot be read as CSV"),
@@ -68,7 +73,9 @@ def test_classes_that_differ_only_in_case_or_blanks_are_told(tmp_path: Path):
     path = table(tmp_path, "path,label\n1.png,Viral pneumonia\n2.png,viral  Pneumonia\n")
     data = load_dataset(path)
     (said,) = [warning for warning in data_warnings(data) if "differ only" in warning]
-    assert said.startswith("classes 'Viral pneumonia', 'viral  Pneumonia' differ only in case or blanks")
+    assert said.startswith(
+        "classes 'Viral pneumonia', 'viral  Pneumonia' differ only in case or blanks"
+    )
     assert said in audit(data).warnings
     other = load_dataset(table(tmp_path, "path,label\n1.png,a\n2.png,b\n"))
     assert not [warning for warning in other.notes["warnings"] if "differ only" in warning]
@@ -77,7 +84,9 @@ def test_classes_that_differ_only_in_case_or_blanks_are_told(tmp_path: Path):
 def test_csv_takes_semicolons_and_capitals_and_the_encoding_is_told(tmp_path: Path):
     path = table(tmp_path, "Path ; Label;Split\n1.png;a, b;Training\n2.png;c;\n")
     data = load_dataset(path)
-    assert data.counts() == {"train": {"a, b": 1, "c": 1}}  # no split among rows that have one: training
+    assert data.counts() == {
+        "train": {"a, b": 1, "c": 1}
+    }  # no split among rows that have one: training
     assert "1 images name no split, others do: they count as train" in data.notes["warnings"]
     with pytest.raises(InputError, match="UTF-8 with columns"):
         load_dataset(table(tmp_path, "path,label\n1.png,a\n", "utf-16"))
@@ -90,13 +99,22 @@ def test_one_picture_under_two_labels_of_a_csv_is_an_error(tmp_path: Path):
     assert len(load_dataset(path, strict=False)) == 2
 
 
-NAMES = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=12).map(str.strip).filter(bool)
+NAMES = (
+    st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=12)
+    .map(str.strip)
+    .filter(bool)
+)
 
 
 @settings(max_examples=60, deadline=None)
 @given(
     rows=st.lists(
-        st.tuples(NAMES, st.sampled_from(["train", "test", ""]), NAMES, st.sampled_from(["real", "synthetic"])),
+        st.tuples(
+            NAMES,
+            st.sampled_from(["train", "test", ""]),
+            NAMES,
+            st.sampled_from(["real", "synthetic"]),
+        ),
         min_size=1,
         max_size=6,
     )
@@ -104,7 +122,14 @@ NAMES = st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, ma
 def test_any_names_survive_the_csv(rows: list[tuple], tmp_path_factory: pytest.TempPathFactory):
     base = tmp_path_factory.getbasetemp()
     made = tuple(
-        Row(path=base / f"{i}.png", label=label, split=split, group=group, sha256=f"{i:064}", origin=origin)
+        Row(
+            path=base / f"{i}.png",
+            label=label,
+            split=split,
+            group=group,
+            sha256=f"{i:064}",
+            origin=origin,
+        )
         for i, (label, split, group, origin) in enumerate(rows)
     )
     data = Manifest(name="names", classes=tuple(sorted({row.label for row in made})), rows=made)
@@ -114,7 +139,9 @@ def test_any_names_survive_the_csv(rows: list[tuple], tmp_path_factory: pytest.T
     assert sum(sum(counts.values()) for counts in again.counts().values()) == len(rows)
 
 
-@pytest.mark.parametrize("text", ["a,b\n1,2\n", "path,label,split,group,sha256,origin\n1.png,a,,g,0,drawn\n"])
+@pytest.mark.parametrize(
+    "text", ["a,b\n1,2\n", "path,label,split,group,sha256,origin\n1.png,a,,g,0,drawn\n"]
+)
 def test_from_csv_takes_manifests_only(tmp_path: Path, text: str):
     (tmp_path / "manifest.csv").write_text(text)
     for path in (tmp_path / "manifest.csv", tmp_path / "absent.csv"):

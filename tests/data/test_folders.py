@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewray.data import load_dataset
+from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
 
@@ -19,7 +19,9 @@ def film(path: Path, seed: int = 0) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for index, name in enumerate(["train/a/p1_1.png", "train/a/p1_2.PNG", "train/b/p2_1.jpg", "Test/a/p3_1.tif"]):
+    for index, name in enumerate(
+        ["train/a/p1_1.png", "train/a/p1_2.PNG", "train/b/p2_1.jpg", "Test/a/p3_1.tif"]
+    ):
         film(tmp_path / "set" / name, index)
     return tmp_path / "set"
 
@@ -98,7 +100,11 @@ def test_all_faults_are_named_at_once_and_an_audit_may_pass_them(folder: Path):
         (folder / f"train/a/{name}.png").write_bytes(b"")
     with pytest.raises(InputError) as caught:
         load_dataset(folder)
-    for words in ("train/a/zero.png: empty", "train/a/nought.png: empty", "same bytes in the classes a, b"):
+    for words in (
+        "train/a/zero.png: empty",
+        "train/a/nought.png: empty",
+        "same bytes in the classes a, b",
+    ):
         assert words in str(caught.value)
     assert "\n" not in str(caught.value)
     assert len(load_dataset(folder, strict=False)) == 7
@@ -106,7 +112,10 @@ def test_all_faults_are_named_at_once_and_an_audit_may_pass_them(folder: Path):
 
 @pytest.mark.parametrize(
     ("extra", "words"),
-    [("val/a/1.png", "folders val beside train or test"), ("wards/train/1.png", "only train and test")],
+    [
+        ("val/a/1.png", "folders val beside train or test"),
+        ("wards/train/1.png", "only train and test"),
+    ],
 )
 def test_a_third_split_is_refused(folder: Path, extra: str, words: str):
     film(folder / extra, 9)
@@ -179,14 +188,18 @@ def test_cells_without_a_value_name_no_patient(folder: Path):
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
     for empty in ("nan", "NaN", "NA", "None", "null", " "):
         cells = [empty, empty, "p2", "p3"]
-        lines = [f"{name},{name.split('/')[1]},{cell}" for name, cell in zip(names, cells, strict=True)]
+        lines = [
+            f"{name},{name.split('/')[1]},{cell}" for name, cell in zip(names, cells, strict=True)
+        ]
         (folder / "own.csv").write_text("path,label,group\n" + "\n".join(lines))
         data = load_dataset(folder / "own.csv")
         assert {row.group for row in data.rows} == {*names[:2], "p2", "p3"}
         assert any("2 of 4 images name no patient" in warning for warning in data.notes["warnings"])
 
 
-@pytest.mark.parametrize("column", ["patient", "Patient_ID", "patientid", "subject", "subject id", "case"])
+@pytest.mark.parametrize(
+    "column", ["patient", "Patient_ID", "patientid", "subject", "subject id", "case"]
+)
 def test_a_column_of_patients_that_is_not_read_is_said(folder: Path, column: str):
     (folder / "own.csv").write_text(
         f"path,label,{column},patient_age\ntrain/a/p1_1.png,a,p1,60\ntrain/b/p2_1.jpg,b,p2,70\n"

@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from fewray.quality import evaluate
-from fewray.quality.alignment import nearest_aligned
-from fewray.quality.feature_cache import Cached
-from fewray.quality.features import Features, PixelExtractor, metrics_device
-from fewray.quality.floor import chosen
-from fewray.quality.frechet import fid_infinity, frechet_distance
+from fewray.quality.baselines import chosen
+from fewray.quality.copies.alignment import nearest_aligned
+from fewray.quality.features.cache import Cached
+from fewray.quality.features.extractor import Features, PixelExtractor, metrics_device
 from fewray.quality.image_set import ImageSet, measured, pooled
-from fewray.quality.kernel import kernel_distance, mmd2
-from fewray.quality.ms_ssim import diversity
-from fewray.quality.neighbors import neighbour_metrics
+from fewray.quality.metrics.fid import fid_infinity, frechet_distance
+from fewray.quality.metrics.kid import kernel_distance, mmd2
+from fewray.quality.metrics.ms_ssim import diversity
+from fewray.quality.metrics.prdc import neighbour_metrics
 
 
 @pytest.fixture
@@ -94,4 +94,8 @@ def test_features_out_of_the_cache_have_their_extractors_device(tmp_path):
     cached = Cached(extractor, tmp_path)
     fresh, kept = cached(films(3, 0)), cached(films(3, 0))
     assert fresh.device == kept.device == cached.device == torch.device("cpu")
-    assert [metrics_device(torch.device(name)).type for name in ("cuda", "mps", "cpu")] == ["cuda", "cpu", "cpu"]
+    assert [metrics_device(torch.device(name)).type for name in ("cuda", "mps", "cpu")] == [
+        "cuda",
+        "cpu",
+        "cpu",
+    ]

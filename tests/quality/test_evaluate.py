@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from fewray.data import load_dataset
+from fewray.data.loading import load_dataset
 from fewray.errors import InputError
-from fewray.images import load_images
+from fewray.imaging.decode import load_images
 from fewray.quality.evaluate import class_quality, measure_quality
-from fewray.quality.features import Features, load_extractor
+from fewray.quality.features.extractor import Features, load_extractor
 from fewray.quality.image_set import ImageSet, MeasuredSet
 from fewray.quality.probe import QualityProbe
 from fewray.quality.result import Quality
@@ -24,7 +24,9 @@ def films() -> np.ndarray:
     return load_images(rows.paths(), 64)
 
 
-def measure(real: dict[str, np.ndarray], fake: dict[str, np.ndarray], extractor: str = "pixels", **options) -> Quality:
+def measure(
+    real: dict[str, np.ndarray], fake: dict[str, np.ndarray], extractor: str = "pixels", **options
+) -> Quality:
     sets = ({label: ImageSet.of(images) for label, images in side.items()} for side in (real, fake))
     return measure_quality(*sets, load_extractor(extractor), **options)
 
@@ -69,7 +71,9 @@ def test_every_figure_is_there_and_is_json(films: np.ndarray):
     assert whole["pooled"]["num_fake"] == 40
     for label, part in whole["classes"].items():
         for copy in part["copies"]:
-            assert f"{label}/{copy['synthetic']}" in {each["synthetic"] for each in whole["pooled"]["copies"]}
+            assert f"{label}/{copy['synthetic']}" in {
+                each["synthetic"] for each in whole["pooled"]["copies"]
+            }
     assert any("n < d" in warning for warning in found.warnings)
     figures, scale = found.tables()
     assert [row[0] for row in figures[2]] == ["a", "b", "all"]
@@ -92,7 +96,9 @@ def test_a_film_of_another_class_is_a_copy_among_all_and_the_nearest_come_first(
     fake = {"a": films[[21, 0, 1]], "b": films[[22, 23]]}
     found = measure({"a": films[:20], "b": films[20:]}, fake)
     across = [copy for copy in found.pooled.copies if copy.synthetic[0] != copy.nearest[0]]
-    assert [(copy.synthetic, copy.nearest, copy.by) for copy in across] == [("a/0", "b/1", "identical")]
+    assert [(copy.synthetic, copy.nearest, copy.by) for copy in across] == [
+        ("a/0", "b/1", "identical")
+    ]
     assert len(found.pooled.copies) == 5
     distances = [copy.distance for copy in found.pooled.copies]
     assert distances == sorted(distances)
@@ -108,7 +114,9 @@ def test_figures_do_not_depend_on_the_order_of_images(films: np.ndarray):
     turned = measure({"a": first[::-1].copy()}, {"a": second[::-1].copy()}).classes["a"]
     for name in FIGURES:
         if name != "kid_mean":  # over random subsets
-            assert getattr(turned, name) == pytest.approx(getattr(found, name), rel=1e-9, abs=1e-9), name
+            assert getattr(turned, name) == pytest.approx(
+                getattr(found, name), rel=1e-9, abs=1e-9
+            ), name
 
 
 @pytest.mark.parametrize("fault", ["blur", "noise"])
@@ -119,9 +127,15 @@ def test_distances_grow_with_the_severity_of_a_fault(fault: str, films: np.ndarr
     series = []
     for severity in (0.0, 1.0, 2.0, 4.0):
         changed = (
-            gaussian_filter(second, (0, 0, severity, severity)) if fault == "blur" else second + 12 * severity * noise
+            gaussian_filter(second, (0, 0, severity, severity))
+            if fault == "blur"
+            else second + 12 * severity * noise
         )
-        series.append(measure({"a": first}, {"a": np.clip(changed, 0, 255).astype(np.uint8)}, "lite0").classes["a"])
+        series.append(
+            measure(
+                {"a": first}, {"a": np.clip(changed, 0, 255).astype(np.uint8)}, "lite0"
+            ).classes["a"]
+        )
     for name in ("fid", "kid"):
         values = [getattr(found, name) for found in series]
         assert values == sorted(values), name
@@ -165,4 +179,7 @@ def test_real_against_real_lies_near_the_floor(covid4):
         found = measure(*sides, "lite0").classes[label]
         for name in ("kid_mean", "coverage", "precision", "recall", "density"):
             floor = found.floor[name]
-            assert abs(floor.value_mean - floor.mean) <= 4 * np.hypot(floor.std, floor.value_std), (label, name)
+            assert abs(floor.value_mean - floor.mean) <= 4 * np.hypot(floor.std, floor.value_std), (
+                label,
+                name,
+            )

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewray.images import resize
-from fewray.quality.copy_bar import Bar
-from fewray.quality.copying import Copy, find_copies
+from fewray.imaging.decode import resize
+from fewray.quality.copies.detect import Copy, find_copies
+from fewray.quality.copies.threshold import Bar
 from fewray.quality.evaluate import measure_quality
-from fewray.quality.features import Features, load_extractor
+from fewray.quality.features.extractor import Features, load_extractor
 from fewray.quality.gallery import copies_csv, write_quality
 from fewray.quality.image_set import ImageSet, MeasuredSet
 from fewray.quality.result import Quality
@@ -25,7 +25,10 @@ Sides = tuple[Quality, dict[str, ImageSet], dict[str, ImageSet]]
 @pytest.fixture(scope="module")
 def measured() -> Sides:
     rng = np.random.default_rng(0)
-    real, fake = ({c: ImageSet.of(rng.integers(0, 256, (4, 1, 32, 32), np.uint8)) for c in CLASSES} for _ in range(2))
+    real, fake = (
+        {c: ImageSet.of(rng.integers(0, 256, (4, 1, 32, 32), np.uint8)) for c in CLASSES}
+        for _ in range(2)
+    )
     return measure_quality(real, fake, load_extractor("pixels")), real, fake
 
 
@@ -37,7 +40,9 @@ def pictures(path: Path) -> list[np.ndarray]:
     """Return the 64 px pictures of a sheet with a frame of 2 px between them, row by row."""
     sheet = np.asarray(Image.open(path))
     return [
-        sheet[y : y + 64, x : x + 64] for y in range(2, len(sheet) - 2, 66) for x in range(2, sheet.shape[1] - 2, 66)
+        sheet[y : y + 64, x : x + 64]
+        for y in range(2, len(sheet) - 2, 66)
+        for x in range(2, sheet.shape[1] - 2, 66)
     ]
 
 
@@ -45,21 +50,37 @@ def test_no_class_s_name_makes_two_pictures_one(measured: Sides, tmp_path: Path)
     quality, real, fake = measured
     written = write_quality(tmp_path, quality, real, fake)
     assert len(set(written)) == len(written) == 2 + 2 * len(CLASSES)
-    assert names(tmp_path) == {f"closest-{kind}-{c}.png" for kind in ("pairs", "synthetic") for c in CLASSES}
+    assert names(tmp_path) == {
+        f"closest-{kind}-{c}.png" for kind in ("pairs", "synthetic") for c in CLASSES
+    }
     for label in CLASSES:
         shown = [image.tobytes() for image in pictures(tmp_path / f"closest-synthetic-{label}.png")]
-        assert not {resize(film[0], 64, "squash").tobytes() for s in real.values() for film in s.images} & set(shown)
-        assert {resize(image[0], 64, "squash").tobytes() for image in fake[label].images} <= set(shown)
+        assert not {
+            resize(film[0], 64, "squash").tobytes() for s in real.values() for film in s.images
+        } & set(shown)
+        assert {resize(image[0], 64, "squash").tobytes() for image in fake[label].images} <= set(
+            shown
+        )
 
 
 def test_pictures_of_an_earlier_measurement_are_removed(measured: Sides, tmp_path: Path):
     quality, real, fake = measured
     write_quality(tmp_path, quality, real, fake)
-    for name in ("closest-a.png", "closest-a-synthetic.png", "closest-of-mine.png"):  # two as they were called before
+    for name in (
+        "closest-a.png",
+        "closest-a-synthetic.png",
+        "closest-of-mine.png",
+    ):  # two as they were called before
         (tmp_path / name).write_bytes(b"earlier")
-    fewer = replace(quality, classes={"a": quality.classes["a"]}, nearest={"a": quality.nearest["a"]})
+    fewer = replace(
+        quality, classes={"a": quality.classes["a"]}, nearest={"a": quality.nearest["a"]}
+    )
     write_quality(tmp_path, fewer, real, fake)
-    assert names(tmp_path) == {"closest-pairs-a.png", "closest-synthetic-a.png", "closest-of-mine.png"}
+    assert names(tmp_path) == {
+        "closest-pairs-a.png",
+        "closest-synthetic-a.png",
+        "closest-of-mine.png",
+    }
     (tmp_path / "quality.json").write_text("[]")
     write_quality(tmp_path, fewer, real, fake)
 
@@ -72,10 +93,14 @@ def sides() -> tuple[MeasuredSet, MeasuredSet]:
     features = np.eye(3, 4, dtype=np.float32)
     train = MeasuredSet(films, ("f0", "f1", "f2"), ("0", "1", "2"), Features(features, None))
     images = films[:2] + rng.integers(0, 5, (2, 1, 32, 32), np.uint8)
-    return MeasuredSet(images, ("s0", "s1"), ("s0", "s1"), Features(features[[2, 1]] + np.float32(0.01), None)), train
+    return MeasuredSet(
+        images, ("s0", "s1"), ("s0", "s1"), Features(features[[2, 1]] + np.float32(0.01), None)
+    ), train
 
 
-def judge(sides: tuple[MeasuredSet, MeasuredSet], pixels: float, features: float) -> dict[str, Copy]:
+def judge(
+    sides: tuple[MeasuredSet, MeasuredSet], pixels: float, features: float
+) -> dict[str, Copy]:
     bar = Bar(
         pixels=pixels,
         features=features,
@@ -118,7 +143,11 @@ def test_the_sheet_shows_the_pair_that_was_judged(
     found = replace(measured[0], nearest={"a": tuple(judge(sides, 0.0, 0.5).values())})
     write_quality(tmp_path, found, {"a": train}, {"a": synthetic})
     shown = pictures(tmp_path / "closest-pairs-a.png")[:4]
-    of = {name: resize(i[0], 64, "squash") for s in sides for name, i in zip(s.names, s.images, strict=True)}
+    of = {
+        name: resize(i[0], 64, "squash")
+        for s in sides
+        for name, i in zip(s.names, s.images, strict=True)
+    }
     pairs = {tuple(name for name, image in of.items() for picture in shown[i : i + 2] if (image == picture).all())
              for i in (0, 2)}  # fmt: skip
     assert pairs == {("s0", "f2"), ("s1", "f1")}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fewray.quality.evaluate import measure_quality
-from fewray.quality.features import Features
+from fewray.quality.features.extractor import Features
 from fewray.quality.image_set import ImageSet, mix_warning
 from fewray.quality.remarks import k_of, neighbours_used, remarks, remarks_of
 from fewray.quality.result import Quality
@@ -26,7 +26,10 @@ def measure(real: dict[str, int], fake: dict[str, int]) -> Quality:
     """Measure so many random pictures of 16 px a class and side."""
     rng = np.random.default_rng(0)
     sides = (
-        {label: ImageSet.of(rng.integers(0, 256, (n, 1, 16, 16), np.uint8)) for label, n in side.items()}
+        {
+            label: ImageSet.of(rng.integers(0, 256, (n, 1, 16, 16), np.uint8))
+            for label, n in side.items()
+        }
         for side in (real, fake)
     )
     return measure_quality(*sides, Rows())
@@ -47,7 +50,9 @@ def test_classes_in_other_shares_are_told_where_they_are_pooled():
     found = measure({"a": 8, "b": 8}, {"a": 12, "b": 4})
     said = "all: the classes' shares of real and of synthetic images differ (a 50 and 75 %, b 50 and 25 %): "
     assert len([note for note in found.warnings if note.startswith(said)]) == 1
-    assert not [note for part in found.classes.values() for note in part.warnings if "shares" in note]
+    assert not [
+        note for part in found.classes.values() for note in part.warnings if "shares" in note
+    ]
     assert mix_warning({"a": 60, "b": 70}, {"a": 100, "b": 100}) is None  # 46 and 50 %
     assert mix_warning({"a": 89, "b": 111}, {"a": 100, "b": 100}) is not None
     assert mix_warning({"a": 7}, {"a": 900}) is None

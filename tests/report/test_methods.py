@@ -4,7 +4,6 @@ import copy
 from typing import Any
 
 import pytest
-from trial_study import trial_study
 
 from fewray.config import ClassicAugmentation
 from fewray.report.checklist import AUTHORS, claim_items
@@ -12,6 +11,7 @@ from fewray.report.fields import cohort, detectable, earlier, folding, patients_
 from fewray.report.limits import limits
 from fewray.report.methods import augmentation, methods_paragraph
 from fewray.report.text import escaped, interval, number, p_value, points, points_interval, score
+from tests.crossval_study import trial_study
 
 
 def test_the_paragraph_follows_the_fields():
@@ -57,11 +57,18 @@ def test_the_checklist_leaves_to_the_authors_what_it_cannot_know():
     assert len(items) == len(claim_items(study))
     assert items["Ethics, de-identification"] == AUTHORS
     assert items["Selection of model or settings"] == "nothing was chosen on these data"
-    assert items["External evaluation"].startswith("invented other hospital, 120 images, predicted by the mean")
+    assert items["External evaluation"].startswith(
+        "invented other hospital, 120 images, predicted by the mean"
+    )
     assert "4 folds" in items["Data partitions"]
-    rows = [{"partition": 0, "fold": f, "chosen": str(2 - f % 2), "accuracies": {"1": 0.5, "2": 0.5}} for f in range(4)]
+    rows = [
+        {"partition": 0, "fold": f, "chosen": str(2 - f % 2), "accuracies": {"1": 0.5, "2": 0.5}}
+        for f in range(4)
+    ]
     options = {"choose": "ratio"}
-    chosen = dict(claim_items(study | {"external": None, "audit": None, "options": options, "chosen": rows}))
+    chosen = dict(
+        claim_items(study | {"external": None, "audit": None, "options": options, "chosen": rows})
+    )
     assert chosen["Selection of model or settings"].startswith("ratio: on an inner")
     assert chosen["Selection of model or settings"].endswith("taken: 1 and 2")
     assert chosen["External evaluation"] == "none"
@@ -79,21 +86,34 @@ def test_limits_depend_on_the_study():
     assert "patient of its own" not in found
     study["data"] |= {"origin": "phantom", "patients_known": "none"}
     found = " ".join(limits(study | {"external": None, "seeds": [0], "preset": "quick"}))
-    for words in ("phantoms", "No external test set", "One classifier seed", "Preset quick", "patient of its own"):
+    for words in (
+        "phantoms",
+        "No external test set",
+        "One classifier seed",
+        "Preset quick",
+        "patient of its own",
+    ):
         assert words in found
 
 
 def said(study: dict[str, Any]) -> dict[str, str]:
     """Return all that is ready to paste."""
     items = "; ".join(f"{name}: {text}" for name, text in claim_items(study))
-    return {"methods": methods_paragraph(study), "limits": " ".join(limits(study)), "checklist": items}
+    return {
+        "methods": methods_paragraph(study),
+        "limits": " ".join(limits(study)),
+        "checklist": items,
+    }
 
 
 def test_unknown_patients_are_never_called_patients():
     study = trial_study()
     study["data"] |= {"patients_known": "none", "groups": 305}  # one copy was joined
     shown = f"{cohort(study['data'])}, {folding(study)}"
-    assert shown == "306 images, each counted as a patient of its own (none is known), 4 folds, 1 partition"
+    assert (
+        shown
+        == "306 images, each counted as a patient of its own (none is known), 4 folds, 1 partition"
+    )
     for where, text in said(study).items():
         for false in (
             "305 patients",
@@ -117,7 +137,10 @@ def test_what_copies_are_looked_for_and_what_are_not_is_said(known: str):
     study = trial_study()
     study["data"]["patients_known"] = known
     text = methods_paragraph(study)
-    assert "o byte-equal, resized or re-encoded copy of an image was found on both sides of a fold" in text
+    assert (
+        "o byte-equal, resized or re-encoded copy of an image was found on both sides of a fold"
+        in text
+    )
     assert "Mirrored, turned, cropped or inverted copies were not looked for." in text
     assert "near-duplicate" not in " ".join(said(study).values())
     (limit,) = [line for line in limits(study) if line.startswith("Copies were looked for")]
@@ -156,7 +179,10 @@ def test_the_paragraph_names_rule_augmentation_threshold_and_intervals():
 def test_the_paragraph_says_what_was_chosen_where():
     study = trial_study()
     study["options"] |= {"choose": "ratio"}
-    rows = [{"partition": 0, "fold": f, "chosen": "1", "accuracies": {"1": 0.6, "2": 0.5}} for f in range(2)]
+    rows = [
+        {"partition": 0, "fold": f, "chosen": "1", "accuracies": {"1": 0.6, "2": 0.5}}
+        for f in range(2)
+    ]
     assert "among 1 and 2 in each fold" in methods_paragraph(study | {"chosen": rows})
     assert "1 in every fold" in methods_paragraph(study | {"chosen": rows})
     rows[1]["chosen"] = "2"
@@ -172,12 +198,17 @@ def test_nothing_is_called_rejected_where_nothing_was_searched():
     assert "not searched for copies" in methods_paragraph(earlier)
 
 
-@pytest.mark.parametrize(("changed", "chest"), [({}, False), ({"name": "covid4"}, True), ({"origin": "phantom"}, True)])
+@pytest.mark.parametrize(
+    ("changed", "chest"), [({}, False), ({"name": "covid4"}, True), ({"origin": "phantom"}, True)]
+)
 def test_only_known_sets_are_of_the_chest(changed: dict[str, str], chest: bool):
     study = trial_study()
     study["data"] |= changed
     text = methods_paragraph(study)
-    assert (any(words in text for words in ("chest films", "phantom films")), "lungs" in text) == (chest, chest)
+    assert (any(words in text for words in ("chest films", "phantom films")), "lungs" in text) == (
+        chest,
+        chest,
+    )
 
 
 def test_earlier_studies_of_the_folder_are_told_and_only_where_they_differ():
@@ -185,14 +216,17 @@ def test_earlier_studies_of_the_folder_are_told_and_only_where_they_differ():
     assert earlier(study) == []
     assert "the reference named before" in methods_paragraph(study)
     then = {"reference": "classic", "arms": list(study["arms"]), "seeds": 2}
-    words = "An earlier study in this folder had 2 seeds; its results were there when this one was run"
+    words = (
+        "An earlier study in this folder had 2 seeds; its results were there when this one was run"
+    )
     study["earlier"] = [then]
     assert earlier(study) == [words]
     assert "the reference named before" in methods_paragraph(study)
     assert f"{words}." in methods_paragraph(study)
     assert f"{words}." in limits(study)
     assert (
-        dict(claim_items(study))["Selection of model or settings"] == f"nothing was chosen on these data; a{words[1:]}"
+        dict(claim_items(study))["Selection of model or settings"]
+        == f"nothing was chosen on these data; a{words[1:]}"
     )
     study["earlier"] = [then, {"reference": "none", "arms": ["none", "pca"], "seeds": 3}]
     words = (
@@ -216,8 +250,12 @@ def test_the_own_test_split_is_no_external_evaluation():
     study = trial_study()
     study["external"] |= {"kept_split": True}
     found = said(study)
-    assert "No external test set (the test split that was kept is of the same set)" in found["limits"]
-    assert dict(claim_items(study))["External evaluation"].startswith("none; its own test split, kept apart: ")
+    assert (
+        "No external test set (the test split that was kept is of the same set)" in found["limits"]
+    )
+    assert dict(claim_items(study))["External evaluation"].startswith(
+        "none; its own test split, kept apart: "
+    )
     assert "the data set's own test split, was only predicted" in found["methods"]
     assert "not comparable with the out-of-fold ones" in found["methods"]
 
@@ -237,12 +275,21 @@ def test_one_seed_clusters_over_patients_alone():
 def test_the_title_asks_what_the_arms_ask():
     study = trial_study()
     assert title(study).startswith("Does synthetic augmentation help on")
-    arms = {name: arm for name, arm in copy.deepcopy(study["arms"]).items() if "synthetic" not in name}
+    arms = {
+        name: arm for name, arm in copy.deepcopy(study["arms"]).items() if "synthetic" not in name
+    }
     assert title(study | {"arms": arms}).startswith("Does augmentation help on")
 
 
 def test_numbers_are_shown_one_way():
-    assert number(None) == interval(None) == points(None) == p_value(None) == score(None) == "undefined"
+    assert (
+        number(None)
+        == interval(None)
+        == points(None)
+        == p_value(None)
+        == score(None)
+        == "undefined"
+    )
     assert interval([0.5, None]) == points_interval([None, 1]) == "undefined"
     assert (points(0.0214), points(-0.0004), points(-0.021), points(0.06, signed=False)) == (
         "+2.1",
@@ -253,7 +300,12 @@ def test_numbers_are_shown_one_way():
     assert points_interval([-0.021, 0.043]) == "-2.1 to +4.3"
     assert score({"value": 0.7666, "ci": [0.7161, 0.811]}) == "0.767 [0.72, 0.81]"
     assert score({"value": 0.7666, "ci": None}) == "0.767 [undefined]"
-    assert (p_value(0.0496), p_value(0.0504), p_value(0.0004), p_value(1)) == ("0.0496", "0.0504", "< 0.001", "1.000")
+    assert (p_value(0.0496), p_value(0.0504), p_value(0.0004), p_value(1)) == (
+        "0.0496",
+        "0.0504",
+        "< 0.001",
+        "1.000",
+    )
     assert escaped("a|b <c>\n& d") == "a\\|b &lt;c&gt; &amp; d"
 
 

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import test_report
-from trial_study import trial_study
 
 from fewray.cli import main
 from fewray.errors import InputError
 from fewray.report.reading import read_run, read_study, read_timing
 from fewray.report.shape import ANY, ENDS, NUMBER, PAIR, TEXT, Each, Maybe, fault
-from fewray.runs import write_json
+from fewray.storage.files import write_json
+from tests.crossval_study import trial_study
+from tests.report import test_report
 
 MADE = {"trial": trial_study, "published": test_report.study}
 GONE = object()
@@ -48,18 +48,43 @@ def test_whole_studies_are_read_as_they_are(protocol: str, tmp_path: Path):
         ("trial", "data", [], "data: []; an object is wanted"),
         ("trial", "comparisons.pca.verdict", GONE, "comparisons.pca: no verdict"),
         ("trial", "arms.none.accuracy", GONE, "arms.none: no accuracy"),
-        ("trial", "arms.none.accuracy.ci", "0.7 to 0.8", "arms.none.accuracy.ci: '0.7 to 0.8'; two numbers or nulls"),
+        (
+            "trial",
+            "arms.none.accuracy.ci",
+            "0.7 to 0.8",
+            "arms.none.accuracy.ci: '0.7 to 0.8'; two numbers or nulls",
+        ),
         ("trial", "comparisons.pca.ci", [0.1], "comparisons.pca.ci: [0.1]; two numbers or nulls"),
         ("trial", "comparisons.pca.p", "small", "comparisons.pca.p: 'small'; a number"),
-        ("trial", "data.patients_known", "most", "data.patients_known: 'most'; all or none or some"),
+        (
+            "trial",
+            "data.patients_known",
+            "most",
+            "data.patients_known: 'most'; all or none or some",
+        ),
         ("trial", "folds", [{}], "folds[0]: no partition, fold, train"),
         ("trial", "sensitivity.ratio 2.arms", None, "sensitivity.ratio 2.arms: null; an object"),
-        ("trial", "sensitivity.ratio 2.arms.classic", {}, "sensitivity.ratio 2.arms.classic: no accuracy"),
+        (
+            "trial",
+            "sensitivity.ratio 2.arms.classic",
+            {},
+            "sensitivity.ratio 2.arms.classic: no accuracy",
+        ),
         ("trial", "external.arms.none", {}, "external.arms.none: no accuracy"),
         ("trial", "schema", 2, "schema 2 of protocol trial"),
         ("trial", "protocol", [], "schema 3 of protocol []"),
-        ("published", "arms.none.accuracy.wilson", "x", "arms.none.accuracy.wilson: 'x'; two numbers"),
-        ("published", "arms.none.table4.correct.normal", GONE, "arms.none.table4.correct: no normal"),
+        (
+            "published",
+            "arms.none.accuracy.wilson",
+            "x",
+            "arms.none.accuracy.wilson: 'x'; two numbers",
+        ),
+        (
+            "published",
+            "arms.none.table4.correct.normal",
+            GONE,
+            "arms.none.table4.correct: no normal",
+        ),
         ("published", "generators.normal.final.loss_d", GONE, "generators.normal.final: no loss_d"),
     ],
 )
@@ -108,7 +133,9 @@ def test_what_is_no_study_is_one_line(
     refused(tmp_path, words, f"{tmp_path}/study.json: ", monkeypatch, capsys)
 
 
-@pytest.mark.parametrize("text", ["[1]", '{"seconds": "x"}', '{"generators": 5}', "{", "null", '{"host": 1}'])
+@pytest.mark.parametrize(
+    "text", ["[1]", '{"seconds": "x"}', '{"generators": 5}', "{", "null", '{"host": 1}']
+)
 @pytest.mark.parametrize("words", [(), ("--markdown",)])
 def test_damaged_times_are_one_line_with_the_remedy(
     text: str,
@@ -135,7 +162,9 @@ def test_shapes():
     assert fault({"a": "x"}, shape) == "no c"
     assert fault({"a": "x", "b": [1, True], "c": None}, shape) == "b[1]: True; a number is wanted"
     assert fault({"a": 1, "c": None}, shape) == "a: 1; text is wanted"
-    assert fault({"a": "x", "c": {"k": [0, None]}}, shape) == "c.k: [0, None]; two numbers is wanted"
+    assert (
+        fault({"a": "x", "c": {"k": [0, None]}}, shape) == "c.k: [0, None]; two numbers is wanted"
+    )
     assert fault([0, None], ENDS) is None
     assert fault("\n", NUMBER) == "'\\n'; a number is wanted"
     assert fault(list(range(40)), TEXT) == "a list; text is wanted"

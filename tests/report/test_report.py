@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from fewray.errors import InputError
-from fewray.images import save_png
+from fewray.imaging.decode import save_png
 from fewray.report import figures
 from fewray.report.markdown import render_results
 from fewray.report.render import render_report, render_train_report
 from fewray.report.training_markdown import render_training, training_facts
-from fewray.runs import append_jsonl, write_json
+from fewray.storage.files import append_jsonl, write_json
 
 CLASSES = ("normal", "<b>ill</b>")
 
@@ -42,17 +42,40 @@ class Page(HTMLParser):
 
 
 def arm(seed: int) -> dict:
-    figures = {"accuracy": 0.111 + seed / 1000, "sensitivity": 0.222, "specificity": 0.333, "f1_published": 0.444}
-    correct = {"accuracy": 0.555 + seed / 1000, "sensitivity": 0.666, "specificity": 0.777, "ppv": None, "f1": 0.888}
+    figures = {
+        "accuracy": 0.111 + seed / 1000,
+        "sensitivity": 0.222,
+        "specificity": 0.333,
+        "f1_published": 0.444,
+    }
+    correct = {
+        "accuracy": 0.555 + seed / 1000,
+        "sensitivity": 0.666,
+        "specificity": 0.777,
+        "ppv": None,
+        "f1": 0.888,
+    }
     runs = [
-        {"seed": s, "accuracy": 0.5, "confusion": [[1, 1], [1, 1]], "published": {"accuracy": 0.6, "per_class": {}}}
+        {
+            "seed": s,
+            "accuracy": 0.5,
+            "confusion": [[1, 1], [1, 1]],
+            "published": {"accuracy": 0.6, "per_class": {}},
+        }
         for s in range(2)
     ]
     return {
         "train_counts": {c: {"real": 10, "classic": 5, "synthetic": 0} for c in CLASSES},
         "steps": 7,
         "runs": runs,
-        "accuracy": {"mean": 0.512, "sd": None, "min": 0.5, "max": 0.52, "wilson": [0.31, 0.69], "n_test": 36},
+        "accuracy": {
+            "mean": 0.512,
+            "sd": None,
+            "min": 0.5,
+            "max": 0.52,
+            "wilson": [0.31, 0.69],
+            "n_test": 36,
+        },
         "confusion_mean": [[1.5, 0.5], [1.0, 1.0]],
         "table4": {
             "published": dict.fromkeys(CLASSES, figures),
@@ -85,22 +108,40 @@ def study() -> dict:
         "paper": {"classic": 0.78, "synthetic": 0.818, "placement": {}},
         "mixtures": None,
         "answer": "Too small to decide.",
-        "provenance": {"versions": {"torch": "2"}, "device": "cpu", "precision": "bf16", "threads": 1},
+        "provenance": {
+            "versions": {"torch": "2"},
+            "device": "cpu",
+            "precision": "bf16",
+            "threads": 1,
+        },
     }
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     write_json(tmp_path / "study.json", study())
-    write_json(tmp_path / "timing.json", {"seconds": 90.0, "host": "Linux", "started": "2026-01-01", "jobs": []})
+    write_json(
+        tmp_path / "timing.json",
+        {"seconds": 90.0, "host": "Linux", "started": "2026-01-01", "jobs": []},
+    )
     for index in range(2):
         run = tmp_path / "generators" / f"class{index}"
         run.mkdir(parents=True)
         for name in ("reals.png", "fakes-000001.png", "fakes-000002.png"):
             save_png(np.full((8, 8), 10 * index, np.uint8), run / name)
         for epoch in (1, 2):
-            row = {"epoch": epoch, "loss_d": 1.0, "loss_g": 2.0, "d_x": 0.6, "d_g_z1": 0.4, "d_g_z2": 0.3}
-            append_jsonl(run / "stats.jsonl", {**row, "fid": 9.0, "kid": 1.0, "extractor": "lite0@128", "num_fake": 50})
+            row = {
+                "epoch": epoch,
+                "loss_d": 1.0,
+                "loss_g": 2.0,
+                "d_x": 0.6,
+                "d_g_z1": 0.4,
+                "d_g_z2": 0.3,
+            }
+            append_jsonl(
+                run / "stats.jsonl",
+                {**row, "fid": 9.0, "kid": 1.0, "extractor": "lite0@128", "num_fake": 50},
+            )
     return tmp_path
 
 
@@ -122,14 +163,29 @@ def test_every_picture_has_words(folder: Path):
     pictures = [attributes for tag, attributes in found.tags if tag == "img"]
     assert len(pictures) == 4
     assert all(attributes.get("alt") for attributes in pictures)
-    drawings = [attributes for tag, attributes in found.tags if tag == "figure" and attributes.get("role") == "img"]
+    drawings = [
+        attributes
+        for tag, attributes in found.tags
+        if tag == "figure" and attributes.get("role") == "img"
+    ]
     assert drawings
     assert all(attributes.get("aria-label") for attributes in drawings)
 
 
 def test_the_numbers_are_the_study_s(folder: Path):
     text = page(folder).text
-    for number in ("0.512", "0.31 to 0.69", "0.613", "0.112", "0.113", "0.556", "0.557", "0.888", "undefined", "0.780"):
+    for number in (
+        "0.512",
+        "0.31 to 0.69",
+        "0.613",
+        "0.112",
+        "0.113",
+        "0.556",
+        "0.557",
+        "0.888",
+        "undefined",
+        "0.780",
+    ):
         assert number in text, number
     assert "Too small to decide." in text
     assert "lite0@128" in text
@@ -147,7 +203,9 @@ def test_same_study_same_bytes(folder: Path):
     assert render_report(folder).read_bytes() == render_report(folder).read_bytes()
 
 
-@pytest.mark.parametrize("lost", ["generators/class0/reals.png", "generators/class0/stats.jsonl", "timing.json"])
+@pytest.mark.parametrize(
+    "lost", ["generators/class0/reals.png", "generators/class0/stats.jsonl", "timing.json"]
+)
 def test_missing_pieces_are_tolerated(folder: Path, lost: str):
     (folder / lost).unlink()
     assert "Results" in page(folder).text
@@ -175,7 +233,11 @@ def test_mixtures_are_drawn(folder: Path):
     ]  # fmt: skip
     write_json(folder / "study.json", study() | {"mixtures": cells})
     assert "Mixtures" in page(folder).text
-    rows = [line for line in render_results(folder).splitlines() if line.startswith(("| 0 classic", "| 5 classic"))]
+    rows = [
+        line
+        for line in render_results(folder).splitlines()
+        if line.startswith(("| 0 classic", "| 5 classic"))
+    ]
     assert rows == ["| 0 classic |  | 0.530 ± 0.030 |", "| 5 classic | 0.625 | 0.655 ± 0.030 |"]
 
 
@@ -188,12 +250,18 @@ def test_generators_alone_have_a_report(folder: Path):
 
 def test_a_training_that_stopped_on_no_number_has_a_report(folder: Path):
     run = folder / "generators"
-    write_json(run / "options.json", {"data": "films", "gan": {"recipe": "paper"}, "precision": "fp32"} | NAMED)
+    write_json(
+        run / "options.json",
+        {"data": "films", "gan": {"recipe": "paper"}, "precision": "fp32"} | NAMED,
+    )
     last = {"epoch": 3, "epochs": 3, "step": 9, "images_seen": 90, "seconds": 60.0, "finite": False}
     losses = ("loss_d", "loss_g", "d_x", "d_g_z1", "d_g_z2")
     (run / "class1" / "stats.jsonl").unlink()
     (run / "class0" / "stats.jsonl").unlink()
-    for row in (last | {"epoch": 2, "finite": True} | dict.fromkeys(losses, 0.5), last | dict.fromkeys(losses)):
+    for row in (
+        last | {"epoch": 2, "finite": True} | dict.fromkeys(losses, 0.5),
+        last | dict.fromkeys(losses),
+    ):
         append_jsonl(run / "class0" / "stats.jsonl", row)
     text = Page(render_train_report(run).read_text(encoding="utf-8")).text
     assert "class0 : divergence, epoch 3 to now" in text
@@ -209,7 +277,9 @@ def test_a_negative_distance_is_inside_the_picture(monkeypatch: pytest.MonkeyPat
     drawn: list[Any] = []
     monkeypatch.setattr(figures, "to_svg", lambda figure: drawn.append(figure) or "")
     for kids in ([0.2, -0.05, 0.1], [0.2, 0.3, 0.1]):
-        figures.quality_curves({"a": [{"epoch": e, "kid": kid} for e, kid in enumerate(kids)]}, "kid", "KID")
+        figures.quality_curves(
+            {"a": [{"epoch": e, "kid": kid} for e, kid in enumerate(kids)]}, "kid", "KID"
+        )
     below, above = (figure.axes[0].get_ylim() for figure in drawn)
     assert below[0] < -0.05
     assert below[1] > 0.2
@@ -226,7 +296,10 @@ def test_markdown_holds_the_same_numbers(folder: Path):
     text = render_results(folder)
     for number in ("0.512", "0.31 to 0.69", "0.613", "0.557", "undefined", "0.780", "1.250"):
         assert number in text, number
-    write_json(folder / "run.json", {"commands": ["fewray x"], "hardware": "2 cores", "date": "2026", "notes": ["n"]})
+    write_json(
+        folder / "run.json",
+        {"commands": ["fewray x"], "hardware": "2 cores", "date": "2026", "notes": ["n"]},
+    )
     text = render_results(folder)
     assert "fewray x" in text
     assert "## Training" not in text
@@ -244,18 +317,25 @@ def test_markdown_holds_the_same_numbers(folder: Path):
 
 def test_the_quality_of_images_is_told_as_measured(folder: Path):
     from fewray.quality.evaluate import measure_quality
-    from fewray.quality.features import load_extractor
+    from fewray.quality.features.extractor import load_extractor
     from fewray.quality.image_set import ImageSet
 
     rng = np.random.default_rng(0)
-    real, fake = ({c: ImageSet.of(rng.integers(0, 256, (n, 1, 32, 32), np.uint8)) for c in CLASSES} for n in (12, 9))
+    real, fake = (
+        {c: ImageSet.of(rng.integers(0, 256, (n, 1, 32, 32), np.uint8)) for c in CLASSES}
+        for n in (12, 9)
+    )
     fake[CLASSES[0]] = ImageSet.of(real[CLASSES[0]].images[:9])
     measured = measure_quality(real, fake, load_extractor("pixels")).to_json()
     write_json(folder / "study.json", study() | {"quality": measured})
     text, table = page(folder).text, render_results(folder)
     for label in (*CLASSES, None):
         found = measured["pooled"] if label is None else measured["classes"][label]
-        for number in (f"{found['fid']:.1f}", f"{found['coverage']:.2f}", f"{found['ms_ssim']:.3f}"):
+        for number in (
+            f"{found['fid']:.1f}",
+            f"{found['coverage']:.2f}",
+            f"{found['ms_ssim']:.3f}",
+        ):
             assert number in text
             assert number in table
     assert len(measured["classes"][CLASSES[0]]["copies"]) == 9
@@ -269,7 +349,10 @@ def test_the_quality_of_images_is_told_as_measured(folder: Path):
     parts[CLASSES[1]]["k"] = 3
     for label in (CLASSES[1], "all"):
         parts[label]["warnings"].append("k lowered from 5 to 3")
-    write_json(folder / "study.json", study() | {"quality": measured | {"notes": ["no held-out films of x"]}})
+    write_json(
+        folder / "study.json",
+        study() | {"quality": measured | {"notes": ["no held-out films of x"]}},
+    )
     text, table = page(folder).text, render_results(folder)
     for shown in (text, table):
         assert f"5 ({CLASSES[1]} 3)" in shown

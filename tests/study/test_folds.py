@@ -11,11 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from fewray.data import Manifest, Row, load_dataset
-from fewray.data.metadata import file_metadata
-from fewray.data.shortcuts import shortcut_audit, shortcut_warnings
+from fewray.data.audit.metadata import file_metadata
+from fewray.data.audit.shortcuts import shortcut_audit, shortcut_warnings
+from fewray.data.loading import load_dataset
+from fewray.data.manifest import Manifest, Row
 from fewray.errors import InputError
-from fewray.images import load_images
+from fewray.imaging.decode import load_images
 from fewray.study import folds as module
 from fewray.study.folds import (
     LIKENESS_FIT,
@@ -47,7 +48,9 @@ def made_up(patients: list[tuple[str, int]]) -> Manifest:
         for p, (label, films) in enumerate(patients)
         for i in range(films)
     ]
-    return Manifest(name="made up", classes=tuple(sorted({row.label for row in rows})), rows=tuple(rows))
+    return Manifest(
+        name="made up", classes=tuple(sorted({row.label for row in rows})), rows=tuple(rows)
+    )
 
 
 def check_all(data: Manifest, images: np.ndarray, folds: Folds) -> None:
@@ -80,9 +83,13 @@ def test_folds_part_patients_and_hold_every_class_or_say_why_not(
         return
     try:
         folds = make_folds(data, images, n_splits=n_splits, seed=seed)
-    except InputError:  # patients of up to four films may not go into the folds; its message has a test of its own
+    except (
+        InputError
+    ):  # patients of up to four films may not go into the folds; its message has a test of its own
         return
-    assert sorted(np.concatenate([folds.split(fold)[1] for fold in range(n_splits)]).tolist()) == list(range(len(data)))
+    assert sorted(
+        np.concatenate([folds.split(fold)[1] for fold in range(n_splits)]).tolist()
+    ) == list(range(len(data)))
     labels = data.labels()
     for fold in range(n_splits):
         train, test = folds.split(fold)
@@ -126,7 +133,9 @@ def test_the_same_seed_gives_the_same_folds_and_partitions_differ():
 
 def test_the_folds_are_those_of_the_rows_wherever_the_files_lie():
     data, images = made_up([("a", 1)] * 8 + [("b", 1)] * 8), noise(100)[:16]
-    moved = replace(data, rows=tuple(replace(row, path=Path("/elsewhere") / row.path) for row in data.rows))
+    moved = replace(
+        data, rows=tuple(replace(row, path=Path("/elsewhere") / row.path) for row in data.rows)
+    )
     folds, again = (make_folds(each, images, n_splits=4, seed=1) for each in (data, moved))
     assert (folds.fold_of == again.fold_of).all()
 
@@ -150,7 +159,8 @@ def test_copies_join_their_patients_through_chains_and_across_labels():
 def test_too_few_patients_and_odd_options_are_refused():
     data, images = made_up([("a", 5), ("a", 1), ("b", 1), ("b", 1), ("b", 1)]), noise(100)[:9]
     with pytest.raises(
-        InputError, match=r"--folds 3: each class needs as many patients as folds, a has 2; take --folds 2"
+        InputError,
+        match=r"--folds 3: each class needs as many patients as folds, a has 2; take --folds 2",
     ):
         make_folds(data, images, n_splits=3, seed=0)
     with pytest.raises(InputError, match="--folds 1: 2 or more"):
@@ -189,7 +199,10 @@ def split(phantom: Manifest) -> tuple[list[Row], list[Row]]:
 
 
 def checked(train: list[Row], test: list[Row], **options: bool) -> None:
-    images = [load_images([row.path for row in rows], LIKENESS_SIZE, LIKENESS_FIT) for rows in (train, test)]
+    images = [
+        load_images([row.path for row in rows], LIKENESS_SIZE, LIKENESS_FIT)
+        for rows in (train, test)
+    ]
     check_disjoint(train, test, *images, where="fold 1", **options)
 
 
@@ -201,13 +214,17 @@ def test_true_folds_of_phantoms_pass(split: tuple[list[Row], list[Row]]):
 def test_a_patient_on_both_sides_is_named(split: tuple[list[Row], list[Row]]):
     train, test = split
     test[2] = replace(test[2], group=train[1].group)
-    with pytest.raises(InputError, match=f"fold 1: a patient is in both train and test: {train[1].group}") as caught:
+    with pytest.raises(
+        InputError, match=f"fold 1: a patient is in both train and test: {train[1].group}"
+    ) as caught:
         checked(train, test)
     assert train[1].path.name in str(caught.value)
     assert test[2].path.name in str(caught.value)
 
 
-def test_a_byte_equal_file_under_two_patients_is_named(split: tuple[list[Row], list[Row]], tmp_path: Path):
+def test_a_byte_equal_file_under_two_patients_is_named(
+    split: tuple[list[Row], list[Row]], tmp_path: Path
+):
     train, test = split
     copy = tmp_path / "copy.png"
     copy.write_bytes(train[0].path.read_bytes())
@@ -225,7 +242,9 @@ def test_a_copy_of_a_film_is_named(split: tuple[list[Row], list[Row]], tmp_path:
         size = {"resized": (150, 150), "re-encoded": film.size, "stretched": (150, 90)}[made]
         film.resize(size, Image.Resampling.BICUBIC).save(copy)
     test[0] = replace(test[0], path=copy, sha256="another")
-    with pytest.raises(InputError, match=r"resized or re-encoded copy .*copy\.(png|jpg) \(correlation") as caught:
+    with pytest.raises(
+        InputError, match=r"resized or re-encoded copy .*copy\.(png|jpg) \(correlation"
+    ) as caught:
         checked(train, test)
     assert train[0].path.name in str(caught.value)
 
@@ -250,11 +269,18 @@ def test_names_given_by_files_or_drawn_are_not_compared_across_data_sets():
         return replace(Row(path=Path(path), label="a", group=group, sha256=sha), **more)
 
     def compared(first: Row, second: Row) -> None:
-        check_disjoint([first], [second], noise(100)[:1], noise(100)[1:2], where="--external D", external=True)
+        check_disjoint(
+            [first], [second], noise(100)[:1], noise(100)[1:2], where="--external D", external=True
+        )
 
     compared(row("x/a/1.png", "a/1.png", "1"), row("y/a/1.png", "a/1.png", "2"))
-    compared(row("x/p1-1.png", "p1", "1", origin="phantom"), row("y/p1-1.png", "p1", "2", origin="phantom"))
-    with pytest.raises(InputError, match=r"--external D: a patient is in both .*remove them .*rename"):
+    compared(
+        row("x/p1-1.png", "p1", "1", origin="phantom"),
+        row("y/p1-1.png", "p1", "2", origin="phantom"),
+    )
+    with pytest.raises(
+        InputError, match=r"--external D: a patient is in both .*remove them .*rename"
+    ):
         compared(row("x/1.png", "p1", "1"), row("y/2.png", "p1", "2"))
     with pytest.raises(InputError, match="the same file"):
         compared(row("x/a/1.png", "a/1.png", "1"), row("y/a/1.png", "a/1.png", "1"))
@@ -262,16 +288,27 @@ def test_names_given_by_files_or_drawn_are_not_compared_across_data_sets():
 
 def test_the_two_sides_of_one_set_have_comparable_names():
     train = Row(path=Path("x/a/1.png"), label="a", group="1.png", sha256="1")
-    test = Row(path=Path("x/a/2.png"), label="a", group="1.png", sha256="2")  # the patient is called by the first film
-    for first, second in ((train, test), (replace(train, origin="phantom"), replace(test, origin="phantom"))):
-        with pytest.raises(InputError, match=r"kept: a patient is in both .*remove them from one side of the split$"):
-            check_disjoint([first], [second], noise(100)[:1], noise(100)[1:2], where="kept", kept=True)
+    test = Row(
+        path=Path("x/a/2.png"), label="a", group="1.png", sha256="2"
+    )  # the patient is called by the first film
+    for first, second in (
+        (train, test),
+        (replace(train, origin="phantom"), replace(test, origin="phantom")),
+    ):
+        with pytest.raises(
+            InputError,
+            match=r"kept: a patient is in both .*remove them from one side of the split$",
+        ):
+            check_disjoint(
+                [first], [second], noise(100)[:1], noise(100)[1:2], where="kept", kept=True
+            )
 
 
 def test_a_patient_called_by_one_of_the_films_is_known():
     def data(*cells: tuple[str, str]) -> Manifest:
         rows = [
-            Row(path=Path(path), label="a", group=group, sha256=str(index)) for index, (path, group) in enumerate(cells)
+            Row(path=Path(path), label="a", group=group, sha256=str(index))
+            for index, (path, group) in enumerate(cells)
         ]
         return Manifest(name="made up", classes=("a",), rows=tuple(rows))
 
@@ -294,11 +331,18 @@ def test_unknown_patients_are_said(phantom: Manifest, tmp_path: Path):
     some = load_dataset(tmp_path, group_regex=r"(patient\d+)-1")
     alone = sum(not row.path.stem.endswith("-1") for row in some.rows)
     assert f"{alone} of {len(some)} images name no patient" in (grouping_warning(some) or "")
-    assert [patients_known(data) for data in (phantom, some, load_dataset(tmp_path))] == ["all", "some", "none"]
+    assert [patients_known(data) for data in (phantom, some, load_dataset(tmp_path))] == [
+        "all",
+        "some",
+        "none",
+    ]
     assert patient_warnings(phantom) == []
     assert patient_warnings(some) == [grouping_warning(some)]
     said = data_warnings(load_dataset(tmp_path))
-    assert ["no patients are known" in warning for warning in said] == [True, *[False] * (len(said) - 1)]
+    assert ["no patients are known" in warning for warning in said] == [
+        True,
+        *[False] * (len(said) - 1),
+    ]
 
 
 def test_on_covid4_the_copy_is_joined_the_paper_stays_whole_and_covid_is_told_apart(covid4: Path):
@@ -311,12 +355,28 @@ def test_on_covid4_the_copy_is_joined_the_paper_stays_whole_and_covid_is_told_ap
         assert second.startswith("F4341CE7")
         assert len(set(folds.groups)) == 256
         for names in ({"nejmoa2001191"}, {first, second}):
-            assert len({int(f) for row, f in zip(data.rows, folds.fold_of, strict=True) if row.group in names}) == 1
+            assert (
+                len(
+                    {
+                        int(f)
+                        for row, f in zip(data.rows, folds.fold_of, strict=True)
+                        if row.group in names
+                    }
+                )
+                == 1
+            )
         check_all(data, images, folds)
-    found = shortcut_audit(images, file_metadata(data.paths()), data.labels(), folds.fold_of, data.classes, seed=0)
+    found = shortcut_audit(
+        images, file_metadata(data.paths()), data.labels(), folds.fold_of, data.classes, seed=0
+    )
     assert "covid" in found.told_apart
     assert found.auroc["metadata"]["covid"] > 0.97
-    for name, figure in {"metadata": 0.768, "thumbnail": 0.690, "border": 0.634, "centre removed": 0.646}.items():
+    for name, figure in {
+        "metadata": 0.768,
+        "thumbnail": 0.690,
+        "border": 0.634,
+        "centre removed": 0.646,
+    }.items():
         assert found.accuracy[name] == pytest.approx(figure, abs=0.06)
     said = shortcut_warnings(found, {"classic": 0.78})
     assert said[0].startswith("covid is told apart")

@@ -37,7 +37,9 @@ def linear_head(
     train, test = (np.asarray(features, np.float64) for features in (train_features, test_features))
     k = _check(train, labels, test, n_classes)
     scaler = StandardScaler().fit(train)
-    model = LogisticRegression(C=INVERSE_STRENGTH, max_iter=MOST_ITERATIONS, random_state=seed % 2**32)
+    model = LogisticRegression(
+        C=INVERSE_STRENGTH, max_iter=MOST_ITERATIONS, random_state=seed % 2**32
+    )
     model.fit(scaler.transform(train), labels)
     probabilities = np.zeros((len(test), k))
     if len(test):
@@ -47,12 +49,19 @@ def linear_head(
 
 def _check(train: np.ndarray, labels: np.ndarray, test: np.ndarray, n_classes: int | None) -> int:
     """Return the number of classes."""
-    if train.ndim != 2 or test.ndim != 2 or train.shape[1] != test.shape[1] or labels.shape != train.shape[:1]:
+    if (
+        train.ndim != 2
+        or test.ndim != 2
+        or train.shape[1] != test.shape[1]
+        or labels.shape != train.shape[:1]
+    ):
         raise InputError(
             f"linear head: features {train.shape} and {test.shape}, labels {labels.shape}; (n, d), (m, d) and (n,) are wanted"
         )
     if len(np.unique(labels)) < 2:
-        raise InputError(f"linear head: {len(labels)} training rows of fewer than 2 classes; at least 2 are wanted")
+        raise InputError(
+            f"linear head: {len(labels)} training rows of fewer than 2 classes; at least 2 are wanted"
+        )
     k = int(labels.max()) + 1 if n_classes is None else n_classes
     if labels.min() < 0 or labels.max() >= k:
         raise InputError(f"labels: {labels.min()} to {labels.max()}; 0 to {k - 1} is wanted")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from fewray.classify.classifier import Classifier, SeededDropout
-from fewray.classify.grey_block import GreyFeatures
-from fewray.classify.grey_conv import GreyConv2d
-from fewray.classify.pooled_block import ReluNormPool
+from fewray.classify.fused.grey_block import GreyFeatures
+from fewray.classify.fused.grey_conv import GreyConv2d
+from fewray.classify.fused.pooled_block import ReluNormPool
 from fewray.classify.residual import ResidualCNN
+from fewray.compute.device import seeded
 from fewray.config import ClassifierOptions
-from fewray.device import seeded
 from fewray.errors import InputError
 
 
@@ -50,6 +50,8 @@ NETWORKS: dict[str, type[PaperCNN | ResidualCNN]] = {"paper": PaperCNN, "modern"
 def build_network(classes: int, options: ClassifierOptions, seed: int) -> Classifier:
     """Return the network of ``options`` with weights drawn from ``seed``; the global random state is left as it was."""
     if options.network not in NETWORKS:
-        raise InputError(f"network {options.network}: no such classifier; there are {', '.join(NETWORKS)}")
+        raise InputError(
+            f"network {options.network}: no such classifier; there are {', '.join(NETWORKS)}"
+        )
     with seeded(seed):
         return NETWORKS[options.network](classes, options)

@@ -6,9 +6,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fewray.classify.classifier import Classifier, SeededDropout
-from fewray.classify.grey_block import GreyFeatures
-from fewray.classify.grey_conv import GreyConv2d
-from fewray.classify.pooled_block import ReluNormPool
+from fewray.classify.fused.grey_block import GreyFeatures
+from fewray.classify.fused.grey_conv import GreyConv2d
+from fewray.classify.fused.pooled_block import ReluNormPool
 from fewray.config import ClassifierOptions
 
 
@@ -56,14 +56,20 @@ class ResidualCNN(Classifier):
         super().__init__()
         options = options or ClassifierOptions(network="modern")
         first, *_ = options.channels
-        blocks: list[nn.Module] = [GreyConv2d(first), ReluNormPool(first), ResidualBlock(first, first, 1)]
+        blocks: list[nn.Module] = [
+            GreyConv2d(first),
+            ReluNormPool(first),
+            ResidualBlock(first, first, 1),
+        ]
         channels = first
         for wider in options.channels[1:]:
             blocks.append(ResidualBlock(channels, wider, 2))
             channels = wider
         self.features = GreyFeatures(*blocks)
         self.hidden = nn.Sequential(
-            nn.Conv2d(channels, options.hidden, 1, bias=False), nn.BatchNorm2d(options.hidden), nn.ReLU(inplace=True)
+            nn.Conv2d(channels, options.hidden, 1, bias=False),
+            nn.BatchNorm2d(options.hidden),
+            nn.ReLU(inplace=True),
         )
         self.dropout = SeededDropout(options.dropout)
         self.output = nn.Linear(options.hidden, classes)

@@ -14,7 +14,9 @@ from scipy.stats import norm
 from fewray.errors import InputError
 
 
-def confusion_matrix(y_true: np.ndarray, y_pred: np.ndarray, k: int, weights: np.ndarray | None = None) -> np.ndarray:
+def confusion_matrix(
+    y_true: np.ndarray, y_pred: np.ndarray, k: int, weights: np.ndarray | None = None
+) -> np.ndarray:
     """Return (k, k): row the true class, column the predicted one; int64, or float64 with ``weights``."""
     rows = k * np.asarray(y_true) + np.asarray(y_pred)
     return np.bincount(rows, weights=weights, minlength=k * k).reshape(k, k)
@@ -51,7 +53,9 @@ def balanced_accuracy(confusion: np.ndarray) -> float | None:
     return float((np.diag(confusion)[present] / counts[present]).mean()) if present.any() else None
 
 
-def auroc(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None) -> list[float | None]:
+def auroc(
+    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
+) -> list[float | None]:
     """Return each class's area under the ROC curve against the rest, from ``labels`` (n,) and ``probabilities`` (n, k).
 
     The chance that a row of the class scores above a row of the rest, ties counting half (Hanley & McNeil 1982). None
@@ -61,7 +65,10 @@ def auroc(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | N
 
 
 def fold_auroc(
-    labels: np.ndarray, probabilities: np.ndarray, folds: np.ndarray, weights: np.ndarray | None = None
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    folds: np.ndarray,
+    weights: np.ndarray | None = None,
 ) -> list[float | None]:
     """Return each class's AUROC computed within every fold and averaged over the folds in which it is defined.
 
@@ -71,7 +78,9 @@ def fold_auroc(
     return _listed(fold_auroc_of_draws(labels, probabilities, folds, _one_draw(labels, weights))[0])
 
 
-def auroc_of_draws(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def auroc_of_draws(
+    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
     """Return :func:`auroc` under each row of ``weights`` (draws, n) as float64 (draws, k), NaN where it is undefined.
 
     The rows are sorted once for all draws.
@@ -83,7 +92,9 @@ def auroc_of_draws(labels: np.ndarray, probabilities: np.ndarray, weights: np.nd
         ordered = weights[:, order]
         above = np.where(labels[order] == index, ordered, 0.0)
         values = scores[order]
-        starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]][: len(values)])  # of runs of equal scores
+        starts = np.flatnonzero(
+            np.r_[True, values[1:] != values[:-1]][: len(values)]
+        )  # of runs of equal scores
         if len(starts) < len(values):
             above, ordered = (np.add.reduceat(x, starts, axis=1) for x in (above, ordered))
         below = ordered - above
@@ -114,13 +125,17 @@ def macro(values: Sequence[float | None]) -> float | None:
     return float(np.mean(defined)) if defined else None
 
 
-def brier(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None) -> float | None:
+def brier(
+    labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
+) -> float | None:
     """Return the mean over rows of the sum over classes of squared errors, 0 to 2 (Brier 1950); None without rows.
 
     That is the original definition; the one of two classes that halves it is another.
     """
     w = _checked(labels, probabilities, _one_draw(labels, weights))[0]
-    errors = np.asarray(probabilities, np.float64) - (labels[:, None] == np.arange(probabilities.shape[1]))
+    errors = np.asarray(probabilities, np.float64) - (
+        labels[:, None] == np.arange(probabilities.shape[1])
+    )
     return _ratio((w * (errors**2).sum(1)).sum(), w.sum())
 
 
@@ -143,7 +158,9 @@ def calibration_error(
     return _ratio(np.abs(gaps).sum(), w.sum())
 
 
-def wilson(successes: float, n: float, level: float = 0.95, *, quantile: float | None = None) -> tuple[float, float]:
+def wilson(
+    successes: float, n: float, level: float = 0.95, *, quantile: float | None = None
+) -> tuple[float, float]:
     """Return the score interval of a proportion (Wilson 1927). ``successes`` may be a mean over seeds.
 
     ``n`` is the number of test images, or what they are worth: predictions of other seeds on the same images add none.
@@ -168,15 +185,23 @@ def _one_draw(labels: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
 def _checked(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return ``weights`` (draws, n) as float64; InputError where lengths differ or values cannot be counted."""
     weights = np.asarray(weights, np.float64)
-    if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1] or weights.shape[1:] != labels.shape:
+    if (
+        probabilities.ndim != 2
+        or labels.shape != probabilities.shape[:1]
+        or weights.shape[1:] != labels.shape
+    ):
         raise InputError(
             f"scores: {labels.shape} labels, {probabilities.shape} probabilities, weights of {weights.shape[1:]} rows; "
             "(n,), (n, k) and n are wanted"
         )
     if not np.isfinite(probabilities).all():
-        raise InputError("scores: probabilities that are no numbers; train with a lower learning rate")
+        raise InputError(
+            "scores: probabilities that are no numbers; train with a lower learning rate"
+        )
     if weights.size and not (weights.min() >= 0 and np.isfinite(weights.max())):
-        raise InputError("scores: weights that are negative or no numbers; counts of at least 0 are wanted")
+        raise InputError(
+            "scores: weights that are negative or no numbers; counts of at least 0 are wanted"
+        )
     return weights
 
 

@@ -13,11 +13,11 @@ from torch.nn import functional
 
 from fewray.classify.classifier import Classifier
 from fewray.classify.networks import build_network
+from fewray.compute.cuda_graph import StepGraph
+from fewray.compute.device import autocast, child_seed, choose_device, choose_precision, seeded
 from fewray.config import ClassifierOptions
-from fewray.cuda_graph import StepGraph
-from fewray.device import autocast, child_seed, choose_device, choose_precision, seeded
 from fewray.errors import InputError, RunFailed
-from fewray.images import check_images, to_float
+from fewray.imaging.decode import check_images, to_float
 
 REPORT_EVERY = 20
 
@@ -57,8 +57,13 @@ def train_classifier(
     settled = choose_precision(where, precision)
     model = build_network(n_classes, options, child_seed(seed, "init")).to(where)
     model = model.to(memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
-    optimiser = torch.optim.SGD(model.parameters(), options.learning_rate, options.momentum, nesterov=True, fused=True)
-    data, targets = torch.from_numpy(np.ascontiguousarray(images)).to(where), torch.from_numpy(labels).to(where)
+    optimiser = torch.optim.SGD(
+        model.parameters(), options.learning_rate, options.momentum, nesterov=True, fused=True
+    )
+    data, targets = (
+        torch.from_numpy(np.ascontiguousarray(images)).to(where),
+        torch.from_numpy(labels).to(where),
+    )
 
     def step(index: Tensor, share: Tensor, partners: Tensor) -> Tensor:
         batch, wanted = data[index].float() / 127.5 - 1, targets[index]
@@ -68,7 +73,9 @@ def train_classifier(
             logits = model(batch.contiguous(memory_format=torch.channels_last))
         loss = cross_entropy(logits.float(), wanted, options)
         if options.mixup:
-            loss = share[0] * loss + share[1] * cross_entropy(logits.float(), wanted[partners], options)
+            loss = share[0] * loss + share[1] * cross_entropy(
+                logits.float(), wanted[partners], options
+            )
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -82,13 +89,17 @@ def train_classifier(
         drawn = _draws(options, len(images), shares, seed)
         for done, inputs in enumerate(zip(*(part.to(where) for part in drawn), strict=True)):
             losses[done] = stepped(*inputs)
-            if on_step is not None and ((done + 1) % REPORT_EVERY == 0 or done + 1 == options.steps):
+            if on_step is not None and (
+                (done + 1) % REPORT_EVERY == 0 or done + 1 == options.steps
+            ):
                 on_step(done + 1, float(losses[done]))
     model.dropout.generator = None
     found = losses.cpu().numpy()
     if not np.isfinite(found).all():
         first = int(np.flatnonzero(~np.isfinite(found))[0]) + 1
-        raise RunFailed(f"classifier: loss not finite at step {first}; lower the learning rate or use --precision fp32")
+        raise RunFailed(
+            f"classifier: loss not finite at step {first}; lower the learning rate or use --precision fp32"
+        )
     return Trained(model.eval(), found)
 
 
@@ -97,7 +108,9 @@ def cross_entropy(logits: Tensor, targets: Tensor, options: ClassifierOptions) -
 
     With 4 classes that loss cannot fall below log(e + 3) - 1 = 0.744.
     """
-    return functional.cross_entropy(logits.softmax(1) if options.double_softmax else logits, targets)
+    return functional.cross_entropy(
+        logits.softmax(1) if options.double_softmax else logits, targets
+    )
 
 
 def _own_generator(where: torch.device, seed: int) -> torch.Generator | None:
@@ -113,7 +126,10 @@ def _draws(
     pairs = np.random.default_rng(child_seed(seed, "mixup"))
     replace, size = shares is not None or count < options.batch_size, options.batch_size
     index = np.zeros((options.steps, size), np.int64)
-    share, partners = torch.zeros(options.steps, 2), torch.zeros(options.steps, size, dtype=torch.int64)
+    share, partners = (
+        torch.zeros(options.steps, 2),
+        torch.zeros(options.steps, size, dtype=torch.int64),
+    )
     for step in range(options.steps):
         index[step] = rng.choice(count, size, replace=replace, p=shares)
         if options.mixup:
@@ -136,16 +152,22 @@ def predict(model: nn.Module, images: np.ndarray, *, batch: int = 256) -> np.nda
     where = next(model.parameters()).device
     was_training = model.training
     model.eval()
-    made = [model(part.to(where)).float().softmax(1).cpu() for part in to_float(images).split(batch)]
+    made = [
+        model(part.to(where)).float().softmax(1).cpu() for part in to_float(images).split(batch)
+    ]
     model.train(was_training)
     return torch.cat(made).numpy()
 
 
-def _check(images: np.ndarray, labels: np.ndarray, options: ClassifierOptions, n_classes: int) -> None:
+def _check(
+    images: np.ndarray, labels: np.ndarray, options: ClassifierOptions, n_classes: int
+) -> None:
     size = options.image_size
     check_images(images, "training images")
     if images.shape[2:] != (size, size):
-        raise InputError(f"training images: {images.shape[2]} x {images.shape[3]}; {size} x {size} is wanted")
+        raise InputError(
+            f"training images: {images.shape[2]} x {images.shape[3]}; {size} x {size} is wanted"
+        )
     if len(images) == 0 or len(images) != len(labels):
         raise InputError(
             f"training set: {len(images)} images and {len(labels)} labels; as many, at least 1, are wanted"
@@ -153,7 +175,9 @@ def _check(images: np.ndarray, labels: np.ndarray, options: ClassifierOptions, n
     if n_classes < 2:
         raise InputError(f"classes: {n_classes}; a classifier needs at least 2")
     if labels.min() < 0 or labels.max() >= n_classes:
-        raise InputError(f"labels: {labels.min()} to {labels.max()}; 0 to {n_classes - 1} is wanted")
+        raise InputError(
+            f"labels: {labels.min()} to {labels.max()}; 0 to {n_classes - 1} is wanted"
+        )
     if not 0 <= options.mixup < np.inf:
         raise InputError(f"mixup: {options.mixup}; a number of at least 0 is wanted, 0 for none")
 

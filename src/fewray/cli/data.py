@@ -17,13 +17,16 @@ app = typer.Typer(help="List, fetch and check image data.", no_args_is_help=True
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """List the data sets that --data knows by name, and whether they are here."""
-    from fewray.data import known_datasets
+    from fewray.data.loading import known_datasets
 
     known = known_datasets()
     if as_json:
         print_json(known)
     else:
-        rows = [(d["name"], d["here"] or f"not here: fewray data fetch {d['name']}", d["what"]) for d in known]
+        rows = [
+            (d["name"], d["here"] or f"not here: fewray data fetch {d['name']}", d["what"])
+            for d in known
+        ]
         print_table("Data sets", ("name", "here", "what"), rows)
 
 
@@ -32,16 +35,25 @@ def fetch(
     name: Annotated[str, typer.Argument(help="covid4.")],
     source: Annotated[
         Path | None,
-        typer.Option("--from", help="A local copy, verified in the same way.", parser=place, metavar="<path>"),
+        typer.Option(
+            "--from", help="A local copy, verified in the same way.", parser=place, metavar="<path>"
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Download a data set at its pinned version, or copy it from a folder; every file is verified."""
-    from fewray.data.fetch import fetch_dataset
+    from fewray.data.covid4 import fetch_dataset
 
     with EpochProgress() as bars:
-        manifest = fetch_dataset(name, source, progress=lambda done, total: bars.advance(name, done, total or done + 1))
-    facts = {"name": name, "files": len(manifest), "counts": manifest.counts(), "notes": manifest.notes}
+        manifest = fetch_dataset(
+            name, source, progress=lambda done, total: bars.advance(name, done, total or done + 1)
+        )
+    facts = {
+        "name": name,
+        "files": len(manifest),
+        "counts": manifest.counts(),
+        "notes": manifest.notes,
+    }
     if as_json:
         print_json(facts)
         return
@@ -53,14 +65,17 @@ def fetch(
 @app.command("check")
 def check(
     source: Annotated[
-        str, typer.Argument(help="phantom[:key=value,...] (keys: `fewray data list`), covid4, a folder, or a CSV file.")
+        str,
+        typer.Argument(
+            help="phantom[:key=value,...] (keys: `fewray data list`), covid4, a folder, or a CSV file."
+        ),
     ],
     group_regex: GroupRegex = None,
     as_json: AsJson = False,
 ) -> None:
     """Report counts, sizes, modes, unreadable files, duplicates, and patients on both sides of the split."""
-    from fewray.data import load_dataset
-    from fewray.data.audit import audit
+    from fewray.data.audit.check import audit
+    from fewray.data.loading import load_dataset
 
     found = audit(load_dataset(source, group_regex=group_regex, strict=False, option="data check"))
     if as_json:

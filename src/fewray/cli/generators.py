@@ -19,39 +19,64 @@ Data = Annotated[
         help="phantom[:key=value,...] (keys: `fewray data list`), covid4, a folder of class folders, or a CSV file.",
     ),
 ]
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.", parser=folder, metavar="<dir>")]
+Out = Annotated[
+    Path,
+    typer.Option("--out", "-o", help="Folder for the results.", parser=folder, metavar="<dir>"),
+]
 Classes = Annotated[str, typer.Option(help="Only these classes, separated by commas.")]
 Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
-Precision = Annotated[str, typer.Option(help="auto, bf16 or fp32; auto takes bf16 where it is faster than fp32.")]
-Processes = Annotated[int, typer.Option(min=0, help="Trainings side by side; 0: one a core, eight on a GPU.")]
-Threads = Annotated[int, typer.Option(min=0, help="Threads in each; 0: the cores shared out. Results depend on it.")]
+Precision = Annotated[
+    str, typer.Option(help="auto, bf16 or fp32; auto takes bf16 where it is faster than fp32.")
+]
+Processes = Annotated[
+    int, typer.Option(min=0, help="Trainings side by side; 0: one a core, eight on a GPU.")
+]
+Threads = Annotated[
+    int, typer.Option(min=0, help="Threads in each; 0: the cores shared out. Results depend on it.")
+]
 Executor = Annotated[
-    str, typer.Option(help="local, dask:N (N workers here) or tcp://host:port, the scheduler of a Dask cluster.")
+    str,
+    typer.Option(
+        help="local, dask:N (N workers here) or tcp://host:port, the scheduler of a Dask cluster."
+    ),
 ]
 GroupRegex = Annotated[
-    str | None, typer.Option(help="Pattern whose first group, found in the file name, names the patient.")
+    str | None,
+    typer.Option(help="Pattern whose first group, found in the file name, names the patient."),
 ]
 
 
 def summary(
-    recipe: Annotated[str, typer.Argument(help="Recipe: paper, trial or quick.")], as_json: AsJson = False
+    recipe: Annotated[str, typer.Argument(help="Recipe: paper, trial or quick.")],
+    as_json: AsJson = False,
 ) -> None:
     """Print a recipe's layer tables: output shape, parameters, mult-adds as the paper counts them, sizes in MB."""
-    from fewray.gan.summary import summarise_recipe
+    from fewray.generators.summary import summarise_recipe
     from fewray.presets import recipe as options_of
 
     networks = summarise_recipe(options_of(recipe))
     if as_json:
-        layers = {name: [vars(layer) for layer in network.layers] for name, network in networks.items()}
-        print_json({**{name: network.to_json() for name, network in networks.items()}, "layers": layers})
+        layers = {
+            name: [vars(layer) for layer in network.layers] for name, network in networks.items()
+        }
+        print_json(
+            {**{name: network.to_json() for name, network in networks.items()}, "layers": layers}
+        )
         return
     for number, (name, network) in enumerate(networks.items(), start=1):
         rows = [
-            (layer.name, str([-1, *layer.output]), f"{layer.params:,}" if layer.params else "", f"{layer.mult_adds:,}")
+            (
+                layer.name,
+                str([-1, *layer.output]),
+                f"{layer.params:,}" if layer.params else "",
+                f"{layer.mult_adds:,}",
+            )
             for layer in network.layers
         ]
         print_table(
-            f"Table {number}. {name}", ("Layer (type: depth-index)", "Output shape", "Param #", "Mult-adds"), rows
+            f"Table {number}. {name}",
+            ("Layer (type: depth-index)", "Output shape", "Param #", "Mult-adds"),
+            rows,
         )
         print(
             f"Total params: {network.params:,}\n"
@@ -66,24 +91,34 @@ def summary(
 def train(
     data: Data,
     out: Out,
-    recipe: Annotated[str, typer.Option("--recipe", "-r", help="Recipe: paper, trial or quick.")] = "paper",
+    recipe: Annotated[
+        str, typer.Option("--recipe", "-r", help="Recipe: paper, trial or quick.")
+    ] = "paper",
     classes: Classes = "",
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Continue what --out holds.")] = False,
     checkpoint_every: Annotated[int, typer.Option(min=1, help="Epochs between checkpoints.")] = 5,
-    quality_every: Annotated[int, typer.Option(min=0, help="Epochs between FID, KID, IS; 0: never.")] = 20,
+    quality_every: Annotated[
+        int, typer.Option(min=0, help="Epochs between FID, KID, IS; 0: never.")
+    ] = 20,
     extractor: Annotated[str, typer.Option(help="Feature extractor of FID, KID, IS.")] = "lite0",
     stop_when_done: Annotated[
-        bool, typer.Option("--stop-when-done", help="Stop when KID to held-out training films gets no better.")
+        bool,
+        typer.Option(
+            "--stop-when-done", help="Stop when KID to held-out training films gets no better."
+        ),
     ] = False,
     hold_out: Annotated[
         float | None,
         typer.Option(
-            help="Share of the training patients that generators do not see.", show_default="0.2 with --stop-when-done"
+            help="Share of the training patients that generators do not see.",
+            show_default="0.2 with --stop-when-done",
         ),
     ] = None,
-    patience: Annotated[int, typer.Option(min=1, help="Measurements without a better one before stopping.")] = 3,
+    patience: Annotated[
+        int, typer.Option(min=1, help="Measurements without a better one before stopping.")
+    ] = 3,
     group_regex: GroupRegex = None,
     device: Device = "auto",
     precision: Precision = "auto",
@@ -95,8 +130,8 @@ def train(
 ) -> None:
     """Train one generator a class on the training rows; write log, grids and checkpoints to --out/<class>."""
     from fewray import api
+    from fewray.compute.dask.executors import check_executor
     from fewray.data.hold_out import check_no_synthetic, training_rows
-    from fewray.executors import check_executor
     from fewray.presets import recipe as options_of
 
     options = options_of(recipe)
@@ -107,15 +142,20 @@ def train(
     wanted = listed(classes)
     check_executor(executor)
     if dry_run:
-        from fewray.study.machine import Machine
-        from fewray.study.plan import plan_training
+        from fewray.compute.machine import Machine
+        from fewray.pipelines.estimate import plan_training
 
         machine = Machine(device=device, precision=precision, processes=processes, threads=threads)
-        print_plan(plan_training(rows, options, wanted or rows.classes, machine, on_event=told), as_json=as_json)
+        print_plan(
+            plan_training(rows, options, wanted or rows.classes, machine, on_event=told),
+            as_json=as_json,
+        )
         return
     for label, count in rows.counts().get("train", {}).items():
         if count + options.classic_images < options.batch_size and (not wanted or label in wanted):
-            log(f"{label}: {count} images are fewer than a batch of {options.batch_size}; each is drawn more than once")
+            log(
+                f"{label}: {count} images are fewer than a batch of {options.batch_size}; each is drawn more than once"
+            )
     with EpochProgress() as progress:
         watch = HealthWatch(progress)
         last = api.train_generator(
@@ -147,14 +187,23 @@ def train(
     table = [
         (
             label,
-            *(_short(row.get(name)) for name in ("epoch", "images_seen", "loss_d", "loss_g", "d_x")),
+            *(
+                _short(row.get(name))
+                for name in ("epoch", "images_seen", "loss_d", "loss_g", "d_x")
+            ),
             f"{_short(row.get('d_g_z1'))}/{_short(row.get('d_g_z2'))}",
             *(_short(row.get(name)) for name in ("fid", "kid", "is")),
         )
         for label, row in last.items()
     ]
-    measured = any(row.get(name) is not None for row in last.values() for name in ("fid", "kid", "is"))
-    title = f"FID, KID, IS: {extractor}" if measured else "no FID, KID, IS: not measured in the last epoch"
+    measured = any(
+        row.get(name) is not None for row in last.values() for name in ("fid", "kid", "is")
+    )
+    title = (
+        f"FID, KID, IS: {extractor}"
+        if measured
+        else "no FID, KID, IS: not measured in the last epoch"
+    )
     print_table(f"Generators in {out} ({title})", header, table)
     for label, found in health.items():
         for finding in found["findings"]:
@@ -170,14 +219,20 @@ def generate(
     out: Out,
     per_class: Annotated[int, typer.Option(help="Images a class.")] = 100,
     classes: Classes = "",
-    first_seed: Annotated[int, typer.Option(help="Image i is the answer to seed first-seed + i.")] = 0,
+    first_seed: Annotated[
+        int, typer.Option(help="Image i is the answer to seed first-seed + i.")
+    ] = 0,
     reject_copies: Annotated[
-        bool, typer.Option("--reject-copies", help="Replace images that are copies of training images.")
+        bool,
+        typer.Option("--reject-copies", help="Replace images that are copies of training images."),
     ] = False,
     copy_percentile: Annotated[
-        float, typer.Option(help="With --reject-copies: share of unseen real images called copies, in %.")
+        float,
+        typer.Option(help="With --reject-copies: share of unseen real images called copies, in %."),
     ] = 2.0,
-    real: Annotated[str | None, typer.Option(help="The training data, where the run's own name is not found.")] = None,
+    real: Annotated[
+        str | None, typer.Option(help="The training data, where the run's own name is not found.")
+    ] = None,
     group_regex: GroupRegex = None,
     device: Device = "auto",
     as_json: AsJson = False,
@@ -203,7 +258,12 @@ def generate(
     )
     rejected = made.notes["rejected"]
     if as_json:
-        found = {"out": str(out), "images": len(made), "classes": list(made.classes), "sha256": made.sha256()}
+        found = {
+            "out": str(out),
+            "images": len(made),
+            "classes": list(made.classes),
+            "sha256": made.sha256(),
+        }
         if reject_copies:
             found |= {name: made.notes[name] for name in ("rejected", "copy_bar", "sentences")}
             found["notes"] = made.notes["warnings"]

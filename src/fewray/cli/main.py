@@ -8,7 +8,7 @@ from typing import Annotated, Any, NoReturn, cast
 import typer
 
 from fewray import __version__
-from fewray.cli import bench, data, generators, measure, study
+from fewray.cli import data, generators, measure, study
 from fewray.errors import InputError, RunFailed
 
 app = typer.Typer(
@@ -27,7 +27,6 @@ app.command("generate")(generators.generate)
 app.command("quality")(measure.quality)
 app.command("study")(study.study)
 app.command("report")(measure.report)
-app.command("bench")(bench.bench)
 
 
 def _version(wanted: bool) -> None:
@@ -38,16 +37,17 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def root(
-    context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Print the version and leave."
+        ),
     ] = False,
 ) -> None:
     """Does GAN augmentation help your X-ray classifier? Train the generators, check the images, compare, report."""
-    from fewray.device import keep_freed_memory, wait_asleep
+    from fewray.compute.device import keep_freed_memory, wait_asleep
 
-    if context.invoked_subcommand != "bench":  # its references should wait as PyTorch does by itself
-        wait_asleep()
+    wait_asleep()
     keep_freed_memory()  # this process ends with its command; a network's features take a third longer otherwise
 
 
@@ -57,9 +57,16 @@ ClickException = cast("type[Exception]", typer.BadParameter.__mro__[2])
 
 def main() -> None:
     """Run the command line and exit with its status."""
+    run(app)
+
+
+def run(app: typer.Typer) -> None:
+    """Run the commands of ``app`` and exit: 0, 2 for bad input, 1 for a failed run."""
     for stream in (sys.stdout, sys.stderr):
         if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
-            reconfigure(errors="replace")  # a sign that the terminal's encoding lacks must not cost the result
+            reconfigure(
+                errors="replace"
+            )  # a sign that the terminal's encoding lacks must not cost the result
     try:
         status = app(standalone_mode=False)
     except ClickException as error:
@@ -68,10 +75,16 @@ def main() -> None:
         print(f"fewray: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:
-        print(f"fewray: {error.filename or 'input/output'}: {error.strerror or error}", file=sys.stderr)
+        print(
+            f"fewray: {error.filename or 'input/output'}: {error.strerror or error}",
+            file=sys.stderr,
+        )
         sys.exit(1)
     if status == STOPPED:
-        print("fewray: stopped; the same command goes on from what is kept (train: with --resume)", file=sys.stderr)
+        print(
+            "fewray: stopped; the same command goes on from what is kept (train: with --resume)",
+            file=sys.stderr,
+        )
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -14,30 +14,51 @@ from fewray.errors import InputError
 
 
 def quality(
-    real: Annotated[str, typer.Option(help="Real images: a data set, folder or CSV; split test is left out.")],
-    synthetic: Annotated[str, typer.Option(help="Synthetic images: a folder of class folders, or a CSV.")],
+    real: Annotated[
+        str, typer.Option(help="Real images: a data set, folder or CSV; split test is left out.")
+    ],
+    synthetic: Annotated[
+        str, typer.Option(help="Synthetic images: a folder of class folders, or a CSV.")
+    ],
     held_out: Annotated[
-        str | None, typer.Option(help="Real images no generator saw; of a set with splits, its test rows.")
+        str | None,
+        typer.Option(help="Real images no generator saw; of a set with splits, its test rows."),
     ] = None,
     classes: Classes = "",
     run: Annotated[
         Path | None,
-        typer.Option(help="Folder of the generators: does D know its training images?", parser=place, metavar="<path>"),
+        typer.Option(
+            help="Folder of the generators: does D know its training images?",
+            parser=place,
+            metavar="<path>",
+        ),
     ] = None,
     extractor: Annotated[
         str, typer.Option(help="lite0, lite0@224, pixels, inception, onnx:FILE or study:RUN.")
     ] = "lite0",
     weights: Annotated[
-        Path | None, typer.Option(help="Weight file of the extractor inception.", parser=place, metavar="<path>")
+        Path | None,
+        typer.Option(
+            help="Weight file of the extractor inception.", parser=place, metavar="<path>"
+        ),
     ] = None,
     image_size: Annotated[int, typer.Option(min=8, help="All images are read at this size.")] = 64,
     fit: Annotated[
         str | None,
-        typer.Option(help="squash or pad images to a square.", show_default="as the generators did, else squash"),
+        typer.Option(
+            help="squash or pad images to a square.",
+            show_default="as the generators did, else squash",
+        ),
     ] = None,
-    k: Annotated[int, typer.Option("--k", help="Neighbours of precision, recall, density, coverage.")] = 5,
-    copy_percentile: Annotated[float, typer.Option(help="Share of unseen real images called copies, in %.")] = 2.0,
-    usefulness: Annotated[int, typer.Option(min=0, help="Steps of classifiers trained on either side; 0: none.")] = 0,
+    k: Annotated[
+        int, typer.Option("--k", help="Neighbours of precision, recall, density, coverage.")
+    ] = 5,
+    copy_percentile: Annotated[
+        float, typer.Option(help="Share of unseen real images called copies, in %.")
+    ] = 2.0,
+    usefulness: Annotated[
+        int, typer.Option(min=0, help="Steps of classifiers trained on either side; 0: none.")
+    ] = 0,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     group_regex: GroupRegex = None,
     out: Annotated[
@@ -52,7 +73,10 @@ def quality(
     ] = None,
     device: Device = "auto",
     no_cache: Annotated[
-        bool, typer.Option("--no-cache", help="Compute features anew and keep none in the user's cache folder.")
+        bool,
+        typer.Option(
+            "--no-cache", help="Compute features anew and keep none in the user's cache folder."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -96,8 +120,12 @@ def quality(
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="Folder made by `fewray study` or `fewray train`.", parser=place)],
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the main tables as Markdown instead.")] = False,
+    run: Annotated[
+        Path, typer.Argument(help="Folder made by `fewray study` or `fewray train`.", parser=place)
+    ],
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the main tables as Markdown instead.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write report.html again from a finished study's files, or a report on generators alone."""

@@ -10,7 +10,9 @@ import typer
 def place(text: str | Path) -> Path:
     """Return the path; BadParameter (one line, exit 2) for an empty name, which would be the current folder."""
     if not str(text).strip():
-        raise typer.BadParameter("the name is empty, as from a variable that is not set; '.' is the current folder")
+        raise typer.BadParameter(
+            "the name is empty, as from a variable that is not set; '.' is the current folder"
+        )
     return Path(text)
 
 

@@ -10,12 +10,16 @@ from fewray.cli.show import log, print_json, print_table
 
 def print_plan(plan: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     """Print a plan's rows: what is not estimated is an empty cell, null in JSON."""
-    from fewray.device import busy
+    from fewray.compute.device import busy
 
     if as_json:
         print_json(plan)
     else:
-        print_table("Planned", tuple(plan[0]), [["" if v is None else v for v in row.values()] for row in plan])
+        print_table(
+            "Planned",
+            tuple(plan[0]),
+            [["" if v is None else v for v in row.values()] for row in plan],
+        )
     for line in minutes_lines(busy()):
         log(f"note: {line}") if as_json else print(line)
 
@@ -27,7 +31,7 @@ def told(kind: str, event: Mapping[str, Any]) -> None:
 
 
 def minutes_lines(busy: str) -> list[str]:
-    """Return what the minutes of a plan are worth on a machine of which this is said (:func:`fewray.device.busy`)."""
+    """Return what the minutes of a plan are worth on a machine of which this is said (:func:`fewray.compute.device.busy`)."""
     lines = ["minutes: from a few training steps timed just now"]
     if busy:
         lines.append(f"{busy}: the minutes are too high; plan again when it is idle")

@@ -15,7 +15,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 
 def print_json(value: Any) -> None:
     """Print ``value`` as JSON on stdout; signs are escaped where the encoding may lack them."""
-    unicode = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") in ("utf8", "utf8sig")
+    unicode = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") in (
+        "utf8",
+        "utf8sig",
+    )
     print(json.dumps(value, indent=1, allow_nan=False, ensure_ascii=not unicode))
 
 
@@ -26,9 +29,17 @@ def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]]
     from rich.table import Table
 
     rows = [list(map(str, row)) for row in rows]
-    table = Table(title=title, box=box.SIMPLE_HEAD, collapse_padding=True, title_justify="left", title_style="bold")
+    table = Table(
+        title=title,
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
+        title_justify="left",
+        title_style="bold",
+    )
     for index, name in enumerate(header):
-        numeric = bool(rows) and all(row[index][:1] in "0123456789-+[" for row in rows if row[index])
+        numeric = bool(rows) and all(
+            row[index][:1] in "0123456789-+[" for row in rows if row[index]
+        )
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(cell.replace("[", r"\[") for cell in row))
@@ -65,11 +76,24 @@ class EpochProgress:
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
 
         self.console = Console(stderr=True, highlight=False, soft_wrap=True)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self.progress = Progress(*columns, console=self.console) if self.console.is_terminal else None
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        self.progress = (
+            Progress(*columns, console=self.console) if self.console.is_terminal else None
+        )
         self.bars: dict[str, Any] = {}
 
     def __enter__(self) -> EpochProgress:
@@ -78,7 +102,10 @@ class EpochProgress:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         if self.progress is not None:
             self.progress.stop()
@@ -94,7 +121,12 @@ class EpochProgress:
 
     def batch(self, label: str, event: Mapping[str, Any]) -> None:
         """Show how far ``label``'s epoch is."""
-        self.advance(label, event["batch"], event["batches"], f"{label} epoch {event['epoch']}/{event['epochs']}")
+        self.advance(
+            label,
+            event["batch"],
+            event["batches"],
+            f"{label} epoch {event['epoch']}/{event['epochs']}",
+        )
 
     def advance(self, name: str, done: int, total: int, text: str | None = None) -> None:
         """Move the bar called ``name``, and take it away when it is full and stands for one thing."""
@@ -103,7 +135,9 @@ class EpochProgress:
         if name not in self.bars:
             self.bars[name] = self.progress.add_task(name, total=total)
         finished = text is None and done == total
-        self.progress.update(self.bars[name], completed=done, description=text or name, visible=not finished)
+        self.progress.update(
+            self.bars[name], completed=done, description=text or name, visible=not finished
+        )
 
     def line(self, text: str) -> None:
         """Print a line beside the bars."""
@@ -123,7 +157,7 @@ class HealthWatch:
 
     def epoch(self, label: str, row: Mapping[str, Any]) -> None:
         """Show an epoch, and what is found for the first time."""
-        from fewray.gan.health import findings
+        from fewray.generators.health import findings
 
         self.progress.epoch(label, row)
         rows = self.rows.setdefault(label, [])

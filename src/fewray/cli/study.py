@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from fewray.cli.generators import Data, Device, Executor, GroupRegex, Out, Precision, Processes, Threads, listed
+from fewray.cli.generators import (
+    Data,
+    Device,
+    Executor,
+    GroupRegex,
+    Out,
+    Precision,
+    Processes,
+    Threads,
+    listed,
+)
 from fewray.cli.places import place
 from fewray.cli.planned import print_plan, told
 from fewray.cli.show import AsJson, EpochProgress, log, print_json, print_table
@@ -19,11 +29,18 @@ from fewray.errors import InputError
 def study(
     data: Data,
     out: Out,
-    preset: Annotated[str, typer.Option(help="quick, standard, or, of the trial, full.")] = "standard",
+    preset: Annotated[
+        str, typer.Option(help="quick, standard, or, of the trial, full.")
+    ] = "standard",
     protocol: Annotated[
-        str, typer.Option(help="trial: grouped folds, everything fitted inside them; published: the paper's own split.")
+        str,
+        typer.Option(
+            help="trial: grouped folds, everything fitted inside them; published: the paper's own split."
+        ),
     ] = "trial",
-    recipe: Annotated[str | None, typer.Option(help="Generator recipe instead of the preset's.")] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="Generator recipe instead of the preset's.")
+    ] = None,
     generators: Annotated[
         Path | None,
         typer.Option(
@@ -34,35 +51,61 @@ def study(
     ] = None,
     arms: Annotated[
         str | None,
-        typer.Option(help="Only these arms, separated by commas; of a trial, --reference must be among them."),
+        typer.Option(
+            help="Only these arms, separated by commas; of a trial, --reference must be among them."
+        ),
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Classifier seeds an arm.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps of each classifier.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Optimiser steps of each classifier.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     folds: Annotated[int | None, typer.Option(help="Trial: folds of patients.")] = None,
-    partitions: Annotated[int | None, typer.Option(min=1, help="Trial: repeat with other folds.")] = None,
+    partitions: Annotated[
+        int | None, typer.Option(min=1, help="Trial: repeat with other folds.")
+    ] = None,
     reference: Annotated[
         str | None, typer.Option(help="Trial: the arm that all are compared with; one of --arms.")
     ] = None,
-    ratio: Annotated[float | None, typer.Option(help="Trial: synthetic images per real one.")] = None,
+    ratio: Annotated[
+        float | None, typer.Option(help="Trial: synthetic images per real one.")
+    ] = None,
     ratios: Annotated[
-        str | None, typer.Option(help="Trial: other ratios as sensitivity analyses, as 0.5,2,4; '' for none.")
+        str | None,
+        typer.Option(help="Trial: other ratios as sensitivity analyses, as 0.5,2,4; '' for none."),
     ] = None,
     modern: Annotated[
         bool | None,
-        typer.Option("--modern/--no-modern", help="Trial: a residual network as a sensitivity analysis; or not."),
+        typer.Option(
+            "--modern/--no-modern",
+            help="Trial: a residual network as a sensitivity analysis; or not.",
+        ),
     ] = None,
-    replicates: Annotated[int | None, typer.Option(min=1, help="Trial: generators trained for each fold.")] = None,
-    without: Annotated[list[str] | None, typer.Option(help="Trial: score without this class too.")] = None,
-    pair: Annotated[list[str] | None, typer.Option(help="Trial: score these two classes too, as a:b.")] = None,
+    replicates: Annotated[
+        int | None, typer.Option(min=1, help="Trial: generators trained for each fold.")
+    ] = None,
+    without: Annotated[
+        list[str] | None, typer.Option(help="Trial: score without this class too.")
+    ] = None,
+    pair: Annotated[
+        list[str] | None, typer.Option(help="Trial: score these two classes too, as a:b.")
+    ] = None,
     choose: Annotated[
-        str | None, typer.Option(help="Trial: choose the ratio or the recipe on an inner split of each fold.")
+        str | None,
+        typer.Option(help="Trial: choose the ratio or the recipe on an inner split of each fold."),
     ] = None,
-    choices: Annotated[str | None, typer.Option(help="What is chosen from, separated by commas.")] = None,
-    copy_percentile: Annotated[float | None, typer.Option(help="Trial: share of unseen films called copies.")] = None,
+    choices: Annotated[
+        str | None, typer.Option(help="What is chosen from, separated by commas.")
+    ] = None,
+    copy_percentile: Annotated[
+        float | None, typer.Option(help="Trial: share of unseen films called copies.")
+    ] = None,
     keep_test: Annotated[
         bool | None,
-        typer.Option("--keep-test", help="Trial: fold the training rows; test rows are external. Not with --external."),
+        typer.Option(
+            "--keep-test",
+            help="Trial: fold the training rows; test rows are external. Not with --external.",
+        ),
     ] = None,
     external: Annotated[
         str | None,
@@ -70,14 +113,22 @@ def study(
             help="Trial: a test set that is only predicted; --group-regex names its patients too. Not with --keep-test."
         ),
     ] = None,
-    classic: Annotated[int | None, typer.Option(min=1, help="Published: classic-augmented images a class.")] = None,
-    synthetic: Annotated[int | None, typer.Option(min=1, help="Published: synthetic images a class.")] = None,
-    double_softmax: Annotated[bool, typer.Option(help="Train with softmax applied twice, as the predecessor.")] = False,
+    classic: Annotated[
+        int | None, typer.Option(min=1, help="Published: classic-augmented images a class.")
+    ] = None,
+    synthetic: Annotated[
+        int | None, typer.Option(min=1, help="Published: synthetic images a class.")
+    ] = None,
+    double_softmax: Annotated[
+        bool, typer.Option(help="Train with softmax applied twice, as the predecessor.")
+    ] = False,
     mixtures: Annotated[
-        bool | None, typer.Option("--mixtures", help="Published: the grid of classic x synthetic counts too.")
+        bool | None,
+        typer.Option("--mixtures", help="Published: the grid of classic x synthetic counts too."),
     ] = None,
     mixture_classic: Annotated[
-        str | None, typer.Option(help="Published: only these classic counts a class of the grid, as 0,1000.")
+        str | None,
+        typer.Option(help="Published: only these classic counts a class of the grid, as 0,1000."),
     ] = None,
     mixture_synthetic: Annotated[
         str | None, typer.Option(help="Published: only these synthetic counts a class of the grid.")
@@ -99,9 +150,9 @@ def study(
     folds, and says in words whether an arm helps, harms, or how large an effect would have been seen.
     """
     from fewray import api
+    from fewray.compute.dask.executors import check_executor
     from fewray.data.external import load_external
-    from fewray.executors import check_executor
-    from fewray.runs import read_json
+    from fewray.storage.files import read_json
     from fewray.study.folds import patient_warnings
     from fewray.study.options import make_study_options
 
@@ -119,7 +170,9 @@ def study(
         partitions=partitions,
         reference=reference,
         ratio=ratio,
-        ratios=None if ratios is None else tuple(_number("--ratios", each) for each in listed(ratios) or ()),
+        ratios=None
+        if ratios is None
+        else tuple(_number("--ratios", each) for each in listed(ratios) or ()),
         modern=modern,
         generator_replicates=replicates,
         subsets=subsets or None,
@@ -135,9 +188,13 @@ def study(
     )
     check_executor(executor)
     if external is not None and protocol != "trial":
-        raise InputError(f"--external {external}: protocol {protocol} tests on its own split; use --protocol trial")
+        raise InputError(
+            f"--external {external}: protocol {protocol} tests on its own split; use --protocol trial"
+        )
     if external is not None and keep_test:
-        raise InputError(f"--keep-test and --external {external}: one external set is wanted, not two; leave one out")
+        raise InputError(
+            f"--keep-test and --external {external}: one external set is wanted, not two; leave one out"
+        )
     rows = api.load_dataset(data, group_regex=group_regex)
     tested = None if external is None else load_external(external, group_regex=group_regex)
     for warning in patient_warnings(rows) if protocol == "trial" else []:
@@ -145,7 +202,15 @@ def study(
     where = {"device": device, "precision": precision, "processes": processes, "threads": threads}
     if dry_run:
         print_plan(
-            api.plan_study(rows, options, out=out, generators=generators, external=tested, on_event=told, **where),
+            api.plan_study(
+                rows,
+                options,
+                out=out,
+                generators=generators,
+                external=tested,
+                on_event=told,
+                **where,
+            ),
             as_json=as_json,
         )
         return
@@ -175,7 +240,9 @@ def _counts(option: str, text: str | None) -> tuple[int, ...] | None:
         return None
     named = listed(text) or ()
     if not named or not all(each.isdecimal() for each in named):
-        raise InputError(f"{option} {text}: numbers of images of at least 0, separated by commas, are wanted")
+        raise InputError(
+            f"{option} {text}: numbers of images of at least 0, separated by commas, are wanted"
+        )
     return tuple(dict.fromkeys(map(int, named)))
 
 

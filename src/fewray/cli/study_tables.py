@@ -18,26 +18,45 @@ def trial_tables(found: Mapping[str, Any]) -> list[Table]:
     reference = found["reference"]
     rows = []
     for arm, figures in found["arms"].items():
-        first = (arm, figures["train_images"], _share(figures["accuracy"]), _share(figures["auroc"]))
+        first = (
+            arm,
+            figures["train_images"],
+            _share(figures["accuracy"]),
+            _share(figures["auroc"]),
+        )
         if arm == reference:
             rows.append((*first, "reference", "", "", ""))
             continue
         compared = found["comparisons"][arm]
         seen = f"{100 * compared['minimal_detectable_holm']:.1f}"
-        rows.append((*first, _points(compared), p_value(compared["p_holm"]), seen, compared["verdict"]))
+        rows.append(
+            (*first, _points(compared), p_value(compared["p_holm"]), seen, compared["verdict"])
+        )
     data = found["data"]
     tables: list[Table] = [
         (
             f"{cohort(data)}; {folding(found)}, {count(len(found['seeds']), 'seed')}; 95 % intervals; differences from "
             f"'{reference}' in points",
-            ("arm", "trained on", "accuracy", "AUROC", "difference", "p (Holm)", "80 % power at", "verdict"),
+            (
+                "arm",
+                "trained on",
+                "accuracy",
+                "AUROC",
+                "difference",
+                "p (Holm)",
+                "80 % power at",
+                "verdict",
+            ),
             rows,
         )
     ]
     if pairs := found.get("descriptive"):
         rows = [(pair, _points(compared)) for pair, compared in pairs.items()]
         tables.append(("Described only, no verdict", ("arms", "difference"), rows))
-    for title, part in (("Sensitivity analyses", found["sensitivity"]), ("Some classes only", found["subsets"])):
+    for title, part in (
+        ("Sensitivity analyses", found["sensitivity"]),
+        ("Some classes only", found["subsets"]),
+    ):
         rows = [
             (name, arm, _share(figures["accuracy"]), *_against(made, arm, reference))
             for name, made in part.items()
@@ -46,17 +65,25 @@ def trial_tables(found: Mapping[str, Any]) -> list[Table]:
         if rows:
             tables.append((title, ("analysis", "arm", "accuracy", "difference", "from"), rows))
     if found["external"]:
-        rows = [(arm, _share(figures["accuracy"])) for arm, figures in found["external"]["arms"].items()]
+        rows = [
+            (arm, _share(figures["accuracy"])) for arm, figures in found["external"]["arms"].items()
+        ]
         title = f"{external_title(found)}: {found['external']['name']}, {count(found['external']['rows'], 'image')}"
         tables.append((title, ("arm", "accuracy"), rows))
     audit = found["audit"]
     classes = data["classes"]
     rows = [
-        (name, f"{model['accuracy']:.3f}", *(_figure(model["auroc"].get(label)) for label in classes))
+        (
+            name,
+            f"{model['accuracy']:.3f}",
+            *(_figure(model["auroc"].get(label)) for label in classes),
+        )
         for name, model in audit["models"].items()
     ]
     header = ("model", "accuracy", *(f"AUROC {label}" for label in classes))
-    tables.append((f"Shortcuts: models that see {unseen(found)} (chance {audit['chance']:.3f})", header, rows))
+    tables.append(
+        (f"Shortcuts: models that see {unseen(found)} (chance {audit['chance']:.3f})", header, rows)
+    )
     return tables
 
 
@@ -69,12 +96,21 @@ def published_tables(found: Mapping[str, Any]) -> list[Table]:
         images = sum(sum(counts.values()) for counts in arm["train_counts"].values())
         spread = "" if accuracy["sd"] is None else f"{accuracy['sd']:.3f}"
         published = f"{arm['table4']['published_accuracy']:.3f}"
-        rows.append((name, images, f"{accuracy['mean']:.3f}", f"[{low:.2f}, {high:.2f}]", spread, published))
+        rows.append(
+            (name, images, f"{accuracy['mean']:.3f}", f"[{low:.2f}, {high:.2f}]", spread, published)
+        )
     seeds, n = len(found["seeds"]), next(iter(found["arms"].values()))["accuracy"]["n_test"]
     tables: list[Table] = [
         (
             f"Accuracy on {n} test images, {count(seeds, 'seed')} (95 % interval: Wilson at n = {n})",
-            ("arm", "training images", "accuracy", "95 % interval", "sd over seeds", "as the paper computes it"),
+            (
+                "arm",
+                "training images",
+                "accuracy",
+                "95 % interval",
+                "sd over seeds",
+                "as the paper computes it",
+            ),
             rows,
         )
     ]
@@ -82,14 +118,22 @@ def published_tables(found: Mapping[str, Any]) -> list[Table]:
         table = []
         for label, correct in arm["table4"]["correct"].items():
             printed = arm["table4"]["published"][label]
-            left = (f"{printed[key]:.3f}" for key in ("accuracy", "sensitivity", "specificity", "f1_published"))
-            right = (_figure(correct[key]) for key in ("accuracy", "sensitivity", "specificity", "ppv", "f1"))
+            left = (
+                f"{printed[key]:.3f}"
+                for key in ("accuracy", "sensitivity", "specificity", "f1_published")
+            )
+            right = (
+                _figure(correct[key])
+                for key in ("accuracy", "sensitivity", "specificity", "ppv", "f1")
+            )
             table.append((label, *left, *right))
         header = (
             *("class", "acc.*", "sens.*", "spec.*", "F1Score*"),
             *("accuracy", "sensitivity", "specificity", "PPV", "F1"),
         )
-        title = f"Table 4, arm {name} (* as the paper computes it; the rest: evaluation mode, true F1)"
+        title = (
+            f"Table 4, arm {name} (* as the paper computes it; the rest: evaluation mode, true F1)"
+        )
         tables.append((title, header, table))
     return tables
 
@@ -101,7 +145,9 @@ def _figure(value: float | None) -> str:
 def _share(figure: Mapping[str, Any]) -> str:
     if figure["value"] is None:
         return "undefined"
-    return f"{figure['value']:.3f}" + (f" [{figure['ci'][0]:.2f}, {figure['ci'][1]:.2f}]" if figure["ci"] else "")
+    return f"{figure['value']:.3f}" + (
+        f" [{figure['ci'][0]:.2f}, {figure['ci'][1]:.2f}]" if figure["ci"] else ""
+    )
 
 
 def _against(analysis: Mapping[str, Any], arm: str, reference: str) -> tuple[str, str]:

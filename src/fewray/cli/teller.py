@@ -32,12 +32,16 @@ class StudyTeller:
 
     def _synthetic(self, event: Mapping[str, Any]) -> None:
         if event["rejected"]:
-            self.progress.line(f"{event['set']}, {event['label']}: {event['rejected']} copies replaced")
+            self.progress.line(
+                f"{event['set']}, {event['label']}: {event['rejected']} copies replaced"
+            )
 
     def _classifiers(self, event: Mapping[str, Any]) -> None:
         self.left, self.trained, self.started = event["total"] - event["done"], 0, time.monotonic()
         if event["done"]:
-            self.progress.line(f"classifiers: {event['done']} of {event['total']} are there already")
+            self.progress.line(
+                f"classifiers: {event['done']} of {event['total']} are there already"
+            )
 
     def _step(self, event: Mapping[str, Any]) -> None:
         self.progress.advance(f"{event['arm']}, seed {event['seed']}", event["step"], self.steps)
@@ -53,4 +57,6 @@ class StudyTeller:
         self.left -= 1
         minutes = (time.monotonic() - self.started) / self.trained * self.left / 60
         after = f"; {self.left} left, about {minutes:.0f} min" if self.left > 0 else ""
-        self.progress.line(f"{event['shown']}: accuracy {event['accuracy']:.3f} in {event['seconds']:.0f} s{after}")
+        self.progress.line(
+            f"{event['shown']}: accuracy {event['accuracy']:.3f} in {event['seconds']:.0f} s{after}"
+        )

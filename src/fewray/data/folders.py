@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from fewray.data.labels import alike_labels, label_of
-from fewray.data.left_out import (
+from fewray.data.manifest import COLUMNS, MANIFEST, ORIGINS, Manifest, Origin, Row
+from fewray.data.patients import patient_of, unread_patients
+from fewray.data.skipped_files import (
     files_below,
     generated_classes,
     is_image,
@@ -22,10 +24,8 @@ from fewray.data.left_out import (
     strangers_warning,
     unlisted_warning,
 )
-from fewray.data.manifest import COLUMNS, MANIFEST, ORIGINS, Manifest, Origin, Row
-from fewray.data.patients import patient_of, unread_patients
 from fewray.errors import InputError
-from fewray.runs import sha256_of
+from fewray.storage.files import sha256_of
 
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test", "": ""}
 BYTE_EQUAL = "some files are byte-equal; `fewray data check` lists them"
@@ -50,8 +50,12 @@ def load_folder(root: Path, *, group_regex: str | None = None, strict: bool = Tr
         if not images:
             raise InputError(f"{folder}: {no_images_text(files)}")
         for path in images:
-            origin: Origin = "synthetic" if folder.name in made and path.match("seed*.png") else "real"
-            films.add(path, folder.name, split, name=path.relative_to(root).as_posix(), origin=origin)
+            origin: Origin = (
+                "synthetic" if folder.name in made and path.match("seed*.png") else "real"
+            )
+            films.add(
+                path, folder.name, split, name=path.relative_to(root).as_posix(), origin=origin
+            )
     loose = sorted(
         path.relative_to(root).as_posix()
         for folder in {root, *(place.parent for _, place in places)}
@@ -77,15 +81,25 @@ def load_csv(path: Path, *, group_regex: str | None = None, strict: bool = True)
         values = {name: (record.get(name) or "").strip() for name in COLUMNS}
         row = f"row {number}"
         if None in record:
-            films.faults.append(f"{row}: more cells than columns; put names that hold a comma in quotes")
+            films.faults.append(
+                f"{row}: more cells than columns; put names that hold a comma in quotes"
+            )
         elif not values["path"] or not label_of(values["label"], values["path"]):
-            films.faults.append(f"{row}: path {values['path']!r}, label {values['label']!r}; both are wanted")
+            films.faults.append(
+                f"{row}: path {values['path']!r}, label {values['label']!r}; both are wanted"
+            )
         elif values["split"].lower() not in SPLITS:
-            films.faults.append(f"{row}: split {values['split']!r}; train, test or nothing is wanted")
+            films.faults.append(
+                f"{row}: split {values['split']!r}; train, test or nothing is wanted"
+            )
         elif values["origin"] not in ("", *ORIGINS):
-            films.faults.append(f"{row}: origin {values['origin']!r}; {', '.join(ORIGINS)} or nothing is wanted")
+            films.faults.append(
+                f"{row}: origin {values['origin']!r}; {', '.join(ORIGINS)} or nothing is wanted"
+            )
         elif not os.path.isfile(path.parent / values["path"]):  # noqa: PTH113 (False, never an error, for odd names)
-            films.faults.append(f"{row}: {values['path']} not found; paths are relative to the CSV file")
+            films.faults.append(
+                f"{row}: {values['path']} not found; paths are relative to the CSV file"
+            )
         else:
             films.add(
                 path.parent / values["path"],
@@ -99,7 +113,9 @@ def load_csv(path: Path, *, group_regex: str | None = None, strict: bool = True)
     whole = path.name == MANIFEST
     unlisted = unlisted_warning(path.parent, films.rows, SPLITS) if whole else []
     name = path.resolve().parent.name if whole else path.stem
-    return films.manifest(name, str(path), {"warnings": [*unread_patients(records[0][1]), *unlisted]}, strict=strict)
+    return films.manifest(
+        name, str(path), {"warnings": [*unread_patients(records[0][1]), *unlisted]}, strict=strict
+    )
 
 
 @dataclass
@@ -146,7 +162,9 @@ class _Films:
         found = self.pattern.search(path.name) if self.pattern and not group else None
         group = group or (found.group(1) if found else None) or ""
         self.alone += not group
-        row = Row(path=path, label=label, split=split, group=group or name, sha256=digest, origin=origin)
+        row = Row(
+            path=path, label=label, split=split, group=group or name, sha256=digest, origin=origin
+        )
         self.rows.append(row)
 
     def manifest(self, name: str, source: str, notes: dict[str, Any], *, strict: bool) -> Manifest:
@@ -167,14 +185,20 @@ class _Films:
                 "no patients are known: every image counts as its own; name them in a CSV column group or by --group-regex",
             )
         elif self.alone:
-            notes["warnings"].append(f"{self.alone} of {len(self.rows)} images name no patient: each counts as its own")
+            notes["warnings"].append(
+                f"{self.alone} of {len(self.rows)} images name no patient: each counts as its own"
+            )
         if max(Counter(row.sha256 for row in self.rows).values()) > 1:
             notes["warnings"].append(BYTE_EQUAL)
         unsplit = sum(not row.split for row in self.rows)
         if 0 < unsplit < len(self.rows):
-            notes["warnings"].append(f"{unsplit} images name no split, others do: they count as train")
+            notes["warnings"].append(
+                f"{unsplit} images name no split, others do: they count as train"
+            )
             self.rows = [row if row.split else replace(row, split="train") for row in self.rows]
-        rows = sorted(self.rows, key=lambda row: (row.split != "train", row.split, row.label, str(row.path)))
+        rows = sorted(
+            self.rows, key=lambda row: (row.split != "train", row.split, row.label, str(row.path))
+        )
         classes = tuple(sorted({row.label for row in rows}))
         notes["warnings"] += alike_labels(classes)
         return Manifest(name=name, classes=classes, rows=tuple(rows), notes=notes)
@@ -182,7 +206,9 @@ class _Films:
 
 def _unfit(name: str, label: str) -> str:
     """Return what is wrong with the name of a file or class; classes name folders, so a label must be able to."""
-    if any("\ud800" <= sign <= "\udfff" for sign in name + label):  # what Python makes of other bytes
+    if any(
+        "\ud800" <= sign <= "\udfff" for sign in name + label
+    ):  # what Python makes of other bytes
         return f"{name!a}: a file name that is not UTF-8; rename it"
     if label.startswith(".") or not label.isprintable() or any(sign in label for sign in "/\\"):
         return f"{name}: class {label!a}; a name without / \\ and control characters that no dot begins is wanted"
@@ -209,9 +235,13 @@ def _records(path: Path) -> list[tuple[int, dict[Any, Any]]]:
         table.fieldnames = [name.strip().lower() for name in table.fieldnames or ()]
         records = [(table.line_num, record) for record in table]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as CSV ({error}); UTF-8 with columns path,label is wanted") from None
+        raise InputError(
+            f"{path}: cannot be read as CSV ({error}); UTF-8 with columns path,label is wanted"
+        ) from None
     if missing := {"path", "label"} - set(table.fieldnames or ()) if text.strip() else set():
-        raise InputError(f"{path}: no column {', '.join(sorted(missing))}; it has {', '.join(table.fieldnames or ())}")
+        raise InputError(
+            f"{path}: no column {', '.join(sorted(missing))}; it has {', '.join(table.fieldnames or ())}"
+        )
     if not records:
         raise InputError(f"{path}: no rows; columns path,label and a row an image are wanted")
     return records
@@ -222,22 +252,32 @@ def _places(root: Path) -> list[tuple[str, Path]]:
     top = _folders(root)
     odd = [path.name for path in top if path.name.lower() not in SPLITS]
     if top and not odd:
-        places = [(SPLITS[split.name.lower()], folder) for split in top for folder in _folders(split)]
+        places = [
+            (SPLITS[split.name.lower()], folder) for split in top for folder in _folders(split)
+        ]
     elif len(odd) < len(top):
-        raise InputError(f"{root}: folders {', '.join(odd)} beside train or test; only train and test are wanted there")
+        raise InputError(
+            f"{root}: folders {', '.join(odd)} beside train or test; only train and test are wanted there"
+        )
     else:
         places = [("", folder) for folder in top]
-        if inside := [path for folder in top for path in _folders(folder) if path.name.lower() in SPLITS]:
+        if inside := [
+            path for folder in top for path in _folders(folder) if path.name.lower() in SPLITS
+        ]:
             raise InputError(f"{inside[0]}: a split inside a class; <split>/<class>/* is wanted")
     if not places:
-        raise InputError(f"{root}: no class folders; <class>/* or <split>/<class>/* with images is wanted")
+        raise InputError(
+            f"{root}: no class folders; <class>/* or <split>/<class>/* with images is wanted"
+        )
     return places
 
 
 def _folders(root: Path) -> list[Path]:
     """Return the visible folders in ``root``, without links back to it or to what holds it."""
     here = root.resolve()
-    found = (path for path in root.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
+    found = (
+        path for path in root.iterdir() if path.is_dir() and not path.name.startswith((".", "__"))
+    )
     return sorted(path for path in found if not here.is_relative_to(path.resolve()))
 
 
@@ -249,5 +289,7 @@ def _pattern(text: str | None) -> re.Pattern[str] | None:
     except re.error as error:
         raise InputError(f"--group-regex {text}: not a pattern ({error})") from None
     if pattern.groups < 1:
-        raise InputError(f"--group-regex {text}: no group in parentheses; one that holds the patient is wanted")
+        raise InputError(
+            f"--group-regex {text}: no group in parentheses; one that holds the patient is wanted"
+        )
     return pattern

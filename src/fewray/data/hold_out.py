@@ -31,7 +31,9 @@ def split_hold_out(rows: Manifest, share: float, *, seed: int) -> tuple[Manifest
             f"class {rows.rows[0].label}: {len(rows)} images of {len(groups)} patients; --hold-out {share:g} leaves "
             f"{len(rows) - count}, at least 2 are wanted; give more images or leave --stop-when-done out"
         )
-    seen, held_out = (tuple(r for r in rows.rows if (r.group in apart) == side) for side in (False, True))
+    seen, held_out = (
+        tuple(r for r in rows.rows if (r.group in apart) == side) for side in (False, True)
+    )
     return replace(rows, rows=seen), replace(rows, rows=held_out)
 
 
@@ -39,7 +41,9 @@ def training_rows(manifest: Manifest) -> Manifest:
     """Return the rows a generator may see: those that are not of split ``test``. InputError when there are none."""
     rows = tuple(row for row in manifest.rows if row.split != "test")
     if not rows:
-        raise InputError(f"{manifest.name}: {len(manifest)} images, all of split test; training rows are wanted")
+        raise InputError(
+            f"{manifest.name}: {len(manifest)} images, all of split test; training rows are wanted"
+        )
     return replace(manifest, rows=rows)
 
 

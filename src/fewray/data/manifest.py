@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from fewray.errors import InputError
-from fewray.runs import write_bytes
+from fewray.storage.files import write_bytes
 
 Origin = Literal["real", "synthetic", "phantom"]
 ORIGINS = ("real", "synthetic", "phantom")
@@ -59,7 +59,9 @@ class Manifest:
         """Return the rows' files."""
         return [row.path for row in self.rows]
 
-    def where(self, *, split: str | None = None, label: str | None = None, origin: str | None = None) -> Manifest:
+    def where(
+        self, *, split: str | None = None, label: str | None = None, origin: str | None = None
+    ) -> Manifest:
         """Return the rows that have all the given values; the classes stay."""
         kept = tuple(
             row
@@ -80,7 +82,9 @@ class Manifest:
         """Return the hash of the content: labels, splits, groups and file hashes in order, but not where files lie."""
         digest = hashlib.sha256()
         for row in self.rows:
-            digest.update(f"{row.label}\t{row.split}\t{row.group}\t{row.sha256}\t{row.origin}\n".encode())
+            digest.update(
+                f"{row.label}\t{row.split}\t{row.group}\t{row.sha256}\t{row.origin}\n".encode()
+            )
         return digest.hexdigest()
 
     def to_csv(self, path: Path) -> None:
@@ -92,25 +96,37 @@ class Manifest:
         for row in self.rows:
             full = row.path.resolve()
             shown = full.relative_to(base) if full.is_relative_to(base) else full
-            table.writerow([shown.as_posix(), row.label, row.split, row.group, row.sha256, row.origin])
+            table.writerow(
+                [shown.as_posix(), row.label, row.split, row.group, row.sha256, row.origin]
+            )
         write_bytes(path, stream.getvalue().encode())
 
     @classmethod
     def from_csv(cls, path: Path, *, name: str | None = None) -> Manifest:
         """Read what :meth:`to_csv` wrote; InputError names the row that does not fit."""
         try:
-            records = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")))
+            records = list(
+                csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
+            )
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise InputError(f"{path}: cannot be read ({error}); a manifest of fewray is wanted") from None
+            raise InputError(
+                f"{path}: cannot be read ({error}); a manifest of fewray is wanted"
+            ) from None
         rows = []
         for number, record in enumerate(records, start=2):
             if missing := [column for column in COLUMNS if record.get(column) is None]:
-                raise InputError(f"{path} row {number}: no {', '.join(missing)}; a manifest of fewray is wanted")
+                raise InputError(
+                    f"{path} row {number}: no {', '.join(missing)}; a manifest of fewray is wanted"
+                )
             if record["origin"] not in ORIGINS:
                 raise InputError(
                     f"{path} row {number}: origin {record['origin']}; one of {', '.join(ORIGINS)} is wanted"
                 )
             kept = {name: record[name] for name in ("label", "split", "group", "sha256")}
-            rows.append(Row(path=path.parent / record["path"], **kept, origin=cast(Origin, record["origin"])))
+            rows.append(
+                Row(
+                    path=path.parent / record["path"], **kept, origin=cast(Origin, record["origin"])
+                )
+            )
         classes = tuple(sorted({row.label for row in rows}))
         return cls(name=name or path.parent.name, classes=classes, rows=tuple(rows))

@@ -42,7 +42,11 @@ def unnamed(rows: Sequence[Row]) -> list[bool]:
 
 def unread_patients(columns: Iterable[object]) -> list[str]:
     """Return a warning where columns other than ``group`` look as if they held the patient."""
-    found = [str(name) for name in columns if name and PATIENT.fullmatch(re.sub("[^a-z]", "", str(name).lower()))]
+    found = [
+        str(name)
+        for name in columns
+        if name and PATIENT.fullmatch(re.sub("[^a-z]", "", str(name).lower()))
+    ]
     if not found:
         return []
     return [f"column {', '.join(found)} is not read: {UNREAD}; rename it"]

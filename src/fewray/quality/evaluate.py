@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from fewray.errors import InputError
-from fewray.quality.copy_bar import PERCENTILE, Bar, copy_bar
-from fewray.quality.copying import Copy, find_copies
-from fewray.quality.features import Extractor, Features
-from fewray.quality.floor import Compare, Floor, floors_of, noise_images
-from fewray.quality.frechet import fid_infinity, frechet_distance
+from fewray.quality.baselines import Compare, Floor, floors_of, noise_images
+from fewray.quality.copies.detect import Copy, find_copies
+from fewray.quality.copies.threshold import PERCENTILE, Bar, copy_bar
+from fewray.quality.features.extractor import Extractor, Features
 from fewray.quality.image_set import ImageSet, MeasuredSet, measured, mix_warning, pooled
-from fewray.quality.inception_score import inception_score
-from fewray.quality.kernel import kernel_distance, mmd2
-from fewray.quality.ms_ssim import Diversity, diversity
-from fewray.quality.neighbors import K, neighbour_metrics
+from fewray.quality.metrics.fid import fid_infinity, frechet_distance
+from fewray.quality.metrics.inception_score import inception_score
+from fewray.quality.metrics.kid import kernel_distance, mmd2
+from fewray.quality.metrics.ms_ssim import Diversity, diversity
+from fewray.quality.metrics.prdc import K, neighbour_metrics
 from fewray.quality.result import ClassQuality, Quality
 
 
@@ -62,7 +62,9 @@ def measure_quality(
         extractor=extractor.name,
         k=k,
         seed=seed,
-        copies=_pooled_copies({label: found.copies for label, found in classes.items()}, fakes, reals),
+        copies=_pooled_copies(
+            {label: found.copies for label, found in classes.items()}, fakes, reals
+        ),
     )
     mix = mix_warning(*({label: len(side[label]) for label in fakes} for side in (reals, fakes)))
     if mix is not None:
@@ -74,7 +76,10 @@ def measure_quality(
         pooled=everything,
         bar=bar,
         nearest=nearest,
-        held_out={label: _against_held_out(label, images, fakes[label], bar) for label, images in others.items()}
+        held_out={
+            label: _against_held_out(label, images, fakes[label], bar)
+            for label, images in others.items()
+        }
         or None,
     )
 
@@ -101,28 +106,43 @@ def class_quality(
         )
     extrapolated = fid_infinity(x, y, seed=seed)
     if extrapolated is None:
-        reasons["fid_inf"] = f"not in the 1/n regime: {min(n, m)} images; at least 2 d = {2 * d} are wanted"
+        reasons["fid_inf"] = (
+            f"not in the 1/n regime: {min(n, m)} images; at least 2 d = {2 * d} are wanted"
+        )
     patients, others = real.features.groups, fake.features.groups
     kernel = kernel_distance(x, y, seed=seed, groups=patients, fake_groups=others)
     if kernel.interval is None:
         reasons["kid_ci"] = "fewer than 4 images or patients on a side: nothing to resample"
-    score = None if fake.features.probabilities is None else inception_score(fake.features.probabilities)
+    score = (
+        None
+        if fake.features.probabilities is None
+        else inception_score(fake.features.probabilities)
+    )
     if score is None:
         reasons["is_mean"] = "the extractor gives no class probabilities"
     similar = diversity(fake.images, seed=seed, device=device)
     if similar is None:
         reasons["ms_ssim"] = "images smaller than the 11-pixel window"
-    floor = floors_of(_comparison(k), real.features, fake.features, noise.features if noise else None, seed=seed)
+    floor = floors_of(
+        _comparison(k), real.features, fake.features, noise.features if noise else None, seed=seed
+    )
     if not floor:
-        reasons["floor"] = f"{n} real and {m} synthetic images make no two halves of at least 2, no patient in both"
+        reasons["floor"] = (
+            f"{n} real and {m} synthetic images make no two halves of at least 2, no patient in both"
+        )
         warnings.append(f"no floor: {reasons['floor']}")
     similar_real = diversity(real.images, seed=seed, device=device)
     if similar is not None and similar_real is not None:
         floor["ms_ssim"] = _diversity_floor(
-            n, similar_real, similar, diversity(noise.images, seed=seed, device=device) if noise else None
+            n,
+            similar_real,
+            similar,
+            diversity(noise.images, seed=seed, device=device) if noise else None,
         )
     if k > min(n, m) - 1:
-        warnings.append(f"k lowered from {k} to {max(1, min(n, m) - 1)}: there are {n} real and {m} synthetic images")
+        warnings.append(
+            f"k lowered from {k} to {max(1, min(n, m) - 1)}: there are {n} real and {m} synthetic images"
+        )
     neighbours = neighbour_metrics(x, y, k=k)
     return ClassQuality(
         extractor=extractor,
@@ -156,7 +176,9 @@ def class_quality(
 
 
 def _pooled_copies(
-    found: Mapping[str, tuple[Copy, ...]], fakes: Mapping[str, ImageSet], reals: Mapping[str, ImageSet]
+    found: Mapping[str, tuple[Copy, ...]],
+    fakes: Mapping[str, ImageSet],
+    reals: Mapping[str, ImageSet],
 ) -> tuple[Copy, ...]:
     """Return the copies of all classes, nearest first, and the images that are a film of another class pixel for pixel."""
     copies = [_placed(label, label, copy) for label, rows in found.items() for copy in rows]
@@ -219,7 +241,9 @@ def _diversity_floor(n: int, real: Diversity, fake: Diversity, noise: Diversity 
     )
 
 
-def _against_held_out(label: str, held_out: MeasuredSet, fake: MeasuredSet, bar: Bar) -> dict[str, object]:
+def _against_held_out(
+    label: str, held_out: MeasuredSet, fake: MeasuredSet, bar: Bar
+) -> dict[str, object]:
     """Return KID to images no generator saw, and how many fakes lie as near to them as copies do."""
     copies = [row for row in find_copies(label, fake, held_out, bar) if row.by]
     enough = len(held_out) >= 2
@@ -237,14 +261,22 @@ def _against_held_out(label: str, held_out: MeasuredSet, fake: MeasuredSet, bar:
     }
 
 
-def _check(real: Mapping[str, ImageSet], fake: Mapping[str, ImageSet], held_out: Mapping[str, ImageSet] | None) -> None:
+def _check(
+    real: Mapping[str, ImageSet],
+    fake: Mapping[str, ImageSet],
+    held_out: Mapping[str, ImageSet] | None,
+) -> None:
     if not fake or set(fake) - set(real):
         raise InputError(
             f"classes: real {', '.join(sorted(real))}; synthetic {', '.join(sorted(fake)) or 'none'}; the same are wanted"
         )
     if extra := sorted(set(held_out or {}) - set(fake)):
-        raise InputError(f"classes: held-out {', '.join(extra)}; those of the synthetic images are wanted")
+        raise InputError(
+            f"classes: held-out {', '.join(extra)}; those of the synthetic images are wanted"
+        )
     for label in fake:
         for side, images in (("real", real[label]), ("synthetic", fake[label])):
             if len(images) < 2:
-                raise InputError(f"class {label}: {len(images)} {side} images; at least 2 are wanted")
+                raise InputError(
+                    f"class {label}: {len(images)} {side} images; at least 2 are wanted"
+                )

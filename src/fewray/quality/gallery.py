@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from fewray.errors import InputError
-from fewray.images import grid, resize, save_png
-from fewray.quality.copying import Copy
+from fewray.imaging.decode import grid, resize, save_png
+from fewray.quality.copies.detect import Copy
 from fewray.quality.image_set import ImageSet
 from fewray.quality.result import Quality
-from fewray.runs import read_json, write_bytes, write_json
+from fewray.storage.files import read_json, write_bytes, write_json
 
 PAIRS = 16
 SIZE = 64
@@ -66,7 +66,12 @@ def copies_csv(nearest: Mapping[str, Sequence[Copy]]) -> str:
     table.writerow(["class", *(each.name for each in fields(Copy)), "copy_of", "copy_distance"])
     for label, rows in nearest.items():
         for row in rows:
-            table.writerow([label, *(f"{v:.6g}" if isinstance(v, float) else v for v in row.to_json().values())])
+            table.writerow(
+                [
+                    label,
+                    *(f"{v:.6g}" if isinstance(v, float) else v for v in row.to_json().values()),
+                ]
+            )
     return stream.getvalue()
 
 

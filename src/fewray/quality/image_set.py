@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fewray.errors import InputError
-from fewray.images import check_images
-from fewray.quality.features import Extractor, Features
+from fewray.imaging.decode import check_images
+from fewray.quality.features.extractor import Extractor, Features
 
 SHARE_POINTS = 5.0
 """Percentage points by which a class's share of real and of synthetic images may differ without a word."""
@@ -24,12 +24,16 @@ class ImageSet:
     groups: tuple[str, ...]
 
     @classmethod
-    def of(cls, images: np.ndarray, names: Sequence[str] = (), groups: Sequence[str] = ()) -> ImageSet:
+    def of(
+        cls, images: np.ndarray, names: Sequence[str] = (), groups: Sequence[str] = ()
+    ) -> ImageSet:
         """Return the set; without names images are numbered, without groups each is a patient of its own."""
         names = tuple(names) or tuple(map(str, range(len(check_images(images)))))
         groups = tuple(groups) or names
         if not len(images) == len(names) == len(groups):
-            raise InputError(f"{len(images)} images, {len(names)} names, {len(groups)} groups; as many are wanted")
+            raise InputError(
+                f"{len(images)} images, {len(names)} names, {len(groups)} groups; as many are wanted"
+            )
         return cls(images, names, groups)
 
     def __len__(self) -> int:
@@ -54,9 +58,15 @@ def measured(images: ImageSet, extractor: Extractor, *, mirrored: bool = False) 
 def pooled(parts: Mapping[str, MeasuredSet]) -> MeasuredSet:
     """Return all classes as one set; a name becomes ``class/name``, and so does a patient who is called by it."""
     sets = list(parts.values())
-    named = [(label, *pair) for label, part in parts.items() for pair in zip(part.names, part.groups, strict=True)]
+    named = [
+        (label, *pair)
+        for label, part in parts.items()
+        for pair in zip(part.names, part.groups, strict=True)
+    ]
     groups = tuple(f"{label}/{group}" if group == name else group for label, name, group in named)
-    probabilities = [part.features.probabilities for part in sets if part.features.probabilities is not None]
+    probabilities = [
+        part.features.probabilities for part in sets if part.features.probabilities is not None
+    ]
     return MeasuredSet(
         np.concatenate([part.images for part in sets]),
         tuple(f"{label}/{name}" for label, name, _ in named),
@@ -75,7 +85,10 @@ def mix_warning(num_real: Mapping[str, int], num_fake: Mapping[str, int]) -> str
 
     They differ where those of any class are more than ``SHARE_POINTS`` percentage points apart; the sentence names every class.
     """
-    sides = [{label: 100 * n / sum(side.values()) for label, n in side.items()} for side in (num_real, num_fake)]
+    sides = [
+        {label: 100 * n / sum(side.values()) for label, n in side.items()}
+        for side in (num_real, num_fake)
+    ]
     real, fake = sides
     if max(abs(real[label] - fake[label]) for label in fake) <= SHARE_POINTS:
         return None

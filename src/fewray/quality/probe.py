@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from fewray.quality.features import Extractor
-from fewray.quality.frechet import frechet_distance
-from fewray.quality.inception_score import inception_score
-from fewray.quality.kernel import mmd2
+from fewray.quality.features.extractor import Extractor
+from fewray.quality.metrics.fid import frechet_distance
+from fewray.quality.metrics.inception_score import inception_score
+from fewray.quality.metrics.kid import mmd2
 
 
 class QualityProbe:
     """Holds the real features; called with synthetic images, returns their figures.
 
-    ``groups`` and ``held_out_groups`` name the patient of each image: see :func:`fewray.quality.kernel.mmd2`.
+    ``groups`` and ``held_out_groups`` name the patient of each image: see :func:`fewray.quality.metrics.kid.mmd2`.
     """
 
     def __init__(
@@ -51,7 +51,9 @@ class QualityProbe:
         return apart | {
             "fid": frechet_distance(self.real.rows, found.rows),
             "kid": mmd2(self.real.rows, found.rows, groups=self.groups),
-            "is": None if found.probabilities is None else inception_score(found.probabilities).mean,
+            "is": None
+            if found.probabilities is None
+            else inception_score(found.probabilities).mean,
             "extractor": self.extractor_name,
             "num_real": len(self.real.features),
             "num_fake": len(fake),

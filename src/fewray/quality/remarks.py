@@ -27,9 +27,13 @@ def neighbours_used(pooled: int, classes: Mapping[str, int]) -> str:
 def remarks_of(quality: Mapping[str, Any]) -> list[str]:
     """Return the remarks of a ``quality.json``; one of an earlier version has no notes."""
     parts = {**quality["classes"], "all": quality["pooled"]}
-    return remarks(quality.get("notes") or (), {label: part["warnings"] for label, part in parts.items()})
+    return remarks(
+        quality.get("notes") or (), {label: part["warnings"] for label, part in parts.items()}
+    )
 
 
 def k_of(quality: Mapping[str, Any]) -> str:
     """Return what :func:`neighbours_used` says of a ``quality.json``."""
-    return neighbours_used(quality["pooled"]["k"], {label: part["k"] for label, part in quality["classes"].items()})
+    return neighbours_used(
+        quality["pooled"]["k"], {label: part["k"] for label, part in quality["classes"].items()}
+    )

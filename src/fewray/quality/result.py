@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from fewray.quality.copy_bar import Bar
-from fewray.quality.copying import Copy
-from fewray.quality.floor import Floor
+from fewray.quality.baselines import Floor
+from fewray.quality.copies.detect import Copy
+from fewray.quality.copies.threshold import Bar
 from fewray.quality.names import METRICS
 from fewray.quality.remarks import neighbours_used, remarks
 
@@ -67,7 +67,9 @@ def is_whole(found: Mapping[str, Any], classes: Sequence[str]) -> bool:
     """Whether kept JSON of a :class:`Quality` has just these classes and every figure of each; values are not looked at."""
     names = {each.name for each in fields(ClassQuality)}
     by_class = found["classes"]
-    return {*by_class} == {*classes} and all(names <= {*figures} for figures in (*by_class.values(), found["pooled"]))
+    return {*by_class} == {*classes} and all(
+        names <= {*figures} for figures in (*by_class.values(), found["pooled"])
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +95,13 @@ class Quality:
 
     def __str__(self) -> str:
         """Return the tables and sentences as text."""
-        return "\n".join([*map(_text, self.tables()), *self.sentences(), *(f"note: {each}" for each in self.warnings)])
+        return "\n".join(
+            [
+                *map(_text, self.tables()),
+                *self.sentences(),
+                *(f"note: {each}" for each in self.warnings),
+            ]
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON, without ``nearest``."""
@@ -133,7 +141,9 @@ class Quality:
                 "near to them as copies"
             )
         for label, found in (self.membership or {}).items():
-            interval = "" if found["ci"] is None else f" [{found['ci'][0]:.2f}, {found['ci'][1]:.2f}]"
+            interval = (
+                "" if found["ci"] is None else f" [{found['ci'][0]:.2f}, {found['ci'][1]:.2f}]"
+            )
             lines.append(
                 f"{label}: discriminator tells {found['num_train']} training from {found['num_held_out']} held-out films "
                 f"with AUC {figure(found['auc'], 2)}{interval} (0.5: it cannot)"
@@ -150,7 +160,15 @@ class Quality:
     def tables(self) -> list[Table]:
         """Return title, header and rows of each table: the figures, then where each lies between real and noise."""
         everything = {**self.classes, "all": self.pooled}
-        header = ("class", "n", "FID", "KID", "95 %", *(METRICS[name][0] for name in _OTHERS), "copies")
+        header = (
+            "class",
+            "n",
+            "FID",
+            "KID",
+            "95 %",
+            *(METRICS[name][0] for name in _OTHERS),
+            "copies",
+        )
         rows = [
             (
                 label,
@@ -177,9 +195,15 @@ class Quality:
             for label, found in everything.items()
             if (floor := found.floor.get(name)) is not None
         ]
-        k = neighbours_used(self.pooled.k, {label: found.k for label, found in self.classes.items()})
+        k = neighbours_used(
+            self.pooled.k, {label: found.k for label, found in self.classes.items()}
+        )
         return [
-            (f"Synthetic against real (n real/synthetic), extractor {self.extractor}, k {k}", header, rows),
+            (
+                f"Synthetic against real (n real/synthetic), extractor {self.extractor}, k {k}",
+                header,
+                rows,
+            ),
             (
                 "Between real and noise, at m images a side",
                 ("metric", "class", "m", "synthetic", "real half", "noise", "verdict"),
@@ -200,4 +224,6 @@ def _text(table: Table) -> str:
     title, header, rows = table
     lines = [tuple(header), *map(tuple, rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    return "\n".join([title, *("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines), ""])
+    return "\n".join(
+        [title, *("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines), ""]
+    )

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fewray.report.fields import cohort, detectable, earlier, every, kept_split, patients_known, shape, units
+from fewray.report.fields import (
+    cohort,
+    detectable,
+    earlier,
+    every,
+    kept_split,
+    patients_known,
+    shape,
+    units,
+)
 from fewray.report.methods import NETWORKS, averaged, unseen
 from fewray.report.text import count, listed, score
 
@@ -28,7 +37,9 @@ def claim_items(study: Mapping[str, Any]) -> list[tuple[str, str]]:
     reference = arms.get(study["reference"]) or {}
     chosen = options.get("choose")
     taken = listed(sorted({str(row["chosen"]) for row in study.get("chosen") or []}))
-    choice = f"{chosen}: on an inner split of each fold's training images, then refitted; taken: {taken}"
+    choice = (
+        f"{chosen}: on an inner split of each fold's training images, then refitted; taken: {taken}"
+    )
     choice = choice if chosen else "nothing was chosen on these data"
     choice = "; ".join([choice, *(said[0].lower() + said[1:] for said in earlier(study))])
     versions = (study.get("provenance") or {}).get("versions") or {}
@@ -78,7 +89,9 @@ def _external(study: Mapping[str, Any]) -> str:
 
 def _steps(arms: Mapping[str, Any]) -> str:
     steps = every(arms, "steps")
-    return "optimiser steps differ between arms" if steps is None else f"{steps} optimiser steps each"
+    return (
+        "optimiser steps differ between arms" if steps is None else f"{steps} optimiser steps each"
+    )
 
 
 def _hash(value: Any) -> str:

@@ -35,7 +35,13 @@ def patients_known(data: Mapping[str, Any]) -> str:
     if found := data.get("patients_known"):
         return found
     warnings = " ".join(map(str, data.get("warnings") or []))
-    return "none" if "no patients are known" in warnings else "some" if "name no patient" in warnings else "all"
+    return (
+        "none"
+        if "no patients are known" in warnings
+        else "some"
+        if "name no patient" in warnings
+        else "all"
+    )
 
 
 def cohort(data: Mapping[str, Any]) -> str:
@@ -50,7 +56,11 @@ def cohort(data: Mapping[str, Any]) -> str:
 def folding(study: Mapping[str, Any]) -> str:
     """Return "4 folds grouped by patient, 1 partition"."""
     k, partitions = shape(study)
-    grouped = {"all": " grouped by patient", "some": " grouped by patient where one is named", "none": ""}
+    grouped = {
+        "all": " grouped by patient",
+        "some": " grouped by patient where one is named",
+        "none": "",
+    }
     return f"{count(k, 'fold')}{grouped[patients_known(study['data'])]}, {count(partitions, 'partition')}"
 
 
@@ -75,7 +85,11 @@ def is_chest(data: Mapping[str, Any]) -> bool:
 
 def title(study: Mapping[str, Any]) -> str:
     """Return the question that the arms ask."""
-    asked = "synthetic augmentation" if any("synthetic" in arm for arm in study["arms"]) else "augmentation"
+    asked = (
+        "synthetic augmentation"
+        if any("synthetic" in arm for arm in study["arms"])
+        else "augmentation"
+    )
     return f"Does {asked} help on {study['data']['name']}?"
 
 
@@ -87,12 +101,16 @@ def external_title(study: Mapping[str, Any]) -> str:
 def kept_split(study: Mapping[str, Any]) -> bool:
     """Whether what is called external is the data set's own test split; older studies say so in their options alone."""
     external = study.get("external") or {}
-    return bool(external and external.get("kept_split", (study.get("options") or {}).get("keep_test")))
+    return bool(
+        external and external.get("kept_split", (study.get("options") or {}).get("keep_test"))
+    )
 
 
 def rejected(study: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return by class how many images were kept and how many rejected as copies, or None where none were searched."""
-    searched = (study.get("options") or {}).get("copy_percentile") != 0  # older studies counted without a search
+    searched = (study.get("options") or {}).get(
+        "copy_percentile"
+    ) != 0  # older studies counted without a search
     return (study.get("rejected") or None) if searched else None
 
 
@@ -102,7 +120,9 @@ def earlier(study: Mapping[str, Any]) -> list[str]:
     if not then:
         return []
     studies, whose = ("An earlier study", "its") if len(then) == 1 else ("Earlier studies", "their")
-    return [f"{studies} in this folder had {'; then '.join(then)}; {whose} results were there when this one was run"]
+    return [
+        f"{studies} in this folder had {'; then '.join(then)}; {whose} results were there when this one was run"
+    ]
 
 
 def reference_named(study: Mapping[str, Any]) -> str:
@@ -128,7 +148,9 @@ def detectable(study: Mapping[str, Any]) -> str:
 
     "6.0 to 8.2 points, by arm (as the first in Holm's order; without correction 4.5 to 6.1 points, by arm)".
     """
-    corrected, plain = (_range(study, key) for key in ("minimal_detectable_holm", "minimal_detectable"))
+    corrected, plain = (
+        _range(study, key) for key in ("minimal_detectable_holm", "minimal_detectable")
+    )
     both = f"{corrected} (as the first in Holm's order; without correction {plain})"
     return corrected if corrected == plain else both
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fewray.gan.health import Thresholds
+from fewray.generators.health import Thresholds
 
 SERIES = ("#0b6e99", "#c4572b", "#4d7c3a", "#7a5aa6", "#8a6d1f", "#555555")
 
@@ -17,7 +17,7 @@ SERIES = ("#0b6e99", "#c4572b", "#4d7c3a", "#7a5aa6", "#8a6d1f", "#555555")
 def loss_curves(rows: Sequence[Mapping[str, Any]], title: str) -> str | None:
     """Return losses, D's probabilities and, where logged, diversity over epochs as SVG, or None without a log.
 
-    Thin dotted lines are the thresholds of :mod:`fewray.gan.health`.
+    Thin dotted lines are the thresholds of :mod:`fewray.generators.health`.
     """
     if not rows:
         return None
@@ -34,10 +34,19 @@ def loss_curves(rows: Sequence[Mapping[str, Any]], title: str) -> str | None:
     for height in (limits.winning_d_x, limits.winning_fake):
         right.axhline(height, color="#999999", linewidth=0.6, linestyle=":")
     for axes in rest:
-        axes.plot([r["epoch"] for r in varied], [r["diversity"] for r in varied], color=SERIES[3], label="diversity")
+        axes.plot(
+            [r["epoch"] for r in varied],
+            [r["diversity"] for r in varied],
+            color=SERIES[3],
+            label="diversity",
+        )
         axes.axhline(limits.collapse, color="#999999", linewidth=0.6, linestyle=":")
         axes.set_ylim(bottom=0)
-    if any(loss > limits.diverging_loss / 2 for key in ("loss_d", "loss_g") for loss in _values(rows, key)):
+    if any(
+        loss > limits.diverging_loss / 2
+        for key in ("loss_d", "loss_g")
+        for loss in _values(rows, key)
+    ):
         left.axhline(limits.diverging_loss, color="#999999", linewidth=0.6, linestyle=":")
     for axes in (left, right, *rest):
         axes.set_xlabel("epoch")
@@ -47,18 +56,31 @@ def loss_curves(rows: Sequence[Mapping[str, Any]], title: str) -> str | None:
     return to_svg(figure)
 
 
-def quality_curves(logs: Mapping[str, Sequence[Mapping[str, Any]]], key: str, title: str) -> str | None:
+def quality_curves(
+    logs: Mapping[str, Sequence[Mapping[str, Any]]], key: str, title: str
+) -> str | None:
     """Return one figure (``fid`` or ``kid``) over epochs, a line a class, or None where none was measured."""
-    measured = {label: [row for row in rows if row.get(key) is not None] for label, rows in logs.items()}
+    measured = {
+        label: [row for row in rows if row.get(key) is not None] for label, rows in logs.items()
+    }
     if not any(measured.values()):
         return None
     figure, (axes,) = new_figure(1)
     for index, (label, rows) in enumerate(measured.items()):
         values = [row[key] for row in rows]
-        axes.plot([r["epoch"] for r in rows], values, "o-", color=SERIES[index % 6], label=plain(label), markersize=3)
+        axes.plot(
+            [r["epoch"] for r in rows],
+            values,
+            "o-",
+            color=SERIES[index % 6],
+            label=plain(label),
+            markersize=3,
+        )
     axes.set_xlabel("epoch")
     axes.xaxis.get_major_locator().set_params(integer=True)
-    if min(row[key] for rows in measured.values() for row in rows) < 0:  # an unbiased KID may be negative
+    if (
+        min(row[key] for rows in measured.values() for row in rows) < 0
+    ):  # an unbiased KID may be negative
         axes.axhline(0, color="#999999", linewidth=0.6)
     else:
         axes.set_ylim(bottom=0)
@@ -78,8 +100,16 @@ def seed_spread(arms: Mapping[str, Any], paper: Mapping[str, Any]) -> str:
     for row, (name, arm) in enumerate(arms.items()):
         y = len(arms) - row
         low, high = arm["accuracy"]["wilson"]
-        axes.plot([low, high], [y, y], color="#999999", linewidth=5, alpha=0.45, solid_capstyle="butt")
-        axes.plot([run["accuracy"] for run in arm["runs"]], [y] * len(arm["runs"]), "o", color=SERIES[0], markersize=5)
+        axes.plot(
+            [low, high], [y, y], color="#999999", linewidth=5, alpha=0.45, solid_capstyle="butt"
+        )
+        axes.plot(
+            [run["accuracy"] for run in arm["runs"]],
+            [y] * len(arm["runs"]),
+            "o",
+            color=SERIES[0],
+            markersize=5,
+        )
         published = [run["published"]["accuracy"] for run in arm["runs"]]
         axes.plot(published, [y - 0.22] * len(published), "x", color=SERIES[1], markersize=5)
         if name in paper and isinstance(paper[name], float):
@@ -95,7 +125,9 @@ def mixture_curves(mixtures: Sequence[Mapping[str, Any]]) -> str:
     """Return accuracy against images added a class, a line for each number of synthetic images."""
     figure, (axes,) = new_figure(1)
     for index, synthetic in enumerate(sorted({cell["synthetic"] for cell in mixtures})):
-        cells = sorted((c for c in mixtures if c["synthetic"] == synthetic), key=lambda cell: cell["classic"])
+        cells = sorted(
+            (c for c in mixtures if c["synthetic"] == synthetic), key=lambda cell: cell["classic"]
+        )
         axes.errorbar(
             [cell["classic"] + synthetic for cell in cells],
             [cell["accuracy_mean"] for cell in cells],
@@ -142,7 +174,11 @@ def to_svg(figure: Any) -> str:
     import matplotlib
 
     stream = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": "fewray", "svg.fonttype": "none", "font.family": "sans-serif"}):
-        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+    with matplotlib.rc_context(
+        {"svg.hashsalt": "fewray", "svg.fonttype": "none", "font.family": "sans-serif"}
+    ):
+        figure.savefig(
+            stream, format="svg", metadata={"Date": None, "Creator": None}, transparent=True
+        )
     text = stream.getvalue()
     return text[text.index("<svg") :]

@@ -33,16 +33,26 @@ def forest_plot(study: Mapping[str, Any]) -> str | None:
         colour = COLOURS.get(found["verdict"], UNDECIDED)
         smallest = found.get("minimal_detectable_holm")
         if smallest is not None:
-            axes.barh(y, 200 * smallest, height=0.36, left=-100 * smallest, color="#dfe5ea", linewidth=0)
+            axes.barh(
+                y, 200 * smallest, height=0.36, left=-100 * smallest, color="#dfe5ea", linewidth=0
+            )
             reach.append(100 * smallest)
         ends = found.get("ci")
         if ends is not None and None not in ends:
-            axes.plot([100 * ends[0], 100 * ends[1]], [y, y], color=colour, linewidth=1.8, solid_capstyle="butt")
+            axes.plot(
+                [100 * ends[0], 100 * ends[1]],
+                [y, y],
+                color=colour,
+                linewidth=1.8,
+                solid_capstyle="butt",
+            )
             reach += [100 * abs(end) for end in ends]
         if found.get("difference") is not None:
             axes.plot([100 * found["difference"]], [y], "s", color=colour, markersize=5)
             reach.append(100 * abs(found["difference"]))
-        axes.plot([0, 0], [y - 0.26, y + 0.22], color="black", linewidth=0.8)  # broken, so that no word is struck out
+        axes.plot(
+            [0, 0], [y - 0.26, y + 0.22], color="black", linewidth=0.8
+        )  # broken, so that no word is struck out
         axes.annotate(
             f"{name}: {found['verdict']}",
             (0, y + 0.3),
@@ -64,7 +74,11 @@ def forest_plot(study: Mapping[str, Any]) -> str | None:
     axes.set_ylim(0.66, len(comparisons) + 0.6)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
-    axes.set_xlabel(f"points of accuracy; right of 0: better than {study['reference']}", fontsize=8, parse_math=False)
+    axes.set_xlabel(
+        f"points of accuracy; right of 0: better than {study['reference']}",
+        fontsize=8,
+        parse_math=False,
+    )
     return to_svg(figure)
 
 
@@ -87,12 +101,26 @@ def _spread(study: Mapping[str, Any], key: str, words: str, *, joined: bool) -> 
     heights = {name: len(arms) - row for row, name in enumerate(arms)}
     if joined:
         for index in range(max(map(len, found.values()))):
-            line = [(v[index], heights[n]) for n, v in found.items() if index < len(v) and v[index] is not None]
-            axes.plot(*zip(*line, strict=True), color="#c4ccd3", linewidth=0.6, zorder=1) if line else None
+            line = [
+                (v[index], heights[n])
+                for n, v in found.items()
+                if index < len(v) and v[index] is not None
+            ]
+            axes.plot(
+                *zip(*line, strict=True), color="#c4ccd3", linewidth=0.6, zorder=1
+            ) if line else None
     for name, arm in arms.items():
         y, ends = heights[name], arm["accuracy"].get("ci")
         if ends is not None and None not in ends:
-            axes.plot(ends, [y, y], color="#999999", linewidth=6, alpha=0.4, solid_capstyle="butt", zorder=2)
+            axes.plot(
+                ends,
+                [y, y],
+                color="#999999",
+                linewidth=6,
+                alpha=0.4,
+                solid_capstyle="butt",
+                zorder=2,
+            )
         if arm["accuracy"].get("value") is not None:
             axes.plot([arm["accuracy"]["value"]], [y], "|", color="black", markersize=11, zorder=3)
         _dots(axes, found[name], y)
@@ -104,4 +132,13 @@ def _spread(study: Mapping[str, Any], key: str, words: str, *, joined: bool) -> 
 
 def _dots(axes: Any, values: Sequence[float | None], y: float) -> None:
     there = [value for value in values if value is not None]
-    axes.plot(there, [y] * len(there), "o", color=SERIES[0], markersize=4, alpha=0.75, markeredgewidth=0, zorder=4)
+    axes.plot(
+        there,
+        [y] * len(there),
+        "o",
+        color=SERIES[0],
+        markersize=4,
+        alpha=0.75,
+        markeredgewidth=0,
+        zorder=4,
+    )

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fewray.report.fields import cohort, counted, detectable, earlier, kept_split, patients_known, shape
+from fewray.report.fields import (
+    cohort,
+    counted,
+    detectable,
+    earlier,
+    kept_split,
+    patients_known,
+    shape,
+)
 from fewray.report.text import listed
 
 NOT_NAMED = {
@@ -24,7 +32,9 @@ def limits(study: Mapping[str, Any]) -> list[str]:
     data, (_, partitions), found = study["data"], shape(study), []
     audit = study.get("audit") or {}
     if data.get("origin") == "phantom":
-        found.append("The images are drawings of chest films (phantoms): this shows the method, not a finding.")
+        found.append(
+            "The images are drawings of chest films (phantoms): this shows the method, not a finding."
+        )
     if study.get("preset") == "quick":
         found.append("Preset quick is too short and too small to decide anything.")
     if told := audit.get("told_apart"):
@@ -51,17 +61,27 @@ def limits(study: Mapping[str, Any]) -> list[str]:
     if len(study["seeds"]) == 1:
         found.append("One classifier seed: what training by chance adds is not seen.")
     else:
-        found.append("Seeds on the same folds are not new patients: more of them do not narrow the sampling error.")
+        found.append(
+            "Seeds on the same folds are not new patients: more of them do not narrow the sampling error."
+        )
     found += _restless(study)
     found += [f"{said}." for said in earlier(study)]
     if partitions == 1:
-        found.append("One partition: other folds may give other figures; the corrected t test needs several.")
+        found.append(
+            "One partition: other folds may give other figures; the corrected t test needs several."
+        )
     if study.get("sensitivity") or study.get("subsets"):
-        found.append("Sensitivity analyses and subsets are not corrected for their number: they lead to no verdict.")
+        found.append(
+            "Sensitivity analyses and subsets are not corrected for their number: they lead to no verdict."
+        )
     kept = " (the test split that was kept is of the same set)" if kept_split(study) else ""
     if kept or study.get("external") is None:
-        found.append(f"No external test set{kept}: how the classifiers do on images from elsewhere is not known.")
-    found.append("The networks are small and the images reduced: this compares arms, it is no diagnostic system.")
+        found.append(
+            f"No external test set{kept}: how the classifiers do on images from elsewhere is not known."
+        )
+    found.append(
+        "The networks are small and the images reduced: this compares arms, it is no diagnostic system."
+    )
     return found
 
 
@@ -70,9 +90,15 @@ def _restless(study: Mapping[str, Any]) -> list[str]:
     apart = max((c.get("seeds_disagree") or 0.0 for c in comparisons), default=0.0)
     shares = [share for c in comparisons if (share := c.get("training_share")) is not None]
     swayed = sum(shares) / len(shares) if shares else 0.0
-    signs = [f"two seeds disagree on up to {100 * apart:.0f} % of the images"] if apart > RESTLESS else []
+    signs = (
+        [f"two seeds disagree on up to {100 * apart:.0f} % of the images"]
+        if apart > RESTLESS
+        else []
+    )
     if swayed > SWAYED:
-        signs.append(f"{100 * swayed:.0f} % of the comparisons' variance is the trainings', mean over arms")
+        signs.append(
+            f"{100 * swayed:.0f} % of the comparisons' variance is the trainings', mean over arms"
+        )
     if not signs:
         return []
     said = " and ".join(signs)

@@ -10,7 +10,7 @@ from fewray.report.reading import read_run, read_study, read_timing
 from fewray.report.text import commands, number, table
 from fewray.report.training_markdown import pictures, render_quality, training_tables
 from fewray.report.trial_markdown import render_trial
-from fewray.runs import read_json
+from fewray.storage.files import read_json
 
 
 def render_results(folder: Path, place: Path | None = None) -> str:
@@ -33,7 +33,11 @@ def render_results(folder: Path, place: Path | None = None) -> str:
         _accuracy(study),
         _mixtures(study),
         _table4(study),
-        *(training_tables(read_json(folder / "training.json")) if (folder / "training.json").exists() else []),
+        *(
+            training_tables(read_json(folder / "training.json"))
+            if (folder / "training.json").exists()
+            else []
+        ),
         _generators(study, folder),
         *pictures(folder),
     ]
@@ -60,8 +64,20 @@ def _accuracy(study: Mapping[str, Any]) -> str:
             )
         )
     n = max((arm["accuracy"]["n_test"] for arm in study["arms"].values()), default=0)
-    header = ("arm", "images", "steps", "seeds", "accuracy", "95 % interval", "sd", "as the paper computes it", "paper")
-    placed = "".join(f"\nArm {a}: {p['rank_text']}.\n" for a, p in study["paper"]["placement"].items())
+    header = (
+        "arm",
+        "images",
+        "steps",
+        "seeds",
+        "accuracy",
+        "95 % interval",
+        "sd",
+        "as the paper computes it",
+        "paper",
+    )
+    placed = "".join(
+        f"\nArm {a}: {p['rank_text']}.\n" for a, p in study["paper"]["placement"].items()
+    )
     return f"## Accuracy on {n} test images\n\n{table(header, rows)}\nInterval: Wilson at n = {n}.\n{placed}"
 
 
@@ -76,7 +92,10 @@ def _mixtures(study: Mapping[str, Any]) -> str:
             "" if cell["accuracy_sd"] is None else f" ± {number(cell['accuracy_sd'])}"
         )
 
-    rows = [(f"{c} classic", *(shown(cells[c, s]) if (c, s) in cells else "" for s in synthetic)) for c in classic]
+    rows = [
+        (f"{c} classic", *(shown(cells[c, s]) if (c, s) in cells else "" for s in synthetic))
+        for c in classic
+    ]
     seeds = max(cell["seeds"] for cell in cells.values())
     return (
         f"## Images added a class\n\nAccuracy in evaluation mode, mean ± standard deviation over seeds ({seeds}).\n\n"
@@ -92,7 +111,18 @@ def _table4(study: Mapping[str, Any]) -> str:
     ]
     header_keys = ("accuracy", "sensitivity", "specificity", "f1_published")
     header_keys += ("accuracy", "sensitivity", "specificity", "ppv", "f1")
-    header = ("class", "acc.*", "sens.*", "spec.*", "F1Score*", "accuracy", "sensitivity", "specificity", "PPV", "F1")
+    header = (
+        "class",
+        "acc.*",
+        "sens.*",
+        "spec.*",
+        "F1Score*",
+        "accuracy",
+        "sensitivity",
+        "specificity",
+        "PPV",
+        "F1",
+    )
     for name, arm in study["arms"].items():
         rows = []
         for label in study["data"]["classes"]:
@@ -106,7 +136,9 @@ def _table4(study: Mapping[str, Any]) -> str:
 
 def _with_spread(table4: Mapping[str, Any], version: str, label: str, figure: str) -> str:
     spread = table4.get(f"{version}_sd", {}).get(label, {}).get(figure)
-    return number(table4[version][label][figure]) + (f" ± {number(spread)}" if spread is not None else "")
+    return number(table4[version][label][figure]) + (
+        f" ± {number(spread)}" if spread is not None else ""
+    )
 
 
 TRIAL_PICTURES = {
@@ -134,7 +166,18 @@ def _generators(study: Mapping[str, Any], folder: Path) -> str:
         )
         for label, g in study["generators"].items()
     ]
-    header = ("class", "recipe", "epochs", "steps", "originals", "Loss_D", "Loss_G", "D(x)", "D(G(z)) before", "after")
+    header = (
+        "class",
+        "recipe",
+        "epochs",
+        "steps",
+        "originals",
+        "Loss_D",
+        "Loss_G",
+        "D(x)",
+        "D(G(z)) before",
+        "after",
+    )
     text = f"## Generators\n\n{table(header, rows)}"
     measured = folder / "quality.json"
     quality = read_json(measured) if measured.exists() else study.get("quality")

@@ -21,7 +21,10 @@ from fewray.report.fields import (
 )
 from fewray.report.text import count, listed, number, sentence
 
-NETWORKS = {"paper": "the three-block CNN of the published protocol", "modern": "a small residual network"}
+NETWORKS = {
+    "paper": "the three-block CNN of the published protocol",
+    "modern": "a small residual network",
+}
 
 COPY = "no byte-equal, resized or re-encoded copy of an image"
 UNSOUGHT = "Mirrored, turned, cropped or inverted copies"
@@ -30,13 +33,30 @@ UNSOUGHT = "Mirrored, turned, cropped or inverted copies"
 
 def methods_paragraph(study: Mapping[str, Any]) -> str:
     """Return one paragraph of plain English on how the trial was done, true to ``study`` (schema 3)."""
-    parts = (_folds, _arms, _added, _generators, _chosen, _comparison, _scores, _beside, _audit, _software)
+    parts = (
+        _folds,
+        _arms,
+        _added,
+        _generators,
+        _chosen,
+        _comparison,
+        _scores,
+        _beside,
+        _audit,
+        _software,
+    )
     return " ".join(sentence(text) for part in parts for text in part(study))
 
 
 def _folds(study: Mapping[str, Any]) -> list[str]:
     data, (k, partitions) = study["data"], shape(study)
-    what = "drawn phantom films; " if data.get("origin") == "phantom" else "chest films; " if is_chest(data) else ""
+    what = (
+        "drawn phantom films; "
+        if data.get("origin") == "phantom"
+        else "chest films; "
+        if is_chest(data)
+        else ""
+    )
     counts = listed([f"{label} {data['counts'].get(label, 0)}" for label in data["classes"]])
     how = {
         "all": " and grouped by patient",
@@ -68,10 +88,20 @@ def _arms(study: Mapping[str, Any]) -> list[str]:
     arms, classifier = study["arms"], (study.get("options") or {}).get("classifier") or {}
     network = classifier.get("network")
     named = NETWORKS.get(network, f"the network {network}") if network else "the same network"
-    size = f" on {classifier['image_size']} x {classifier['image_size']} pixels" if classifier.get("image_size") else ""
+    size = (
+        f" on {classifier['image_size']} x {classifier['image_size']} pixels"
+        if classifier.get("image_size")
+        else ""
+    )
     batch = f" of {classifier['batch_size']} images" if classifier.get("batch_size") else ""
-    rate = classifier.get("learning_rate") if network == "paper" else None  # other networks have their own
-    step = f" (SGD, learning rate {rate:g}, Nesterov momentum {classifier.get('momentum') or 0:g})" if rate else ""
+    rate = (
+        classifier.get("learning_rate") if network == "paper" else None
+    )  # other networks have their own
+    step = (
+        f" (SGD, learning rate {rate:g}, Nesterov momentum {classifier.get('momentum') or 0:g})"
+        if rate
+        else ""
+    )
     steps = every(arms, "steps")
     budget = (
         f"All arms had the same real training images, {steps} optimiser steps{batch}{step} and the same seeds"
@@ -81,7 +111,10 @@ def _arms(study: Mapping[str, Any]) -> list[str]:
     )
     return [
         f"In each fold a classifier ({named}{size}) was trained in {count(len(arms), 'arm')}: "
-        + "; ".join(f"{name} ({arm['description']})" if arm.get("description") else name for name, arm in arms.items()),
+        + "; ".join(
+            f"{name} ({arm['description']})" if arm.get("description") else name
+            for name, arm in arms.items()
+        ),
         budget,
         f"Each was trained with {count(len(study['seeds']), 'random seed')} a fold; test images were predicted once by each",
     ]
@@ -101,7 +134,9 @@ def _added(study: Mapping[str, Any]) -> list[str]:
     added = [arm for arm in arms if "synthetic" in arm or arm in ("pca", "shuffled")]
     if added and options.get("ratio") is not None:
         chosen = "; the synthetic arms' was chosen" if options.get("choose") == "ratio" else ""
-        text.append(f"Images added per real one of the class in {listed(added)}: {options['ratio']:g}{chosen}")
+        text.append(
+            f"Images added per real one of the class in {listed(added)}: {options['ratio']:g}{chosen}"
+        )
     return text
 
 
@@ -128,7 +163,9 @@ def _generators(study: Mapping[str, Any]) -> list[str]:
     generators, options = study.get("generators"), study.get("options") or {}
     if not generators:
         return ["No generator was trained"]
-    recipes = " or ".join(dict.fromkeys(str(g.get("recipe") or "undefined") for g in generators.values()))
+    recipes = " or ".join(
+        dict.fromkeys(str(g.get("recipe") or "undefined") for g in generators.values())
+    )
     steps = sorted({g["steps"] for g in generators.values() if g.get("steps") is not None})
     length = "a number of steps that is undefined" if not steps else f"{steps[0]:.0f}"
     length += "" if len(steps) < 2 else f" to {steps[-1]:.0f}"
@@ -140,8 +177,14 @@ def _generators(study: Mapping[str, Any]) -> list[str]:
         gone = sum(facts.get("rejected") or 0 for facts in found.values())
         kept = sum(facts.get("kept") or 0 for facts in found.values())
         share = options.get("copy_percentile")
-        bar = f": those nearer to one than the nearest {share:g} % of real images held out" if share else ""
-        text.append(f"Synthetic images that copied a training image were replaced{bar} ({gone} rejected, {kept} kept)")
+        bar = (
+            f": those nearer to one than the nearest {share:g} % of real images held out"
+            if share
+            else ""
+        )
+        text.append(
+            f"Synthetic images that copied a training image were replaced{bar} ({gone} rejected, {kept} kept)"
+        )
     else:
         text.append("Synthetic images were not searched for copies of training images")
     return text
@@ -152,12 +195,17 @@ def _chosen(study: Mapping[str, Any]) -> list[str]:
     if not rows or not what:
         return []
     several = len({row["partition"] for row in rows}) > 1
-    places = [f"partition {row['partition']} fold {row['fold']}" if several else f"fold {row['fold']}" for row in rows]
+    places = [
+        f"partition {row['partition']} fold {row['fold']}" if several else f"fold {row['fold']}"
+        for row in rows
+    ]
     same = len({row["chosen"] for row in rows}) == 1
     found = (
         f"{rows[0]['chosen']} in every fold"
         if same
-        else listed([f"{row['chosen']} in {place}" for row, place in zip(rows, places, strict=True)])
+        else listed(
+            [f"{row['chosen']} in {place}" for row, place in zip(rows, places, strict=True)]
+        )
     )
     among = listed(list(rows[0].get("accuracies") or {}))
     return [
@@ -167,7 +215,11 @@ def _chosen(study: Mapping[str, Any]) -> list[str]:
 
 
 def _comparison(study: Mapping[str, Any]) -> list[str]:
-    comparisons, reference, of = study.get("comparisons") or {}, study["reference"], units(study["data"])
+    comparisons, reference, of = (
+        study.get("comparisons") or {},
+        study["reference"],
+        units(study["data"]),
+    )
     if not comparisons:
         return ["No arm was compared with another"]
     ways = (
@@ -209,10 +261,16 @@ def _beside(study: Mapping[str, Any]) -> list[str]:
     if pairs := study.get("descriptive"):
         text.append(f"Compared without a verdict: {listed(list(pairs))}")
     if analyses := study.get("sensitivity"):
-        named = "; ".join(f"{n} ({b['description']})" if b.get("description") else n for n, b in analyses.items())
-        text.append(f"Sensitivity analyses, not corrected for their number and without a verdict: {named}")
+        named = "; ".join(
+            f"{n} ({b['description']})" if b.get("description") else n for n, b in analyses.items()
+        )
+        text.append(
+            f"Sensitivity analyses, not corrected for their number and without a verdict: {named}"
+        )
     if subsets := study.get("subsets"):
-        text.append(f"The same predictions were scored on some classes only: {listed(list(subsets))}")
+        text.append(
+            f"The same predictions were scored on some classes only: {listed(list(subsets))}"
+        )
     if external := study.get("external"):
         what = "the data set's own test split" if kept_split(study) else "an external set"
         text.append(
@@ -235,7 +293,9 @@ def _audit(study: Mapping[str, Any]) -> list[str]:
     if not models:
         return []
     figures = listed([f"{name} {number(model.get('accuracy'))}" for name, model in models.items()])
-    return [f"A shortcut audit fitted models that see {unseen(study)} in the same folds; their accuracy: {figures}"]
+    return [
+        f"A shortcut audit fitted models that see {unseen(study)} in the same folds; their accuracy: {figures}"
+    ]
 
 
 def unseen(study: Mapping[str, Any]) -> str:
@@ -246,6 +306,12 @@ def unseen(study: Mapping[str, Any]) -> str:
 def _software(study: Mapping[str, Any]) -> list[str]:
     about = study.get("provenance") or {}
     versions = about.get("versions") or {}
-    named = listed([f"{name} {versions[name]}" for name in ("fewray", "torch", "scikit-learn") if name in versions])
+    named = listed(
+        [
+            f"{name} {versions[name]}"
+            for name in ("fewray", "torch", "scikit-learn")
+            if name in versions
+        ]
+    )
     where = f" on {about.get('device') or 'undefined'} in {about.get('precision') or 'undefined'}"
     return [f"Software: {named}{where}, {count(about.get('threads'), 'thread')} a training"]

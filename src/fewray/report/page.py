@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fewray.gan.health import findings
-from fewray.gan.record import read_log
+from fewray.generators.health import findings
+from fewray.generators.log import read_log
 from fewray.report import figures, text
 
 
@@ -16,9 +16,17 @@ def template(name: str) -> Any:
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("fewray.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.PackageLoader("fewray.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    figures_of = {"number": text.number, "points": text.points, "interval": text.interval, "score": text.score}
+    figures_of = {
+        "number": text.number,
+        "points": text.points,
+        "interval": text.interval,
+        "score": text.score,
+    }
     figures_of |= {"points_interval": text.points_interval, "p": text.p_value}
     for called, shown in figures_of.items():
         environment.filters[called] = _absent_as_null(shown)
@@ -30,7 +38,9 @@ def template(name: str) -> Any:
     return environment.get_template(name)
 
 
-def generator_pictures(folders: Mapping[str, Path], sources: Mapping[str, str] | None = None) -> dict[str, Any]:
+def generator_pictures(
+    folders: Mapping[str, Path], sources: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """Return ``grids`` and ``logs`` of the generator in each class's folder for ``_generator_pictures.html.j2``.
 
     ``sources`` says by class, in words, which generator it is.
@@ -42,7 +52,9 @@ def _absent_as_null(shown: Callable[..., str]) -> Callable[..., str]:
     """Let a filter show a figure that a file does not hold as one that is null there."""
     from jinja2 import Undefined
 
-    return lambda value, *options, **named: shown(None if isinstance(value, Undefined) else value, *options, **named)
+    return lambda value, *options, **named: shown(
+        None if isinstance(value, Undefined) else value, *options, **named
+    )
 
 
 def _inline(drawn: str) -> Any:
@@ -61,7 +73,9 @@ def _breakable(name: str) -> Any:
 
 def _log_figures(folders: Mapping[str, Path]) -> dict[str, Any]:
     logs = {label: read_log(folder) for label, folder in folders.items()}
-    extractors = {row["extractor"] for rows in logs.values() for row in rows if row.get("extractor")}
+    extractors = {
+        row["extractor"] for rows in logs.values() for row in rows if row.get("extractor")
+    }
     named = ", ".join(sorted(extractors)) or "not measured"
     counts = {row["num_fake"] for rows in logs.values() for row in rows if row.get("num_fake")}
     fakes = "/".join(map(str, sorted(counts)))

@@ -8,7 +8,7 @@ from typing import Any
 from fewray.errors import InputError
 from fewray.report.schemas import PUBLISHED, RUN, TIMING, TRIAL, published_classes
 from fewray.report.shape import fault
-from fewray.runs import read_json
+from fewray.storage.files import read_json
 
 SCHEMAS = {"published": 2, "trial": 3}
 """Of study.json, by protocol."""
@@ -24,7 +24,9 @@ def read_study(folder: Path) -> dict[str, Any]:
     protocol, schema = study.get("protocol"), study.get("schema")
     if not isinstance(protocol, str) or SCHEMAS.get(protocol) != schema:
         wanted = " or ".join(f"{number} of protocol {name}" for name, number in SCHEMAS.items())
-        raise InputError(f"{path}: schema {schema} of protocol {protocol}; {wanted} is wanted; run the study again")
+        raise InputError(
+            f"{path}: schema {schema} of protocol {protocol}; {wanted} is wanted; run the study again"
+        )
     found = fault(study, SHAPES[protocol])
     if found is None and protocol == "published":
         found = fault(study, published_classes(study["data"]["classes"]))

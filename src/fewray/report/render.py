@@ -12,9 +12,9 @@ from fewray.quality.names import METRICS
 from fewray.quality.remarks import k_of, remarks_of
 from fewray.report import figures
 from fewray.report.page import generator_pictures, template
+from fewray.report.pages.crossval import trial_page
 from fewray.report.reading import read_study, read_timing
-from fewray.report.trial import trial_page
-from fewray.runs import read_object, write_bytes
+from fewray.storage.files import read_object, write_bytes
 
 PAPER_TABLE4 = {
     "classic": {
@@ -47,7 +47,10 @@ def render_report(study_dir: Path) -> Path:
 
 def _published_page(study_dir: Path, study: Mapping[str, Any], timing: Mapping[str, Any]) -> str:
     folders = _generator_folders(study_dir, study, timing)
-    sources = {label: f"checkpoint {facts['sha256'][:12]}" for label, facts in (study.get("generators") or {}).items()}
+    sources = {
+        label: f"checkpoint {facts['sha256'][:12]}"
+        for label, facts in (study.get("generators") or {}).items()
+    }
     return template("report.html.j2").render(
         study=study,
         timing=timing,
@@ -56,7 +59,9 @@ def _published_page(study_dir: Path, study: Mapping[str, Any], timing: Mapping[s
         mixtures=figures.mixture_curves(study["mixtures"]) if study.get("mixtures") else None,
         printed=PAPER_TABLE4,
         quality_metrics=METRICS,
-        quality_rows={**quality["classes"], "all": quality["pooled"]} if (quality := study.get("quality")) else {},
+        quality_rows={**quality["classes"], "all": quality["pooled"]}
+        if (quality := study.get("quality"))
+        else {},
         quality_k=k_of(quality) if quality else "",
         quality_remarks=remarks_of(quality) if quality else [],
         version=version("fewray"),
@@ -83,8 +88,12 @@ def render_train_report(run_dir: Path) -> Path:
     return path
 
 
-def _generator_folders(study_dir: Path, study: Mapping[str, Any], timing: Mapping[str, Any]) -> dict[str, Path]:
+def _generator_folders(
+    study_dir: Path, study: Mapping[str, Any], timing: Mapping[str, Any]
+) -> dict[str, Path]:
     base = Path(timing["generators"]) if timing.get("generators") else study_dir / "generators"
     if not base.is_dir():
         base = study_dir / "generators"
-    return {label: base / facts["folder"] for label, facts in (study.get("generators") or {}).items()}
+    return {
+        label: base / facts["folder"] for label, facts in (study.get("generators") or {}).items()
+    }

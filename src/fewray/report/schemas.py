@@ -70,7 +70,9 @@ TRIAL: dict[str, Any] = {
             )
             | _numbers("intensity flip_repeats p")
         ),
-        "classifier": Maybe({"network": Maybe(TEXT), **_counts("image_size batch_size learning_rate momentum")}),
+        "classifier": Maybe(
+            {"network": Maybe(TEXT), **_counts("image_size batch_size learning_rate momentum")}
+        ),
         **_counts("ratio versions copy_percentile"),
     },
     "folds": Maybe(
@@ -81,13 +83,26 @@ TRIAL: dict[str, Any] = {
     ),
     "joined_groups": Maybe([[TEXT]]),
     "generators": Maybe(
-        Each({"recipe": Maybe(TEXT), "final": Maybe(_counts(LOSSES)), **_counts("epochs steps images_seen")})
+        Each(
+            {
+                "recipe": Maybe(TEXT),
+                "final": Maybe(_counts(LOSSES)),
+                **_counts("epochs steps images_seen"),
+            }
+        )
     ),
     "rejected": Maybe(Each(_counts("kept rejected"))),
-    "chosen": Maybe([{"partition": NUMBER, "fold": NUMBER, "chosen": ANY, "accuracies": Maybe(Each(ANY))}]),
+    "chosen": Maybe(
+        [{"partition": NUMBER, "fold": NUMBER, "chosen": ANY, "accuracies": Maybe(Each(ANY))}]
+    ),
     "arms": Each(
         {
-            "accuracy": {"value": COUNT, "ci": Maybe(ENDS), "by_seed": Maybe([COUNT]), "by_fold": Maybe([[COUNT]])},
+            "accuracy": {
+                "value": COUNT,
+                "ci": Maybe(ENDS),
+                "by_seed": Maybe([COUNT]),
+                "by_fold": Maybe([[COUNT]]),
+            },
             **dict.fromkeys(("balanced_accuracy", "auroc", "brier", "calibration_error"), SCORE),
             "per_class": Maybe(Each(Each(SCORE))),
             "confusion": Maybe([[COUNT]]),
@@ -99,7 +114,9 @@ TRIAL: dict[str, Any] = {
     "comparisons": Maybe(
         Each(
             {"verdict": TEXT, "text": Maybe(TEXT), **DIFFERENCE}
-            | _counts("p_holm p_mcnemar p_corrected_t minimal_detectable minimal_detectable_holm discordance")
+            | _counts(
+                "p_holm p_mcnemar p_corrected_t minimal_detectable minimal_detectable_holm discordance"
+            )
             | _counts("standard_error df seeds_disagree")
         )
     ),
@@ -162,7 +179,10 @@ PUBLISHED: dict[str, Any] = {
 def published_classes(classes: list[str]) -> dict[str, Any]:
     """Return what study.json of the published protocol must hold of every class."""
     every = dict.fromkeys(classes, ANY)
-    return {"data": {"counts": Each(every)}, "arms": Each({"table4": {"published": every, "correct": every}})}
+    return {
+        "data": {"counts": Each(every)},
+        "arms": Each({"table4": {"published": every, "correct": every}}),
+    }
 
 
 TIMING = {"seconds": COUNT, "host": Maybe(TEXT), "started": Maybe(TEXT), "generators": Maybe(TEXT)}

@@ -42,13 +42,17 @@ def fault(value: Any, shape: Any, place: str = "") -> str | None:
         inside = ((_below(place, name), each, shape.shape) for name, each in value.items())
     elif isinstance(shape, dict):
         if missing := [
-            key for key, kind in shape.items() if key not in value and not (isinstance(kind, Maybe) and not kind.there)
+            key
+            for key, kind in shape.items()
+            if key not in value and not (isinstance(kind, Maybe) and not kind.there)
         ]:
             return f"{place + ': ' if place else ''}no {', '.join(missing)}"
         inside = ((_below(place, key), value.get(key), kind) for key, kind in shape.items())
     else:
         return None
-    return next((found for where, each, kind in inside if (found := fault(each, kind, where))), None)
+    return next(
+        (found for where, each, kind in inside if (found := fault(each, kind, where))), None
+    )
 
 
 def _kind_of(shape: Any) -> str:
@@ -66,7 +70,11 @@ def _is(value: Any, shape: Any) -> bool:
         return _is_number(value)
     if shape in (PAIR, ENDS):
         null = shape == ENDS
-        return isinstance(value, list) and len(value) == 2 and all((null and v is None) or _is_number(v) for v in value)
+        return (
+            isinstance(value, list)
+            and len(value) == 2
+            and all((null and v is None) or _is_number(v) for v in value)
+        )
     return True if shape == ANY else isinstance(value, list if isinstance(shape, list) else Mapping)
 
 
@@ -85,4 +93,10 @@ def _shown(value: Any) -> str:
     if isinstance(value, Mapping):
         return "an object"
     text = repr(value)
-    return text if len(text) <= 40 and text.isprintable() else "a list" if isinstance(value, list) else "another value"
+    return (
+        text
+        if len(text) <= 40 and text.isprintable()
+        else "a list"
+        if isinstance(value, list)
+        else "another value"
+    )

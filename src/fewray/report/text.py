@@ -62,7 +62,13 @@ def count(n: int | None, noun: str) -> str:
 
 def listed(names: Sequence[str]) -> str:
     """Return "a, b and c"."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "none"
+    return (
+        names[0]
+        if len(names) == 1
+        else f"{', '.join(names[:-1])} and {names[-1]}"
+        if names
+        else "none"
+    )
 
 
 def sentence(text: str) -> str:
@@ -89,5 +95,9 @@ def commands(run: Mapping[str, Any], timing: Mapping[str, Any]) -> str:
     if not run:
         return ""
     lines = "\n".join(run["commands"])
-    spent = f" The study itself took {timing['seconds'] / 60:.0f} minutes." if timing.get("seconds") else ""
+    spent = (
+        f" The study itself took {timing['seconds'] / 60:.0f} minutes."
+        if timing.get("seconds")
+        else ""
+    )
     return f"## How\n\n```\n{lines}\n```\n\n{run['hardware']}, {run['date']}.{spent}\n"

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from fewray.errors import InputError
-from fewray.gan.record import LOG, read_log, trained_with
+from fewray.generators.log import LOG, read_log, trained_with
 from fewray.quality.names import METRICS
 from fewray.quality.remarks import k_of, remarks_of
 from fewray.report.schemas import LAST_ROW, TRAINING
 from fewray.report.shape import fault
 from fewray.report.text import commands, number, table
-from fewray.runs import read_json, read_object
+from fewray.storage.files import read_json, read_object
 
 
 def training_facts(run_dir: Path) -> dict[str, Any]:
@@ -29,7 +29,9 @@ def training_facts(run_dir: Path) -> dict[str, Any]:
         raise InputError(f"{path}: {found}; make the run again")
     for label, rows in logs.items():
         if rows and (found := fault(rows[-1], LAST_ROW)):
-            raise InputError(f"{run_dir / label / LOG}, last line: {found}; remove the line, or train again")
+            raise InputError(
+                f"{run_dir / label / LOG}, last line: {found}; remove the line, or train again"
+            )
     return {
         "options": options,
         "classes": {
@@ -44,7 +46,9 @@ def training_facts(run_dir: Path) -> dict[str, Any]:
     }
 
 
-def render_training(facts: Mapping[str, Any], run: Mapping[str, Any] | None = None, folder: Path | None = None) -> str:
+def render_training(
+    facts: Mapping[str, Any], run: Mapping[str, Any] | None = None, folder: Path | None = None
+) -> str:
     """Return the page of generators alone; ``run`` is as in :func:`render_results`. An unfinished training says so.
 
     ``folder`` may hold a ``quality.json`` of their images, and pictures beside it.
@@ -52,7 +56,9 @@ def render_training(facts: Mapping[str, Any], run: Mapping[str, Any] | None = No
     run = run or {}
     options = facts["options"]
     ends = {label: f["last"] for label, f in facts["classes"].items()}
-    unfinished = [label for label, e in ends.items() if e["epoch"] < e["epochs"] or not e.get("finite", True)]
+    unfinished = [
+        label for label, e in ends.items() if e["epoch"] < e["epochs"] or not e.get("finite", True)
+    ]
     unfinished += [label for label in options["classes"] if label not in facts["classes"]]
     state = (
         f"**Not finished**: {', '.join(unfinished)}. No classifier has been trained on these images: there is no answer "
@@ -69,7 +75,9 @@ def render_training(facts: Mapping[str, Any], run: Mapping[str, Any] | None = No
     ]
     if folder is not None:
         if (folder / "quality.json").exists():
-            parts.append(f"## The quality court\n\n{render_quality(read_json(folder / 'quality.json'))}")
+            parts.append(
+                f"## The quality court\n\n{render_quality(read_json(folder / 'quality.json'))}"
+            )
         parts += pictures(folder)
     return "\n".join(part for part in parts if part)
 
@@ -81,13 +89,26 @@ def training_tables(facts: Mapping[str, Any]) -> list[str]:
         last = found["last"]
         done = f"{last['epoch']} of {last['epochs']}{'' if last.get('finite', True) else ', not finite'}"
         losses = (number(last[k]) for k in ("loss_d", "loss_g", "d_x", "d_g_z1", "d_g_z2"))
-        rows.append((label, done, last["step"], last["images_seen"], *losses, f"{last['seconds'] / 60:.0f}"))
+        rows.append(
+            (label, done, last["step"], last["images_seen"], *losses, f"{last['seconds'] / 60:.0f}")
+        )
         measured += [
             (label, m["epoch"], m["num_real"], m["num_fake"], number(m["fid"], 1), number(m["kid"]), number(m["is"], 2),
              m["extractor"])
             for m in found["measured"]
         ]  # fmt: skip
-    ends = ("class", "epochs", "steps", "images seen", "Loss_D", "Loss_G", "D(x)", "D(G(z)) before", "after", "minutes")
+    ends = (
+        "class",
+        "epochs",
+        "steps",
+        "images seen",
+        "Loss_D",
+        "Loss_G",
+        "D(x)",
+        "D(G(z)) before",
+        "after",
+        "minutes",
+    )
     parts = [
         f"## Training\n\nRecipe {options['gan']['recipe']}, precision {_each(facts, 'precision')}, threads a training "
         f"{_each(facts, 'threads')}, seed {options['seed']}. Means over the last epoch.\n\n{table(ends, rows)}"
@@ -105,7 +126,9 @@ def _each(facts: Mapping[str, Any], name: str) -> str:
     """Return what the classes were trained with: one value, or each with its classes."""
     labels: dict[Any, list[str]] = {}
     for label, found in facts["classes"].items():
-        labels.setdefault(found.get("trained", {}).get(name, facts["options"][name]), []).append(label)
+        labels.setdefault(found.get("trained", {}).get(name, facts["options"][name]), []).append(
+            label
+        )
     if len(labels) == 1:
         return str(next(iter(labels)))
     return ", ".join(f"{value} ({', '.join(named)})" for value, named in labels.items())
@@ -117,8 +140,18 @@ def render_quality(quality: Mapping[str, Any]) -> str:
     figures, scale = [], []
     for label, q in everything.items():
         interval = "" if q["kid_ci"] is None else f" [{q['kid_ci'][0]:.3f}, {q['kid_ci'][1]:.3f}]"
-        others = [number(q[name], digits) for name, (_, digits) in METRICS.items() if name not in ("fid", "kid_mean")]
-        first = (label, q["num_real"], q["num_fake"], number(q["fid"], 1), f"{number(q['kid'])}{interval}")
+        others = [
+            number(q[name], digits)
+            for name, (_, digits) in METRICS.items()
+            if name not in ("fid", "kid_mean")
+        ]
+        first = (
+            label,
+            q["num_real"],
+            q["num_fake"],
+            number(q["fid"], 1),
+            f"{number(q['kid'])}{interval}",
+        )
         figures.append((*first, *others, len(q["copies"])))
     for name, (shown, digits) in METRICS.items():
         for label, q in everything.items():
@@ -126,7 +159,9 @@ def render_quality(quality: Mapping[str, Any]) -> str:
                 value, real = (f"{floor[key]:.{digits}f}" for key in ("value_mean", "mean"))
                 noise = "" if floor["ceiling"] is None else f"{floor['ceiling']:.{digits}f}"
                 spread = f"{floor['std']:.{digits}f}"
-                scale.append((shown, label, floor["m"], value, f"{real} ± {spread}", noise, floor["verdict"]))
+                scale.append(
+                    (shown, label, floor["m"], value, f"{real} ± {spread}", noise, floor["verdict"])
+                )
     names = [shown for name, (shown, _) in METRICS.items() if name not in ("fid", "kid_mean")]
     return (
         f"Against the real training images, extractor {quality['extractor']} ({quality['pooled']['dim']} features), "
@@ -153,4 +188,7 @@ PICTURES = {
 def pictures(folder: Path) -> list[str]:
     """Return the pictures that lie in the folder above ``folder``, each with what it shows."""
     there = [(name, text) for name, text in PICTURES.items() if (folder.parent / name).is_file()]
-    return [f"![{text}]({name})\n\n*{text}; classes from top to bottom as in the tables.*\n" for name, text in there]
+    return [
+        f"![{text}]({name})\n\n*{text}; classes from top to bottom as in the tables.*\n"
+        for name, text in there
+    ]

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fewray.report.fields import accuracies, cohort, counted, external_title, folding, kept_split, rejected, units
+from fewray.report.fields import (
+    accuracies,
+    cohort,
+    counted,
+    external_title,
+    folding,
+    kept_split,
+    rejected,
+    units,
+)
 from fewray.report.limits import limits
 from fewray.report.methods import averaged, methods_paragraph, unseen
 from fewray.report.text import (
@@ -22,7 +31,13 @@ from fewray.report.text import (
     table,
 )
 
-CLASS_SCORES = {"sensitivity": "sensitivity", "specificity": "specificity", "ppv": "PPV", "f1": "F1", "auroc": "AUROC"}
+CLASS_SCORES = {
+    "sensitivity": "sensitivity",
+    "specificity": "specificity",
+    "ppv": "PPV",
+    "f1": "F1",
+    "auroc": "AUROC",
+}
 ARM_SCORES = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
@@ -30,24 +45,40 @@ ARM_SCORES = {
     "brier": "Brier",
     "calibration_error": "calibration error",
 }
-LOSSES = {"loss_d": "Loss_D", "loss_g": "Loss_G", "d_x": "D(x)", "d_g_z1": "D(G(z)) before", "d_g_z2": "after"}
+LOSSES = {
+    "loss_d": "Loss_D",
+    "loss_g": "Loss_G",
+    "d_x": "D(x)",
+    "d_g_z1": "D(G(z)) before",
+    "d_g_z2": "after",
+}
 """By key of study.json: name in tables."""
 
 
 def render_trial(
-    study: Mapping[str, Any], timing: Mapping[str, Any], run: Mapping[str, Any], pictures: Sequence[str] = ()
+    study: Mapping[str, Any],
+    timing: Mapping[str, Any],
+    run: Mapping[str, Any],
+    pictures: Sequence[str] = (),
 ) -> str:
     """Return the page of a trial. ``timing`` and ``run`` may be empty; ``pictures`` are lines put below the verdict.
 
     ``run`` holds ``commands``, ``hardware``, ``date`` and ``notes``: what a study cannot know of itself.
     """
     data = study["data"]
-    warnings = [w for w in (study.get("audit") or {}).get("warnings") or [] if w not in study["answer"]]
-    notes = [*warnings, *(w for w in data.get("warnings") or [] if w not in study["answer"]), *run.get("notes", [])]
+    warnings = [
+        w for w in (study.get("audit") or {}).get("warnings") or [] if w not in study["answer"]
+    ]
+    notes = [
+        *warnings,
+        *(w for w in data.get("warnings") or [] if w not in study["answer"]),
+        *run.get("notes", []),
+    ]
     parts = [
         f"# The trial on {escaped(data['name'])}\n\n"
         f"{'Made by `make docs` from `docs/results/*.json`; not' if run else 'Not'} for clinical use.\n",
-        "**Verdict.**\n\n" + "".join(f"- {escaped(line)}\n" for line in study["answer"].splitlines()),
+        "**Verdict.**\n\n"
+        + "".join(f"- {escaped(line)}\n" for line in study["answer"].splitlines()),
         f"{cohort(data)}, {folding(study)}, {count(len(study['seeds']), 'classifier seed')}, preset {study['preset']}.\n",
         "".join(f"- {sentence(escaped(note))}\n" for note in notes),
         commands(run, timing),
@@ -74,32 +105,64 @@ def _comparisons(study: Mapping[str, Any]) -> str:
     decided, described = [], []
     for name, c in found.items():
         arm = escaped(name)
-        smallest, holm = (points(c.get(key), signed=False) for key in ("minimal_detectable", "minimal_detectable_holm"))
+        smallest, holm = (
+            points(c.get(key), signed=False)
+            for key in ("minimal_detectable", "minimal_detectable_holm")
+        )
         ps = (p_value(c.get("p_holm")), p_value(c.get("p")))
         verdict = f"**{c['verdict']}**"
-        decided.append((arm, verdict, points(c.get("difference")), points_interval(c.get("ci")), *ps, smallest, holm))
+        decided.append(
+            (
+                arm,
+                verdict,
+                points(c.get("difference")),
+                points_interval(c.get("ci")),
+                *ps,
+                smallest,
+                holm,
+            )
+        )
         spread = (
             number(c.get("discordance")),
             points(c.get("standard_error"), 2, signed=False),
             number(c.get("df"), 0),
         )
-        described.append((arm, p_value(c.get("p_mcnemar")), p_value(c.get("p_corrected_t")), *spread))
-    header = ("arm", "verdict", "difference", "95 % interval", "p (Holm)", "p", "detectable", "detectable (Holm)")
+        described.append(
+            (arm, p_value(c.get("p_mcnemar")), p_value(c.get("p_corrected_t")), *spread)
+        )
+    header = (
+        "arm",
+        "verdict",
+        "difference",
+        "95 % interval",
+        "p (Holm)",
+        "p",
+        "detectable",
+        "detectable (Holm)",
+    )
     texts = "".join(
-        f"- {escaped(name)}: {sentence(escaped(c['text']))}\n" for name, c in found.items() if c.get("text")
+        f"- {escaped(name)}: {sentence(escaped(c['text']))}\n"
+        for name, c in found.items()
+        if c.get("text")
     )
     return (
         f"## Comparisons with {escaped(study['reference'])}\n\nPoints of accuracy, arm less reference, paired over "
         f"{units(study['data'])}, seeds averaged first. Detectable: the smallest difference seen with 80 % power, alone and as "
         f"the first in Holm's order. Intervals are not corrected for the number of arms.\n\n{table(header, decided)}\n{texts}\nDescriptive only, no part of the verdict:\n\n"
-        + table(("arm", "p exact McNemar", "p corrected t", "discordance", "standard error", "df"), described)
+        + table(
+            ("arm", "p exact McNemar", "p corrected t", "discordance", "standard error", "df"),
+            described,
+        )
         + _described(study)
     )
 
 
 def _described(study: Mapping[str, Any]) -> str:
     pairs = study.get("descriptive") or {}
-    rows = [(escaped(name), points(c.get("difference")), points_interval(c.get("ci"))) for name, c in pairs.items()]
+    rows = [
+        (escaped(name), points(c.get("difference")), points_interval(c.get("ci")))
+        for name, c in pairs.items()
+    ]
     words = "Two other arms, described: not in Holm's correction, no verdict."
     return f"\n{words}\n\n{table(('arms', 'difference', '95 % interval'), rows)}" if rows else ""
 
@@ -108,12 +171,23 @@ def _arms(study: Mapping[str, Any]) -> str:
     rows = []
     for name, arm in study["arms"].items():
         scores = (score(arm.get(key)) for key in ARM_SCORES)
-        rows.append((escaped(name), arm.get("train_images"), arm.get("steps"), *scores, escaped(arm["description"])))
+        rows.append(
+            (
+                escaped(name),
+                arm.get("train_images"),
+                arm.get("steps"),
+                *scores,
+                escaped(arm["description"]),
+            )
+        )
     header = ("arm", "training images", "steps", *ARM_SCORES.values(), "what it is")
     spread = [
         (
             escaped(name),
-            *(", ".join(number(v) for v in accuracies(arm, key)) or "none" for key in ("by_seed", "by_fold")),
+            *(
+                ", ".join(number(v) for v in accuracies(arm, key)) or "none"
+                for key in ("by_seed", "by_fold")
+            ),
         )
         for name, arm in study["arms"].items()
     ]
@@ -126,7 +200,11 @@ def _arms(study: Mapping[str, Any]) -> str:
 
 def _classes(study: Mapping[str, Any]) -> str:
     rows = [
-        (escaped(label), escaped(name), *(score(arm["per_class"][label].get(key)) for key in CLASS_SCORES))
+        (
+            escaped(label),
+            escaped(name),
+            *(score(arm["per_class"][label].get(key)) for key in CLASS_SCORES),
+        )
         for label in study["data"]["classes"]
         for name, arm in study["arms"].items()
         if label in (arm.get("per_class") or {})
@@ -142,15 +220,26 @@ def _analyses(title: str, found: Mapping[str, Any], reference: str) -> str:
             compared = (
                 ("reference" if name == reference else "", "", "")
                 if c is None
-                else (points(c.get("difference")), points_interval(c.get("ci")), p_value(c.get("p")))
+                else (
+                    points(c.get("difference")),
+                    points_interval(c.get("ci")),
+                    p_value(c.get("p")),
+                )
             )
             own = escaped(block.get("reference") or reference)
-            shown = (escaped(analysis), block.get("rows", ""), escaped(name), score(arm["accuracy"]))
+            shown = (
+                escaped(analysis),
+                block.get("rows", ""),
+                escaped(name),
+                score(arm["accuracy"]),
+            )
             rows.append((*shown, *compared[:1], own if c else "", *compared[1:]))
     if not rows:
         return ""
     words = "".join(
-        f"- {escaped(k)}: {sentence(escaped(b['description']))}\n" for k, b in found.items() if b.get("description")
+        f"- {escaped(k)}: {sentence(escaped(b['description']))}\n"
+        for k, b in found.items()
+        if b.get("description")
     )
     header = ("analysis", "images", "arm", "accuracy", "difference", "from", "95 % interval", "p")
     if not any(block.get("rows") for block in found.values()):
@@ -164,7 +253,9 @@ def _external(study: Mapping[str, Any]) -> str:
         return ""
     rows = [(escaped(name), score(arm["accuracy"])) for name, arm in found["arms"].items()]
     title = f"## {external_title(study)}: {escaped(found['name'])}, {count(found['rows'], 'image')}"
-    own = " It is the data set's own test split, no set from elsewhere." if kept_split(study) else ""
+    own = (
+        " It is the data set's own test split, no set from elsewhere." if kept_split(study) else ""
+    )
     return f"{title}\n\nOnly predicted: {sentence(averaged(found))}{own}\n\n{table(('arm', 'accuracy'), rows)}"
 
 
@@ -174,12 +265,20 @@ def _audit(study: Mapping[str, Any]) -> str:
         return ""
     classes, reference = study["data"]["classes"], study["arms"].get(study["reference"]) or {}
     rows = [
-        (escaped(n), number(m.get("accuracy")), *(number((m.get("auroc") or {}).get(c)) for c in classes))
+        (
+            escaped(n),
+            number(m.get("accuracy")),
+            *(number((m.get("auroc") or {}).get(c)) for c in classes),
+        )
         for n, m in audit["models"].items()
     ]
     own = (((reference.get("per_class") or {}).get(c) or {}).get("auroc") for c in classes)
     rows.append(
-        (f"arm {escaped(study['reference'])}", score(reference.get("accuracy")), *(score(found) for found in own))
+        (
+            f"arm {escaped(study['reference'])}",
+            score(reference.get("accuracy")),
+            *(score(found) for found in own),
+        )
     )
     header = ("model", "accuracy", *(f"AUROC {escaped(c)}" for c in classes))
     told = f"Told apart by one of them: {escaped(listed(audit.get('told_apart') or []))}."
@@ -213,8 +312,15 @@ def _generators(study: Mapping[str, Any]) -> str:
         final = (number((g.get("final") or {}).get(key)) for key in LOSSES)
         copies = (number((copies_of.get(label) or {}).get(key), 0) for key in ("kept", "rejected"))
         rows.append((escaped(label), escaped(g.get("recipe")), *length, *final, *copies))
-    header = ("class", "recipe", "epochs", "steps", "images seen", *LOSSES.values(), "kept", "copies rejected")
-    searched = "" if copies_of else " Images were not searched for copies."
-    return (
-        f"## Generators\n\nMeans over folds; each saw its fold's training rows only.{searched}\n\n{table(header, rows)}"
+    header = (
+        "class",
+        "recipe",
+        "epochs",
+        "steps",
+        "images seen",
+        *LOSSES.values(),
+        "kept",
+        "copies rejected",
     )
+    searched = "" if copies_of else " Images were not searched for copies."
+    return f"## Generators\n\nMeans over folds; each saw its fold's training rows only.{searched}\n\n{table(header, rows)}"

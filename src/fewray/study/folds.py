@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from fewray.data.likeness import NEAR, near_pairs, thumbnail_of
+from fewray.compute.device import child_seed
 from fewray.data.manifest import Manifest, Row
+from fewray.data.near_duplicates import NEAR, near_pairs, thumbnail_of
 from fewray.data.patients import UNREAD, called_by_file, unnamed
-from fewray.device import child_seed
 from fewray.errors import InputError
-from fewray.images import check_images
+from fewray.imaging.decode import check_images
 
 LIKENESS_SIZE, LIKENESS_FIT = 64, "squash"
 """How films are to be loaded for comparison. Padded films would not do: their black margins make strangers alike and
@@ -52,10 +52,15 @@ class Folds:
             rows.append(
                 {"partition": self.partition, "fold": fold}
                 | {side: len(index) for side, index in sides.items()}
-                | {f"{side}_groups": len(set(self.groups[index].tolist())) for side, index in sides.items()}
+                | {
+                    f"{side}_groups": len(set(self.groups[index].tolist()))
+                    for side, index in sides.items()
+                }
                 | {
                     "counts": {
-                        label: {side: int((labels[index] == k).sum()) for side, index in sides.items()}
+                        label: {
+                            side: int((labels[index] == k).sum()) for side, index in sides.items()
+                        }
                         for k, label in enumerate(manifest.classes)
                     }
                 }
@@ -64,7 +69,13 @@ class Folds:
 
 
 def make_folds(
-    manifest: Manifest, images: np.ndarray, *, n_splits: int, seed: int, partition: int = 0, inner: str = ""
+    manifest: Manifest,
+    images: np.ndarray,
+    *,
+    n_splits: int,
+    seed: int,
+    partition: int = 0,
+    inner: str = "",
 ) -> Folds:
     """Deal the patients out to ``n_splits`` folds of like class shares (scikit-learn's StratifiedGroupKFold).
 
@@ -77,15 +88,25 @@ def make_folds(
     if n_splits < 2:
         raise InputError(f"--folds {n_splits}: 2 or more are wanted")
     if len(check_images(images)) != len(manifest):
-        raise InputError(f"folds: {len(images)} images for {len(manifest)} rows; one a row is wanted")
+        raise InputError(
+            f"folds: {len(images)} images for {len(manifest)} rows; one a row is wanted"
+        )
     groups, joined = joined_groups(manifest.rows, images)
     labels = manifest.labels()
     patients = [len(set(groups[labels == k].tolist())) for k in range(len(manifest.classes))]
     if short := [k for k, count in enumerate(patients) if count < n_splits]:
         named = ", ".join(f"{manifest.classes[k]} has {patients[k]}" for k in short)
         few = min(patients)
-        remedy = f"take --folds {few} or more patients" if few > 1 and not inner else "more patients are wanted"
-        need = f"each class needs {n_splits} patients" if inner else "each class needs as many patients as folds"
+        remedy = (
+            f"take --folds {few} or more patients"
+            if few > 1 and not inner
+            else "more patients are wanted"
+        )
+        need = (
+            f"each class needs {n_splits} patients"
+            if inner
+            else "each class needs as many patients as folds"
+        )
         raise InputError(f"{opening}: {need}, {named}{_after(joined)}; {remedy}")
     fold_of = _deal(labels, groups, n_splits, child_seed(seed, "folds", partition) % 2**32)
     for fold in range(n_splits):
@@ -97,7 +118,9 @@ def make_folds(
                     f"{opening}: fold {fold} has no film of {label} to {side}, because some patients have too "
                     f"many{_after(joined)}; take {'' if inner else 'fewer folds, '}another --seed, or more patients"
                 )
-    return Folds(n_splits=n_splits, partition=partition, fold_of=fold_of, groups=groups, joined=list(joined))
+    return Folds(
+        n_splits=n_splits, partition=partition, fold_of=fold_of, groups=groups, joined=list(joined)
+    )
 
 
 def check_disjoint(
@@ -119,7 +142,9 @@ def check_disjoint(
     """
     for rows, images in ((train, train_images), (test, test_images)):
         if len(check_images(images)) != len(rows):
-            raise InputError(f"{where}: {len(images)} images for {len(rows)} rows; one a row is wanted")
+            raise InputError(
+                f"{where}: {len(images)} images for {len(rows)} rows; one a row is wanted"
+            )
     remedy = (
         "remove them from the external set"
         if external
@@ -133,7 +158,9 @@ def check_disjoint(
         both = [(first, row) for first, row in both if is_named_across_sets(row)]
     if both:
         shown = _some(f"{row.group} ({_short(first)}, {_short(row)})" for first, row in both)
-        rename = " or, if they are other patients of the same names, rename those" if external else ""
+        rename = (
+            " or, if they are other patients of the same names, rename those" if external else ""
+        )
         raise InputError(f"{where}: a patient is in both train and test: {shown}; {remedy}{rename}")
     bytes_of = {row.sha256: row for row in train}
     if same := [(bytes_of[row.sha256], row) for row in test if row.sha256 in bytes_of]:
@@ -142,7 +169,10 @@ def check_disjoint(
             f"{_some(f'{_short(first)} = {_short(row)}' for first, row in same)}; {remedy}"
         )
     if alike := _alike(train_images, test_images):
-        shown = _some(f"{_short(train[i])} ~ {_short(test[j])} (correlation {value:.3f})" for i, j, value in alike)
+        shown = _some(
+            f"{_short(train[i])} ~ {_short(test[j])} (correlation {value:.3f})"
+            for i, j, value in alike
+        )
         raise InputError(
             f"{where}: a resized or re-encoded copy of a film is in both train and test: {shown}; {remedy}"
         )
@@ -159,7 +189,11 @@ def grouping_warning(manifest: Manifest) -> str | None:
     alone = sum(unnamed(manifest.rows))
     if not alone:
         return None
-    who = "no patients are known" if alone == len(manifest) else f"{alone} of {len(manifest)} images name no patient"
+    who = (
+        "no patients are known"
+        if alone == len(manifest)
+        else f"{alone} of {len(manifest)} images name no patient"
+    )
     return (
         f"{who}: each such image counts as a patient of its own, so two films of one patient may be in train and test "
         "and flatter every arm; name patients in a CSV column group or by --group-regex"
@@ -193,13 +227,21 @@ def joined_warning(external: Manifest, joined: Mapping[tuple[str, str], float]) 
 
 def data_warnings(manifest: Manifest) -> list[str]:
     """Return what was found when the data were read, and what it means for the folds where patients are not known."""
-    notes, ungrouped = [str(note) for note in manifest.notes.get("warnings", [])], grouping_warning(manifest)
+    notes, ungrouped = (
+        [str(note) for note in manifest.notes.get("warnings", [])],
+        grouping_warning(manifest),
+    )
     if ungrouped is None:
         return notes
-    return [ungrouped, *(note for note in notes if "counts as its own" not in note)]  # which says less of the same
+    return [
+        ungrouped,
+        *(note for note in notes if "counts as its own" not in note),
+    ]  # which says less of the same
 
 
-def joined_groups(rows: Sequence[Row], images: np.ndarray) -> tuple[np.ndarray, dict[tuple[str, str], float]]:
+def joined_groups(
+    rows: Sequence[Row], images: np.ndarray
+) -> tuple[np.ndarray, dict[tuple[str, str], float]]:
     """Return each row's code int64 (rows,) and the pairs of patients put under one, in order, with their likeness.
 
     ``images`` uint8 (rows, 1, S, S) show the rows' films as for :func:`make_folds`.
@@ -211,14 +253,18 @@ def joined_groups(rows: Sequence[Row], images: np.ndarray) -> tuple[np.ndarray, 
     number = {name: index for index, name in enumerate(names)}
     first: dict[str, int] = {}
     links = [(first.setdefault(row.sha256, index), index, 1.0) for index, row in enumerate(rows)]
-    links += near_pairs({i: thumbnail_of(image[0]) for i, image in enumerate(images)})  # the likest first
+    links += near_pairs(
+        {i: thumbnail_of(image[0]) for i, image in enumerate(images)}
+    )  # the likest first
     likeness: dict[tuple[str, str], float] = {}
     for i, j, value in links:
         if (a := rows[i].group) != (b := rows[j].group):
             likeness.setdefault((min(a, b), max(a, b)), value)
     pairs = sorted(likeness)
     ends = np.array([(number[a], number[b]) for a, b in pairs], dtype=np.int64).reshape(-1, 2)
-    graph = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(names), len(names)))
+    graph = coo_array(
+        (np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(names), len(names))
+    )
     components = connected_components(graph, directed=False)[1]
     return np.array([components[number[row.group]] for row in rows], dtype=np.int64), {
         pair: likeness[pair] for pair in pairs
@@ -244,7 +290,10 @@ def _alike(train_images: np.ndarray, test_images: np.ndarray) -> list[tuple[int,
     for start in range(0, len(train_images), BLOCK):
         block = np.stack([thumbnail_of(image[0]) for image in train_images[start : start + BLOCK]])
         likeness = block @ tested.T
-        found += [(start + int(i), int(j), float(likeness[i, j])) for i, j in np.argwhere(likeness >= NEAR)]
+        found += [
+            (start + int(i), int(j), float(likeness[i, j]))
+            for i, j in np.argwhere(likeness >= NEAR)
+        ]
     return sorted(found, key=lambda pair: (-pair[2], *pair[:2]))
 
 
@@ -260,8 +309,13 @@ def _after(joined: Mapping[tuple[str, str], float]) -> str:
 
 def _joined(joined: Mapping[tuple[str, str], float]) -> str:
     """Say which patients were joined, the likest first."""
-    shown = _some(f"{a} ~ {b} ({joined[a, b]:.2f})" for a, b in sorted(joined, key=lambda pair: (-joined[pair], pair)))
-    count = "1 pair of patients was" if len(joined) == 1 else f"{len(joined)} pairs of patients were"
+    shown = _some(
+        f"{a} ~ {b} ({joined[a, b]:.2f})"
+        for a, b in sorted(joined, key=lambda pair: (-joined[pair], pair))
+    )
+    count = (
+        "1 pair of patients was" if len(joined) == 1 else f"{len(joined)} pairs of patients were"
+    )
     return f"{count} joined, since films look alike: {shown}"
 
 
@@ -271,4 +325,6 @@ def _short(row: Row) -> str:
 
 def _some(names: Iterable[str]) -> str:
     names = list(names)
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
+    return ", ".join(names[:NAMED]) + (
+        f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    )

@@ -7,8 +7,8 @@ from typing import Any
 from fewray.config import StudyOptions, TrialOptions
 from fewray.errors import InputError
 from fewray.presets import PROTOCOLS, recipe
-from fewray.study.arms import arm_mixture
-from fewray.study.trial.checks import check_options
+from fewray.study.crossval.checks import check_options
+from fewray.study.published.arms import arm_mixture
 
 FLAGS = {
     "generator_replicates": "--replicates",
@@ -33,7 +33,9 @@ def make_study_options(
     InputError names an unknown preset, protocol or arm, or an option that the protocol does not have.
     """
     if protocol not in PROTOCOLS:
-        raise InputError(f"--protocol {protocol}: no such protocol; there are {', '.join(PROTOCOLS)}")
+        raise InputError(
+            f"--protocol {protocol}: no such protocol; there are {', '.join(PROTOCOLS)}"
+        )
     presets = PROTOCOLS[protocol]
     if preset not in presets:
         raise InputError(f"--preset {preset}: protocol {protocol} has {', '.join(presets)}")
@@ -41,14 +43,20 @@ def make_study_options(
     wanted = {name: value for name, value in changes.items() if value is not None}
     if strangers := [name for name in wanted if not hasattr(options, name)]:
         flags = ", ".join(FLAGS.get(name, "--" + name.replace("_", "-")) for name in strangers)
-        raise InputError(f"{flags}: protocol {protocol} has no such option; see `fewray study --help`")
+        raise InputError(
+            f"{flags}: protocol {protocol} has no such option; see `fewray study --help`"
+        )
     if "arms" in wanted:
         wanted["arms"] = tuple(dict.fromkeys(wanted["arms"]))
     options = options.with_(**wanted)
     if recipe_name is not None:
         options = options.with_(gan=recipe(recipe_name).with_(fit=options.gan.fit))
-    classifier = options.classifier.with_(double_softmax=double_softmax or options.classifier.double_softmax)
-    options = options.with_(classifier=classifier if steps is None else classifier.with_(steps=steps))
+    classifier = options.classifier.with_(
+        double_softmax=double_softmax or options.classifier.double_softmax
+    )
+    options = options.with_(
+        classifier=classifier if steps is None else classifier.with_(steps=steps)
+    )
     if isinstance(options, TrialOptions):
         check_options(options)
     else:

@@ -1,0 +1,124 @@
+"""The rules that were compared for the trial's verdict: each gives a p-value and says whether its interval holds the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import t
+
+from fewray.study.statistics.compare import (
+    Comparison,
+    corrected_t,
+    patient_variance,
+    training_variance,
+)
+
+DRAWS = 999
+"""Permutations and bootstrap samples."""
+Answer = tuple[float, bool | None]
+"""p-value of no difference; whether the 95 % interval covers the true difference (None: the rule has no interval)."""
+
+
+def two_way(found: Comparison, truth: float) -> Answer:
+    """Return what the trial itself says."""
+    return found.p, found.ci[0] <= truth <= found.ci[1]
+
+
+def half_way(d: np.ndarray, folds: np.ndarray, groups: np.ndarray, truth: float) -> Answer:
+    """Two-way with half of the trainings' part: a shrunken estimate of it."""
+    of_patients, patients = patient_variance(d.mean((0, 1)), groups)
+    part, _, trainings = training_variance(d, folds, groups)
+    variance = of_patients + part / 2
+    df = variance**2 / (of_patients**2 / (patients - 1) + (part / 2) ** 2 / max(trainings, 1))
+    return _t_test(d.mean(), variance, df, truth)
+
+
+def patients_only(d: np.ndarray, groups: np.ndarray, truth: float) -> Answer:
+    """Clustered t-test over patients, the trained networks taken as given."""
+    variance, patients = patient_variance(d.mean((0, 1)), groups)
+    return _t_test(d.mean(), variance, patients - 1, truth)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draws:
+    """What resampling draws, made once for cohorts of one layout: ``signs`` (draws, patients), ``weights`` (draws, rows)."""
+
+    signs: np.ndarray
+    weights: np.ndarray
+    seeds: np.ndarray
+    """How often each seed is drawn, as a share: (partitions, folds, draws, seeds)."""
+
+
+def draw(folds: np.ndarray, groups: np.ndarray, seeds: int, rng: np.random.Generator) -> Draws:
+    """Draw signs of patients, patients with replacement, and seeds of every fold with replacement."""
+    patients = groups.max() + 1
+    shape = (len(folds), folds.max() + 1, DRAWS)
+    return Draws(
+        signs=rng.integers(0, 2, (DRAWS, patients)) * 2.0 - 1,
+        weights=rng.multinomial(patients, np.full(patients, 1 / patients), DRAWS)[:, groups].astype(
+            float
+        ),
+        seeds=rng.multinomial(seeds, np.full(seeds, 1 / seeds), shape) / seeds,
+    )
+
+
+def sign_flip(d: np.ndarray, groups: np.ndarray, truth: float, drawn: Draws) -> Answer:
+    """Permutation: the arms change places in whole patients. Its interval is the shifts it does not reject."""
+    sizes = np.bincount(groups)
+    sums = np.bincount(groups, d.mean((0, 1)))
+
+    def p(shift: float) -> float:
+        off = sums - shift * sizes
+        return float(1 + (np.abs(drawn.signs @ off) >= abs(off.sum()) - 1e-9).sum()) / (DRAWS + 1)
+
+    return p(0.0), p(truth) > 0.05
+
+
+def bootstrap(d: np.ndarray, folds: np.ndarray, truth: float, drawn: Draws) -> Answer:
+    """Percentile bootstrap on two levels: patients, and in each fold the seeds."""
+    total = np.zeros(DRAWS)
+    for partition, fold_of in enumerate(folds):
+        for fold in np.unique(fold_of):
+            rows = fold_of == fold
+            by_seed = drawn.weights[:, rows] @ d[partition][:, rows].T
+            total += (by_seed * drawn.seeds[partition, fold]).sum(1)
+    values = total / (len(folds) * drawn.weights.sum(1))
+    low, high = np.quantile(values, (0.025, 0.975))
+    p = min(1.0, 2 * (1 + min((values <= 0).sum(), (values >= 0).sum())) / (DRAWS + 1))
+    return p, bool(low <= truth <= high)
+
+
+def corrected(d: np.ndarray, folds: np.ndarray, truth: float) -> Answer:
+    """Corrected resampled t-test over partitions x folds."""
+    at_zero, at_truth = corrected_t(d, folds), corrected_t(d - truth, folds)
+    return 1.0 if at_zero is None else at_zero, at_truth is not None and at_truth > 0.05
+
+
+def answers(
+    found: Comparison,
+    d: np.ndarray,
+    folds: np.ndarray,
+    groups: np.ndarray,
+    truth: float,
+    drawn: Draws,
+) -> dict[str, Answer]:
+    """Return every rule's answer on one cohort: d (partitions, seeds, rows) of -1, 0, 1, ``found`` what compare says."""
+    rules: dict[str, Callable[[], Answer]] = {
+        "two-way clustering": lambda: two_way(found, truth),
+        "two-way, half the trainings' part": lambda: half_way(d, folds, groups, truth),
+        "patients only": lambda: patients_only(d, groups, truth),
+        "sign-flip by patient": lambda: sign_flip(d, groups, truth, drawn),
+        "bootstrap of patients and seeds": lambda: bootstrap(d, folds, truth, drawn),
+        "corrected t": lambda: corrected(d, folds, truth),
+        "McNemar": lambda: (found.p_mcnemar, None),
+    }
+    return {name: rule() for name, rule in rules.items()}
+
+
+def _t_test(value: float, variance: float, df: float, truth: float) -> Answer:
+    error = np.sqrt(variance)
+    return float(2 * t.sf(abs(value) / error, df)), bool(
+        abs(value - truth) <= t.ppf(0.975, df) * error
+    )

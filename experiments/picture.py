@@ -1,0 +1,91 @@
+"""Make the pictures of docs/results.md: `python -m experiments.picture RUN [QUALITY]`, folders of `fewray train` and `quality`."""
+
+import csv
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fewray.errors import InputError
+from fewray.generators.checkpoint import load_generator
+from fewray.generators.generate import run_classes
+from fewray.generators.sampling import sample
+from fewray.imaging.decode import grid, save_png
+from fewray.storage.files import read_jsonl
+
+COLUMNS = 12
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def first_seeds(run: Path) -> np.ndarray:
+    """Return the images of seeds 0 to 11 of every class (classes x 12, 1, 64, 64)."""
+    rows = []
+    for path in run_classes(run).values():
+        network, options = load_generator(path, torch.device("cpu"))
+        rows.append(sample(network, options, range(COLUMNS)))
+    return np.concatenate(rows)
+
+
+def closest(run: Path, quality: Path) -> np.ndarray:
+    """Return the synthetic images that copies.csv says are nearest to a training image, twelve a class."""
+    with (quality / "copies.csv").open() as stream:
+        found = list(csv.DictReader(stream))
+    rows = []
+    for label, path in run_classes(run).items():
+        network, options = load_generator(path, torch.device("cpu"))
+        mine = sorted(
+            (row for row in found if row["class"] == label), key=lambda row: float(row["distance"])
+        )
+        seeds = [int(Path(row["synthetic"]).stem.removeprefix("seed")) for row in mine[:COLUMNS]]
+        rows.append(sample(network, options, seeds))
+    return np.concatenate(rows)
+
+
+def curves(run: Path, path: Path) -> None:
+    """Draw losses, probabilities, FID and KID over epochs, a column a class."""
+    from matplotlib.figure import Figure
+
+    labels = list(run_classes(run))
+    figure = Figure(figsize=(3 * len(labels), 7.5), layout="constrained")
+    axes = figure.subplots(4, len(labels), sharex=True, sharey="row", squeeze=False)
+    rows = (
+        {"loss_d": "Loss_D", "loss_g": "Loss_G"},
+        {"d_x": "D(x)", "d_g_z1": "D(G(z)) before", "d_g_z2": "after"},
+        {"fid": "FID"},
+        {"kid": "KID"},
+    )
+    for column, label in enumerate(labels):
+        log = read_jsonl(run / label / "stats.jsonl")
+        for row, names in enumerate(rows):
+            for key, name in names.items():
+                measured = [entry for entry in log if entry.get(key) is not None]
+                marker = "o-" if len(measured) < 30 else "-"
+                epochs, values = [e["epoch"] for e in measured], [e[key] for e in measured]
+                axes[row, column].plot(
+                    epochs, values, marker, label=name, linewidth=1, markersize=3
+                )
+            if column == 0:
+                axes[row, column].legend(frameon=False, fontsize=7)
+        axes[0, column].set_title(label, fontsize=10)
+        axes[3, column].set_xlabel("epoch")
+    figure.savefig(path, dpi=80)
+
+
+def _save(images: np.ndarray, path: Path) -> None:
+    save_png(grid(images, COLUMNS).repeat(2, axis=0).repeat(2, axis=1), path)
+
+
+def main(run: Path, quality: Path | None) -> None:
+    """Write the pictures."""
+    _save(first_seeds(run), DOCS / "synthetic.png")
+    curves(run, DOCS / "curves.png")
+    if quality is not None:
+        _save(closest(run, quality), DOCS / "closest.png")
+
+
+if __name__ == "__main__":
+    try:
+        main(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None)
+    except InputError as error:
+        sys.exit(f"{error}")

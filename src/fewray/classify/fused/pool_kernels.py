@@ -1,0 +1,123 @@
+"""ReLU, BatchNorm's sums and max-pooling 2 in one pass over memory, and the way back: compiled on first use (Numba).
+
+Arrays are channels-last: pixels (n, h, w, c), pooled (n, h/2, w/2, c); float32, or bfloat16 as uint16.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, types
+from numba.extending import overload, register_jitable
+
+
+def _load(value: np.number) -> np.float32:
+    """Return a stored value as float32. A name for compiled code, in which ``_load_typed`` stands for it."""
+    raise TypeError("_load: for compiled code only")
+
+
+def _store(value: np.float32, like: np.number) -> np.number:
+    """Return a value as the type of ``like``. A name for compiled code, in which ``_store_typed`` stands for it."""
+    raise TypeError("_store: for compiled code only")
+
+
+@overload(_load)
+def _load_typed(value):
+    if value == types.uint16:
+        return lambda value: np.uint32(np.uint32(value) << np.uint32(16)).view(np.float32)
+    return lambda value: value
+
+
+@overload(_store)
+def _store_typed(value, like):
+    if like == types.uint16:
+        return lambda value, like: _round_to_bfloat16(value)
+    return lambda value, like: value
+
+
+@register_jitable
+def _round_to_bfloat16(value):
+    bits = np.float32(value).view(np.uint32)
+    return np.uint16(
+        (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
+    )
+
+
+ZERO = np.float32(0)
+
+
+@njit(cache=True, fastmath={"contract", "nsz"})
+def pool_forward(pixels, negative, pooled, sums):
+    """Fill ``pooled`` with the largest ReLU of four, the smallest where ``negative`` (c,); add sums (2, c), float64."""
+    n, height, width, c = pixels.shape
+    row = np.zeros((2, c), np.float32)
+    for image in range(n):
+        for i in range(height // 2):
+            row[:] = 0
+            for j in range(width // 2):
+                for k in range(c):
+                    a = max(_load(pixels[image, 2 * i, 2 * j, k]), ZERO)
+                    b = max(_load(pixels[image, 2 * i, 2 * j + 1, k]), ZERO)
+                    d = max(_load(pixels[image, 2 * i + 1, 2 * j, k]), ZERO)
+                    e = max(_load(pixels[image, 2 * i + 1, 2 * j + 1, k]), ZERO)
+                    row[0, k] += (a + b) + (d + e)
+                    row[1, k] += (a * a + b * b) + (d * d + e * e)
+                    most, least = max(max(a, b), max(d, e)), min(min(a, b), min(d, e))
+                    pooled[image, i, j, k] = _store(
+                        least if negative[k] else most, pixels[0, 0, 0, 0]
+                    )
+            for k in range(c):
+                sums[0, k] += row[0, k]
+                sums[1, k] += row[1, k]
+
+
+@njit(cache=True, fastmath={"contract", "nsz"})
+def add_products(grad, pooled, sums):
+    """Add over all pixels ``grad`` and ``grad * pooled`` to ``sums`` (2, c), float64."""
+    n, height, width, c = grad.shape
+    row = np.zeros((2, c), np.float32)
+    for image in range(n):
+        for i in range(height):
+            row[:] = 0
+            for j in range(width):
+                for k in range(c):
+                    g = _load(grad[image, i, j, k])
+                    row[0, k] += g
+                    row[1, k] += g * _load(pooled[image, i, j, k])
+            for k in range(c):
+                sums[0, k] += row[0, k]
+                sums[1, k] += row[1, k]
+
+
+@njit(cache=True, fastmath={"contract", "nsz"})
+def pool_backward(pixels, grad, negative, slopes, found):
+    """Fill ``found``, like ``pixels``, with the derivative in them.
+
+    ``grad`` is like ``pooled``; ``slopes`` (3, c) are the factors of the pooled value's gradient, of one, and of the value.
+    """
+    n, height, width, c = pixels.shape
+    taken, left = (
+        np.empty(c, np.float32),
+        np.empty(c, np.float32),
+    )  # short loops over few arrays: those are vectorised
+    for image in range(n):
+        for i in range(height // 2):
+            for j in range(width // 2):
+                for k in range(c):
+                    a = max(_load(pixels[image, 2 * i, 2 * j, k]), ZERO)
+                    b = max(_load(pixels[image, 2 * i, 2 * j + 1, k]), ZERO)
+                    d = max(_load(pixels[image, 2 * i + 1, 2 * j, k]), ZERO)
+                    e = max(_load(pixels[image, 2 * i + 1, 2 * j + 1, k]), ZERO)
+                    most, least = max(max(a, b), max(d, e)), min(min(a, b), min(d, e))
+                    taken[k] = least if negative[k] else most
+                for k in range(c):
+                    left[k] = _load(grad[image, i, j, k]) * slopes[0, k]
+                for y in range(2):
+                    for x in range(2):
+                        for k in range(c):
+                            value = max(_load(pixels[image, 2 * i + y, 2 * j + x, k]), ZERO)
+                            rest = left[k]
+                            here = rest if value == taken[k] else ZERO
+                            left[k] = rest - here  # the first of equal values takes the gradient
+                            made = here + slopes[1, k] + slopes[2, k] * value
+                            made = made if value > ZERO else ZERO
+                            found[image, 2 * i + y, 2 * j + x, k] = _store(made, pixels[0, 0, 0, 0])

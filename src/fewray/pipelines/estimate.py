@@ -1,0 +1,162 @@
+"""What a run would do and how long it would take here, without doing it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fewray.compute.cuda_graph import WARM_UP
+from fewray.compute.device import choose_device, fixed_threads
+from fewray.compute.machine import Machine
+from fewray.config import ClassifierOptions, GanOptions, StudyOptions
+from fewray.data.manifest import Manifest
+
+TIMED_STEPS = 3
+TIMING = "timing a few training steps"
+"""What a planning tells before it times."""
+OnEvent = Callable[[str, Mapping[str, Any]], None]
+"""Called with ``stage`` and its ``text`` before steps are timed."""
+
+
+def plan_training(
+    rows: Manifest,
+    options: GanOptions,
+    classes: Sequence[str],
+    machine: Machine | None = None,
+    *,
+    on_event: OnEvent = lambda kind, event: None,
+) -> list[dict[str, Any]]:
+    """Return one row a generator: its images, steps, and minutes estimated from a few steps timed now."""
+    from fewray.generators.training import batches_per_epoch
+
+    settled = (machine or Machine()).settled(len(classes))
+    on_event("stage", {"text": TIMING})
+    per_step = gan_step_seconds(options, settled)
+    planned = []
+    for label in classes:
+        images = len(rows.where(label=label)) + options.classic_images
+        steps = options.epochs * batches_per_epoch(images, options)
+        planned.append(
+            {
+                "job": f"generator {label}",
+                "images": images,
+                "steps": steps,
+                "seconds": per_step * steps,
+            }
+        )
+    return with_total(planned, settled)
+
+
+def plan_study(
+    manifest: Manifest,
+    options: StudyOptions,
+    *,
+    trains: bool,
+    machine: Machine | None = None,
+    on_event: OnEvent = lambda kind, event: None,
+) -> list[dict[str, Any]]:
+    """Return one row a generator (where ``trains``) and one a classifier, with minutes estimated as above."""
+    from fewray.study.published.classifiers import cells
+    from fewray.study.published.run import split_rows
+
+    train, _ = split_rows(manifest)
+    planned_cells = cells(options)
+    settled = (machine or Machine()).settled(len(planned_cells) * options.seeds)
+    on_event("stage", {"text": TIMING})
+    planned = []
+    if trains and any(cell.synthetic for cell in planned_cells):
+        planned += plan_training(train, options.gan, train.classes, machine)[:-1]
+        for row in planned:
+            row["seconds"] = 60 * row.pop("minutes")
+    per_step = classifier_step_seconds(options.classifier, len(train.classes), settled)
+    k = len(train.classes)
+    for cell in planned_cells:
+        images = len(train) + k * (cell.classic + cell.synthetic)
+        steps = options.classifier.steps
+        planned += [
+            {
+                "job": f"{cell.name} seed {seed}",
+                "images": images,
+                "steps": steps,
+                "seconds": per_step * steps,
+            }
+            for seed in range(options.seeds)
+        ]
+    return with_total(planned, settled)
+
+
+def with_total(planned: list[dict[str, Any]], machine: Machine) -> list[dict[str, Any]]:
+    """Return the rows with ``seconds`` turned into ``minutes``, and a last one for all of them side by side.
+
+    Rows whose ``seconds`` are None keep that: how long they take was not estimated, and the last row leaves them out.
+    What trainings that share a GPU gain by it is not known before: the last row says how long they take at most.
+    """
+    timed = [row for row in planned if row["seconds"] is not None]
+    beside, at_most = (
+        (1, ", at most") if machine.device.startswith("cuda") else (machine.processes, "")
+    )
+    total = {
+        "job": f"all{'' if len(timed) == len(planned) else ' with minutes'}, {machine.processes} side by side{at_most}",
+        "images": sum(row["images"] for row in timed),
+        "steps": sum(row["steps"] for row in timed),
+        "seconds": sum(row["seconds"] for row in timed) / beside,
+    }
+    rows = [*planned, total]
+    for row in rows:
+        seconds = row.pop("seconds")
+        row["minutes"] = None if seconds is None else round(seconds / 60, 1)
+    return rows
+
+
+def gan_step_seconds(options: GanOptions, machine: Machine) -> float:
+    """Return what a generator's training step takes here, from a few steps on noise."""
+    from fewray.generators.training import TrainState, train_gan
+
+    count = options.batch_size * TIMED_STEPS
+    images = np.random.default_rng(0).integers(
+        0, 256, (count, 1, options.image_size, options.image_size), np.uint8
+    )
+    state = TrainState(options.with_(epochs=3), seed=0, device=choose_device(machine.device))
+    with fixed_threads(machine.threads):
+        epochs = train_gan(images, state, precision=machine.precision)
+        next(epochs)
+        if state.device.type == "cuda":
+            next(epochs)  # records the step
+        started = time.perf_counter()
+        next(epochs)
+    return (time.perf_counter() - started) / TIMED_STEPS
+
+
+def classifier_step_seconds(options: ClassifierOptions, classes: int, machine: Machine) -> float:
+    """Return what a classifier's training step takes here, from a few steps on noise."""
+    from fewray.classify.training import train_classifier
+
+    count, size = options.batch_size, options.image_size
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (count, 1, size, size), np.uint8)
+    labels = np.arange(count) % classes
+    spent = []
+    # On a GPU the first steps are ordinary ones, then the step is recorded: what comes after is timed, and more of it.
+    first, more = (
+        (WARM_UP + 2, 20 * TIMED_STEPS) if machine.device.startswith("cuda") else (1, TIMED_STEPS)
+    )
+    with fixed_threads(machine.threads):
+        # The first does not count: kernels are chosen and memory is fetched. The difference of a long and a short one
+        # leaves out what each training costs once; the faster of two is less disturbed.
+        for steps in (first + more, *(first, first + more) * 2):
+            started = time.perf_counter()
+            train_classifier(
+                images,
+                labels,
+                options.with_(steps=steps),
+                n_classes=classes,
+                seed=0,
+                device=machine.device,
+                precision=machine.precision,
+            )
+            spent.append(time.perf_counter() - started)
+    short, long = min(spent[1::2]), min(spent[2::2])
+    return (long - short) / more if long > short else long / (first + more)

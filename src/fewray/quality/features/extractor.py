@@ -1,0 +1,162 @@
+"""Feature extractors: grey images to the vectors that every metric compares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from fewray.compute.device import choose_device
+from fewray.errors import InputError
+from fewray.imaging.decode import check_images
+from fewray.quality.metrics.feature_matrix import as_tensor
+
+BATCH = 32
+CPU = torch.device("cpu")
+EXTRACTORS = ("lite0", "lite0@<pixels>", "pixels", "inception", "onnx:<file>", "study:<folder>")
+
+
+@dataclass(frozen=True)
+class Features:
+    """``features`` float32 (n, d) and, where the network classifies, ``probabilities`` float32 (n, classes).
+
+    ``groups`` (n,) names the patient of each row; None: each is of its own. Metrics are computed on ``device``.
+    """
+
+    features: np.ndarray
+    probabilities: np.ndarray | None
+    groups: np.ndarray | None = None
+    device: torch.device = CPU
+
+    @property
+    def rows(self) -> Tensor:
+        """The features on the device."""
+        return as_tensor(self.features).to(self.device)
+
+
+def metrics_device(device: torch.device) -> torch.device:
+    """Return where metrics of features from ``device`` are computed: there on CUDA; Apple's GPUs have no float64."""
+    return device if device.type == "cuda" else CPU
+
+
+class Extractor(Protocol):
+    """Anything that turns uint8 images (n, 1, H, W) into features. ``name`` goes into every figure made from them."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def dim(self) -> int: ...  # noqa: D102
+    def __call__(self, images: np.ndarray) -> Features: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class NetworkExtractor:
+    """A network fed with the grey image ``channels`` times over, resized bilinearly (antialiased when made smaller)."""
+
+    name: str
+    dim: int
+    size: int
+    network: Callable[[Tensor], tuple[Tensor, Tensor]]
+    mean: float
+    scale: float
+    device: torch.device
+    channels: int = 3
+
+    @torch.inference_mode()
+    def __call__(self, images: np.ndarray) -> Features:
+        """Return features and class probabilities, computed in batches in fp32."""
+        check_images(images)
+        features, probabilities = [np.zeros((0, self.dim), np.float32)], []
+        for start in range(0, len(images), BATCH):
+            batch = resized(images[start : start + BATCH], (self.size, self.size), self.device)
+            batch = ((batch - self.mean) / self.scale).expand(-1, self.channels, -1, -1)
+            found, logits = self.network(batch.contiguous(memory_format=torch.channels_last))
+            features.append(found.float().cpu().numpy())
+            probabilities.append(logits.float().softmax(1).cpu().numpy())
+        return Features(
+            np.concatenate(features),
+            np.concatenate(probabilities) if probabilities else None,
+            device=metrics_device(self.device),
+        )
+
+
+def resized(
+    images: np.ndarray, size: tuple[int, int], device: torch.device | None = None
+) -> Tensor:
+    """Return uint8 ``images`` (n, 1, H, W) as float32 in 0 to 255 of ``size``: bilinear, antialiased if made smaller."""
+    batch = torch.from_numpy(np.array(images)).to(device).float()
+    if batch.shape[2:] == size:
+        return batch
+    smaller = batch.shape[2] > size[0] or batch.shape[3] > size[1]
+    return functional.interpolate(batch, size, mode="bilinear", antialias=smaller)
+
+
+@dataclass(frozen=True)
+class PixelExtractor:
+    """The pixels themselves, reduced to ``size`` x ``size`` and scaled to 0 to 1."""
+
+    size: int = 32
+
+    @property
+    def name(self) -> str:
+        """``pixels@<size>``."""
+        return f"pixels@{self.size}"
+
+    @property
+    def dim(self) -> int:
+        """Number of pixels."""
+        return self.size**2
+
+    def __call__(self, images: np.ndarray) -> Features:
+        """Return the pixels; there are no probabilities."""
+        x = torch.from_numpy(np.array(check_images(images))).float()
+        x = functional.interpolate(x, (self.size, self.size), mode="bilinear", antialias=True)
+        return Features((x / 255).flatten(1).numpy(), None)
+
+
+def load_extractor(
+    name: str = "lite0", *, weights: Path | None = None, device: str = "auto"
+) -> Extractor:
+    """Return the extractor called ``name``; InputError lists those there are.
+
+    ``lite0`` reads images at 128 px (twice the 64 px of the generators); ``lite0@224`` at the size it was trained on.
+    ``inception`` is the FID network, from ``weights``; ``onnx:<file>`` any network of the user's, on the CPU.
+    ``study:<folder>`` is opened by :func:`fewray.pipelines.extractors.open_extractor`.
+    """
+    if weights is not None and name != "inception":
+        raise InputError(
+            f"--weights {weights}: the extractor {name} takes none; --extractor inception is wanted"
+        )
+    where = choose_device(device)
+    kind, _, size = name.partition("@")
+    if kind == "lite0" and (size.isdecimal() or not size):
+        from fewray.quality.features.lite0 import FEATURES, load_lite0
+
+        pixels = int(size or 128)
+        if not 32 <= pixels <= 1024:
+            raise InputError(f"--extractor {name}: {pixels} px; 32 to 1024 is wanted")
+        network = load_lite0().to(where, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        return NetworkExtractor(f"lite0@{pixels}", FEATURES, pixels, network, 127.0, 128.0, where)
+    if name in ("pixels", "pixels@32"):
+        return PixelExtractor()
+    if name == "inception":
+        from fewray.quality.features.inception import FEATURES, load_inception
+
+        if weights is None:
+            raise InputError(
+                "--extractor inception: no --weights; pt_inception-2015-12-05-6726825d.pth is wanted"
+            )
+        return NetworkExtractor(
+            "inception", FEATURES, 299, load_inception(weights).to(where), 127.5, 127.5, where
+        )
+    if name.startswith("onnx:"):
+        from fewray.quality.features.onnx import load_onnx
+
+        return load_onnx(name.removeprefix("onnx:"))
+    raise InputError(f"--extractor {name}: no such extractor; there are {', '.join(EXTRACTORS)}")

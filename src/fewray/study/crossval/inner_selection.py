@@ -1,0 +1,164 @@
+"""Choosing the ratio or the recipe inside a fold, by films of its training rows that the choice's generators did not see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fewray.compute.device import child_seed
+from fewray.config import GanOptions, TrialOptions
+from fewray.errors import InputError
+from fewray.presets import recipe
+from fewray.study.crossval.cohort import Cohort, Part
+from fewray.study.crossval.design import PRIMARY, Condition
+from fewray.study.folds import Folds, check_disjoint, make_folds
+
+INNER_FOLDS = 4
+"""One of so many inner folds is kept for the choice: a quarter of the training patients."""
+ARM = "classic+synthetic"
+"""The arm whose accuracy decides."""
+
+Fit = Callable[
+    [Cohort, TrialOptions, Path, list[Condition], str],
+    Mapping[tuple[Condition, int, int, int], Mapping[str, Any]],
+]
+"""Trains generators and classifiers of some conditions on a cohort, in a folder, under a name; returns their results."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What one fold's synthetic arms use, and how the choices fared on the inner films."""
+
+    ratio: float
+    gan: GanOptions
+    chosen: str = ""
+    accuracies: tuple[tuple[str, float], ...] = ()
+
+
+def settings(
+    cohort: Cohort, options: TrialOptions, run: Path, fit: Fit
+) -> dict[tuple[int, int], Setting]:
+    """Return each fold's setting: what was fixed beforehand or, with ``choose``, what did best on an inner split.
+
+    The inner split is stratified and grouped by patient; generators and classifiers of every choice are fitted to the inner
+    training rows alone, and the fold's test rows are not touched. The first of equal choices is taken.
+    """
+    fixed = Setting(ratio=options.ratio, gan=options.gan)
+    if not options.choose:
+        return {(part.partition, part.fold): fixed for part in cohort.parts()}
+    inner = inner_splits(cohort, options)
+    return {
+        (part.partition, part.fold): _chosen(
+            cohort, part, inner[part.partition, part.fold], options, run, fit
+        )
+        for part in cohort.parts()
+    }
+
+
+def candidates(options: TrialOptions) -> dict[str, Setting]:
+    """Return the choices by name; InputError for one that is no ratio or no recipe, or for fewer than two."""
+    if len(options.choices) < 2:
+        raise InputError(
+            f"--choose {options.choose}: {len(options.choices)} choices; at least 2 are wanted in --choices"
+        )
+    found = {}
+    for name in options.choices:
+        if options.choose == "recipe":
+            found[name] = Setting(
+                ratio=options.ratio, gan=recipe(name).with_(fit=options.classifier.fit)
+            )
+            continue
+        try:
+            ratio = float(name)
+        except ValueError:
+            raise InputError(f"--choices {name}: a number is wanted with --choose ratio") from None
+        if not 0 < ratio <= 100:
+            raise InputError(f"--choices {name}: a ratio above 0, at most 100, is wanted")
+        found[name] = Setting(ratio=ratio, gan=options.gan)
+    if len(set(found.values())) < len(options.choices):
+        raise InputError(
+            f"--choices {','.join(options.choices)}: one stands there twice; different ones are wanted"
+        )
+    return found
+
+
+def _chosen(
+    cohort: Cohort, part: Part, split: Folds, options: TrialOptions, run: Path, fit: Fit
+) -> Setting:
+    inner = _inner(cohort, part, split)
+    accuracies: dict[str, float] = {}
+    choices = candidates(options)
+    for name, setting in choices.items():
+        condition = Condition(arm=ARM, ratio=setting.ratio, network=options.classifier.network)
+        folder = f"{part.name}-inner" + (f"-{name}" if options.choose == "recipe" else "")
+        # Classifiers of several ratios share the inner generators, and each its own images: the largest ratio's first ones.
+        largest = max(each.ratio for each in choices.values())
+        asked = options.with_(
+            gan=setting.gan, ratio=largest, arms=(ARM,), reference=ARM, generator_replicates=1
+        )
+        results = fit(inner, asked, run / folder, [condition], f"{part.name} choice {name}")
+        test = inner.parts()[0].test
+        right = [
+            np.argmax(found["probabilities"], axis=1) == inner.labels[test]
+            for found in results.values()
+        ]
+        accuracies[name] = float(np.mean(right))
+    best = max(accuracies, key=lambda name: accuracies[name])
+    return replace(choices[best], chosen=best, accuracies=tuple(accuracies.items()))
+
+
+def as_chosen(condition: Condition, setting: Setting, options: TrialOptions) -> Condition:
+    """Return what is trained: without the analysis's name, and with the fold's ratio where the analysis fixes none."""
+    ratio = condition.ratio
+    if (
+        options.choose == "ratio"
+        and setting.chosen
+        and condition.needs_generators
+        and not condition.fixes_ratio
+    ):
+        ratio = setting.ratio
+    return replace(condition, analysis=PRIMARY, ratio=ratio)
+
+
+def inner_splits(cohort: Cohort, options: TrialOptions) -> dict[tuple[int, int], Folds]:
+    """Return by partition and fold how its training rows are split once more; InputError where a class is too small."""
+    found = {}
+    for part in cohort.parts():
+        rows, likenesses = cohort.take(part.train), cohort.likenesses[part.train]
+        split = make_folds(
+            rows,
+            likenesses,
+            n_splits=INNER_FOLDS,
+            seed=child_seed(options.seed, "inner", part.partition, part.fold),
+            inner=f"--choose {options.choose}: the training films of {part.name} are split by patient into {INNER_FOLDS} parts",
+        )
+        train, test = split.split(0)
+        sides = [tuple(rows.rows[i] for i in side) for side in (train, test)]
+        check_disjoint(
+            sides[0],
+            sides[1],
+            likenesses[train],
+            likenesses[test],
+            where=f"{part.name}, inner split",
+        )
+        found[part.partition, part.fold] = split
+    return found
+
+
+def _inner(cohort: Cohort, part: Part, split: Folds) -> Cohort:
+    """Return the fold's training rows as a cohort of their own, with one split of them."""
+    return replace(
+        cohort,
+        rows=cohort.take(part.train),
+        images=cohort.images[part.train],
+        likenesses=cohort.likenesses[part.train],
+        labels=cohort.labels[part.train],
+        partitions=(split,),
+        external=None,
+        external_images=None,
+        only_fold=0,
+    )

@@ -1,0 +1,33 @@
+"""Where and how the jobs of a trial are done, and how they are named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fewray.compute.machine import Machine
+from fewray.storage.jobs import JobStore
+from fewray.storage.timing import Clock
+from fewray.study.crossval.design import Condition
+
+OnEvent = Callable[[str, Mapping[str, Any]], None]
+Job = tuple[Condition, int, int, int]
+"""Condition, partition, fold, seed."""
+Place = tuple[int, int, int]
+"""Partition, fold, replicate."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """Where and how the jobs of a trial are done and told of."""
+
+    store: JobStore
+    machine: Machine
+    clock: Clock
+    on_event: OnEvent
+
+    def tell(self, kind: str, event: Mapping[str, Any]) -> None:
+        """Tell of an event that took time, which is written down now and then."""
+        self.clock.keep()
+        self.on_event(kind, event)

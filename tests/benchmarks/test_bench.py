@@ -1,0 +1,301 @@
+"""The benchmark's own machinery: sides in turn, rows, references that are the same work. No figure is asserted in time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks import equality, features, gan, gpu, pairs, quality
+from benchmarks.pairs import Side, Timed, alternate, ratios
+from benchmarks.rows import NOT_MEASURED, Row, cells, line, markdown, paired
+from benchmarks.run import SUBJECTS, measure
+from benchmarks.textbook import Classifier, Discriminator, Generator
+from fewray.classify.networks import build_network
+from fewray.config import ClassifierOptions
+from fewray.data.loading import load_dataset
+from fewray.errors import InputError, RunFailed
+from fewray.generators.training import TrainState
+from fewray.presets import RECIPES
+
+
+def noted(part: int, *, folder: str, name: str, fails: bool = False) -> Callable[[], int]:
+    """Write a line a round, and return how many threads there are."""
+
+    def work() -> int:
+        if fails:
+            raise ValueError("planted")
+        with open(f"{folder}/log", "a") as stream:  # noqa: PTH123
+            stream.write(f"{name}{part} ")
+        return torch.get_num_threads()
+
+    return work
+
+
+def dying(part: int) -> Callable[[], None]:
+    return lambda: os._exit(9)
+
+
+def hungry(part: int, *, mib: int) -> Callable[[], None]:
+    def work() -> None:
+        np.ones(mib << 20, np.uint8).sum()
+
+    return work
+
+
+def test_sides_take_turns_in_processes_of_their_own(tmp_path):
+    sides = [
+        Side(
+            name=name, make=noted, options={"folder": str(tmp_path), "name": name}, threads=threads
+        )
+        for name, threads in (("a", 1), ("b", 2))
+    ]
+    found = alternate(sides, 3)
+    log = (tmp_path / "log").read_text().split()
+    assert sorted(log[:2]) == ["a0", "b0"]  # the warm-up
+    assert log[2:] == ["a0", "b0", "b0", "a0", "a0", "b0"]
+    assert [timed.results for timed in found] == [[1], [2]]
+    assert all(len(timed.seconds) == 3 and min(timed.seconds) > 0 for timed in found)
+
+
+def test_memory_is_told_apart():
+    small, large = (Side(name=str(mib), make=hungry, options={"mib": mib}) for mib in (1, 400))
+    few, many = alternate([small, large], 1)
+    assert 350 < many.peak_mib - few.peak_mib < 450
+
+
+def test_what_goes_wrong_in_a_process_is_said(tmp_path):
+    options = {"folder": str(tmp_path), "name": "a", "fails": True}
+    with pytest.raises(RunFailed, match="bench bad: ValueError: planted"):
+        alternate([Side(name="bad", make=noted, options=options)], 1)
+    with pytest.raises(RunFailed, match="bench dead: its process ended"):
+        alternate([Side(name="dead", make=dying)], 1)
+
+
+def timed(*seconds: float) -> Timed:
+    return Timed(seconds=list(seconds), results=[], peak_mib=10.0)
+
+
+def test_ratios_are_taken_round_by_round():
+    assert ratios(timed(4, 9, 8), timed(2, 3, 4)) == (2, 2, 3)
+    row = paired("gan", "x", timed(2, 3, 4), timed(4, 9, 8), work=6, unit="images/s", target=2.5)
+    assert (row.ours, row.reference, row.ratio, row.reached) == (2, 0.75, 2, False)
+
+
+def test_the_table_says_what_was_not_measured():
+    rows = [
+        paired(
+            "gan",
+            "x",
+            timed(1),
+            timed(3),
+            work=300,
+            unit="images/s",
+            target=2.5,
+            ceiling=0.5,
+            of="it",
+        ),
+        Row(subject="gan", what="y", target="30 s", note="no GPU"),
+    ]
+    first, second = cells(rows)
+    assert first == [
+        "x",
+        "100 images/s",
+        "300 images/s",
+        "3.00 (3.00 to 3.00)",
+        "50 % of it",
+        "10",
+        "10",
+        "2.5 x",
+        "reached",
+    ]
+    assert second == ["y", "", NOT_MEASURED, "", "", "", "", "30 s", ""]
+    found = {
+        "command": "fewray bench", "date": "2026-01-01", "hardware": "h", "torch": "2", "precision": "fp32",
+        "ceilings": {"cores": 2, "gflops_fp32": 1.0, "gflops_bf16": 2.0, "copied_gb_s": 3.0},
+        "rows": [json.loads(json.dumps(row.to_json())) for row in rows],
+    }  # fmt: skip
+    text = markdown(found)
+    assert "- y: no GPU" in text
+    assert "busy" not in text
+    assert "When the run began it was busy: figures" in markdown({**found, "busy": "it was busy"})
+    assert [line(row) for row in rows] == [
+        "x: 300 images/s; reference 100 images/s; ratio 3.00 (3.00 to 3.00); 50 % of it; wanted 2.5 x: reached",
+        f"y: {NOT_MEASURED}; wanted 30 s; no GPU",
+    ]
+    assert text.count("\n| ") == 4
+
+
+def test_the_textbook_s_networks_are_as_large_as_the_recipe_s():
+    state = TrainState(RECIPES["paper"], seed=0, device=torch.device("cpu"))
+    ours = build_network(4, ClassifierOptions(), seed=0)
+    for book, own in ((Generator(), state.G), (Discriminator(), state.D), (Classifier(4), ours)):
+        assert sorted(p.numel() for p in book.parameters()) == sorted(
+            p.numel() for p in own.parameters()
+        )
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+def test_trainings_of_all_ways_are_set_side_by_side(
+    precision: str, monkeypatch: pytest.MonkeyPatch
+):
+    bf16, fp32, book = (np.random.default_rng(seed).normal(5, 1, (4, 3)) for seed in range(3))
+    sides = []
+
+    def all_ways(asked: list[Side], rounds: int, *, warm_up: bool) -> list[SimpleNamespace]:
+        sides.extend(asked)
+        return [
+            SimpleNamespace(results=[bf16, fp32, book] if precision == "bf16" else [fp32, book])
+        ]
+
+    monkeypatch.setattr(equality, "alternate", all_ways)
+    monkeypatch.setattr(equality, "choose_precision", lambda device: precision)
+    found = equality.equality(range(7, 11), steps=6, films=64, base_channels=4)
+    assert "4 base channels, 6 steps, 4 seeds from 7" in found["design"]
+    assert sides[0].options["seeds"] == (7, 8, 9, 10)
+    row, fast = found["rows"]["loss of G"], bf16 if precision == "bf16" else fp32
+    assert len(row) == len(found["columns"]) == (6 if precision == "bf16" else 4)
+    low, high = stats.ttest_ind(fast[:, 1], book[:, 1], equal_var=False).confidence_interval()
+    welch = f"{fast[:, 1].mean() - book[:, 1].mean():+.3f} ({low:+.3f} to {high:+.3f})"
+    assert row[len(sides[0].options["ways"]) :][:2] == ["yes", welch]
+    if precision == "bf16":
+        low, high = stats.ttest_1samp((bf16 - fp32)[:, 1], 0).confidence_interval()
+        assert row[-1] == f"{(bf16 - fp32)[:, 1].mean():+.3f} ({low:+.3f} to {high:+.3f})"
+
+
+def test_a_mean_outside_the_textbook_s_spread_is_told():
+    within, outside = (
+        equality.compared([np.array(ours), np.array([7.0, 7.4])])
+        for ours in ([7.1, 7.2], [5.0, 9.9])
+    )
+    assert (within[2], outside[2]) == ("yes", "no")
+
+
+def test_every_way_trains_and_the_seed_is_one_start_of_both_precisions():
+    films = np.random.default_rng(0).integers(0, 256, (32, 1, 64, 64), dtype=np.uint8)
+    found = {way: equality.train(way, films, 1, 5, 4) for way in ("bf16", "fp32", "textbook")}
+    for losses, images in found.values():
+        assert len(losses) == 1
+        assert images.shape == (200, 1, 64, 64)
+    first = {way: np.array(losses[0]) for way, (losses, _) in found.items()}
+    assert first["bf16"] == pytest.approx(first["fp32"], rel=0.02)
+    assert abs(first["textbook"] - first["fp32"]).max() > 0.02
+    options = {"seeds": (5,), "steps": 1, "films": 32, "base_channels": 4}
+    assert np.shape(equality.trained(1, ways=("bf16", "fp32", "textbook"), **options)()) == (1, 3)
+
+
+def test_a_round_lasts_until_the_slowest_process_and_memory_is_that_of_all(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    heard = []
+
+    def answer(value: float) -> tuple[str, float]:
+        heard.append(value)
+        return "done", value
+
+    team = object.__new__(pairs._Team)
+    team.name = "three"
+    team.pipes = [
+        SimpleNamespace(send=lambda _: None, recv=lambda value=value: answer(value))
+        for value in (1.0, 2.0, 4.0)
+    ]
+    monkeypatch.setattr(
+        pairs.time, "perf_counter", lambda: len(heard)
+    )  # a clock that ticks with every answer
+    assert team.go() == (3, [1.0, 2.0, 4.0])
+    assert team.peak() == 7.0
+
+
+def test_a_side_ends_with_a_benchmark_that_is_killed(tmp_path: Path):
+    (tmp_path / "side.py").write_text(
+        "def endless(part):\n    def work():\n        print('at work', flush=True)\n        while True: pass\n    return work\n"
+    )
+    code = "import side; from benchmarks.pairs import *; alternate([Side(name='s', make=side.endless)], 1, warm_up=False)"
+    bench = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE)
+    assert bench.stdout
+    assert bench.stdout.readline() == b"at work\n"
+    bench.kill()
+    assert (
+        bench.communicate(timeout=60)[0] == b""
+    )  # the stream ends when the last that holds it has
+
+
+def test_a_step_s_arithmetic_is_counted():
+    assert gan.step_flops() / 1e9 == pytest.approx(73, abs=2)
+
+
+def test_the_copy_search_s_arithmetic_is_counted(monkeypatch):
+    counted = []
+    for images in (40, 60):
+        monkeypatch.setattr(quality, "SYNTHETIC", images)
+        monkeypatch.setattr(
+            quality, "FILMS", 8
+        )  # every film is a candidate; queries are blurred, too, 1.4 % more
+        with FlopCounterMode(display=False) as counter:
+            quality.copies(0)()
+        counted.append((counter.get_total_flops(), quality.search_flops()))
+    (less, expected_less), (more, expected_more) = counted
+    assert more - less == pytest.approx(expected_more - expected_less, rel=0.02)
+
+
+def test_plain_features_and_whole_metrics_are_ours(monkeypatch):
+    monkeypatch.setattr(features, "IMAGES", 2)
+    found, wanted = features.fast(0)(), features.plain(0)()
+    assert np.linalg.norm(found - wanted) < features.TOLERANCE * np.linalg.norm(wanted)
+    assert quality.blocks(0, rows=60, dim=8)() == pytest.approx(
+        quality.whole(0, rows=60, dim=8)(), rel=1e-6
+    )
+
+
+def test_the_gpu_s_rows_do_their_work_and_say_where_there_is_none(monkeypatch):
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU: its rows would be measured")
+    found = gpu.measure({}, rounds=1)
+    assert [(row.ours, row.reached, row.note) for row in found] == [
+        (None, None, "no GPU on this machine")
+    ] * 2
+
+    rows = load_dataset("phantom:train=4,test=0")
+    small = RECIPES["quick"].with_(base_channels=4, epochs=2, classic_images=0, quality_images=4)
+    assert gpu.generators(0, rows=rows, options=small, device="cpu")() == [2] * 4
+    asked = []
+    monkeypatch.setattr(
+        "fewray.api.run_study",
+        lambda rows, out, **more: asked.append((out.parent.is_dir(), more)) or out,
+    )
+    gpu.trial(0, rows=rows, options=gpu.TRIAL, device="cpu")()
+    assert asked == [(True, {"options": gpu.TRIAL, "device": "cpu"})]
+    assert (gpu.TRIAL.gan, gpu.TRIAL.folds, gpu.TRIAL.seeds) == (
+        RECIPES["paper"].with_(fit="pad"),
+        4,
+        5,
+    )
+
+    monkeypatch.setattr(gpu, "TEXTBOOK_STEPS", 1)
+    assert len(gpu.textbook(0, classes=2, device="cpu")()) == 2
+    monkeypatch.setattr(gpu, "TEXTBOOK_STEPS", 5)
+    times = {
+        "four generators": Timed(seconds=[20.0], results=[[100] * 4], peak_mib=1),
+        "textbook gan": timed(10),
+    }
+    monkeypatch.setattr(
+        gpu, "alternate", lambda sides, rounds, warm_up: [times[side.name] for side in sides]
+    )
+    row = gpu.full_length(rows, small, device="cpu")
+    assert (row.ours, row.reference, row.ratio, row.reached) == (20, 400 * 10 / (4 * 5), 10, True)
+
+
+def test_unknown_subjects_are_refused():
+    with pytest.raises(InputError, match=r"bench gans: no such subject; there are gan, "):
+        measure(["gans"])
+    assert "study" in SUBJECTS

@@ -1,0 +1,265 @@
+"""A complete study.json of the trial protocol, its figures drawn by a seed. Invented test data, never a result."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from fewray.config import TRIAL_AUGMENTATION
+
+CLASSES = ("covid", "normal", "pneumonia_bac", "pneumonia_vir")
+COUNTS = (69, 79, 79, 79)
+ARMS = {
+    "none": (0, "the real images alone"),
+    "classic": (1, "small affine and intensity changes, no flip"),
+    "oversample": (1, "real images repeated"),
+    "mixup": (1, "mixtures of two real images and their labels"),
+    "pca": (1, "samples of a Gaussian on principal components, a class at a time"),
+    "synthetic": (1, "images of the generators"),
+    "classic+synthetic": (2, "both"),
+    "shuffled": (1, "images of the generators with shuffled labels (negative control)"),
+}
+SHIFT = {"none": -0.03, "classic": 0, "oversample": -0.025, "mixup": 0.005, "pca": -0.01, "synthetic": 0.015,
+         "classic+synthetic": 0.03, "shuffled": -0.11}  # fmt: skip
+FINAL = {
+    "loss_d": (0.3, 1.2),
+    "loss_g": (1, 4),
+    "d_x": (0.6, 0.9),
+    "d_g_z1": (0.1, 0.4),
+    "d_g_z2": (0.05, 0.2),
+}
+CLASS_CENTRES = {"sensitivity": 0.75, "specificity": 0.9, "ppv": 0.76, "f1": 0.75, "auroc": 0.91}
+
+
+def trial_study(
+    seed: int = 0, *, k: int = 4, partitions: int = 1, seeds: int = 3
+) -> dict[str, Any]:
+    """Return the dict; differences are the arms' accuracies less the reference's, folds add up to the rows."""
+    rng = np.random.default_rng(seed)
+    effects = rng.normal(0, 0.035, k * partitions)
+    arms = {name: _arm(rng, name, effects.reshape(partitions, k), seeds) for name in ARMS}
+    study = {
+        "schema": 3,
+        "protocol": "trial",
+        "preset": "standard",
+        "data": {
+            "name": f"invented test data, seed {seed}",
+            "origin": "real",
+            "classes": list(CLASSES),
+            "counts": dict(zip(CLASSES, COUNTS, strict=True)),
+            "groups": 288,
+            "patients_known": "all",
+            "rows": sum(COUNTS),
+            "warnings": ["these figures are invented for tests"],
+            "sha256": "0123456789abcdef" * 4,
+        },
+        "options": {
+            "protocol": "trial",
+            "seed": 0,
+            "choose": None,
+            "ratio": 1.0,
+            "versions": 20,
+            "copy_percentile": 2.0,
+            "classic": TRIAL_AUGMENTATION.to_json(),
+            "classifier": {
+                "network": "paper",
+                "image_size": 64,
+                "fit": "pad",
+                "batch_size": 64,
+                "steps": 300,
+                "learning_rate": 0.01,
+                "momentum": 0.9,
+            },
+            "gan": {"recipe": "fast", "epochs": 40, "batch_size": 16},
+        },
+        "seeds": list(range(seeds)),
+        "folds": [
+            _fold(partition, fold, k) for partition in range(partitions) for fold in range(k)
+        ],
+        "joined_groups": [["person8", "person9"]],
+        "generators": {
+            label: {
+                "recipe": "fast",
+                "steps": 1400,
+                "images_seen": 22400,
+                "epochs": 40,
+                "final": {name: _drawn(rng, *ends) for name, ends in FINAL.items()},
+            }
+            for label in CLASSES
+        },
+        "rejected": {
+            label: {"kept": 240, "rejected": int(rng.integers(0, 30))} for label in CLASSES
+        },
+        "arms": arms,
+        "score_intervals": {"resampled": "patients", "draws": 1000},
+        "reference": "classic",
+        "comparisons": _comparisons(rng, arms),
+        "descriptive": {"synthetic - pca": {"difference": 0.0251, "ci": [-0.0149, 0.0651]}},
+        "sensitivity": {
+            "paper classic": _block(
+                rng,
+                arms,
+                ("synthetic",),
+                description="the paper's classic augmentation",
+                reference="classic (paper classic)",
+            ),
+            "ratio 2": _block(
+                rng, arms, ("synthetic", "classic+synthetic"), description="two images a real film"
+            ),
+        },
+        "subsets": {
+            "without covid": {"rows": 237, **_block(rng, arms, ("none", "synthetic"))},
+            "pneumonia_bac:pneumonia_vir": {"rows": 158, **_block(rng, arms, ("synthetic",))},
+        },
+        "external": {
+            "name": "invented other hospital",
+            "kept_split": False,
+            "networks": k * partitions,
+            "rows": 120,
+            "arms": {name: {"accuracy": _scored(rng, 0.6)} for name in ARMS},
+        },
+        "audit": {
+            "chance": 79 / 306,
+            "models": {
+                name: {
+                    "accuracy": accuracy,
+                    "auroc": {label: _drawn(rng, 0.6, 0.89) for label in CLASSES},
+                }
+                for name, accuracy in (
+                    ("metadata", 0.7683),
+                    ("thumbnail", 0.6905),
+                    ("border", 0.6345),
+                    ("centre removed", 0.6465),
+                )
+            },
+            "told_apart": ["covid"],
+            "warnings": [
+                "covid can be told by file metadata alone (AUROC 0.98): the classifiers may read the source"
+            ],
+        },
+        "methods": "",
+        "answer": "classic+synthetic: no evidence either way against classic. Invented test data.",
+        "provenance": {
+            "versions": {"python": "3.11", "fewray": "0.1.0", "torch": "2.9"},
+            "device": "cpu",
+            "precision": "bf16",
+            "threads": 1,
+            "keys": {"folds": "abc123"},
+        },
+    }
+    study["audit"]["models"]["metadata"]["auroc"]["covid"] = 0.98
+    return study
+
+
+def _drawn(rng: np.random.Generator, low: float, high: float) -> float:
+    return round(float(rng.uniform(low, high)), 4)
+
+
+def _scored(rng: np.random.Generator, centre: float, half: float = 0.05) -> dict[str, Any]:
+    value = round(centre + float(rng.uniform(-0.02, 0.02)), 4)
+    return {"value": value, "ci": [round(value - half, 4), round(min(1.0, value + half), 4)]}
+
+
+def _arm(rng: np.random.Generator, name: str, effects: np.ndarray, seeds: int) -> dict[str, Any]:
+    accuracy = _scored(rng, 0.765 + SHIFT[name], 0.048)
+    wrong = rng.uniform(2, 8, (4, 4)) * (1 - np.eye(4))
+    confusion = wrong + np.diag(np.array(COUNTS) - wrong.sum(1))
+    ratio, description = ARMS[name]
+    return {
+        "accuracy": accuracy
+        | {
+            "by_seed": [
+                round(accuracy["value"] + float(rng.normal(0, 0.012)), 4) for _ in range(seeds)
+            ],
+            "by_fold": [
+                [round(accuracy["value"] + float(e + rng.normal(0, 0.015)), 4) for e in part]
+                for part in effects
+            ],
+        },
+        "balanced_accuracy": _scored(rng, accuracy["value"]),
+        "auroc": _scored(rng, 0.92, 0.03),
+        "brier": _scored(rng, 0.33, 0.04),
+        "calibration_error": _scored(rng, 0.08, 0.03),
+        "per_class": {
+            label: {key: _scored(rng, centre, 0.07) for key, centre in CLASS_CENTRES.items()}
+            for label in CLASSES
+        },
+        "confusion": np.round(confusion, 3).tolist(),
+        "train_images": 230 * (1 + ratio),
+        "steps": 300,
+        "description": description,
+    }
+
+
+def _comparisons(rng: np.random.Generator, arms: dict[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for name in arms:
+        if name == "classic":
+            continue
+        error = _drawn(rng, 0.018, 0.026)
+        made[name] = _compared(arms[name], arms["classic"], error) | {
+            "p_mcnemar": _drawn(rng, 0.05, 0.9),
+            "p_corrected_t": None,
+            "minimal_detectable": round(2.8 * error, 4),
+            "minimal_detectable_holm": round(3.7 * error, 4),
+            "discordance": _drawn(rng, 0.1, 0.2),
+            "standard_error": error,
+            "df": 287.0,
+        }
+    worst = 0.0
+    for rank, name in enumerate(sorted(made, key=lambda arm: made[arm]["p"])):
+        worst = max(worst, min(1.0, made[name]["p"] * (len(made) - rank)))
+        decided = "helps" if made[name]["difference"] > 0 else "harms"
+        verdict = decided if worst < 0.05 else "no evidence"
+        made[name] |= {
+            "p_holm": round(worst, 6),
+            "verdict": verdict,
+            "text": f"invented: {name}, {verdict}",
+        }
+    return made
+
+
+def _compared(arm: dict[str, Any], reference: dict[str, Any], error: float) -> dict[str, Any]:
+    difference = round(arm["accuracy"]["value"] - reference["accuracy"]["value"], 4)
+    p = math.erfc(abs(difference / error) / math.sqrt(2))
+    ends = [round(difference - 1.97 * error, 4), round(difference + 1.97 * error, 4)]
+    return {"difference": difference, "ci": ends, "p": round(p, 6)}
+
+
+def _block(
+    rng: np.random.Generator,
+    arms: dict[str, Any],
+    compared: tuple[str, ...],
+    description: str | None = None,
+    reference: str = "classic (primary)",
+) -> dict[str, Any]:
+    found = {
+        name: {"accuracy": _scored(rng, arms[name]["accuracy"]["value"])}
+        for name in ("classic", *compared)
+    }
+    differences = {
+        name: _compared(found[name], found["classic"], _drawn(rng, 0.02, 0.03)) for name in compared
+    }
+    return ({} if description is None else {"description": description, "reference": reference}) | {
+        "arms": found,
+        "comparisons": differences,
+    }
+
+
+def _fold(partition: int, fold: int, k: int) -> dict[str, Any]:
+    test = [n // k + (fold < n % k) for n in COUNTS]
+    groups = 288 // k + (fold < 288 % k)
+    return {
+        "partition": partition,
+        "fold": fold,
+        "train": sum(COUNTS) - sum(test),
+        "test": sum(test),
+        "train_groups": 288 - groups,
+        "test_groups": groups,
+        "counts": {
+            label: {"train": n - here, "test": here}
+            for label, n, here in zip(CLASSES, COUNTS, test, strict=True)
+        },
+    }

@@ -1,0 +1,279 @@
+"""The loop against a textbook one, checkpoints, resume, sampling, non-finite losses."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from fewray.config import GanOptions
+from fewray.errors import InputError, RunFailed
+from fewray.generators import run as gan_run
+from fewray.generators.checkpoint import (
+    load_checkpoint,
+    load_generator,
+    read_header,
+    save_checkpoint,
+)
+from fewray.generators.health import findings
+from fewray.generators.run import CHECKPOINT, train_run
+from fewray.generators.sampling import latents, sample
+from fewray.generators.training import Tick, TrainState, train_gan
+from fewray.storage.files import read_jsonl, sha256_of
+
+CPU = torch.device("cpu")
+SMALL = GanOptions(base_channels=4, epochs=3, batch_size=8, classic_images=0)
+ABOUT = {"label": "a", "rows_sha256": "x", "rows_seen": ["x"], "num_train": 20, "classic_images": 0}
+
+
+def pictures(n: int = 20, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (n, 1, 64, 64), np.uint8)
+
+
+def weights(state: TrainState) -> list[torch.Tensor]:
+    return [value for network in (state.G, state.D) for value in network.state_dict().values()]
+
+
+def trained(options: GanOptions = SMALL, seed: int = 0) -> tuple[TrainState, list[Tick]]:
+    state = TrainState(options, seed=seed, device=CPU)
+    return state, list(train_gan(pictures(), state))
+
+
+def run_into(folder: Path, options: GanOptions = SMALL, **changes: object) -> dict:
+    settings: dict = {
+        "seed": 3,
+        "device": CPU,
+        "precision": "fp32",
+        "about": ABOUT,
+        "checkpoint_every": 1,
+        **changes,
+    }
+    return train_run(folder, pictures(), options, **settings)
+
+
+def test_one_step_is_the_textbook_step():
+    """Binary cross-entropies of probabilities, two backward passes, D's gradients thrown away in G's step."""
+    options = SMALL.with_(epochs=1, dropout=(0.0, 0.0, 0.0), batch_size=20)
+    state, (tick,) = trained(options)
+    book = TrainState(options, seed=0, device=CPU)
+    G, D = book.G.train(), book.D.train()
+    from fewray.compute.device import child_seed
+
+    seed = child_seed(0, "epoch", 0)
+    order = np.random.default_rng(seed).permutation(20)
+    real = torch.from_numpy(pictures()[order]).float() / 127.5 - 1
+    z = torch.rand(20, 100, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+    fake = G(z)
+    d_x, d_g_z1 = D.main(real).flatten(), D.main(fake.detach()).flatten()
+    loss_d = functional.binary_cross_entropy(d_x, torch.ones(20)) + functional.binary_cross_entropy(
+        d_g_z1, torch.zeros(20)
+    )
+    book.optimiser_d.zero_grad()
+    loss_d.backward()
+    book.optimiser_d.step()
+    d_g_z2 = D.main(fake).flatten()
+    loss_g = functional.binary_cross_entropy(d_g_z2, torch.ones(20))
+    book.optimiser_g.zero_grad()
+    loss_g.backward()
+    book.optimiser_g.step()
+    expected = [value.mean().item() for value in (loss_d, loss_g, d_x, d_g_z1, d_g_z2)]
+    assert [tick.loss_d, tick.loss_g, tick.d_x, tick.d_g_z1, tick.d_g_z2] == pytest.approx(
+        expected, rel=1e-4
+    )
+    for ours, theirs in zip(weights(state), weights(book), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-5)
+
+
+def test_same_seed_same_bytes_other_seed_other_weights():
+    one, two, other = trained()[0], trained()[0], trained(seed=1)[0]
+    assert all(torch.equal(a, b) for a, b in zip(weights(one), weights(two), strict=True))
+    assert not all(torch.equal(a, b) for a, b in zip(weights(one), weights(other), strict=True))
+
+
+def test_training_leaves_the_global_random_state_alone():
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    trained(SMALL.with_(epochs=1))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("count", [1, 5, 31, 33])
+def test_any_number_of_images_trains_in_whole_batches(count: int):
+    state = TrainState(SMALL.with_(epochs=1, batch_size=32), seed=0, device=CPU)
+    (tick,) = train_gan(pictures(count), state)
+    assert tick.batches == -(-count // 32)
+    assert tick.images_seen == 32 * tick.batches
+    assert tick.finite
+
+
+@pytest.mark.parametrize("bad", [np.zeros((0, 1, 64, 64), np.uint8), np.zeros((4, 1, 32, 32), np.uint8),
+                                 np.zeros((4, 1, 64, 64), np.float32)])  # fmt: skip
+def test_wrong_images_are_refused(bad: np.ndarray):
+    with pytest.raises(InputError):
+        next(train_gan(bad, TrainState(SMALL, seed=0, device=CPU)))
+
+
+def test_the_discriminator_learns_a_trivial_difference():
+    flat = np.full((32, 1, 64, 64), 255, np.uint8)
+    options = SMALL.with_(epochs=8, dropout=(0.0, 0.0, 0.0), learning_rate=2e-3)
+    state = TrainState(options, seed=0, device=CPU)
+    last = list(train_gan(flat, state))[-1]
+    assert last.d_x > 0.7 > 0.3 > last.d_g_z1
+
+
+def test_checkpoint_restores_every_tensor(tmp_path: Path):
+    state, _ = trained(SMALL.with_(ema_half_life=50.0))
+    save_checkpoint(state, tmp_path / "c.safetensors", about=ABOUT)
+    again = load_checkpoint(tmp_path / "c.safetensors", CPU)
+    save_checkpoint(again, tmp_path / "d.safetensors", about=ABOUT)
+    assert sha256_of(tmp_path / "c.safetensors") == sha256_of(tmp_path / "d.safetensors")
+    assert read_header(tmp_path / "c.safetensors")["epoch"] == 3
+
+
+def test_a_broken_checkpoint_is_named(tmp_path: Path):
+    path = tmp_path / CHECKPOINT
+    path.write_bytes(b"12345678 not a checkpoint")
+    with pytest.raises(InputError, match=CHECKPOINT):
+        read_header(path)
+
+
+def test_a_checkpoint_damaged_anywhere_is_refused(tmp_path: Path):
+    run_into(tmp_path)
+    path = tmp_path / CHECKPOINT
+    whole = path.read_bytes()
+    for place in (12, 40, 200, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        with pytest.raises(InputError, match=r"train again|was trained with other"):
+            run_into(tmp_path, SMALL.with_(epochs=4), resume=True)
+    path.write_bytes(whole)
+    assert run_into(tmp_path, SMALL.with_(epochs=4), resume=True)["epoch"] == 4
+
+
+def test_resume_ends_with_the_same_bytes(tmp_path: Path):
+    run_into(tmp_path / "whole")
+    for epochs in (1, 2, 3):
+        run_into(tmp_path / "parts", SMALL.with_(epochs=epochs), resume=True)
+    assert sha256_of(tmp_path / "whole" / CHECKPOINT) == sha256_of(tmp_path / "parts" / CHECKPOINT)
+    logs = [[{**row, "seconds": 0, "epochs": 0} for row in read_jsonl(tmp_path / name / "stats.jsonl")]
+            for name in ("whole", "parts")]  # fmt: skip
+    assert logs[0] == logs[1]
+    assert len(logs[0]) == 3
+
+
+def test_a_log_longer_than_the_checkpoint_is_cut(tmp_path: Path):
+    run_into(tmp_path, SMALL.with_(epochs=2))
+    with (tmp_path / "stats.jsonl").open("a") as stream:
+        stream.write(json.dumps({"epoch": 3, "seconds": 9.0}) + '\n{"epoch": 4, "sec')
+    run_into(tmp_path, resume=True)
+    assert [row["epoch"] for row in read_jsonl(tmp_path / "stats.jsonl")] == [1, 2, 3]
+
+
+def test_a_folder_in_use_by_another_training_is_refused(tmp_path: Path):
+    run_into(tmp_path, SMALL.with_(epochs=1))
+    with pytest.raises(InputError, match="--resume"):
+        run_into(tmp_path)
+    with pytest.raises(InputError, match="learning_rate"):
+        run_into(tmp_path, SMALL.with_(learning_rate=0.1), resume=True)
+    with pytest.raises(InputError, match="seed"):
+        run_into(tmp_path, resume=True, seed=4)
+
+
+def test_a_non_finite_loss_stops_and_keeps_the_last_good_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    run_into(tmp_path, SMALL.with_(epochs=1))
+    good = sha256_of(tmp_path / CHECKPOINT)
+
+    def poisoned(images: np.ndarray, state: TrainState, *, precision: str, on_batch: object):
+        for tick in train_gan(images, state, precision=precision):
+            with torch.no_grad():
+                next(state.G.parameters()).fill_(float("nan"))
+            yield tick
+
+    monkeypatch.setattr(gan_run, "train_gan", poisoned)
+    with pytest.raises(RunFailed, match="epoch 1 is kept"):
+        run_into(tmp_path, resume=True)
+    assert sha256_of(tmp_path / CHECKPOINT) == good
+    rows = read_jsonl(tmp_path / "stats.jsonl")
+    assert [(row["epoch"], row.get("finite", True)) for row in rows] == [(1, True), (2, False)]
+    assert [(f.kind, f.first_epoch, f.now) for f in findings(rows)] == [("divergence", 2, True)]
+    monkeypatch.undo()
+    run_into(tmp_path, resume=True)
+    rows = read_jsonl(tmp_path / "stats.jsonl")
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert findings(rows) == []
+
+
+def test_the_row_of_an_epoch_without_finite_losses_is_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def poisoned(images: np.ndarray, state: TrainState, *, precision: str, on_batch: object):
+        for tick in train_gan(images, state, precision=precision):
+            yield replace(tick, loss_d=math.nan, loss_g=math.inf)
+
+    monkeypatch.setattr(gan_run, "train_gan", poisoned)
+    with pytest.raises(RunFailed, match="no checkpoint yet"):
+        run_into(tmp_path)
+    text = (tmp_path / "stats.jsonl").read_text()
+    row = json.loads(text, parse_constant=lambda word: pytest.fail(word))
+    assert (row["epoch"], row["loss_d"], row["loss_g"], row["finite"]) == (1, None, None, False)
+    assert row["d_x"] > 0
+
+
+def test_the_probe_is_called_at_its_cadence_and_at_the_end(tmp_path: Path):
+    seen: list[int] = []
+
+    def probe(images: np.ndarray) -> dict:
+        seen.append(len(images))
+        return {"fid": 1.0}
+
+    run_into(tmp_path, SMALL.with_(quality_images=7), probe=probe, probe_every=2)
+    assert seen == [7, 7]
+    assert [row.get("fid") for row in read_jsonl(tmp_path / "stats.jsonl")] == [None, 1.0, 1.0]
+
+
+def test_an_image_is_a_function_of_its_seed(tmp_path: Path):
+    run_into(tmp_path)
+    network, options = load_generator(tmp_path / CHECKPOINT, CPU)
+    together = sample(network, options, range(110)).astype(int)
+    alone = np.concatenate([sample(network, options, [seed]) for seed in (0, 57, 109)]).astype(int)
+    assert np.abs(together[[0, 57, 109]] - alone).max() <= 1
+    assert together.shape == (110, 1, 64, 64)
+    assert len({image.tobytes() for image in together}) == 110
+
+
+def test_latents_follow_the_recipe():
+    uniform = latents(range(200), SMALL)
+    assert uniform.min() >= -1
+    assert uniform.max() <= 1
+    assert uniform.std().item() == pytest.approx(1 / np.sqrt(3), rel=0.02)
+    assert latents(range(200), SMALL.with_(latent="normal")).std().item() == pytest.approx(
+        1, rel=0.02
+    )
+
+
+def test_the_averaged_generator_lags_behind_and_shares_buffers():
+    state, _ = trained(SMALL.with_(ema_half_life=500.0))
+    assert state.G_ema is not None
+    for averaged, current in zip(state.G_ema.buffers(), state.G.buffers(), strict=True):
+        assert torch.equal(averaged, current)
+    moved = [
+        not torch.equal(a, b)
+        for a, b in zip(state.G_ema.parameters(), state.G.parameters(), strict=True)
+    ]
+    assert all(moved)
+
+
+def test_a_call_that_trains_nothing_leaves_the_record_of_how_it_was_trained(tmp_path: Path):
+    run_into(tmp_path, SMALL.with_(epochs=1))
+    before = (tmp_path / "options.json").read_text()
+    assert json.loads(before)["precision"] == "fp32"
+    assert json.loads(before)["threads"] == torch.get_num_threads()
+    run_into(tmp_path, SMALL.with_(epochs=1), resume=True, precision="bf16")
+    assert (tmp_path / "options.json").read_text() == before
+    run_into(tmp_path, SMALL.with_(epochs=2), resume=True, precision="bf16")
+    assert json.loads((tmp_path / "options.json").read_text())["precision"] == "bf16"

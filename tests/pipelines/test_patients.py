@@ -1,0 +1,170 @@
+"""Patients named in training are the patients by whom copies are judged."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import typer
+from scipy.ndimage import gaussian_filter
+
+import fewray
+from fewray.data.loading import load_dataset
+from fewray.errors import InputError
+from fewray.imaging.decode import save_png
+from fewray.pipelines import copy_rejection as rejection
+from fewray.pipelines import quality_report as judge
+from fewray.pipelines.extractors import open_extractor
+from fewray.presets import RECIPES
+
+PATTERN = r"(p\d+)_"
+
+
+@pytest.fixture(scope="module")
+def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve dark films of class a, two of each patient: what an untrained generator makes, grey, is no copy of them."""
+    folder, rng = tmp_path_factory.mktemp("films"), np.random.default_rng(0)
+    for index in range(12):
+        picture = gaussian_filter(rng.normal(size=(64, 64)), 3)
+        save_png(
+            np.clip(40 + 300 * picture, 0, 255).astype(np.uint8),
+            folder / "a" / f"p{index // 2}_{index}.png",
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A generator trained on them with the pattern of patients."""
+    out = tmp_path_factory.mktemp("run") / "run"
+    options = RECIPES["quick"].with_(epochs=1, classic_images=0, base_channels=4)
+    fewray.train_generator(
+        load_dataset(films, group_regex=PATTERN), out, options=options, probe_every=0
+    )
+    return out
+
+
+@pytest.fixture
+def pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let copies be refused by the extractor ``pixels``, which costs nothing."""
+    monkeypatch.setattr(
+        rejection, "open_extractor", lambda *_, **__: open_extractor("pixels", cache=False)
+    )
+
+
+def test_the_pattern_is_kept_with_the_generators_and_their_images(
+    films: Path, run: Path, tmp_path: Path
+):
+    assert json.loads((run / "options.json").read_text())["group_regex"] == PATTERN
+    fewray.generate(run, tmp_path, per_class=2)
+    assert json.loads((tmp_path / "generators.json").read_text())["a"]["group_regex"] == PATTERN
+    plain = load_dataset(films)
+    assert "group_regex" not in plain.notes
+
+
+def test_quality_takes_the_patients_of_the_training(
+    films: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    made = fewray.generate(run, tmp_path / "made", per_class=3)
+    (tmp_path / "own").mkdir()
+    for row in made.rows:
+        (tmp_path / "own" / "a").mkdir(exist_ok=True)
+        (tmp_path / "own" / "a" / row.path.name).write_bytes(row.path.read_bytes())
+
+    class Reached(Exception):
+        pass
+
+    def watched(reals: Any, *_: Any, **__: Any) -> None:
+        raise Reached(len(set(reals["a"].groups)))
+
+    monkeypatch.setattr(judge, "measure_quality", watched)
+
+    def patients(synthetic: Path, **options: Any) -> int:
+        with pytest.raises(Reached) as found:
+            fewray.measure_quality(films, synthetic, extractor="pixels", **options)
+        return found.value.args[0]
+
+    assert patients(tmp_path / "made") == 6
+    assert patients(tmp_path / "own") == 12
+    assert patients(tmp_path / "own", group_regex=PATTERN) == 6
+    assert patients(tmp_path / "made", group_regex=r"(p)") == 1
+    with pytest.raises(InputError, match=r"--group-regex \(x\): fits no file name"):
+        fewray.measure_quality(films, made, extractor="pixels", group_regex="(x)")
+    with pytest.raises(InputError, match="is a manifest"):
+        fewray.measure_quality(load_dataset(films), made, extractor="pixels", group_regex=PATTERN)
+    apart = tmp_path / "apart" / "a"
+    for index in range(2):
+        picture = gaussian_filter(np.random.default_rng(70 + index).normal(size=(64, 64)), 3)
+        save_png(np.clip(40 + 300 * picture, 0, 255).astype(np.uint8), apart / f"odd{index}.png")
+    assert patients(tmp_path / "own", group_regex=PATTERN, held_out=apart.parent) == 6
+    assert patients(tmp_path / "own", run=run, held_out=apart.parent) == 6
+
+
+def test_patients_that_are_not_known_are_told(films: Path, run: Path, tmp_path: Path):
+    fewray.generate(run, tmp_path, per_class=3)
+    known = fewray.measure_quality(films, tmp_path, extractor="pixels")
+    assert not any("no patients are known" in note for note in known.notes)
+    assert any("held out with their patient" in line for line in known.sentences())
+    (tmp_path / "generators.json").unlink()
+    alone = fewray.measure_quality(films, tmp_path, extractor="pixels")
+    assert any(note.startswith("real: no patients are known") for note in alone.notes)
+    assert not any("held out with their patient" in line for line in alone.sentences())
+    assert any("held out one by one" in line for line in alone.sentences())
+
+
+@pytest.mark.usefixtures("pixels")
+def test_copies_are_refused_by_the_patients_of_the_training(films: Path, run: Path):
+    found = rejection.copy_rejection(run, films, percentile=2, device="cpu")
+    assert found.bar.grouped
+    assert not found.notes
+    assert (
+        rejection.copy_rejection(
+            run, films, percentile=2, device="cpu", group_regex=r"_(\d+)"
+        ).bar.grouped
+        is False
+    )
+    with pytest.raises(InputError, match="fits no file name"):
+        rejection.copy_rejection(run, films, percentile=2, device="cpu", group_regex="(x)")
+    with pytest.raises(InputError, match="with --reject-copies"):
+        fewray.generate(run, run / "x", per_class=1, group_regex=PATTERN)
+
+
+@pytest.mark.usefixtures("pixels")
+def test_generate_says_by_which_bar_copies_were_refused(
+    films: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    from fewray.cli.main import app
+
+    def call(*words: object) -> str:
+        typer.main.get_command(app).main(list(map(str, words)), standalone_mode=False)
+        return capsys.readouterr().out
+
+    words = [
+        "generate",
+        run,
+        "--out",
+        tmp_path / "o",
+        "--per-class",
+        2,
+        "--reject-copies",
+        "--real",
+        films,
+    ]
+    said = call(*words)
+    assert "held out with their patient" in said
+    assert "% of unseen films would be" in said
+    assert "note: " not in said
+    found = json.loads(call(*words, "--json"))
+    bar = json.loads((tmp_path / "o" / "generators.json").read_text())["a"]["copy_bar"]
+    assert found["copy_bar"] == bar
+    assert bar["grouped"] is True
+    assert 0 < bar["false_alarms"] < 1
+    assert "held out with their patient" in found["sentences"][0]
+    one = call(*words, "--group-regex", "(p)")
+    assert "copies cannot be judged: one patient" in one
+    (films / "a" / "more.png").write_bytes((films / "a" / "p0_0.png").read_bytes() + b"0")
+    try:
+        assert "note: a: 1 real films that its generator did not see are left out" in call(*words)
+    finally:
+        (films / "a" / "more.png").unlink()

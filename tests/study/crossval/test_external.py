@@ -1,0 +1,155 @@
+"""External sets are only ever predicted; choices are made inside the folds."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fewray.data.external import load_external
+from fewray.data.loading import load_dataset
+from fewray.data.manifest import Manifest
+from fewray.errors import InputError
+from fewray.generators.checkpoint import read_header
+from fewray.study.crossval.cohort import assemble_cohort
+from fewray.study.crossval.run import run_trial
+from fewray.study.folds import external_warning
+from tests.small import MACHINE, OPTIONS, made_up, noise_films
+
+ARMS = OPTIONS.with_(arms=("classic", "classic+synthetic"), seeds=1)
+
+
+def test_kept_test_rows_are_not_folded_and_are_predicted(phantoms: Manifest, tmp_path: Path):
+    found = run_trial(
+        phantoms, ARMS.with_(keep_test=True, copy_percentile=0.0), tmp_path, machine=MACHINE
+    )
+    assert (found["external"]["kept_split"], found["external"]["networks"]) == (True, 2)
+    assert found["rejected"] is None  # nothing was searched
+    assert found["generators"]
+    assert found["data"]["rows"] == len(phantoms.where(split="train"))
+    assert found["external"]["rows"] == len(phantoms.where(split="test"))
+    assert set(found["external"]["arms"]) == {"classic", "classic+synthetic"}
+
+
+def test_an_external_set_changes_nothing_else(phantoms: Manifest, tmp_path: Path):
+    elsewhere = load_dataset("phantom:size=64,train=3,test=2,seed=77")
+    rows = tuple(dataclasses.replace(row, group=f"elsewhere {row.group}") for row in elsewhere.rows)
+    external = dataclasses.replace(elsewhere, rows=rows)
+    inside = run_trial(phantoms, ARMS, tmp_path / "a", machine=MACHINE)
+    both = run_trial(phantoms, ARMS, tmp_path / "b", external=external, machine=MACHINE)
+    assert both["external"]["rows"] == 20
+    assert not both["external"]["kept_split"]
+    assert (inside["arms"], inside["comparisons"]) == (both["arms"], both["comparisons"])
+
+
+def test_synthetic_images_are_no_external_set(phantoms: Manifest):
+    rows = tuple(dataclasses.replace(row, origin="synthetic") for row in phantoms.rows[:3])
+    with pytest.raises(
+        InputError, match="--external made: 3 synthetic images; real films are wanted"
+    ):
+        assemble_cohort(phantoms, ARMS, dataclasses.replace(phantoms, name="made", rows=rows))
+
+
+def test_patients_of_an_external_set_are_found_as_those_of_the_data(tmp_path: Path):
+    place = noise_films(tmp_path / "elsewhere", {"a": 2, "b": 2})
+    named = load_external(place, group_regex=r"[ab](\d)")
+    assert {row.group for row in named.rows} == {"0", "1"}
+    unknown = load_external(place, group_regex=r"(p\d)")
+    assert {row.group for row in unknown.rows} == {"a/a0.png", "a/a1.png", "b/b0.png", "b/b1.png"}
+    data = made_up("a", "b")
+    assert external_warning(data, named) is None
+    warning = external_warning(data, unknown)
+    assert warning is not None
+    assert "4 of 4 images name no patient" in warning
+    assert "--group-regex (p\\d) fits none of its file names" in warning
+    assert external_warning(unknown, unknown) is None
+    with pytest.raises(InputError, match="--external"):
+        load_external(tmp_path / "nothing", group_regex=r"(p\d)")
+
+
+def test_an_external_set_without_patients_is_noted(tmp_path: Path):
+    films = load_dataset(noise_films(tmp_path / "set", {"a": 4, "b": 4}), group_regex=r"([ab]\d)")
+    other = tmp_path / "elsewhere" / "a"
+    other.mkdir(parents=True)
+    Image.fromarray(np.random.default_rng(7).integers(0, 256, (64, 64), np.uint8)).save(
+        other / "x.png"
+    )
+    cohort = assemble_cohort(films, ARMS, load_dataset(other.parent))
+    assert "1 of 1 images name no patient" in cohort.rows.notes["warnings"][-1]
+
+
+@pytest.mark.parametrize("origin", ["real", "phantom"])
+@pytest.mark.parametrize("named", ["patient", "a0.png"])
+def test_a_patient_on_both_sides_of_a_kept_split_is_refused(
+    tmp_path: Path, origin: str, named: str
+):
+    noise_films(tmp_path, {"a": 5, "b": 5})
+    lines = [
+        f"{label}/{label}{i}.png,{label},{named if label == 'a' and i in (0, 4) else f'{label}p{i}'},"
+        f"{'test' if i == 4 else 'train'},{origin}"
+        for label in "ab"
+        for i in range(5)
+    ]
+    (tmp_path / "films.csv").write_text("\n".join(["path,label,group,split,origin", *lines]))
+    data = load_dataset(tmp_path / "films.csv")
+    with pytest.raises(
+        InputError, match=f"the kept test split: a patient is in both train and test: {named} "
+    ):
+        assemble_cohort(data, ARMS.with_(keep_test=True))
+
+
+def test_copies_within_an_external_set_count_as_one_patient(tmp_path: Path):
+    data = load_dataset(noise_films(tmp_path / "set", {"a": 4, "b": 4}), group_regex=r"([ab]\d)")
+    other = tmp_path / "elsewhere" / "a"
+    other.mkdir(parents=True)
+    for name, seed in (("x", 7), ("y", 8), ("z", 7)):
+        Image.fromarray(np.random.default_rng(seed).integers(0, 256, (64, 64), np.uint8)).save(
+            other / f"{name}.png"
+        )
+    cohort = assemble_cohort(data, ARMS, load_dataset(other.parent))
+    assert cohort.external_groups is not None
+    assert cohort.external_groups.tolist() == [0, 1, 0]
+    said = "1 pair of patients was joined, since films look alike: a/x.png ~ a/z.png (1.00): the external intervals take"
+    assert said in cohort.rows.notes["warnings"][-1]
+
+
+def test_one_external_set_is_wanted(phantoms: Manifest):
+    with pytest.raises(InputError, match="not two"):
+        assemble_cohort(phantoms, ARMS.with_(keep_test=True), phantoms)
+    unsplit = dataclasses.replace(
+        phantoms, rows=tuple(dataclasses.replace(r, split="") for r in phantoms.rows)
+    )
+    with pytest.raises(InputError, match="no rows of split test"):
+        assemble_cohort(unsplit, ARMS.with_(keep_test=True))
+
+
+@pytest.mark.parametrize(
+    ("what", "choices"),
+    [
+        ("ratio", ("0.5", "1.5")),
+        pytest.param("recipe", ("first", "second"), marks=pytest.mark.long),
+    ],
+)
+def test_a_choice_is_made_on_training_rows_alone(
+    phantoms: Manifest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    what: str,
+    choices: tuple[str, str],
+):
+    recipes = {"first": OPTIONS.gan.with_(epochs=1), "second": OPTIONS.gan.with_(epochs=2)}
+    monkeypatch.setattr("fewray.study.crossval.inner_selection.recipe", recipes.__getitem__)
+    options = ARMS.with_(choose=what, choices=choices)
+    found = run_trial(phantoms, options, tmp_path, machine=MACHINE)
+    assert [(row["partition"], row["fold"]) for row in found["chosen"]] == [(0, 0), (0, 1)]
+    for row in found["chosen"]:
+        assert set(row["accuracies"]) == set(choices)
+        assert row["accuracies"][row["chosen"]] == max(row["accuracies"].values())
+    cohort = assemble_cohort(phantoms, options)
+    by_fold = {
+        part.fold: {row.sha256 for row in cohort.take(part.test).rows} for part in cohort.parts()
+    }
+    for path in (tmp_path / "generators").glob("partition-0-fold-*/*/checkpoint.safetensors"):
+        fold = int(path.parent.parent.name.split("-")[3])
+        assert not by_fold[fold] & set(read_header(path)["about"]["rows_seen"])

@@ -1,0 +1,108 @@
+"""A fold's generators that are there: taken as they are, or refused where others are wanted; never said to be what they are not."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fewray.compute.machine import Machine
+from fewray.data.loading import load_dataset
+from fewray.errors import InputError
+from fewray.study.crossval.fold_generators import (
+    FoldGenerators,
+    as_recorded,
+    generator_facts,
+    train_fold_generators,
+)
+from tests.small import GAN, HERE, Here, noise_films
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> FoldGenerators:
+    """One class of four films, trained for an epoch."""
+    place = tmp_path_factory.mktemp("generators")
+    data = load_dataset(noise_films(place / "films", {"a": 6}))
+    made = FoldGenerators(
+        folder=place / "run" / "partition-0-fold-0",
+        train=replace(data, rows=data.rows[:4]),
+        test=replace(data, rows=data.rows[4:]),
+        options=GAN.with_(epochs=1, classic_images=0, batch_size=4),
+        seed=5,
+    )
+    train(made, HERE)
+    return made
+
+
+def train(fold: FoldGenerators, machine: Machine) -> None:
+    train_fold_generators(
+        [fold], machine, extractor="lite0", on_epoch=lambda *_: None, on_batch=lambda *_: None
+    )
+
+
+def facts_of(fold: FoldGenerators) -> Path:
+    return fold.folder / "a" / "options.json"
+
+
+def test_what_is_trained_is_not_begun_again_and_its_record_stays(trained: FoldGenerators):
+    before = facts_of(trained).read_bytes()
+    said = json.loads(before)
+    assert (said["precision"], said["threads"], said["device"]) == ("fp32", 1, "cpu")
+    again = Here(device="cpu", precision="fp32", processes=2, threads=1)
+    train(trained, again)
+    assert again.done == []
+    assert facts_of(trained).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"precision": "bf16"}, "trained with --precision fp32; --precision bf16 was asked for"),
+        ({"threads": 2}, "trained with --threads 1; --threads 2 was asked for"),
+        ({"device": "cuda:0"}, "trained with --device cpu; --device cuda was asked for"),
+    ],
+)
+def test_another_machine_is_refused_where_the_record_tells(
+    trained: FoldGenerators, changes: dict, message: str
+):
+    with pytest.raises(InputError, match=message):
+        train(trained, replace(HERE, **changes))
+
+
+def test_a_record_without_threads_and_device_is_taken(trained: FoldGenerators):
+    whole = facts_of(trained).read_text()
+    old = {
+        name: value
+        for name, value in json.loads(whole).items()
+        if name not in ("threads", "device")
+    }
+    facts_of(trained).write_text(json.dumps(old))
+    train(trained, replace(HERE, threads=2))
+    facts_of(trained).write_text(whole)
+
+
+def test_another_seed_is_refused(trained: FoldGenerators):
+    with pytest.raises(InputError, match="was trained with other seed"):
+        train(replace(trained, seed=6), HERE)
+
+
+def test_what_is_left_open_is_as_it_was(trained: FoldGenerators):
+    found = as_recorded(Machine(), trained.folder.parent)
+    assert (found.precision, found.threads) == ("fp32", 1)
+    asked = Machine(precision="bf16", threads=3)
+    assert as_recorded(asked, trained.folder.parent) == asked
+    assert as_recorded(Machine(), trained.folder / "nothing") == Machine()
+
+
+def test_a_lost_log_is_named_before_anything_is_trained(trained: FoldGenerators):
+    log = trained.folder / "a" / "stats.jsonl"
+    kept = log.read_bytes()
+    log.unlink()
+    for look in (lambda: train(trained, HERE), lambda: generator_facts([trained])):
+        with pytest.raises(
+            InputError,
+            match=r"a/stats.jsonl: the log of this generator ends at epoch 0, 1 is wanted",
+        ):
+            look()
+    log.write_bytes(kept)
+    assert generator_facts([trained])["a"]["steps"] == 1

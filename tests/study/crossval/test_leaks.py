@@ -1,0 +1,204 @@
+"""Planted leaks and faults: each stops the trial, with its own message."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import fewray
+from fewray.data.loading import load_dataset
+from fewray.data.manifest import Manifest
+from fewray.errors import InputError
+from fewray.storage.files import sha256_of
+from fewray.study import folds
+from fewray.study.crossval.cohort import assemble_cohort
+from fewray.study.crossval.design import subset_classes
+from fewray.study.crossval.run import run_trial
+from fewray.study.options import make_study_options
+from tests.small import GAN, MACHINE, OPTIONS, made_up
+
+ARMS = OPTIONS.with_(arms=("classic", "synthetic"), seeds=1)
+
+
+def with_row(data: Manifest, path: Path, *, group: str, like: int = 0) -> Manifest:
+    """Return ``data`` with the file as one more row, labelled as row ``like``."""
+    extra = dataclasses.replace(data.rows[like], path=path, group=group, sha256=sha256_of(path))
+    return dataclasses.replace(data, rows=(*data.rows, extra))
+
+
+def dealt_apart(monkeypatch: pytest.MonkeyPatch, data: Manifest, twin: int) -> None:
+    """Break the folding: patients are not joined, and the last row lies in another fold than its twin."""
+
+    def broken(
+        manifest: Manifest, images: np.ndarray, *, n_splits: int, seed: int, partition: int = 0
+    ) -> folds.Folds:
+        fold_of = np.arange(len(manifest)) % n_splits
+        fold_of[-1] = (fold_of[twin] + 1) % n_splits
+        groups = np.arange(len(manifest))
+        return folds.Folds(
+            n_splits=n_splits, partition=partition, fold_of=fold_of, groups=groups, joined=()
+        )
+
+    monkeypatch.setattr("fewray.study.crossval.cohort.make_folds", broken)
+
+
+def singles(data: Manifest) -> Manifest:
+    """Return the data with every film a patient of its own, so that only the planted leak is one."""
+    rows = tuple(dataclasses.replace(row, group=f"patient {i}") for i, row in enumerate(data.rows))
+    return dataclasses.replace(data, rows=rows)
+
+
+def test_a_patient_in_two_folds(
+    phantoms: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    data = singles(phantoms)
+    rows = (*data.rows[:-1], dataclasses.replace(data.rows[-1], group=data.rows[0].group))
+    dealt_apart(monkeypatch, data, 0)
+    with pytest.raises(InputError, match="a patient is in both train and test"):
+        run_trial(dataclasses.replace(data, rows=rows), ARMS, tmp_path, machine=MACHINE)
+
+
+def test_a_byte_equal_file_under_two_patients(
+    phantoms: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    data = singles(phantoms)
+    copy = Path(shutil.copy(data.rows[0].path, tmp_path / "copy.png"))
+    planted = with_row(data, copy, group="another")
+    cohort = assemble_cohort(planted, ARMS)  # a right folding joins the two
+    assert cohort.groups[0] == cohort.groups[-1]
+    dealt_apart(monkeypatch, planted, 0)
+    with pytest.raises(InputError, match="the same file under two patients"):
+        run_trial(planted, ARMS, tmp_path / "out", machine=MACHINE)
+
+
+@pytest.mark.parametrize("kind", ["resized", "re-encoded"])
+def test_a_changed_copy_under_two_patients(
+    phantoms: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+):
+    data = singles(phantoms)
+    copy = tmp_path / ("copy.png" if kind == "resized" else "copy.jpg")
+    with Image.open(data.rows[0].path) as film:
+        (film.resize((90, 90)) if kind == "resized" else film).convert("L").save(copy)
+    planted = with_row(data, copy, group="another")
+    cohort = assemble_cohort(planted, ARMS)
+    assert cohort.groups[0] == cohort.groups[-1]
+    dealt_apart(monkeypatch, planted, 0)
+    with pytest.raises(InputError, match="resized or re-encoded copy"):
+        run_trial(planted, ARMS, tmp_path / "out", machine=MACHINE)
+
+
+def test_a_generator_that_saw_a_test_row(phantoms: Manifest, tmp_path: Path):
+    whole = tmp_path / "run" / "partition-0-fold-0"
+    unsplit = tuple(dataclasses.replace(row, split="") for row in phantoms.rows)
+    everything = dataclasses.replace(phantoms, rows=unsplit)
+    fewray.train_generator(
+        everything, whole, options=GAN, device="cpu", precision="fp32", probe_every=0
+    )
+    with pytest.raises(InputError, match=r"saw .* test rows of partition-0-fold-0"):
+        run_trial(phantoms, ARMS, tmp_path / "out", generators=tmp_path / "run", machine=MACHINE)
+    assert not (tmp_path / "out" / "study.json").exists()
+
+
+def test_a_generator_of_another_fold_under_a_renamed_path(
+    phantoms: Manifest, trial: Path, tmp_path: Path
+):
+    run = tmp_path / "run"
+    shutil.copytree(trial / "generators" / "partition-0-fold-0", run / "partition-0-fold-1")
+    with pytest.raises(InputError, match=r"saw .* test rows of partition-0-fold-1"):
+        run_trial(phantoms, ARMS, tmp_path / "out", generators=run, machine=MACHINE)
+
+
+def test_a_generator_of_other_rows(phantoms: Manifest, trial: Path, tmp_path: Path):
+    run = tmp_path / "run"
+    shutil.copytree(trial / "generators", run)
+    fewer = dataclasses.replace(phantoms, rows=phantoms.rows[1:])
+    with pytest.raises(InputError, match=r"test rows|other rows"):
+        run_trial(fewer, ARMS, tmp_path / "out", generators=run, machine=MACHINE)
+
+
+def test_an_external_set_with_a_film_that_is_trained_on(phantoms: Manifest, tmp_path: Path):
+    copy = Path(shutil.copy(phantoms.rows[0].path, tmp_path / "film.png"))
+    row = dataclasses.replace(
+        phantoms.rows[0], path=copy, group="elsewhere", sha256=sha256_of(copy)
+    )
+    external = dataclasses.replace(phantoms, name="elsewhere", rows=(row,))
+    with pytest.raises(InputError, match="external set: the same file"):
+        assemble_cohort(phantoms, ARMS, external)
+
+
+def test_synthetic_images_are_no_films(phantoms: Manifest, trial: Path, tmp_path: Path):
+    fewray.generate(trial / "generators" / "partition-0-fold-0", tmp_path / "syn", per_class=3)
+    with pytest.raises(InputError, match="12 synthetic images"):
+        run_trial(load_dataset(tmp_path / "syn"), ARMS, tmp_path / "out", machine=MACHINE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"arms": ("classic", "magic")}, "arm magic"),
+        ({"arms": ("classic",)}, "at least two"),
+        ({"reference": "none", "arms": ("classic", "pca")}, "--reference none"),
+        ({"folds": 1}, "--folds 1"),
+        ({"ratio": 0.0}, "--ratio 0"),
+        ({"choose": "ratio"}, "0 choices"),
+        ({"choose": "ratio", "choices": ("1", "x")}, "--choices x"),
+        ({"choose": "ratio", "choices": ("1", "1")}, "--choices 1,1: one stands there twice"),
+        (
+            {"choose": "ratio", "choices": ("1", "2", "1.0")},
+            "--choices 1,2,1.0: one stands there twice",
+        ),
+        ({"choose": "recipe", "choices": ("paper", "magic")}, "--recipe magic"),
+        ({"choices": ("1", "2")}, "--choices"),
+        ({"mixtures": True}, "--mixtures: protocol trial has no such option"),
+        ({"protocol": "guess"}, "--protocol guess"),
+        ({"preset": "huge"}, "--preset huge"),
+    ],
+)
+def test_bad_options_are_named(changes: dict, message: str):
+    with pytest.raises(InputError, match=message):
+        make_study_options(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"ratio": 0.0}, "--ratio 0"),
+        ({"ratio": float("nan")}, "--ratio nan"),
+        ({"seeds": 0}, "--seeds 0"),
+    ],
+)
+def test_bad_options_are_named_from_python_too(tmp_path: Path, changes: dict, message: str):
+    with pytest.raises(InputError, match=message):
+        run_trial(made_up("a", "b"), ARMS.with_(**changes), tmp_path / "out", machine=MACHINE)
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_class_is_refused_at_once():
+    with pytest.raises(InputError, match="--data made up: 1 class, a; at least 2 are wanted"):
+        assemble_cohort(made_up("a", "a", "a"), OPTIONS)
+
+
+def test_a_pair_is_of_two_classes():
+    with pytest.raises(
+        InputError, match="--pair a:b:c: 3 classes; two, as CLASS:CLASS, are wanted"
+    ):
+        assemble_cohort(made_up("a", "b", "c"), OPTIONS.with_(subsets=("a:b:c",)))
+
+
+def test_a_pair_may_hold_classes_with_a_colon():
+    classes = ("a", "a:b", "b", "without a", "x:y:z")
+    assert subset_classes("a:b:x:y:z", classes) == [1, 4]
+    assert subset_classes("a:x:y:z", classes) == [0, 4]
+    assert subset_classes("without a:b", classes) == [2, 3]
+    assert subset_classes("without x:y:z", classes) == [0, 1, 2, 3]
+    with pytest.raises(InputError, match=r"--pair a:b:b: a and b:b or a:b and b\? rename a class"):
+        subset_classes("a:b:b", (*classes, "b:b"))
+
+
+@pytest.mark.parametrize("name", ["without nothing", "normal:other", "normal"])
+def test_subsets_of_unknown_classes_are_named(phantoms: Manifest, name: str):
+    with pytest.raises(InputError, match=f"subset {name}"):
+        assemble_cohort(phantoms, OPTIONS.with_(subsets=(name,)))

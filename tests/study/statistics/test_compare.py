@@ -1,0 +1,366 @@
+"""The trial's rule: closed forms, symmetries, what widens an interval, a small calibration."""
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest, chi2, norm, t, ttest_1samp
+
+from fewray.errors import InputError
+from fewray.study.statistics.compare import (
+    Comparison,
+    compare,
+    corrected_t,
+    holm,
+    mcnemar,
+    patient_variance,
+    training_variance,
+)
+from fewray.study.statistics.power import minimal_detectable
+from fewray.study.statistics.verdict import sentence, verdict
+
+
+def arms(*, seeds: int = 3, rows: int = 120, gain: float = 0.0, partitions: int = 1, seed: int = 0):
+    """Return two arms of independent rows, their folds and a patient a row."""
+    rng = np.random.default_rng(seed)
+    reference = rng.random((partitions, seeds, rows)) < 0.7
+    arm = rng.random((partitions, seeds, rows)) < 0.7 + gain
+    folds = np.stack([rng.permutation(rows) % 4 for _ in range(partitions)])
+    return reference, arm, folds, np.arange(rows)
+
+
+def test_holm_by_hand():
+    found = holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005})
+    assert found == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06, "d": 0.02})
+    assert list(found) == ["a", "b", "c", "d"]
+    assert holm({"a": 0.6, "b": 0.9}) == {"a": 1.0, "b": 1.0}
+    assert holm({}) == {}
+
+
+@pytest.mark.parametrize(("gained", "lost"), [(0, 0), (5, 0), (10, 3), (7, 7), (1, 12)])
+def test_mcnemar_is_the_binomial_test(gained: int, lost: int):
+    reference, arm = np.ones((1, 1, 40), bool), np.ones((1, 1, 40), bool)
+    reference[..., :gained] = False
+    arm[..., gained : gained + lost] = False
+    wanted = binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
+    assert mcnemar(reference, arm) == pytest.approx(wanted)
+
+
+def test_mcnemar_takes_the_vote_of_the_seeds():
+    reference = np.zeros((1, 3, 10), bool)
+    arm = np.zeros((1, 3, 10), bool)
+    arm[0, :2] = True
+    assert mcnemar(reference, arm) == pytest.approx(binomtest(10, 10).pvalue)
+    assert mcnemar(reference[:, 1:], arm[:, 1:]) == pytest.approx(
+        binomtest(10, 10).pvalue
+    )  # a tie: the first decides
+
+
+def test_one_seed_and_a_patient_a_row_is_the_t_test():
+    reference, arm, folds, groups = arms(seeds=1, gain=0.1)
+    found = compare(reference, arm, folds, groups)
+    d = arm[0, 0].astype(float) - reference[0, 0]
+    wanted = ttest_1samp(d, 0)
+    assert found.p == pytest.approx(wanted.pvalue)
+    assert found.ci == pytest.approx(tuple(wanted.confidence_interval()))
+    assert found.df == pytest.approx(119)
+    assert found.training_share is None
+
+
+def test_an_interval_by_hand():
+    # Four patients of two rows, one seed, one fold a patient; differences 1 0 | 0 0 | 1 1 | 0 -1, mean 1/4.
+    arm = np.array([1, 0, 0, 0, 1, 1, 0, 0], bool)[None, None]
+    reference = np.array([0, 0, 0, 0, 0, 0, 0, 1], bool)[None, None]
+    groups = np.repeat([3, 1, 0, 2], 2)
+    found = compare(reference, arm, groups[None], groups)
+    sums = np.array([0.5, -0.5, 1.5, -1.5])
+    error = np.sqrt(4 / 3 * (sums**2).sum() / 64)
+    assert found.difference == 0.25
+    assert found.standard_error == pytest.approx(error)
+    assert found.ci == pytest.approx(
+        (0.25 - t.ppf(0.975, 3) * error, 1.0)
+    )  # a difference ends at 1
+    assert found.discordance == 0.5
+    means = np.array([0.0, 0.5, 1.0, -0.5])
+    expected = 2 * t.sf(0.25 / np.sqrt(means.var(ddof=1) * (1 / 4 + 1 / 3)), 3)
+    assert found.p_corrected_t == pytest.approx(expected)
+
+
+def test_the_trainings_add_what_the_patients_do_not_explain():
+    # Whole folds swing with the seed: +1 and -1 for all rows. The patients see nothing, the trainings everything.
+    d = np.zeros((1, 2, 40))
+    folds = np.repeat(np.arange(4), 10)[None]
+    d[0, 0], d[0, 1] = np.where(folds[0] % 2, 1, -1), np.where(folds[0] % 2, -1, 1)
+    variance, spread, df = training_variance(d, folds, np.arange(40))
+    assert df == 4
+    assert variance == pytest.approx(
+        4 * (1 / 4) ** 2 * 2 / 2
+    )  # four folds of weight 1/4, variance 2, two seeds
+    assert spread == pytest.approx(variance)
+    assert patient_variance(d.mean((0, 1)), np.arange(40))[0] == pytest.approx(1 / 40**2)
+    independent = np.random.default_rng(0).integers(-1, 2, (200, 1, 4, 40)).astype(float)
+    found = [training_variance(one, folds, np.arange(40))[0] for one in independent]
+    assert np.mean(np.equal(found, 0)) > 0.4  # chance of single rows is not counted twice
+    assert min(found) == 0
+
+
+def test_no_discordant_row_is_not_no_doubt():
+    reference, _, folds, groups = arms(seeds=2, rows=60)
+    found = compare(reference, reference, folds, groups)
+    assert (found.difference, found.p, found.p_mcnemar, found.p_corrected_t, found.discordance) == (
+        0,
+        1,
+        1,
+        1,
+        0,
+    )
+    assert found.standard_error == pytest.approx(1 / 60)
+    assert found.ci[0] < 0 < found.ci[1]
+    assert 0 < found.minimal_detectable < 0.15
+
+
+def test_patients_with_many_films_are_few_whatever_the_films():
+    right = np.ones((1, 4, 240), bool)
+    groups = np.repeat(np.arange(8), 30)
+    found = compare(right, right, (groups % 2)[None], groups)
+    assert found.standard_error == pytest.approx(
+        1 / 8
+    )  # as one discordant patient of eight, not one film of 240
+    assert found.df == pytest.approx(7)
+    assert verdict(found, found.p) == "too small to decide"
+    with_effect = right.copy()
+    with_effect[..., :30] = False
+    assert compare(right, with_effect, (groups % 2)[None], groups).p > 0.3
+
+
+@pytest.mark.parametrize("films", [40, 100, 5000])
+def test_one_patient_of_many_films_does_not_decide(films: int):
+    groups = np.append(np.arange(40), np.full(films, 40))
+    folds = (np.minimum(groups, 40) % 4)[None]
+    right = np.ones((1, 3, len(groups)), bool)
+    arm = right.copy()
+    arm[..., 40:] = False
+    found = compare(right, arm, folds, groups)
+    assert found.p > 0.1
+    assert verdict(found, found.p) == "too small to decide"
+    assert np.isfinite(
+        [found.df, found.minimal_detectable, found.minimal_detectable_holm, *found.ci]
+    ).all()
+
+
+@pytest.mark.parametrize("sizes", [[1] * 20 + [40], [1] * 40 + [100]])
+def test_few_false_verdicts_where_patients_have_very_unequal_numbers_of_films(sizes: list[int]):
+    rng = np.random.default_rng(1)
+    patients = len(sizes)
+    groups = np.repeat(np.arange(patients), sizes)
+    folds = (groups % 4)[None]
+    false = 0
+    for _ in range(300):
+        right = rng.random(patients) < 0.75
+        arms = [
+            (right ^ (rng.random(patients) < 0.15))[groups]
+            ^ (rng.random((1, 3, len(groups))) < 0.05)
+            for _ in range(2)
+        ]
+        false += compare(*arms, folds, groups).p < 0.05
+    assert false <= 24  # 15 meant; with the plain number of patients 76 and 79
+
+
+def test_swapping_the_arms_negates_everything():
+    reference, arm, folds, groups = arms(gain=0.08, partitions=2)
+    one, other = compare(reference, arm, folds, groups), compare(arm, reference, folds, groups)
+    assert other.difference == pytest.approx(-one.difference)
+    assert other.ci == pytest.approx((-one.ci[1], -one.ci[0]))
+    same = (
+        "p",
+        "p_mcnemar",
+        "p_corrected_t",
+        "standard_error",
+        "df",
+        "discordance",
+        "minimal_detectable",
+    )
+    for name in same:
+        assert getattr(other, name) == pytest.approx(getattr(one, name)), name
+
+
+def test_the_order_of_rows_and_names_of_patients_do_not_matter():
+    reference, arm, folds, _ = arms(gain=0.05, partitions=2)
+    groups = np.arange(120) // 2
+    one = compare(reference, arm, folds, groups).to_json()
+    order = np.random.default_rng(1).permutation(120)
+    names = np.random.default_rng(2).permutation(60) * 7
+    other = compare(
+        reference[..., order], arm[..., order], folds[:, order], names[groups[order]]
+    ).to_json()
+    for name, value in one.items():
+        assert other[name] == pytest.approx(value), name
+
+
+def test_repeating_predictions_adds_no_patients():
+    reference, arm, folds, groups = arms(seeds=1)
+    once = compare(reference, arm, folds, groups)
+    twice = compare(*(np.repeat(x, 2, axis=1) for x in (reference, arm)), folds, groups)
+    again = compare(
+        *(np.repeat(x, 3, axis=0) for x in (reference, arm)), np.repeat(folds, 3, axis=0), groups
+    )
+    assert twice.standard_error == pytest.approx(once.standard_error)
+    assert twice.training_share == 0
+    assert again.ci == pytest.approx(once.ci)
+
+
+def test_patients_of_several_rows_widen_the_interval():
+    reference, arm, folds, groups = arms(rows=60, seeds=1)
+    wide = compare(
+        *(np.repeat(x, 3, axis=2) for x in (reference, arm)),
+        np.repeat(folds, 3, axis=1),
+        np.repeat(groups, 3),
+    )
+    narrow = compare(
+        *(np.repeat(x, 3, axis=2) for x in (reference, arm)),
+        np.repeat(folds, 3, axis=1),
+        np.arange(180),
+    )
+    assert wide.standard_error > 1.7 * narrow.standard_error
+    assert wide.standard_error == pytest.approx(
+        compare(reference, arm, folds, groups).standard_error
+    )
+
+
+def test_corrected_t_of_folds_that_agree():
+    folds = np.repeat(np.arange(4), 5)[None]
+    assert corrected_t(np.zeros((1, 2, 20)), folds) == 1.0
+    assert corrected_t(np.ones((1, 2, 20)), folds) is None
+
+
+def test_the_smallest_effect_solves_its_equation_and_grows_with_the_number_of_arms():
+    d = np.zeros((1, 1, 200))
+    d[0, 0, :10], d[0, 0, 10:20] = 1, -1
+    found = minimal_detectable(d, 0.1 / 200, 199, 20)
+    unbiased = 20 / chi2.ppf(0.5, 20)
+    error = np.sqrt(
+        unbiased * (0.1 + found - found**2) / 200
+    )  # one seed: an effect adds as many discordant rows
+    assert found == pytest.approx((t.ppf(0.975, 199) + t.ppf(0.8, 20)) * error, abs=1e-4)
+    reference, arm, folds, groups = arms()
+    seven = compare(reference, arm, folds, groups, comparisons=7)
+    assert seven.minimal_detectable_holm > seven.minimal_detectable
+    assert (
+        seven.minimal_detectable == compare(reference, arm, folds, groups).minimal_detectable_holm
+    )
+    assert (
+        compare(
+            reference[..., :4], ~reference[..., :4], folds[:, :4], groups[:4]
+        ).minimal_detectable
+        <= 1
+    )
+
+
+def made(**changed: object) -> Comparison:
+    values = {
+        "difference": 0.011, "ci": (-0.021, 0.043), "p": 0.5, "p_mcnemar": 0.6, "p_corrected_t": 0.7,
+        "minimal_detectable": 0.05, "minimal_detectable_holm": 0.059, "discordance": 0.1, "standard_error": 0.016,
+        "df": 200.0, "training_share": 0.1, "trainings": 8, "seeds_disagree": 0.2,
+    }  # fmt: skip
+    return Comparison(**{**values, **changed})
+
+
+@pytest.mark.parametrize(
+    ("changed", "p_holm", "quick", "word"),
+    [
+        ({"difference": 0.06}, 0.01, False, "helps"),
+        ({"difference": -0.06}, 0.01, False, "harms"),
+        ({"difference": 0.06}, 0.05, False, "no evidence"),
+        ({"difference": 0.06}, 0.01, True, "too small to decide"),
+        (
+            {"difference": 0.06, "training_share": None, "trainings": 0},
+            0.01,
+            False,
+            "too small to decide",
+        ),
+        ({"difference": 0.06, "trainings": 2}, 0.01, False, "too small to decide"),
+        ({"difference": 0.06, "trainings": 4}, 0.01, False, "helps"),
+        ({"minimal_detectable_holm": 0.11}, 0.5, False, "too small to decide"),
+        ({"minimal_detectable": 0.09, "minimal_detectable_holm": 0.10}, 0.5, False, "no evidence"),
+    ],
+)
+def test_the_verdict_words(changed: dict[str, object], p_holm: float, quick: bool, word: str):
+    assert verdict(made(**changed), p_holm, quick=quick) == word
+
+
+def test_seeds_disagree_as_often_as_two_of_them_differ():
+    reference, arm, folds, groups = arms(seeds=3)
+    pairs = [(0, 1), (0, 2), (1, 2)]
+    wanted = np.mean([(x[:, a] != x[:, b]).mean() for x in (reference, arm) for a, b in pairs])
+    found = compare(reference, arm, folds, groups)
+    assert found.seeds_disagree == pytest.approx(wanted)
+    assert found.trainings == 8
+    alone = compare(reference[:, :1], arm[:, :1], folds, groups)
+    assert (alone.seeds_disagree, alone.trainings) == (None, 0)
+
+
+def test_the_sentence():
+    plain = "(95 % interval, not corrected for the number of arms)"
+    assert sentence(made(), "no evidence") == (
+        f"no evidence either way: the effect lies between -2.1 and +4.3 points {plain}; one of 5.9 points would have "
+        "been seen with 80 % power, smaller ones less often"
+    )
+    assert sentence(made(ci=(0.008, 0.066)), "no evidence").startswith(
+        "no evidence after Holm's correction: the effect lies "
+    )
+    assert "none, however large, would have been seen" in sentence(
+        made(minimal_detectable_holm=1.0), "too small to decide"
+    )
+    assert "between -0.004 and +0.004 points" in sentence(made(ci=(-4e-5, 4e-5)), "no evidence")
+    helped = made(difference=0.06, ci=(0.02, 0.1))
+    assert (
+        sentence(helped, "helps")
+        == f"helps by 6.0 points: the effect lies between +2.0 and +10.0 points {plain}"
+    )
+    for changed, quick, why in (
+        ({}, True, "preset quick decides nothing"),
+        ({"training_share": None, "trainings": 0}, False, "one classifier seed"),
+        ({"trainings": 2}, False, "too few seeds and folds"),
+        (
+            {"minimal_detectable_holm": 0.123},
+            False,
+            "it could have missed 10 points: the effect lies",
+        ),
+    ):
+        assert sentence(made(**changed), "too small to decide", quick=quick).startswith(
+            "too small to decide, for "
+        )
+        assert why in sentence(made(**changed), "too small to decide", quick=quick)
+
+
+def test_shapes_that_do_not_fit_are_named():
+    reference, arm, folds, groups = arms()
+    with pytest.raises(InputError, match="the same"):
+        compare(reference, arm[:, :2], folds, groups)
+    with pytest.raises(InputError, match="folds"):
+        compare(reference, arm, folds[0], groups)
+    with pytest.raises(InputError, match="at least 2 patients"):
+        compare(reference, arm, folds, np.zeros_like(groups))
+
+
+def test_calibrated_on_patients_and_trainings_that_differ():
+    # 300 cohorts: a fold's rows swing together with each training, and a patient's two rows are alike.
+    rng = np.random.default_rng(3)
+    folds, groups = np.arange(140)[None] // 2 % 4, np.arange(140) // 2
+    bars, total = (-0.95, -0.7), np.sqrt(1 + 0.25**2 + 0.7**2)
+    truth = norm.sf(bars[0] / total) - norm.sf(bars[1] / total)
+    rejected = covered = 0
+    for _ in range(300):
+        hard = rng.normal(0, 1, 70)[groups]
+        first, second = (
+            hard + rng.normal(0, 0.25, (1, 3, 4))[..., folds[0]] + rng.normal(0, 0.7, (1, 3, 140))
+            > bar
+            for bar in bars[::-1]
+        )
+        third = (
+            hard + rng.normal(0, 0.25, (1, 3, 4))[..., folds[0]] + rng.normal(0, 0.7, (1, 3, 140))
+            > -0.7
+        )
+        rejected += compare(first, third, folds, groups).p < 0.05
+        low, high = compare(first, second, folds, groups).ci
+        covered += low <= truth <= high
+    assert rejected <= 0.075 * 300  # 5 % and two standard errors
+    assert 0.92 * 300 <= covered <= 0.985 * 300
