@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
-from benchmarks.pairs import Side, Work, alternate
+from benchmarks.pairs import RunContext, Side, alternate
 from fewray.compute.device import cores
 
 SIDE = 2048
@@ -34,7 +34,7 @@ def ceilings(rounds: int = 5) -> dict[str, float]:
     }
 
 
-def products(part: int, *, kind: str) -> Work:
+def products(part: int, *, kind: str) -> RunContext:
     """Prepare one product of two matrices of ``SIDE`` x ``SIDE``."""
     import torch
 
@@ -50,7 +50,7 @@ def products(part: int, *, kind: str) -> Work:
     return work
 
 
-def copies(part: int) -> Work:
+def copies(part: int) -> RunContext:
     """Prepare one copy of ``COPIED`` bytes."""
     import numpy as np
 

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from benchmarks.pairs import Side, Work, alternate
+from benchmarks.pairs import RunContext, Side, alternate
 from benchmarks.rows import Row, paired
 from fewray.compute.device import choose_device, choose_precision, cores
 from fewray.config import ClassifierOptions
@@ -39,7 +39,7 @@ def measure(limits: dict[str, float], *, rounds: int, device: str = "auto") -> l
     return [paired("classifier", what, fast, slow, work=work, unit="images/s", target=TARGET)]
 
 
-def side_by_side(part: int, *, processes: int, device: str, precision: str) -> Work:
+def side_by_side(part: int, *, processes: int, device: str, precision: str) -> RunContext:
     """Prepare this process's share of the trainings."""
     from fewray.classify.training import train_classifier
 
@@ -61,7 +61,7 @@ def side_by_side(part: int, *, processes: int, device: str, precision: str) -> W
     return work
 
 
-def one_after_another(part: int, *, device: str) -> Work:
+def one_after_another(part: int, *, device: str) -> RunContext:
     """Prepare all trainings of the textbook."""
     from benchmarks.textbook import textbook_classifier
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.pairs import Side, Work, alternate
+from benchmarks.pairs import RunContext, Side, alternate
 from fewray.compute.device import choose_precision
 from fewray.presets import RECIPES
 
@@ -83,7 +83,7 @@ def trained(
     steps: int,
     films: int,
     base_channels: int,
-) -> Work:
+) -> RunContext:
     """Prepare the trainings of one way; the work returns (seeds, figures)."""
     from fewray.quality.features.extractor import load_extractor
     from fewray.quality.metrics.kid import mmd2

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.pairs import Side, Work, alternate
+from benchmarks.pairs import RunContext, Side, alternate
 from benchmarks.rows import Row, paired
 from fewray.compute.device import cores
 
@@ -26,7 +26,7 @@ def measure(limits: dict[str, float], *, rounds: int, device: str = "auto") -> l
     return [replace(row, reached=bool(row.reached) and error < TOLERANCE)]
 
 
-def fast(part: int) -> Work:
+def fast(part: int) -> RunContext:
     """Prepare the extractor that every command uses."""
     from fewray.quality.features.extractor import load_extractor
 
@@ -34,7 +34,7 @@ def fast(part: int) -> Work:
     return lambda: extractor(images).features
 
 
-def plain(part: int) -> Work:
+def plain(part: int) -> RunContext:
     """Prepare the network as it comes: fp32, NCHW, BatchNorm a layer of its own."""
     from pathlib import Path
 

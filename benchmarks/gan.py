@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from benchmarks.pairs import Side, Work, alternate
+from benchmarks.pairs import RunContext, Side, alternate
 from benchmarks.rows import Row, paired
 from fewray.compute.device import choose_device, choose_precision, cores
 from fewray.presets import RECIPES
@@ -53,7 +53,7 @@ def measure(limits: dict[str, float], *, rounds: int, device: str = "auto") -> l
     ]
 
 
-def side_by_side(part: int, *, processes: int, device: str, precision: str) -> Work:
+def side_by_side(part: int, *, processes: int, device: str, precision: str) -> RunContext:
     """Prepare this process's share of the classes; the work is ``STEPS`` steps of each."""
     import torch
 
@@ -75,7 +75,7 @@ def side_by_side(part: int, *, processes: int, device: str, precision: str) -> W
     return work
 
 
-def one_after_another(part: int, *, device: str) -> Work:
+def one_after_another(part: int, *, device: str) -> RunContext:
     """Prepare the textbook loop; the work is ``STEPS`` steps of each class."""
     from benchmarks.textbook import TextbookGan
 

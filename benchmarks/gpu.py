@@ -8,10 +8,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks.pairs import Side, Work, alternate
+from benchmarks.pairs import RunContext, Side, alternate
 from benchmarks.rows import Row
 from fewray.compute.device import choose_device
-from fewray.config import GanOptions, TrialOptions
+from fewray.config import CrossvalOptions, GanOptions
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
@@ -20,7 +20,7 @@ from fewray.presets import RECIPES, TRIAL_PRESETS
 GANS_SECONDS, GANS_TARGET, TRIAL_SECONDS = 30.0, 6.0, 300.0
 TEXTBOOK_STEPS = 200
 """Steps a class that the textbook is timed for; its rate is taken for the whole length."""
-TRIAL = TRIAL_PRESETS["full"].with_(partitions=1, generator_replicates=1)
+TRIAL = TRIAL_PRESETS["full"].with_(repeats=1, generator_replicates=1)
 """Four folds of four full-length generators, every arm and analysis, five seeds."""
 
 
@@ -79,7 +79,7 @@ def full_length(rows: Manifest, options: GanOptions, *, device: str) -> Row:
     )
 
 
-def whole_trial(rows: Manifest, options: TrialOptions, *, device: str) -> Row:
+def whole_trial(rows: Manifest, options: CrossvalOptions, *, device: str) -> Row:
     """Return the row of a trial with everything in it, from films to its report."""
     side = Side(
         name="trial", make=trial, options={"rows": rows, "options": options, "device": device}
@@ -97,7 +97,7 @@ def whole_trial(rows: Manifest, options: TrialOptions, *, device: str) -> Row:
     )
 
 
-def generators(part: int, *, rows: Manifest, options: GanOptions, device: str) -> Work:
+def generators(part: int, *, rows: Manifest, options: GanOptions, device: str) -> RunContext:
     """Prepare the training of a generator a class; the work returns the steps of each."""
     from fewray.api import train_generator
 
@@ -108,7 +108,7 @@ def generators(part: int, *, rows: Manifest, options: GanOptions, device: str) -
     return partial(_in_a_new_folder, work)
 
 
-def trial(part: int, *, rows: Manifest, options: TrialOptions, device: str) -> Work:
+def trial(part: int, *, rows: Manifest, options: CrossvalOptions, device: str) -> RunContext:
     """Prepare a trial."""
     from fewray.api import run_study
 
@@ -118,7 +118,7 @@ def trial(part: int, *, rows: Manifest, options: TrialOptions, device: str) -> W
     )
 
 
-def textbook(part: int, *, classes: int, device: str) -> Work:
+def textbook(part: int, *, classes: int, device: str) -> RunContext:
     """Prepare the textbook loop of ``classes`` generators, one after another, for some steps each."""
     import itertools
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.pairs import Side, Timed, Work, alternate
+from benchmarks.pairs import RunContext, Side, Timed, alternate
 from benchmarks.rows import Row, paired
 from fewray.compute.device import cores
 
@@ -119,20 +119,20 @@ def growth(folder: Path, *, rounds: int) -> Row:
     )
 
 
-def cold(part: int, *, paths: list[Path]) -> Work:
+def cold(part: int, *, paths: list[Path]) -> RunContext:
     """Prepare decoding without the cache of squared films."""
     from fewray.imaging.decode import load_images
 
     return lambda: load_images(paths, SIZE, cache=False)
 
 
-def counted(part: int, *, paths: list[Path], calls: int) -> Work:
+def counted(part: int, *, paths: list[Path], calls: int) -> RunContext:
     """Prepare what :func:`cold` does, so many times; only the number of films goes back through the pipe."""
     work = cold(part, paths=paths)
     return lambda: sum(len(work()) for _ in range(calls))
 
 
-def cached(part: int, *, paths: list[Path], cache: str) -> Work:
+def cached(part: int, *, paths: list[Path], cache: str) -> RunContext:
     """Prepare decoding with the cache in a folder of its own; the warm-up fills it."""
     from fewray.imaging.decode import load_images
 
@@ -140,7 +140,7 @@ def cached(part: int, *, paths: list[Path], cache: str) -> Work:
     return lambda: load_images(paths, SIZE)
 
 
-def plain(part: int, *, paths: list[Path]) -> Work:
+def plain(part: int, *, paths: list[Path]) -> RunContext:
     """Prepare Pillow on one core: open, grey, reduce, paste into a square."""
     from PIL import Image
 

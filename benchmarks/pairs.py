@@ -13,7 +13,7 @@ from typing import Any
 
 from fewray.errors import RunFailed
 
-Work = Callable[[], Any]
+RunContext = Callable[[], Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class Side:
     """One way: ``make(part, **options)`` prepares the work of one of its ``processes`` and returns what is timed."""
 
     name: str
-    make: Callable[..., Work]
+    make: Callable[..., RunContext]
     options: dict[str, Any] = field(default_factory=dict)
     processes: int = 1
     threads: int = 1

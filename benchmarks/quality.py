@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.pairs import Side, Work, alternate
+from benchmarks.pairs import RunContext, Side, alternate
 from benchmarks.rows import Row
 from fewray.compute.device import cores
 
@@ -74,7 +74,7 @@ def measure(limits: dict[str, float], *, rounds: int, device: str = "auto") -> l
     ]
 
 
-def blocks(part: int, *, rows: int, dim: int) -> Work:
+def blocks(part: int, *, rows: int, dim: int) -> RunContext:
     """Prepare fewray's metrics."""
     from fewray.quality.metrics.fid import frechet_distance
     from fewray.quality.metrics.kid import mmd2
@@ -89,7 +89,7 @@ def blocks(part: int, *, rows: int, dim: int) -> Work:
     return work
 
 
-def class_metrics(part: int, *, rows: int, dim: int) -> Work:
+def class_metrics(part: int, *, rows: int, dim: int) -> RunContext:
     """Prepare what ``fewray quality`` measures of one class, features and images given."""
     from fewray.quality.evaluate import class_quality
     from fewray.quality.features.extractor import Features
@@ -109,7 +109,7 @@ def class_metrics(part: int, *, rows: int, dim: int) -> Work:
     return work
 
 
-def copies(part: int) -> Work:
+def copies(part: int) -> RunContext:
     """Prepare the search for the film that each image may be a copy of, by pixels."""
     from fewray.quality.copies.alignment import nearest_aligned
 
@@ -135,7 +135,7 @@ def search_flops() -> float:
     )
 
 
-def whole(part: int, *, rows: int, dim: int) -> Work:
+def whole(part: int, *, rows: int, dim: int) -> RunContext:
     """Prepare the metrics as their definitions read: all distances and kernels at once, a root of a matrix."""
     from scipy.linalg import sqrtm
     from scipy.spatial.distance import cdist

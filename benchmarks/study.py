@@ -10,7 +10,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.pairs import Side, Work, alternate
+from benchmarks.pairs import RunContext, Side, alternate
 from benchmarks.rows import Row, paired
 from fewray.compute.device import cores
 from fewray.presets import TRIAL_PRESETS
@@ -87,7 +87,7 @@ def clustered(*, longer: int = LONGER) -> Row:
 
 def trial(
     part: int, *, processes: int = 0, threads: int = 1, executor: str = "local", longer: int = 1
-) -> Work:
+) -> RunContext:
     """Prepare a trial small enough for half a minute, or ``longer`` times its steps; each round is run in a new folder.
 
     The work returns the hash of ``study.json``.
@@ -121,7 +121,7 @@ def trial(
     return work
 
 
-def starting(part: int, *, command: list[str]) -> Work:
+def starting(part: int, *, command: list[str]) -> RunContext:
     """Prepare the start of a command."""
 
     def work() -> None:

@@ -26,7 +26,7 @@ SEED = 50_000
 REGIMES: dict[str, dict[str, Any]] = {
     "one seed": {"seeds": 1},
     "five seeds": {"seeds": 5},
-    "two partitions": {"partitions": 2},
+    "two repeats": {"repeats": 2},
     "restless training: no decay of the learning rate, 4 rows a step": {"how": cohort.RESTLESS},
     "restless, 306 rows": {"how": cohort.RESTLESS, "rows": 306},
     "restless, 306 rows, two seeds": {"how": cohort.RESTLESS, "rows": 306, "seeds": 2},
@@ -72,7 +72,7 @@ def trial(
     wrong: float = 0.0,
     truth: float = 0.0,
     seeds: int = SEEDS,
-    partitions: int = 1,
+    repeats: int = 1,
     folds: int = cohort.FOLDS,
     also_arm: bool = False,
     shared: bool = False,
@@ -84,10 +84,10 @@ def trial(
     ``wrong``: the share of wrong labels the reference (and, with ``also_arm``, the arm too) trains on; ``truth``: what
     that costs in accuracy; ``first``: how many films the first patient has, one to three if 0.
     """
-    rng = np.random.default_rng((seed, rows, round(1e6 * wrong), seeds, partitions))
+    rng = np.random.default_rng((seed, rows, round(1e6 * wrong), seeds, repeats))
     found, said, accuracy, differ = [], [], [], []
     for chunk in range(cohorts // cohort.CHUNK):
-        layout = cohort.draw_layout(rows, partitions, seed + chunk, folds, first)
+        layout = cohort.draw_layout(rows, repeats, seed + chunk, folds, first)
         x = population.draw(layout.labels, layout.groups, rng, cohort.CHUNK)
         reference, arm = (
             cohort.out_of_fold(x, layout, rng, seeds=seeds, wrong=share, shared=shared, how=how)
@@ -117,7 +117,7 @@ def trial(
         "rows": rows,
         "cohorts": cohorts,
         "seeds": seeds,
-        "partitions": partitions,
+        "repeats": repeats,
         "wrong": round(wrong, 4),
         "truth": round(truth, 5),
         "accuracy": [round(float(value), 4) for value in np.mean(accuracy, 0)],
@@ -212,7 +212,7 @@ def render(found: Mapping[str, Any] | None = None) -> str:
     parts = [
         f"Measured by `{found['command']}`, seed {found['seed']}, {found['date']}: {found['data']}. Accuracy "
         f"{min(accuracy):.2f} to {max(accuracy):.2f}; two seeds differ on {100 * min(differ):.0f} to "
-        f"{100 * max(differ):.0f} % of the rows. {null[0]['seeds']} seeds, {null[0]['partitions']} partition of "
+        f"{100 * max(differ):.0f} % of the rows. {null[0]['seeds']} seeds, {null[0]['repeats']} repeat of "
         f"{cohort.FOLDS} folds.\n",
         f"**No difference**: false verdicts in {null[0]['cohorts']} cohorts, % (Wilson 95 %). Nominal 5, wanted below 7.\n",
         _table(

@@ -48,7 +48,7 @@ class Draws:
     signs: np.ndarray
     weights: np.ndarray
     seeds: np.ndarray
-    """How often each seed is drawn, as a share: (partitions, folds, draws, seeds)."""
+    """How often each seed is drawn, as a share: (repeats, folds, draws, seeds)."""
 
 
 def draw(folds: np.ndarray, groups: np.ndarray, seeds: int, rng: np.random.Generator) -> Draws:
@@ -79,11 +79,11 @@ def sign_flip(d: np.ndarray, groups: np.ndarray, truth: float, drawn: Draws) -> 
 def bootstrap(d: np.ndarray, folds: np.ndarray, truth: float, drawn: Draws) -> Answer:
     """Percentile bootstrap on two levels: patients, and in each fold the seeds."""
     total = np.zeros(DRAWS)
-    for partition, fold_of in enumerate(folds):
+    for repeat, fold_of in enumerate(folds):
         for fold in np.unique(fold_of):
             rows = fold_of == fold
-            by_seed = drawn.weights[:, rows] @ d[partition][:, rows].T
-            total += (by_seed * drawn.seeds[partition, fold]).sum(1)
+            by_seed = drawn.weights[:, rows] @ d[repeat][:, rows].T
+            total += (by_seed * drawn.seeds[repeat, fold]).sum(1)
     values = total / (len(folds) * drawn.weights.sum(1))
     low, high = np.quantile(values, (0.025, 0.975))
     p = min(1.0, 2 * (1 + min((values <= 0).sum(), (values >= 0).sum())) / (DRAWS + 1))
@@ -91,7 +91,7 @@ def bootstrap(d: np.ndarray, folds: np.ndarray, truth: float, drawn: Draws) -> A
 
 
 def corrected(d: np.ndarray, folds: np.ndarray, truth: float) -> Answer:
-    """Corrected resampled t-test over partitions x folds."""
+    """Corrected resampled t-test over repeats x folds."""
     at_zero, at_truth = corrected_t(d, folds), corrected_t(d - truth, folds)
     return 1.0 if at_zero is None else at_zero, at_truth is not None and at_truth > 0.05
 
@@ -104,7 +104,7 @@ def answers(
     truth: float,
     drawn: Draws,
 ) -> dict[str, Answer]:
-    """Return every rule's answer on one cohort: d (partitions, seeds, rows) of -1, 0, 1, ``found`` what compare says."""
+    """Return every rule's answer on one cohort: d (repeats, seeds, rows) of -1, 0, 1, ``found`` what compare says."""
     rules: dict[str, Callable[[], Answer]] = {
         "two-way clustering": lambda: two_way(found, truth),
         "two-way, half the trainings' part": lambda: half_way(d, folds, groups, truth),

@@ -100,7 +100,7 @@ def phantom_population() -> Population:
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Who is in a cohort: ``labels``, ``groups`` int (rows,) and ``folds`` int (partitions, rows)."""
+    """Who is in a cohort: ``labels``, ``groups`` int (rows,) and ``folds`` int (repeats, rows)."""
 
     labels: np.ndarray
     groups: np.ndarray
@@ -108,9 +108,7 @@ class Layout:
 
 
 @cache
-def draw_layout(
-    rows: int, partitions: int, seed: int, folds: int = FOLDS, first: int = 0
-) -> Layout:
+def draw_layout(rows: int, repeats: int, seed: int, folds: int = FOLDS, first: int = 0) -> Layout:
     """Draw patients of one to three films (7 : 2 : 1), covid4's shares of classes, and stratified grouped folds.
 
     With ``first`` the first patient of the first class has so many films instead.
@@ -128,13 +126,13 @@ def draw_layout(
             groups += [patient] * films
             done, patient = done + films, patient + 1
     y, g = np.array(labels), np.array(groups)
-    fold_of = np.empty((partitions, rows), int)
-    for partition in range(partitions):
+    fold_of = np.empty((repeats, rows), int)
+    for repeat in range(repeats):
         splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=int(rng.integers(2**31)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             for fold, (_, test) in enumerate(splitter.split(y, y, g)):
-                fold_of[partition, test] = fold
+                fold_of[repeat, test] = fold
     return Layout(labels=y, groups=g, folds=fold_of)
 
 
@@ -193,23 +191,21 @@ def out_of_fold(
     shared: bool = False,
     how: Training = CALM,
 ) -> np.ndarray:
-    """Return bool (cohorts, partitions, seeds, rows): whether each row was classed right by networks not trained on it.
+    """Return bool (cohorts, repeats, seeds, rows): whether each row was classed right by networks not trained on it.
 
     ``wrong`` is the share of training labels made wrong, drawn anew for every training or, if ``shared``, once a fold
     and kept over the seeds, as the images of one generator are.
     """
     cohorts, rows = x.shape[:2]
     correct = np.empty((cohorts, len(layout.folds), seeds, rows), bool)
-    for partition, fold_of in enumerate(layout.folds):
+    for repeat, fold_of in enumerate(layout.folds):
         for fold in range(int(layout.folds.max()) + 1):
             test = fold_of == fold
             y = np.broadcast_to(layout.labels[~test], (cohorts, int((~test).sum())))
             kept = spoilt(y, wrong, rng)
             for seed in range(seeds):
                 trained = train(x[:, ~test], kept if shared else spoilt(y, wrong, rng), rng, how)
-                correct[:, partition, seed, test] = (
-                    predict(trained, x[:, test]) == layout.labels[test]
-                )
+                correct[:, repeat, seed, test] = predict(trained, x[:, test]) == layout.labels[test]
     return correct
 
 

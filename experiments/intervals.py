@@ -6,7 +6,7 @@ import numpy as np
 
 from fewray.report.text import table
 from fewray.study.crossval.scores import accuracy_only
-from fewray.study.statistics.patients import PatientDraws
+from fewray.study.statistics.patients import PatientBootstrap
 
 SETS, SEED = 1000, 0
 SHARES = (0.7, 0.9, 0.95)
@@ -14,7 +14,7 @@ SHARES = (0.7, 0.9, 0.95)
 
 def covered(patients: int, films: int, share: float, rng: np.random.Generator) -> float:
     """Return the percentage of ``SETS`` intervals that hold ``share``; one seed, rates of patients Beta, correlation 1/3."""
-    draws = PatientDraws.of(np.repeat(np.arange(patients), films), SEED)
+    draws = PatientBootstrap.of(np.repeat(np.arange(patients), films), SEED)
     found = 0
     for _ in range(SETS):
         rate = (

@@ -15,7 +15,7 @@ import numpy as np
 from fewray.compute.device import child_seed
 from fewray.quality.baselines import noise_images
 from fewray.quality.copies.detect import find_copies
-from fewray.quality.copies.threshold import Bar, copy_bar
+from fewray.quality.copies.threshold import CopyThreshold, copy_threshold
 from fewray.quality.evaluate import class_quality
 from fewray.quality.features.extractor import Extractor
 from fewray.quality.image_set import ImageSet, MeasuredSet, measured
@@ -143,7 +143,7 @@ def examine(real: Mapping[str, ImageSet], extractor: Extractor, *, seed: int = 0
     train = {
         label: measured(first, extractor, mirrored=True) for label, (first, _) in halves.items()
     }
-    bar = copy_bar(train)
+    bar = copy_threshold(train)
     size = next(iter(real.values())).images.shape[2]
     noise = measured(ImageSet.of(noise_images(size, seed=seed)), extractor)
     labels = list(real)
@@ -170,7 +170,7 @@ def examine(real: Mapping[str, ImageSet], extractor: Extractor, *, seed: int = 0
         "seed": seed,
         "num_train": {label: len(first) for label, (first, _) in halves.items()},
         "num_fake": {label: len(second) for label, (_, second) in halves.items()},
-        "copy_bar": bar.to_json(),
+        "copy_threshold": bar.to_json(),
         "defects": table,
     }
 
@@ -180,7 +180,7 @@ def _reactions(
     train: MeasuredSet,
     fake: MeasuredSet,
     noise: MeasuredSet,
-    bar: Bar,
+    bar: CopyThreshold,
     extractor: str,
     seed: int,
 ) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fewray.config import TRIAL_AUGMENTATION
+from fewray.config import SMALL_AUGMENTATION
 
 CLASSES = ("covid", "normal", "pneumonia_bac", "pneumonia_vir")
 COUNTS = (69, 79, 79, 79)
@@ -33,13 +33,11 @@ FINAL = {
 CLASS_CENTRES = {"sensitivity": 0.75, "specificity": 0.9, "ppv": 0.76, "f1": 0.75, "auroc": 0.91}
 
 
-def trial_study(
-    seed: int = 0, *, k: int = 4, partitions: int = 1, seeds: int = 3
-) -> dict[str, Any]:
+def trial_study(seed: int = 0, *, k: int = 4, repeats: int = 1, seeds: int = 3) -> dict[str, Any]:
     """Return the dict; differences are the arms' accuracies less the reference's, folds add up to the rows."""
     rng = np.random.default_rng(seed)
-    effects = rng.normal(0, 0.035, k * partitions)
-    arms = {name: _arm(rng, name, effects.reshape(partitions, k), seeds) for name in ARMS}
+    effects = rng.normal(0, 0.035, k * repeats)
+    arms = {name: _arm(rng, name, effects.reshape(repeats, k), seeds) for name in ARMS}
     study = {
         "schema": 3,
         "protocol": "trial",
@@ -62,7 +60,7 @@ def trial_study(
             "ratio": 1.0,
             "versions": 20,
             "copy_percentile": 2.0,
-            "classic": TRIAL_AUGMENTATION.to_json(),
+            "classic": SMALL_AUGMENTATION.to_json(),
             "classifier": {
                 "network": "paper",
                 "image_size": 64,
@@ -75,9 +73,7 @@ def trial_study(
             "gan": {"recipe": "fast", "epochs": 40, "batch_size": 16},
         },
         "seeds": list(range(seeds)),
-        "folds": [
-            _fold(partition, fold, k) for partition in range(partitions) for fold in range(k)
-        ],
+        "folds": [_fold(repeat, fold, k) for repeat in range(repeats) for fold in range(k)],
         "joined_groups": [["person8", "person9"]],
         "generators": {
             label: {
@@ -116,7 +112,7 @@ def trial_study(
         "external": {
             "name": "invented other hospital",
             "kept_split": False,
-            "networks": k * partitions,
+            "networks": k * repeats,
             "rows": 120,
             "arms": {name: {"accuracy": _scored(rng, 0.6)} for name in ARMS},
         },
@@ -248,11 +244,11 @@ def _block(
     }
 
 
-def _fold(partition: int, fold: int, k: int) -> dict[str, Any]:
+def _fold(repeat: int, fold: int, k: int) -> dict[str, Any]:
     test = [n // k + (fold < n % k) for n in COUNTS]
     groups = 288 // k + (fold < 288 % k)
     return {
-        "partition": partition,
+        "repeat": repeat,
         "fold": fold,
         "train": sum(COUNTS) - sum(test),
         "test": sum(test),

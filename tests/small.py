@@ -9,13 +9,13 @@ import numpy as np
 from PIL import Image
 
 from fewray.compute.machine import Machine
-from fewray.config import ClassifierOptions, GanOptions, TrialOptions
+from fewray.config import ClassifierOptions, CrossvalOptions, GanOptions
 from fewray.data.manifest import Manifest, Row
 
 GAN = GanOptions(
     recipe="test", fit="pad", base_channels=4, epochs=2, batch_size=16, classic_images=8
 )
-OPTIONS = TrialOptions(
+OPTIONS = CrossvalOptions(
     preset="test",
     folds=2,
     seeds=2,

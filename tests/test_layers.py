@@ -85,8 +85,8 @@ def imports(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_go_one_way(path: Path):
     here = room(path)
-    strangers = imports(path) - MAY_IMPORT[here] - {here}
-    assert not strangers, f"{path.name} in {here} imports {strangers}"
+    unexpected = imports(path) - MAY_IMPORT[here] - {here}
+    assert not unexpected, f"{path.name} in {here} imports {unexpected}"
 
 
 def test_a_planted_import_is_found(tmp_path: Path):

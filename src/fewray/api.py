@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fewray.config import GanOptions, StudyOptions, TrialOptions
+from fewray.config import CrossvalOptions, GanOptions, PublishedOptions
 from fewray.errors import InputError
 from fewray.presets import recipe
 
@@ -110,7 +110,7 @@ def generate(
 
     With ``reject_copies`` an image that :func:`measure_quality` of the same data and all of the run's classes would call
     a copy, with extractor ``lite0``, the size and the fit of the generators, and the same ``copy_percentile``, is replaced
-    by the next seed's; ``notes["rejected"]`` counts them by class, ``notes["copy_bar"]`` and ``notes["sentences"]`` say by
+    by the next seed's; ``notes["rejected"]`` counts them by class, ``notes["copy_threshold"]`` and ``notes["sentences"]`` say by
     which bar, ``notes["warnings"]`` what was not known. ``real`` is the data the run was trained on, where it is not found
     by the name the run wrote down; ``group_regex`` finds its patients, by default as in training. Earlier images are removed;
     InputError where ``out`` holds images or a table of somebody else's.
@@ -155,19 +155,19 @@ def measure_quality(
     fit: str | None = None,
     k: int = 5,
     copy_percentile: float = 2.0,
-    usefulness_steps: int = 0,
+    tstr_steps: int = 0,
     seed: int = 0,
     device: str = "auto",
     cache: bool = True,
     group_regex: str | None = None,
 ) -> Quality:
-    """Measure ``synthetic`` against the training rows of ``real``: fidelity, diversity, copying, usefulness.
+    """Measure ``synthetic`` against the training rows of ``real``: fidelity, diversity, copying, tstr.
 
     All are read as grey images of ``image_size`` pixels, made square as the generators' own films were (``fit``: what
     ``generators.json`` beside the images or ``run`` says, else ``squash``; another is refused). Films that a class's
     generator is known not to have seen are left out of ``real``. ``classes`` are measured, or all where both sides have the same.
     ``held_out`` are real films no generator saw (of a set with a split, its test rows); ``run`` is the generators'
-    folder, for the membership score of their discriminators. ``usefulness_steps`` above 0 trains classifiers that
+    folder, for the membership score of their discriminators. ``tstr_steps`` above 0 trains classifiers that
     long. ``out`` gets quality.json, copies.csv and the closest pairs. ``extractor`` may be ``onnx:FILE`` or
     ``study:RUN`` too (docs/metrics.md); with ``cache``, features are kept in the user's cache folder. ``group_regex``
     finds the patients of ``real``, and of ``held_out`` where it fits, in file names; by default as in training.
@@ -198,7 +198,7 @@ def measure_quality(
         fit=fit,
         k=k,
         copy_percentile=copy_percentile,
-        usefulness_steps=usefulness_steps,
+        tstr_steps=tstr_steps,
         seed=seed,
         device=device,
         cache=cache,
@@ -209,7 +209,7 @@ def run_study(
     data: str | Path | Manifest,
     out: str | Path,
     *,
-    options: TrialOptions | StudyOptions | str = "standard",
+    options: CrossvalOptions | PublishedOptions | str = "standard",
     generators: str | Path | None = None,
     external: str | Path | Manifest | None = None,
     device: str = "auto",
@@ -217,41 +217,41 @@ def run_study(
     processes: int = 0,
     threads: int = 0,
     executor: str = "local",
-    on_event: Callable[[str, Mapping[str, Any]], None] = lambda kind, event: None,
+    on_progress: Callable[[str, Mapping[str, Any]], None] = lambda kind, event: None,
 ) -> Path:
     """Run a study into ``out`` and return the path of its ``report.html``.
 
-    ``options`` is the name of a preset of the trial, TrialOptions, or StudyOptions for the published protocol
+    ``options`` is the name of a preset of the trial, CrossvalOptions, or PublishedOptions for the published protocol
     (``fewray.study.options``). ``generators`` is, for the published protocol, a folder made by :func:`train_generator`
     to take the images from; for the trial, the folder in which its folds' generators are looked for and kept. ``external``
     is a test set that the trial only predicts (:func:`fewray.data.external.load_external` finds its patients by a
-    pattern). What ``out`` holds already is not done again. Nothing is printed: ``on_event`` is called with what happens and
+    pattern). What ``out`` holds already is not done again. Nothing is printed: ``on_progress`` is called with what happens and
     its facts, among others ``stage`` (``text``), ``epoch`` (a row of a generator's log, and its ``label``), ``classifiers``
     (``done``, ``total``), ``cell`` or, published, ``classifier`` (one that is trained: ``accuracy``, ``seconds``).
     ``executor`` is ``local``, ``dask:N`` or a scheduler's ``tcp://host:port`` (docs/cluster.md); ``study.json`` is the same
     whichever it is.
     """
     from fewray.report.render import render_report
-    from fewray.study.options import make_study_options
+    from fewray.study.options import preset_options
 
-    settled = make_study_options(options) if isinstance(options, str) else options
+    settled = preset_options(options) if isinstance(options, str) else options
     machine = _machine(device, precision, processes, threads, executor)
     run = Path(generators) if generators else None
-    if isinstance(settled, TrialOptions):
-        from fewray.study.crossval.run import run_trial
+    if isinstance(settled, CrossvalOptions):
+        from fewray.study.crossval.run import run_crossval
 
         rows, tested = (
             _dataset(data),
             None if external is None else _dataset(external, "--external"),
         )
-        run_trial(
+        run_crossval(
             rows,
             settled,
             Path(out),
             generators=run,
             external=tested,
             machine=machine,
-            on_event=on_event,
+            on_progress=on_progress,
         )
     else:
         from fewray.study.published.run import run_published
@@ -261,14 +261,19 @@ def run_study(
                 "--external: the published protocol tests on its own split; use --protocol trial"
             )
         run_published(
-            _dataset(data), settled, Path(out), generators=run, machine=machine, on_event=on_event
+            _dataset(data),
+            settled,
+            Path(out),
+            generators=run,
+            machine=machine,
+            on_progress=on_progress,
         )
     return render_report(Path(out))
 
 
 def plan_study(
     data: str | Path | Manifest,
-    options: TrialOptions | StudyOptions,
+    options: CrossvalOptions | PublishedOptions,
     *,
     out: str | Path | None = None,
     generators: str | Path | None = None,
@@ -277,7 +282,7 @@ def plan_study(
     precision: str = "auto",
     processes: int = 0,
     threads: int = 0,
-    on_event: Callable[[str, Mapping[str, Any]], None] = lambda kind, event: None,
+    on_progress: Callable[[str, Mapping[str, Any]], None] = lambda kind, event: None,
 ) -> list[dict[str, Any]]:
     """Return the jobs of a study, their steps, and the minutes they would take on this machine; nothing is written.
 
@@ -289,21 +294,23 @@ def plan_study(
 
         check_protocol(Path(out), options.protocol)
     rows = _dataset(data)
-    if isinstance(options, TrialOptions):
+    if isinstance(options, CrossvalOptions):
         from fewray.study.crossval.folding import check_folding, folding_of
-        from fewray.study.crossval.plan import plan_trial
+        from fewray.study.crossval.plan import plan_crossval
 
         if out is not None:
             check_folding(Path(out), folding_of(rows, options))
         tested = None if external is None else _dataset(external, "--external")
-        return plan_trial(rows, options, external=tested, machine=machine, on_event=on_event)
+        return plan_crossval(
+            rows, options, external=tested, machine=machine, on_progress=on_progress
+        )
     from fewray.pipelines.estimate import plan_study as plan
     from fewray.study.published.arms import check_generators
     from fewray.study.published.run import split_rows
 
     if generators is not None:
         check_generators(Path(generators), *split_rows(rows), options.classifier)
-    return plan(rows, options, trains=generators is None, machine=machine, on_event=on_event)
+    return plan(rows, options, trains=generators is None, machine=machine, on_progress=on_progress)
 
 
 def _machine(device: str, precision: str, processes: int, threads: int, executor: str) -> Machine:

@@ -97,8 +97,8 @@ class GanOptions(Options):
 class ClassifierOptions(Options):
     """One classifier's training. Defaults: the paper's SGD and the predecessor's CNN."""
 
-    network: Literal["paper", "modern"] = "paper"
-    """``modern`` is a compact residual network (``classify/residual.py``) of the same ``channels`` and ``hidden``."""
+    network: Literal["paper", "resnet"] = "paper"
+    """``resnet`` is a compact residual network (``classify/residual.py``) of the same ``channels`` and ``hidden``."""
     image_size: int = 64
     fit: Fit = "squash"
     channels: tuple[int, int, int] = (32, 64, 128)
@@ -116,7 +116,7 @@ class ClassifierOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudyOptions(Options):
+class PublishedOptions(Options):
     """A whole comparison of augmentation arms."""
 
     protocol: Literal["published"] = "published"
@@ -136,7 +136,7 @@ class StudyOptions(Options):
     extractor: str = "lite0"
 
 
-TRIAL_AUGMENTATION = ClassicAugmentation(
+SMALL_AUGMENTATION = ClassicAugmentation(
     p=0.8,
     rotation_degrees=7.0,
     rotation_repeats=1,
@@ -150,7 +150,7 @@ TRIAL_AUGMENTATION = ClassicAugmentation(
 )
 """The trial's classic augmentation: small, once each, no mirroring (it moves the heart), grey values varied too."""
 
-TRIAL_ARMS = (
+CROSSVAL_ARMS = (
     "none",
     "classic",
     "oversample",
@@ -163,22 +163,22 @@ TRIAL_ARMS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrialOptions(Options):
+class CrossvalOptions(Options):
     """A grouped cross-validation of augmentation arms, everything fitted inside the folds."""
 
     protocol: Literal["trial"] = "trial"
     preset: str = "standard"
-    arms: tuple[str, ...] = TRIAL_ARMS
+    arms: tuple[str, ...] = CROSSVAL_ARMS
     reference: str = "classic"
     """The arm every other one is compared with."""
     folds: int = 4
-    partitions: int = 1
+    repeats: int = 1
     """How often the cross-validation is repeated with other folds."""
     seeds: int = 5
     seed: int = 0
     gan: GanOptions = GanOptions()
     classifier: ClassifierOptions = ClassifierOptions()
-    classic: ClassicAugmentation = TRIAL_AUGMENTATION
+    classic: ClassicAugmentation = SMALL_AUGMENTATION
     versions: int = 20
     """Classic-augmented versions of an image that stand beside it in the arms with ``classic``."""
     ratio: float = 1.0
@@ -189,7 +189,7 @@ class TrialOptions(Options):
     """Sensitivity analysis: the paper's classic augmentation, which mirrors, instead of ``classic``."""
     ratios: tuple[float, ...] = ()
     """Sensitivity analysis: other ratios."""
-    modern: bool = False
+    resnet: bool = False
     """Sensitivity analysis: a small residual network instead of the paper's."""
     linear: bool = False
     """Sensitivity analysis: a linear head on frozen ``lite0`` features."""

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from fewray.config import (
     ClassicAugmentation,
     ClassifierOptions,
+    CrossvalOptions,
     GanOptions,
-    StudyOptions,
-    TrialOptions,
+    PublishedOptions,
 )
 from fewray.errors import InputError
 
@@ -47,8 +47,8 @@ RECIPES: dict[str, GanOptions] = {
 }
 """Generator recipes by name."""
 
-PRESETS: dict[str, StudyOptions] = {
-    "quick": StudyOptions(
+PRESETS: dict[str, PublishedOptions] = {
+    "quick": PublishedOptions(
         preset="quick",
         seeds=2,
         gan=RECIPES["quick"],
@@ -57,14 +57,14 @@ PRESETS: dict[str, StudyOptions] = {
         synthetic_per_class=250,
         published_passes=50,
     ),
-    "standard": StudyOptions(),
+    "standard": PublishedOptions(),
 }
 """Presets of the published protocol: ``quick`` shows the machinery in minutes, ``standard`` is the paper's sizes."""
 
 _TRIAL_CLASSIFIER = ClassifierOptions(fit="pad", batch_size=64, steps=600)
 
-TRIAL_PRESETS: dict[str, TrialOptions] = {
-    "quick": TrialOptions(
+TRIAL_PRESETS: dict[str, CrossvalOptions] = {
+    "quick": CrossvalOptions(
         preset="quick",
         folds=2,
         seeds=1,
@@ -72,29 +72,29 @@ TRIAL_PRESETS: dict[str, TrialOptions] = {
         classifier=_TRIAL_CLASSIFIER.with_(steps=100),
         versions=5,
     ),
-    "standard": TrialOptions(
+    "standard": CrossvalOptions(
         gan=RECIPES["trial"],
         classifier=_TRIAL_CLASSIFIER,
         paper_classic=True,
         ratios=(0.5, 2.0, 4.0),
-        modern=True,
+        resnet=True,
         linear=True,
     ),
-    "full": TrialOptions(
+    "full": CrossvalOptions(
         preset="full",
-        partitions=3,
+        repeats=3,
         gan=RECIPES["paper"].with_(fit="pad"),
         classifier=_TRIAL_CLASSIFIER,
         paper_classic=True,
         ratios=(0.5, 2.0, 4.0),
-        modern=True,
+        resnet=True,
         linear=True,
         generator_replicates=2,
     ),
 }
 """Presets of the trial: ``quick`` for minutes on a laptop, never a verdict; ``full`` for a GPU or a cluster."""
 
-PROTOCOLS: dict[str, Mapping[str, TrialOptions | StudyOptions]] = {
+PROTOCOLS: dict[str, Mapping[str, CrossvalOptions | PublishedOptions]] = {
     "trial": TRIAL_PRESETS,
     "published": PRESETS,
 }

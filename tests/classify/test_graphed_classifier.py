@@ -39,7 +39,7 @@ def trained(options: ClassifierOptions, precision: str, weights: np.ndarray | No
     [
         (SMALL, None),
         (SMALL.with_(mixup=0.3), None),
-        (SMALL.with_(network="modern"), np.arange(1.0, 41.0)),
+        (SMALL.with_(network="resnet"), np.arange(1.0, 41.0)),
     ],
     ids=["paper", "mixup", "residual"],
 )

@@ -1,4 +1,4 @@
-"""The modern network: its size, its blocks, and that all that serves the paper's network serves it."""
+"""The resnet network: its size, its blocks, and that all that serves the paper's network serves it."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from fewray.imaging.decode import to_float
 from fewray.study.published.scores import published_figures
 
 SMALL = ClassifierOptions(
-    network="modern",
+    network="resnet",
     image_size=16,
     channels=(4, 8, 8),
     hidden=16,
@@ -71,7 +71,7 @@ def test_a_new_block_is_its_shortcut_and_a_taught_one_adds_its_branch(
 def test_the_options_choose_the_network():
     assert isinstance(build_network(3, ClassifierOptions(), 0), PaperCNN)
     assert isinstance(build_network(3, SMALL, 0), ResidualCNN)
-    with pytest.raises(InputError, match="paper, modern"):
+    with pytest.raises(InputError, match="paper, resnet"):
         build_network(3, SMALL.with_(network="vgg"), 0)
 
 

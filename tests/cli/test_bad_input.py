@@ -196,7 +196,7 @@ def test_test_rows_are_never_training_rows_whatever_else_the_split_says(
     from fewray.storage.files import sha256_of
 
     for label in ("a", "b"):
-        seen = json.loads((out / label / "options.json").read_text())["rows_seen"]
+        seen = json.loads((out / label / "options.json").read_text())["training_hashes"]
         assert set(seen) == {sha256_of(films / label / f"{index}.png") for index in (0, 1)}
     capsys.readouterr()
     (films.parent / "only").mkdir()

@@ -277,8 +277,8 @@ def test_a_trial_that_is_only_planned_writes_nothing(
     assert call(monkeypatch, *words, "--json") == 0
     plan = json.loads(capsys.readouterr().out)
     jobs = [row["job"] for row in plan]
-    assert jobs[0] == "generators, partition-0-fold-0"
-    assert "classic+synthetic, partition-0-fold-1, 1 seed" in jobs
+    assert jobs[0] == "generators, repeat-0-fold-0"
+    assert "classic+synthetic, repeat-0-fold-1, 1 seed" in jobs
     assert len(plan) == 2 + 8 * 2 + 2 + 1 + 1
     assert plan[2]["steps"] == 5
     assert [row["job"] for row in plan if row["minutes"] is None][-1] == "shortcut audit"

@@ -1,4 +1,4 @@
-"""Work on a Dask cluster: what comes back is what local processes would give, workers killed or not."""
+"""RunContext on a Dask cluster: what comes back is what local processes would give, workers killed or not."""
 
 import gc
 import os

@@ -23,7 +23,7 @@ from fewray.compute.device import (
     seeded,
 )
 from fewray.compute.workers import run_parallel
-from fewray.config import ClassicAugmentation, GanOptions, StudyOptions
+from fewray.config import ClassicAugmentation, GanOptions, PublishedOptions
 from fewray.errors import InputError, RunFailed
 from fewray.imaging.decode import Unreadable
 from fewray.presets import PRESETS, RECIPES, recipe
@@ -41,7 +41,7 @@ from fewray.storage.files import (
 @pytest.mark.parametrize(
     "options", [*RECIPES.values(), *PRESETS.values()], ids=lambda o: type(o).__name__
 )
-def test_options_survive_json(options: GanOptions | StudyOptions):
+def test_options_survive_json(options: GanOptions | PublishedOptions):
     plain = json.loads(json.dumps(options.to_json()))
     assert plain == options.to_json()
     assert type(options).from_json(plain) == options
@@ -271,7 +271,7 @@ def full(*, x: int, report) -> None:
 def test_lanes_work_at_the_same_time_in_one_process():
     told: list[int] = []
     done: dict[int, object] = {}
-    found = run_parallel(meet, [{"x": x} for x in range(6)], processes=1, threads=2, lanes=3, on_message=told.append,
+    found = run_parallel(meet, [{"x": x} for x in range(6)], processes=1, threads=2, streams=3, on_message=told.append,
                          on_done=done.__setitem__)  # fmt: skip
     assert [x for x, _, _ in found] == list(range(6))
     assert len({pid for _, pid, _ in found} - {os.getpid()}) == 1
@@ -282,11 +282,11 @@ def test_lanes_work_at_the_same_time_in_one_process():
 
 def test_an_error_in_one_lane_stops_the_others():
     with pytest.raises(InputError, match="planted"):
-        run_parallel(fail_among_others, [{"x": x} for x in range(3)], processes=1, threads=1, lanes=2,
+        run_parallel(fail_among_others, [{"x": x} for x in range(3)], processes=1, threads=1, streams=2,
                      on_message=lambda _: None)  # fmt: skip
     with pytest.raises(RunFailed, match="killed"):
         run_parallel(
-            die, [{"x": 1}, {"x": 2}], processes=1, threads=1, lanes=2, on_message=lambda _: None
+            die, [{"x": 1}, {"x": 2}], processes=1, threads=1, streams=2, on_message=lambda _: None
         )
 
 
@@ -296,7 +296,7 @@ def test_a_full_gpu_is_said_with_the_remedy():
         match=r"is full \(CUDA out of memory\); fewer trainings side by side \(--processes, on a cluster ",
     ):
         run_parallel(
-            full, [{"x": 1}, {"x": 2}], processes=1, threads=1, lanes=2, on_message=lambda _: None
+            full, [{"x": 1}, {"x": 2}], processes=1, threads=1, streams=2, on_message=lambda _: None
         )
 
 

@@ -13,7 +13,7 @@ from experiments.planted_defects import COLUMNS, DEFECTS, HELD_OUT, Material, ex
 from fewray.data.loading import load_dataset
 from fewray.pipelines.quality_report import image_sets
 from fewray.quality.copies.detect import Copy, find_copies
-from fewray.quality.copies.threshold import Bar
+from fewray.quality.copies.threshold import CopyThreshold
 from fewray.quality.features.extractor import load_extractor
 from fewray.quality.image_set import ImageSet, MeasuredSet
 
@@ -71,7 +71,9 @@ def test_held_out_images_are_not_compared_with_themselves(monkeypatch: pytest.Mo
     real = {label: ImageSet.of(rng.integers(0, 256, (8, 1, 64, 64), np.uint8)) for label in "ab"}
     asked: list[tuple[np.ndarray, np.ndarray]] = []
 
-    def watched(label: str, synthetic: MeasuredSet, train: MeasuredSet, bar: Bar) -> list[Copy]:
+    def watched(
+        label: str, synthetic: MeasuredSet, train: MeasuredSet, bar: CopyThreshold
+    ) -> list[Copy]:
         asked.append((synthetic.images, train.images))
         return find_copies(label, synthetic, train, bar)
 

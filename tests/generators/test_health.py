@@ -219,7 +219,7 @@ def test_it_stops_when_done_and_samples_from_the_best(
     groups = {row.sha256: row.group for row in train.rows}
     assert about["rows_held_out"]
     assert {groups[sha] for sha in about["rows_held_out"]}.isdisjoint(
-        groups[sha] for sha in about["rows_seen"]
+        groups[sha] for sha in about["training_hashes"]
     )
     # Stopped after three epochs and continued: the same end, the same bytes.
     planted(monkeypatch, [1.0, 0.5, 0.7])

@@ -27,7 +27,13 @@ from fewray.storage.files import read_jsonl, sha256_of
 
 CPU = torch.device("cpu")
 SMALL = GanOptions(base_channels=4, epochs=3, batch_size=8, classic_images=0)
-ABOUT = {"label": "a", "rows_sha256": "x", "rows_seen": ["x"], "num_train": 20, "classic_images": 0}
+ABOUT = {
+    "label": "a",
+    "rows_sha256": "x",
+    "training_hashes": ["x"],
+    "num_train": 20,
+    "classic_images": 0,
+}
 
 
 def pictures(n: int = 20, seed: int = 0) -> np.ndarray:

@@ -11,7 +11,7 @@ import pytest
 import fewray
 from fewray.classify.weights import load_classifier
 from fewray.compute.machine import Machine
-from fewray.config import ClassifierOptions, GanOptions, StudyOptions
+from fewray.config import ClassifierOptions, GanOptions, PublishedOptions
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
@@ -22,7 +22,7 @@ from fewray.quality.features.extractor import PixelExtractor
 from fewray.study.published.classifiers import CLASSIFIER, kept_cell
 from fewray.study.published.run import run_published
 
-OPTIONS = StudyOptions(
+OPTIONS = PublishedOptions(
     preset="test",
     arms=("none", "classic"),
     seeds=2,
@@ -87,7 +87,7 @@ def test_its_bytes_do_not_depend_on_the_processes_nor_on_being_lost(
             OPTIONS,
             done,
             machine=MACHINE,
-            on_event=lambda kind, event, seen=events: seen.append(kind),
+            on_progress=lambda kind, event, seen=events: seen.append(kind),
         )
         assert events.count("classifier") == 1
         assert {name: (done / name).read_bytes() for name in before} == before

@@ -156,8 +156,8 @@ def test_generate_says_by_which_bar_copies_were_refused(
     assert "% of unseen films would be" in said
     assert "note: " not in said
     found = json.loads(call(*words, "--json"))
-    bar = json.loads((tmp_path / "o" / "generators.json").read_text())["a"]["copy_bar"]
-    assert found["copy_bar"] == bar
+    bar = json.loads((tmp_path / "o" / "generators.json").read_text())["a"]["copy_threshold"]
+    assert found["copy_threshold"] == bar
     assert bar["grouped"] is True
     assert 0 < bar["false_alarms"] < 1
     assert "held out with their patient" in found["sentences"][0]

@@ -45,7 +45,7 @@ def copied(films: Path, folder: Path, fit: str) -> Path:
     for index, image in enumerate(load_images(rows.paths(), 64, fit)):
         save_png(image[0], folder / "a" / f"seed{index:06d}.png")
     said: dict[str, Any] = {
-        "a": {"options": {"fit": fit}, "rows_seen": [row.sha256 for row in rows.rows]}
+        "a": {"options": {"fit": fit}, "training_hashes": [row.sha256 for row in rows.rows]}
     }
     (folder / "generators.json").write_text(json.dumps(said))
     return folder
@@ -81,7 +81,7 @@ def test_generators_of_two_fits_are_not_measured_together(films: Path, tmp_path:
     for path in (folder / "a").iterdir():
         save_png(load_images([path], 64)[0, 0, ::-1], folder / "b" / path.name)
     (folder / "generators.json").write_text(
-        json.dumps(said | {"b": {"options": {"fit": "squash"}, "rows_seen": []}})
+        json.dumps(said | {"b": {"options": {"fit": "squash"}, "training_hashes": []}})
     )
     with pytest.raises(InputError, match="a pad, b squash"):
         fewray.measure_quality(films, folder, extractor="pixels")
@@ -101,7 +101,9 @@ def test_only_films_that_the_generator_saw_are_its_training_films(
 
     monkeypatch.setattr(module, "membership", watched)
     made = fewray.generate(run, tmp_path / "made", per_class=6)
-    seen = set(json.loads((tmp_path / "made" / "generators.json").read_text())["a"]["rows_seen"])
+    seen = set(
+        json.loads((tmp_path / "made" / "generators.json").read_text())["a"]["training_hashes"]
+    )
     assert len(seen) == 12
     data = load_dataset(films)
     options: dict[str, Any] = {"classes": ["a"], "extractor": "pixels"}
@@ -139,9 +141,9 @@ def test_only_films_that_the_generator_saw_are_its_training_films(
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("rows_seen", 5),
-        ("rows_seen", [[1]]),
-        ("rows_seen", "ab"),
+        ("training_hashes", 5),
+        ("training_hashes", [[1]]),
+        ("training_hashes", "ab"),
         ("group_regex", 1),
         ("fit", ["pad"]),
     ],

@@ -1,4 +1,4 @@
-"""The quality court from files to verdicts: copies listed and replaced, held-out films, usefulness, bad input."""
+"""The quality court from files to verdicts: copies listed and replaced, held-out films, tstr, bad input."""
 
 import csv
 import json
@@ -16,7 +16,7 @@ from fewray.errors import InputError, RunFailed
 from fewray.generators import generate as generation
 from fewray.imaging.decode import load_images, save_png
 from fewray.pipelines.quality_report import image_sets
-from fewray.pipelines.tstr import measure_usefulness
+from fewray.pipelines.tstr import measure_tstr
 from fewray.presets import RECIPES
 
 PHANTOM = "phantom:size=64,train=16,test=8"
@@ -301,17 +301,15 @@ def test_usefulness_tells_informative_from_shuffled_images(data: Manifest):
         for count in (20, 24, 10)
     )
     options = ClassifierOptions(steps=20, batch_size=16, channels=(4, 8, 8), hidden=16)
-    found = measure_usefulness(real, fake, options, held_out=held_out)
+    found = measure_tstr(real, fake, options, held_out=held_out)
     assert found["num_test"] == 20
     assert found["train_synthetic_test_real"] == found["train_real_test_real"] == 1.0
     assert found["train_real_test_synthetic"] == 1.0
-    swapped = measure_usefulness(
-        real, dict(zip(fake, reversed(fake.values()), strict=True)), options
-    )
+    swapped = measure_tstr(real, dict(zip(fake, reversed(fake.values()), strict=True)), options)
     assert swapped["train_synthetic_test_real"] == 0.0
     assert swapped["train_real_test_real"] is None
     with pytest.raises(InputError, match="at least 2"):
-        measure_usefulness({"a": real["a"]}, {"a": fake["a"]}, options)
+        measure_tstr({"a": real["a"]}, {"a": fake["a"]}, options)
 
 
 def test_held_out_films_without_a_class_keep_their_labels():
@@ -330,7 +328,7 @@ def test_held_out_films_without_a_class_keep_their_labels():
 
     greys = {"a": 20, "b": 120, "c": 230}
     options = ClassifierOptions(steps=40, batch_size=16, channels=(4, 8, 8), hidden=16)
-    found = measure_usefulness(
+    found = measure_tstr(
         side(20, greys),
         side(20, dict(reversed(greys.items()))),
         options,
@@ -370,7 +368,7 @@ def test_options_for_nothing_and_folders_that_cannot_be_written_are_refused_at_o
         lambda *_, **__: pytest.fail("measured before"),
     )
     for option, words in (
-        ("usefulness_steps", "--usefulness 60: 1 class"),
+        ("tstr_steps", "--tstr 60: 1 class"),
         ("copy_percentile", "percentile: 60"),
     ):
         with pytest.raises(InputError, match=words):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from fewray.imaging.decode import resize
 from fewray.quality.copies.detect import Copy, find_copies
-from fewray.quality.copies.threshold import Bar
+from fewray.quality.copies.threshold import CopyThreshold
 from fewray.quality.evaluate import measure_quality
 from fewray.quality.features.extractor import Features, load_extractor
 from fewray.quality.gallery import copies_csv, write_quality
@@ -101,7 +101,7 @@ def sides() -> tuple[MeasuredSet, MeasuredSet]:
 def judge(
     sides: tuple[MeasuredSet, MeasuredSet], pixels: float, features: float
 ) -> dict[str, Copy]:
-    bar = Bar(
+    bar = CopyThreshold(
         pixels=pixels,
         features=features,
         usual={"a": (1.0, 1.0)},

@@ -203,7 +203,7 @@ def test_each_line_of_the_answer_stands_alone_and_warnings_are_marked(tmp_path: 
 
 
 def test_it_needs_nothing_from_outside(tmp_path: Path):
-    page = Page(written(tmp_path, trial_study(partitions=2)))
+    page = Page(written(tmp_path, trial_study(repeats=2)))
     ids = {attributes["id"] for _, attributes in page.tags if attributes.get("id")}
     for tag, attributes in page.tags:
         for name in ("src", "href", "xlink:href", "data", "action"):
@@ -267,7 +267,7 @@ def test_figures_say_what_they_show():
     assert forest_plot(wider) != forest
     assert "a dot a seed" in (seed_figure(study) or "")
     assert "a dot a fold" in (fold_figure(study) or "")
-    dots = [fold_figure(trial_study(partitions=partitions)) or "" for partitions in (1, 2)]
+    dots = [fold_figure(trial_study(repeats=repeats)) or "" for repeats in (1, 2)]
     assert [dot.count("#c4ccd3") for dot in dots] == [
         4,
         8,
@@ -318,12 +318,12 @@ def test_a_kept_split_and_unknown_patients_are_called_so(tmp_path: Path):
     for text in (Page(written(tmp_path, study)).text, render_trial(study, {}, {})):
         assert "Kept test split" in text
         assert "no set from elsewhere" in text
-        assert "each counted as a patient of its own (none is known), 4 folds, 1 partition" in text
+        assert "each counted as a patient of its own (none is known), 4 folds, 1 repeat" in text
         assert "288 patients" not in text
         assert "grouped by patient" not in text
     title = trial_tables(study)[0][0]
     assert title.startswith(
-        "306 images, each counted as a patient of its own (none is known); 4 folds, 1 partition, 3 seeds"
+        "306 images, each counted as a patient of its own (none is known); 4 folds, 1 repeat, 3 seeds"
     )
     assert trial_tables(trial_study())[0][0].startswith(
         "306 images of 288 patients; 4 folds grouped by patient"
@@ -344,7 +344,7 @@ def test_pages_of_unknown_patients_have_no_columns_of_patients(tmp_path: Path):
         "78",
         "72",
     ]
-    assert f"| partition | fold | train | {groups} | test | {groups} | covid |" in markdown
+    assert f"| repeat | fold | train | {groups} | test | {groups} | covid |" in markdown
     for text in (page.text, markdown):
         assert "1 pair counted as one image" in text
         assert "one patient," not in text
@@ -415,7 +415,7 @@ def columns_agree(markdown: str) -> None:
 
 
 def test_markdown_has_the_tables(tmp_path: Path):
-    study = trial_study(partitions=2)
+    study = trial_study(repeats=2)
     run = {
         "commands": ["fewray study --data x"],
         "hardware": "2 cores",

@@ -15,13 +15,13 @@ from tests.crossval_study import trial_study
 
 
 def test_the_paragraph_follows_the_fields():
-    study = trial_study(partitions=3, seeds=5)
+    study = trial_study(repeats=3, seeds=5)
     text = methods_paragraph(study)
     for words in (
         "306 images",
         "288 patients",
         "covid 69, normal 79, pneumonia_bac 79 and pneumonia_vir 79",
-        "4 folds, stratified by class and grouped by patient (StratifiedGroupKFold), repeated over 3 partitions",
+        "4 folds, stratified by class and grouped by patient (StratifiedGroupKFold), repeated over 3 repeats",
         "8 arms",
         "300 optimiser steps of 64 images",
         "5 random seeds",
@@ -60,9 +60,9 @@ def test_the_checklist_leaves_to_the_authors_what_it_cannot_know():
     assert items["External evaluation"].startswith(
         "invented other hospital, 120 images, predicted by the mean"
     )
-    assert "4 folds" in items["Data partitions"]
+    assert "4 folds" in items["Data repeats"]
     rows = [
-        {"partition": 0, "fold": f, "chosen": str(2 - f % 2), "accuracies": {"1": 0.5, "2": 0.5}}
+        {"repeat": 0, "fold": f, "chosen": str(2 - f % 2), "accuracies": {"1": 0.5, "2": 0.5}}
         for f in range(4)
     ]
     options = {"choose": "ratio"}
@@ -80,7 +80,7 @@ def test_limits_depend_on_the_study():
     study = trial_study()
     found = " ".join(limits(study))
     assert "covid can be told by a shortcut" in found
-    assert "One partition" in found
+    assert "One repeat" in found
     assert "No external test set" not in found
     assert "phantoms" not in found
     assert "patient of its own" not in found
@@ -112,7 +112,7 @@ def test_unknown_patients_are_never_called_patients():
     shown = f"{cohort(study['data'])}, {folding(study)}"
     assert (
         shown
-        == "306 images, each counted as a patient of its own (none is known), 4 folds, 1 partition"
+        == "306 images, each counted as a patient of its own (none is known), 4 folds, 1 repeat"
     )
     for where, text in said(study).items():
         for false in (
@@ -180,7 +180,7 @@ def test_the_paragraph_says_what_was_chosen_where():
     study = trial_study()
     study["options"] |= {"choose": "ratio"}
     rows = [
-        {"partition": 0, "fold": f, "chosen": "1", "accuracies": {"1": 0.6, "2": 0.5}}
+        {"repeat": 0, "fold": f, "chosen": "1", "accuracies": {"1": 0.6, "2": 0.5}}
         for f in range(2)
     ]
     assert "among 1 and 2 in each fold" in methods_paragraph(study | {"chosen": rows})

@@ -62,7 +62,7 @@ def test_whole_studies_are_read_as_they_are(protocol: str, tmp_path: Path):
             "most",
             "data.patients_known: 'most'; all or none or some",
         ),
-        ("trial", "folds", [{}], "folds[0]: no partition, fold, train"),
+        ("trial", "folds", [{}], "folds[0]: no repeat, fold, train"),
         ("trial", "sensitivity.ratio 2.arms", None, "sensitivity.ratio 2.arms: null; an object"),
         (
             "trial",

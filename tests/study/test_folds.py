@@ -113,9 +113,9 @@ def test_classes_are_dealt_out_within_one_row_where_patients_are_small(n_splits:
 
 def test_the_table_counts_what_each_side_holds():
     data = made_up([("a", 2), ("a", 1), ("a", 1), ("b", 1), ("b", 1), ("b", 1)])
-    folds = make_folds(data, noise(100)[: len(data)], n_splits=2, seed=0, partition=3)
+    folds = make_folds(data, noise(100)[: len(data)], n_splits=2, seed=0, repeat=3)
     for fold, row in enumerate(folds.table(data)):
-        assert (row["partition"], row["fold"]) == (3, fold)
+        assert (row["repeat"], row["fold"]) == (3, fold)
         assert row["train"] + row["test"] == 7
         assert row["train_groups"] + row["test_groups"] == 6
         assert row["counts"]["a"]["train"] + row["counts"]["a"]["test"] == 4
@@ -126,7 +126,7 @@ def test_the_same_seed_gives_the_same_folds_and_partitions_differ():
     data, images = made_up([("a", 1)] * 12 + [("b", 2)] * 12), noise(100)[:36]
     first = make_folds(data, images, n_splits=3, seed=7)
     assert (first.fold_of == make_folds(data, images, n_splits=3, seed=7).fold_of).all()
-    others = [make_folds(data, images, n_splits=3, seed=7, partition=p).fold_of for p in range(4)]
+    others = [make_folds(data, images, n_splits=3, seed=7, repeat=p).fold_of for p in range(4)]
     others.append(make_folds(data, images, n_splits=3, seed=8).fold_of)
     assert len({tuple(each) for each in others}) == 5
 
@@ -348,8 +348,8 @@ def test_unknown_patients_are_said(phantom: Manifest, tmp_path: Path):
 def test_on_covid4_the_copy_is_joined_the_paper_stays_whole_and_covid_is_told_apart(covid4: Path):
     data = load_dataset("covid4")
     images = films_of(data)
-    for partition in range(2):
-        folds = make_folds(data, images, n_splits=4, seed=0, partition=partition)
+    for repeat in range(2):
+        folds = make_folds(data, images, n_splits=4, seed=0, repeat=repeat)
         ((first, second),) = folds.joined
         assert first.startswith("E63574A7")
         assert second.startswith("F4341CE7")

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from fewray.config import StudyOptions, TrialOptions
+from fewray.config import CrossvalOptions, PublishedOptions
 from fewray.data.manifest import Manifest, Row
 from fewray.errors import InputError
 from fewray.study.crossval.folding import FOLDING
-from fewray.study.crossval.run import run_trial
+from fewray.study.crossval.run import run_crossval
 from fewray.study.history import FINISHED, check_protocol, keep_finished
 from fewray.study.published.run import run_published
 
-FIRST = TrialOptions(seeds=2, arms=("none", "classic", "synthetic"), reference="classic")
+FIRST = CrossvalOptions(seeds=2, arms=("none", "classic", "synthetic"), reference="classic")
 ENTRY = {"reference": "classic", "arms": ["none", "classic", "synthetic"], "seeds": 2}
 ROWS = tuple(
     Row(
@@ -66,7 +66,7 @@ def test_the_published_protocol_is_refused_in_a_trial_s_folder(tmp_path: Path):
         r"holds a study of --protocol trial; --protocol published was given: choose another --out"
     )
     with pytest.raises(InputError, match=message):
-        run_published(DATA, StudyOptions(), tmp_path)
+        run_published(DATA, PublishedOptions(), tmp_path)
     assert study.read_text() == '{"protocol": "trial"}'
 
 
@@ -75,7 +75,7 @@ def test_a_trial_is_refused_in_the_folder_of_the_published_protocol(tmp_path: Pa
     with pytest.raises(
         InputError, match=r"holds a study of --protocol published; --protocol trial was given"
     ):
-        run_trial(DATA, FIRST, tmp_path)
+        run_crossval(DATA, FIRST, tmp_path)
 
 
 def test_a_trial_that_was_begun_counts_too(tmp_path: Path):
@@ -97,4 +97,4 @@ def test_a_damaged_study_binds_nobody(tmp_path: Path, text: str):
 def test_a_file_in_the_place_of_the_jobs_is_named(tmp_path: Path):
     (tmp_path / "jobs").write_text("x")
     with pytest.raises(InputError, match="a file where the folder of the jobs is wanted"):
-        run_trial(DATA, FIRST, tmp_path)
+        run_crossval(DATA, FIRST, tmp_path)

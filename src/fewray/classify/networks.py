@@ -43,7 +43,7 @@ class PaperCNN(Classifier):
         return self.hidden(self.features(x))
 
 
-NETWORKS: dict[str, type[PaperCNN | ResidualCNN]] = {"paper": PaperCNN, "modern": ResidualCNN}
+NETWORKS: dict[str, type[PaperCNN | ResidualCNN]] = {"paper": PaperCNN, "resnet": ResidualCNN}
 """Networks by the name that ``options.network`` has for them."""
 
 

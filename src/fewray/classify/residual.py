@@ -54,7 +54,7 @@ class ResidualCNN(Classifier):
 
     def __init__(self, classes: int, options: ClassifierOptions | None = None) -> None:
         super().__init__()
-        options = options or ClassifierOptions(network="modern")
+        options = options or ClassifierOptions(network="resnet")
         first, *_ = options.channels
         blocks: list[nn.Module] = [
             GreyConv2d(first),

@@ -147,7 +147,7 @@ def train(
 
         machine = Machine(device=device, precision=precision, processes=processes, threads=threads)
         print_plan(
-            plan_training(rows, options, wanted or rows.classes, machine, on_event=told),
+            plan_training(rows, options, wanted or rows.classes, machine, on_progress=told),
             as_json=as_json,
         )
         return
@@ -265,7 +265,9 @@ def generate(
             "sha256": made.sha256(),
         }
         if reject_copies:
-            found |= {name: made.notes[name] for name in ("rejected", "copy_bar", "sentences")}
+            found |= {
+                name: made.notes[name] for name in ("rejected", "copy_threshold", "sentences")
+            }
             found["notes"] = made.notes["warnings"]
         print_json(found)
         return

@@ -56,7 +56,7 @@ def quality(
     copy_percentile: Annotated[
         float, typer.Option(help="Share of unseen real images called copies, in %.")
     ] = 2.0,
-    usefulness: Annotated[
+    tstr: Annotated[
         int, typer.Option(min=0, help="Steps of classifiers trained on either side; 0: none.")
     ] = 0,
     seed: Annotated[int, typer.Option(min=0)] = 0,
@@ -100,7 +100,7 @@ def quality(
         fit=fit,
         k=k,
         copy_percentile=copy_percentile,
-        usefulness_steps=usefulness,
+        tstr_steps=tstr,
         seed=seed,
         device=device,
         cache=not no_cache,

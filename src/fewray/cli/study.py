@@ -61,7 +61,7 @@ def study(
     ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     folds: Annotated[int | None, typer.Option(help="Trial: folds of patients.")] = None,
-    partitions: Annotated[
+    repeats: Annotated[
         int | None, typer.Option(min=1, help="Trial: repeat with other folds.")
     ] = None,
     reference: Annotated[
@@ -74,10 +74,10 @@ def study(
         str | None,
         typer.Option(help="Trial: other ratios as sensitivity analyses, as 0.5,2,4; '' for none."),
     ] = None,
-    modern: Annotated[
+    resnet: Annotated[
         bool | None,
         typer.Option(
-            "--modern/--no-modern",
+            "--resnet/--no-resnet",
             help="Trial: a residual network as a sensitivity analysis; or not.",
         ),
     ] = None,
@@ -154,10 +154,10 @@ def study(
     from fewray.data.external import load_external
     from fewray.storage.files import read_json
     from fewray.study.folds import patient_warnings
-    from fewray.study.options import make_study_options
+    from fewray.study.options import preset_options
 
     subsets = (*(f"without {label}" for label in without or ()), *(pair or ()))
-    options = make_study_options(
+    options = preset_options(
         preset,
         protocol=protocol,
         recipe_name=recipe,
@@ -167,13 +167,13 @@ def study(
         double_softmax=double_softmax,
         seed=seed,
         folds=folds,
-        partitions=partitions,
+        repeats=repeats,
         reference=reference,
         ratio=ratio,
         ratios=None
         if ratios is None
         else tuple(_number("--ratios", each) for each in listed(ratios) or ()),
-        modern=modern,
+        resnet=resnet,
         generator_replicates=replicates,
         subsets=subsets or None,
         choose=choose,
@@ -208,7 +208,7 @@ def study(
                 out=out,
                 generators=generators,
                 external=tested,
-                on_event=told,
+                on_progress=told,
                 **where,
             ),
             as_json=as_json,
@@ -223,7 +223,7 @@ def study(
             generators=generators,
             external=tested,
             executor=executor,
-            on_event=teller,
+            on_progress=teller,
             **where,
         )
     found = read_json(out / "study.json")

@@ -76,7 +76,7 @@ class Machine:
             function,
             tasks,
             processes=1 if on_gpu else self.processes,
-            lanes=self.processes if on_gpu else 1,
+            streams=self.processes if on_gpu else 1,
             threads=self.threads,
             executor=self.executor,
             device=self.device,

@@ -40,7 +40,7 @@ def run_parallel(
     *,
     processes: int,
     threads: int,
-    lanes: int = 1,
+    streams: int = 1,
     on_message: Report,
     on_done: Callable[[int, Any], None] = lambda index, result: None,
     executor: str = LOCAL,
@@ -50,7 +50,7 @@ def run_parallel(
 
     ``function`` must be importable and its arguments picklable. Each process computes with ``threads`` threads, so a
     result does not depend on how many run side by side. The first error stops the rest; Ctrl-C stops all at once.
-    With ``lanes`` above 1 one process does so many tasks at a time, each in a thread and a stream of ``device``: processes
+    With ``streams`` above 1 one process does so many tasks at a time, each in a thread and a stream of ``device``: processes
     take turns on a GPU, streams of one process share it.
     ``executor`` may be a Dask cluster (:mod:`fewray.compute.dask.cluster`), which has its own number of processes and tries the tasks
     of a lost worker again; there, work on the ``device`` cuda goes to workers with the resource GPU.
@@ -71,7 +71,7 @@ def run_parallel(
     messages = context.Queue()
     shares = (
         [dict(enumerate(tasks))]
-        if lanes > 1
+        if streams > 1
         else [{index: task} for index, task in enumerate(tasks)]
     )
     pool = ProcessPoolExecutor(
@@ -92,7 +92,7 @@ def run_parallel(
 
     try:
         pending: set[Future[Any]] = {
-            pool.submit(_work, function, share, lanes, device) for share in shares
+            pool.submit(_work, function, share, streams, device) for share in shares
         }
         while len(results) < len(tasks):
             finished, pending = wait(pending, timeout=0.1, return_when=FIRST_COMPLETED)
@@ -114,7 +114,7 @@ def run_parallel(
 
 
 def _work(
-    function: Callable[..., Any], tasks: Mapping[int, dict[str, Any]], lanes: int, device: str
+    function: Callable[..., Any], tasks: Mapping[int, dict[str, Any]], streams: int, device: str
 ) -> None:
     """Do the tasks of this worker; results go the way of the messages, each after all that its task told."""
     import torch
@@ -124,12 +124,12 @@ def _work(
             result = function(**tasks[index], report=_messages.put)
         _messages.put((_DONE, index, pickle.dumps(result)))
 
-    if lanes == 1:
+    if streams == 1:
         for index in tasks:
             do(index)
         return
     pool = ThreadPoolExecutor(
-        lanes, initializer=torch.set_num_threads, initargs=(torch.get_num_threads(),)
+        streams, initializer=torch.set_num_threads, initargs=(torch.get_num_threads(),)
     )
     try:
         for future in as_completed([pool.submit(do, index) for index in tasks]):

@@ -90,9 +90,9 @@ def fetch_dataset(
         found, faults = _find(target)
         if not faults:
             return _manifest(found)
-        if strangers := _strangers(target):
+        if unexpected := _strangers(target):
             raise InputError(
-                f"{target}: holds {len(strangers)} files that are not covid4's, first {strangers[0]}, which would be lost; "
+                f"{target}: holds {len(unexpected)} files that are not covid4's, first {unexpected[0]}, which would be lost; "
                 "move them elsewhere"
             )
     if source is not None:

@@ -42,11 +42,11 @@ def load_folder(root: Path, *, group_regex: str | None = None, strict: bool = Tr
     """
     films = _Films(group_regex)
     places, made = _places(root), generated_classes(root)
-    strangers = []
+    unexpected = []
     for split, folder in places:
         files = list(files_below(folder))
         images = [path for path in files if is_image(path)]
-        strangers += [path.relative_to(root).as_posix() for path in files if not is_image(path)]
+        unexpected += [path.relative_to(root).as_posix() for path in files if not is_image(path)]
         if not images:
             raise InputError(f"{folder}: {no_images_text(files)}")
         for path in images:
@@ -62,8 +62,8 @@ def load_folder(root: Path, *, group_regex: str | None = None, strict: bool = Tr
         for path in folder.iterdir()
         if is_image(path) and not path.name.startswith(".") and path.is_file()
     )
-    notes: dict[str, Any] = {"not_images": strangers}
-    notes["warnings"] = [*strangers_warning(strangers), *loose_warning(loose)]
+    notes: dict[str, Any] = {"not_images": unexpected}
+    notes["warnings"] = [*strangers_warning(unexpected), *loose_warning(loose)]
     if loose:
         notes["outside_classes"] = loose
     return films.manifest(root.resolve().name, str(root), notes, strict=strict)

@@ -120,7 +120,7 @@ def generate(
                 )
             if reject is not None:
                 sources[label] |= {"rejected_seeds": refused} | (
-                    {} if bar is None else {"copy_bar": dict(bar)}
+                    {} if bar is None else {"copy_threshold": dict(bar)}
                 )
                 rejected[label] = len(refused)
         manifest = Manifest(

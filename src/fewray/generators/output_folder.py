@@ -56,11 +56,11 @@ def check_own(out: Path, labels: Iterable[str]) -> None:
                 "or choose another --out"
             )
     films = [path.relative_to(out) for path in files_below(out) if is_image(path)]
-    if strangers := [
+    if unexpected := [
         film for film in films if film.parts[0] not in before and (len(film.parts) > 1 or not ours)
     ]:
         raise InputError(
-            f"{out}: holds {len(strangers)} images that `fewray generate` did not make, first {strangers[0].as_posix()}; "
+            f"{out}: holds {len(unexpected)} images that `fewray generate` did not make, first {unexpected[0].as_posix()}; "
             "choose another --out"
         )
 

@@ -17,7 +17,7 @@ from fewray.pipelines.extractors import open_extractor
 from fewray.pipelines.provenance import films_seen, load_films, patient_pattern, settled_fit
 from fewray.pipelines.quality_report import image_sets
 from fewray.quality.copies.detect import find_copies
-from fewray.quality.copies.threshold import Bar, check_percentile, copy_bar
+from fewray.quality.copies.threshold import CopyThreshold, check_percentile, copy_threshold
 from fewray.quality.features.extractor import Extractor
 from fewray.quality.image_set import ImageSet, MeasuredSet, measured
 from fewray.storage.files import read_object
@@ -28,7 +28,7 @@ class CopyRejection:
     """Tells which images of a class are copies of ``train``, by ``bar``; a :data:`fewray.generators.generate.Reject`."""
 
     train: Mapping[str, MeasuredSet]
-    bar: Bar
+    bar: CopyThreshold
     compute: Extractor
     notes: tuple[str, ...]
     """Sentences about what was left out, not there, or not known of the training films."""
@@ -42,9 +42,9 @@ class CopyRejection:
         return np.array([str(index) in copies for index in range(len(images))], bool)
 
     def to_notes(self) -> dict[str, Any]:
-        """Return what a manifest of the kept images says of their judging: ``copy_bar``, ``sentences``, ``warnings``."""
+        """Return what a manifest of the kept images says of their judging: ``copy_threshold``, ``sentences``, ``warnings``."""
         return {
-            "copy_bar": self.bar.to_json(),
+            "copy_threshold": self.bar.to_json(),
             "sentences": [self.bar.sentence()],
             "warnings": list(self.notes),
         }
@@ -59,7 +59,7 @@ def copy_rejection(
     extractor: str = "lite0",
     group_regex: str | None = None,
 ) -> CopyRejection:
-    """Return what tells copies of ``run``'s training images, with the bar that :func:`copy_bar` draws from them.
+    """Return what tells copies of ``run``'s training images, with the bar that :func:`copy_threshold` draws from them.
 
     The training images are those of ``real`` (by default the data the run names) that the generator of their class saw;
     of classes without a generator, which help to draw the bar, all but the test rows, and those are never touched. Size
@@ -69,7 +69,7 @@ def copy_rejection(
     check_percentile(percentile)
     checkpoints = run_classes(run)
     sources = {label: provenance(path) for label, path in checkpoints.items()}
-    seen = {sha for source in sources.values() for sha in source["rows_seen"]}
+    seen = {sha for source in sources.values() for sha in source["training_hashes"]}
     data = _training_data(run, real, seen, group_regex, patient_pattern(sources))
     compute = open_extractor(
         extractor, device=device, cache=False
@@ -79,7 +79,9 @@ def copy_rejection(
     sets = image_sets(data, data.classes, size, settled_fit(None, sources, tuple(sources)))
     train = {label: measured(images, compute, mirrored=True) for label, images in sets.items()}
     said = [str(text) for text in data.notes.get("warnings", [])]
-    return CopyRejection(train, copy_bar(train, percentile=percentile), compute, (*said, *notes))
+    return CopyRejection(
+        train, copy_threshold(train, percentile=percentile), compute, (*said, *notes)
+    )
 
 
 def _training_data(

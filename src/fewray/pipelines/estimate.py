@@ -11,13 +11,13 @@ import numpy as np
 from fewray.compute.cuda_graph import WARM_UP
 from fewray.compute.device import choose_device, fixed_threads
 from fewray.compute.machine import Machine
-from fewray.config import ClassifierOptions, GanOptions, StudyOptions
+from fewray.config import ClassifierOptions, GanOptions, PublishedOptions
 from fewray.data.manifest import Manifest
 
 TIMED_STEPS = 3
 TIMING = "timing a few training steps"
 """What a planning tells before it times."""
-OnEvent = Callable[[str, Mapping[str, Any]], None]
+OnProgress = Callable[[str, Mapping[str, Any]], None]
 """Called with ``stage`` and its ``text`` before steps are timed."""
 
 
@@ -27,13 +27,13 @@ def plan_training(
     classes: Sequence[str],
     machine: Machine | None = None,
     *,
-    on_event: OnEvent = lambda kind, event: None,
+    on_progress: OnProgress = lambda kind, event: None,
 ) -> list[dict[str, Any]]:
     """Return one row a generator: its images, steps, and minutes estimated from a few steps timed now."""
     from fewray.generators.training import batches_per_epoch
 
     settled = (machine or Machine()).settled(len(classes))
-    on_event("stage", {"text": TIMING})
+    on_progress("stage", {"text": TIMING})
     per_step = gan_step_seconds(options, settled)
     planned = []
     for label in classes:
@@ -52,11 +52,11 @@ def plan_training(
 
 def plan_study(
     manifest: Manifest,
-    options: StudyOptions,
+    options: PublishedOptions,
     *,
     trains: bool,
     machine: Machine | None = None,
-    on_event: OnEvent = lambda kind, event: None,
+    on_progress: OnProgress = lambda kind, event: None,
 ) -> list[dict[str, Any]]:
     """Return one row a generator (where ``trains``) and one a classifier, with minutes estimated as above."""
     from fewray.study.published.classifiers import cells
@@ -65,7 +65,7 @@ def plan_study(
     train, _ = split_rows(manifest)
     planned_cells = cells(options)
     settled = (machine or Machine()).settled(len(planned_cells) * options.seeds)
-    on_event("stage", {"text": TIMING})
+    on_progress("stage", {"text": TIMING})
     planned = []
     if trains and any(cell.synthetic for cell in planned_cells):
         planned += plan_training(train, options.gan, train.classes, machine)[:-1]

@@ -6,7 +6,7 @@ from fewray.data.manifest import Manifest
 from fewray.data.near_duplicates import THUMBNAIL, near_pairs, thumbnail_of
 from fewray.errors import InputError
 from fewray.imaging.decode import load_images
-from fewray.pipelines.provenance import Sources, rows_seen
+from fewray.pipelines.provenance import Sources, training_hashes
 from fewray.study.folds import is_named_across_sets
 
 WANTED = "films that the generator did not see are wanted"
@@ -22,7 +22,7 @@ def check_apart(real: Manifest, held_out: Manifest, sources: Sources) -> list[st
     again, at another size or quality, does not escape. Another film of a real film's patient is noted, not refused.
     """
     seen = {row.sha256 for row in real.rows}.union(
-        *(rows_seen(sources, label) for label in sources)
+        *(training_hashes(sources, label) for label in sources)
     )
     if both := [row.path for row in held_out.rows if row.sha256 in seen]:
         raise InputError(

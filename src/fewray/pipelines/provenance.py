@@ -97,7 +97,7 @@ def films_seen(real: Manifest, sources: Sources) -> tuple[Manifest, list[str]]:
     rows, notes = [], []
     for label in real.classes:
         mine = real.where(label=label).rows
-        seen = rows_seen(sources, label)
+        seen = training_hashes(sources, label)
         kept = [row for row in mine if row.sha256 in seen]
         if missing := len(seen - {row.sha256 for row in kept}):
             notes.append(
@@ -112,17 +112,17 @@ def films_seen(real: Manifest, sources: Sources) -> tuple[Manifest, list[str]]:
     return replace(real, rows=tuple(rows)), notes
 
 
-def rows_seen(sources: Sources, label: str) -> set[str]:
+def training_hashes(sources: Sources, label: str) -> set[str]:
     """Return the hashes of the films that the generator of ``label`` was trained on; empty where it is not known."""
-    return set(sources.get(label, {}).get("rows_seen", ()))
+    return set(sources.get(label, {}).get("training_hashes", ()))
 
 
 def _checked(path: Path, label: str, source: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return what ``path`` says of a class's generator; InputError names the entry that is not what it should be."""
-    seen, pattern, fit = source.get("rows_seen", []), source.get("group_regex"), _fit(source)
+    seen, pattern, fit = source.get("training_hashes", []), source.get("group_regex"), _fit(source)
     strings = isinstance(seen, list) and all(isinstance(each, str) for each in seen)
     for name, value, right, wanted in (
-        ("rows_seen", seen, strings, "a list of SHA-256 strings"),
+        ("training_hashes", seen, strings, "a list of SHA-256 strings"),
         ("group_regex", pattern, pattern is None or isinstance(pattern, str), "a string"),
         ("fit", fit, fit is None or isinstance(fit, str), "squash or pad"),
     ):

@@ -16,8 +16,8 @@ from fewray.generators.membership import membership
 from fewray.imaging.decode import load_images
 from fewray.pipelines.extractors import open_extractor
 from fewray.pipelines.held_out_check import check_apart
-from fewray.pipelines.provenance import films_seen, image_sources, rows_seen, settled_fit
-from fewray.pipelines.tstr import measure_usefulness
+from fewray.pipelines.provenance import films_seen, image_sources, settled_fit, training_hashes
+from fewray.pipelines.tstr import measure_tstr
 from fewray.quality.copies.threshold import check_percentile
 from fewray.quality.evaluate import measure_quality
 from fewray.quality.gallery import write_quality
@@ -40,7 +40,7 @@ def judge(
     fit: str | None,
     k: int,
     copy_percentile: float,
-    usefulness_steps: int,
+    tstr_steps: int,
     seed: int,
     device: str,
     cache: bool,
@@ -55,10 +55,8 @@ def judge(
     if k < 1:
         raise InputError(f"--k {k}: at least 1 is wanted")
     check_percentile(copy_percentile)
-    if usefulness_steps and len(wanted) < 2:
-        raise InputError(
-            f"--usefulness {usefulness_steps}: {len(wanted)} class; a classifier needs at least 2"
-        )
+    if tstr_steps and len(wanted) < 2:
+        raise InputError(f"--tstr {tstr_steps}: {len(wanted)} class; a classifier needs at least 2")
     compute = open_extractor(extractor, weights=weights, device=device, cache=cache)
     generators = run_classes(run) if run is not None else {}
     if run is not None and (missing := sorted(set(wanted) - set(generators))):
@@ -72,14 +70,16 @@ def judge(
     sources = image_sources(synthetic, run)
     fit = settled_fit(fit, sources, wanted)
     notes = _warnings(real, held_out)
-    real, left_out = films_seen(real, sources)
-    notes += left_out
+    real, skipped = films_seen(real, sources)
+    notes += skipped
     apart: tuple[str, ...] = ()
     known: dict[str, list[Path]] = {}
     if held_out is not None:
         apart = _held_out_classes(held_out, wanted, notes)
         if run is not None:
-            known = {label: _known(run, real, label, rows_seen(sources, label)) for label in apart}
+            known = {
+                label: _known(run, real, label, training_hashes(sources, label)) for label in apart
+            }
         notes += check_apart(real, held_out, sources)
     with (
         locked(out) if out is not None else nullcontext()
@@ -103,13 +103,11 @@ def judge(
                     device=device,
                 )
             found = replace(found, membership=scores)
-        if usefulness_steps:
+        if tstr_steps:
             chosen = {label: reals[label] for label in wanted}
-            options = ClassifierOptions(steps=usefulness_steps, image_size=image_size)
-            useful = measure_usefulness(
-                chosen, fakes, options, held_out=others, seed=seed, device=device
-            )
-            found = replace(found, usefulness=useful)
+            options = ClassifierOptions(steps=tstr_steps, image_size=image_size)
+            useful = measure_tstr(chosen, fakes, options, held_out=others, seed=seed, device=device)
+            found = replace(found, tstr=useful)
         if out is not None:
             write_quality(out, found, reals, fakes)
     return found

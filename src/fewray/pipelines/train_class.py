@@ -156,7 +156,7 @@ def about_class(
         "label": label,
         "num_train": len(rows),
         "classic_images": options.classic_images,
-        "rows_seen": seen,
+        "training_hashes": seen,
         "rows_held_out": sorted(row.sha256 for row in held_out.rows),
         "rows_sha256": hashlib.sha256("\n".join(seen).encode()).hexdigest(),
         "origin": "phantom" if all(row.origin == "phantom" for row in rows.rows) else "real",

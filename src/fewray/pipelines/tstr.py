@@ -21,7 +21,7 @@ class _Side:
     labels: np.ndarray
 
 
-def measure_usefulness(
+def measure_tstr(
     real: Mapping[str, ImageSet],
     fake: Mapping[str, ImageSet],
     options: ClassifierOptions,
@@ -39,7 +39,7 @@ def measure_usefulness(
     fewer than two classes.
     """
     if len(real) < 2:
-        raise InputError(f"usefulness: {len(real)} class; a classifier needs at least 2")
+        raise InputError(f"tstr: {len(real)} class; a classifier needs at least 2")
     labels = {label: index for index, label in enumerate(real)}
     train, made = _joined(real, labels, options), _joined(fake, labels, options)
     tested = {"real": _joined(held_out, labels, options) if held_out else train, "synthetic": made}
@@ -57,7 +57,7 @@ def measure_usefulness(
             side.labels,
             options,
             n_classes=len(real),
-            seed=child_seed(seed, "usefulness"),
+            seed=child_seed(seed, "tstr"),
             device=device,
             precision=precision,
         )
@@ -76,7 +76,7 @@ def _joined(
     for label, images in sets.items():
         if images.images.shape[2] != options.image_size:
             raise InputError(
-                f"class {label}: {images.images.shape[2]} px; usefulness wants --image-size {options.image_size}"
+                f"class {label}: {images.images.shape[2]} px; tstr wants --image-size {options.image_size}"
             )
     return _Side(
         np.concatenate([images.images for images in sets.values()]),

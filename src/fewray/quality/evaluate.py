@@ -8,7 +8,7 @@ from dataclasses import replace
 from fewray.errors import InputError
 from fewray.quality.baselines import Compare, Floor, floors_of, noise_images
 from fewray.quality.copies.detect import Copy, find_copies
-from fewray.quality.copies.threshold import PERCENTILE, Bar, copy_bar
+from fewray.quality.copies.threshold import PERCENTILE, CopyThreshold, copy_threshold
 from fewray.quality.features.extractor import Extractor, Features
 from fewray.quality.image_set import ImageSet, MeasuredSet, measured, mix_warning, pooled
 from fewray.quality.metrics.fid import fid_infinity, frechet_distance
@@ -41,7 +41,7 @@ def measure_quality(
     others = {label: measured(images, extractor) for label, images in (held_out or {}).items()}
     size = next(iter(reals.values())).images.shape[2]
     noise = measured(ImageSet.of(noise_images(size, seed=seed)), extractor)
-    bar = copy_bar(reals, others, percentile=copy_percentile)
+    bar = copy_threshold(reals, others, percentile=copy_percentile)
     nearest = {label: tuple(find_copies(label, fakes[label], reals[label], bar)) for label in fakes}
     classes = {
         label: class_quality(
@@ -242,7 +242,7 @@ def _diversity_floor(n: int, real: Diversity, fake: Diversity, noise: Diversity 
 
 
 def _against_held_out(
-    label: str, held_out: MeasuredSet, fake: MeasuredSet, bar: Bar
+    label: str, held_out: MeasuredSet, fake: MeasuredSet, bar: CopyThreshold
 ) -> dict[str, object]:
     """Return KID to images no generator saw, and how many fakes lie as near to them as copies do."""
     copies = [row for row in find_copies(label, fake, held_out, bar) if row.by]

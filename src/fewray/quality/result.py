@@ -8,7 +8,7 @@ from typing import Any
 
 from fewray.quality.baselines import Floor
 from fewray.quality.copies.detect import Copy
-from fewray.quality.copies.threshold import Bar
+from fewray.quality.copies.threshold import CopyThreshold
 from fewray.quality.names import METRICS
 from fewray.quality.remarks import neighbours_used, remarks
 
@@ -81,13 +81,13 @@ class Quality:
     """Pixels a side at which all images were read."""
     classes: dict[str, ClassQuality]
     pooled: ClassQuality
-    bar: Bar
+    bar: CopyThreshold
     nearest: dict[str, tuple[Copy, ...]]
     """By class: every synthetic image with what is nearest to it, copies first."""
     held_out: dict[str, Any] | None = None
     """Figures against the held-out images, where there are any."""
     membership: dict[str, Any] | None = None
-    usefulness: dict[str, Any] | None = None
+    tstr: dict[str, Any] | None = None
     fit: str | None = None
     """How films were made square, where they were read from files: ``squash`` or ``pad``."""
     notes: tuple[str, ...] = ()
@@ -111,10 +111,10 @@ class Quality:
             "fit": self.fit,
             "classes": {label: found.to_json() for label, found in self.classes.items()},
             "pooled": self.pooled.to_json(),
-            "copy_bar": self.bar.to_json(),
+            "copy_threshold": self.bar.to_json(),
             "held_out": self.held_out,
             "membership": self.membership,
-            "usefulness": self.usefulness,
+            "tstr": self.tstr,
             "sentences": self.sentences(),
             "notes": list(self.notes),
         }
@@ -126,7 +126,7 @@ class Quality:
         return remarks(self.notes, {label: found.warnings for label, found in parts.items()})
 
     def sentences(self) -> list[str]:
-        """Return what the tables do not show: how copies were judged, held-out films, membership, usefulness."""
+        """Return what the tables do not show: how copies were judged, held-out films, membership, tstr."""
         lines = [
             f"all images are compared at {self.image_size} x {self.image_size} px, whatever their size was"
             + ("" if self.fit is None else f"; fit {self.fit}"),
@@ -148,8 +148,8 @@ class Quality:
                 f"{label}: discriminator tells {found['num_train']} training from {found['num_held_out']} held-out films "
                 f"with AUC {figure(found['auc'], 2)}{interval} (0.5: it cannot)"
             )
-        if self.usefulness is not None:
-            u = self.usefulness
+        if self.tstr is not None:
+            u = self.tstr
             lines.append(
                 f"classifier, {u['steps']} steps, tested on {u['num_test']} of {u['tested_on']}: trained on real "
                 f"{figure(u['train_real_test_real'], 3)}, on synthetic {figure(u['train_synthetic_test_real'], 3)}; "

@@ -28,7 +28,7 @@ DISJOINT = {
 
 def claim_items(study: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return (item, what the study says or :data:`AUTHORS`), items of CLAIM 2024 and TRIPOD+AI by topic, not number."""
-    data, (k, partitions), arms = study["data"], shape(study), study["arms"]
+    data, (k, repeats), arms = study["data"], shape(study), study["arms"]
     options = study.get("options") or {}
     counts = ", ".join(f"{label} {data['counts'].get(label, 0)}" for label in data["classes"])
     classifier = options.get("classifier") or {}
@@ -46,14 +46,14 @@ def claim_items(study: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         ("Study aim", f"does an augmentation arm change a classifier's accuracy; reference {study['reference']}"),
         ("Source of data", f"{data['name']}; sha256 of its table {_hash(data.get('sha256'))}"),
-        ("Setting, dates, eligibility", AUTHORS),
+        ("SelectedConfig, dates, eligibility", AUTHORS),
         ("Ethics, de-identification", AUTHORS),
         ("Reference standard, annotators", AUTHORS),
         ("Participants", f"{cohort(data)}: {counts}"),
         ("Demographics, fairness between groups", AUTHORS),
         ("Missing data", AUTHORS),
         ("Preprocessing", f"grey, {size} x {size} pixels, {classifier.get('fit', 'fit undefined')}" if size else AUTHORS),
-        ("Data partitions", f"{k} folds, {count(partitions, 'partition')}; {DISJOINT[patients_known(data)]}"),
+        ("Data repeats", f"{k} folds, {count(repeats, 'repeat')}; {DISJOINT[patients_known(data)]}"),
         ("Class imbalance", f"folds stratified by class; {counts}"),
         ("Sample size", f"not planned by fewray; smallest difference seen with 80 % power: {detectable(study)}"),
         ("Model", NETWORKS.get(classifier.get("network", ""), str(classifier.get("network") or AUTHORS))),

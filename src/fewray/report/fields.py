@@ -12,16 +12,16 @@ CHEST = "covid4"
 
 
 def accuracies(arm: Mapping[str, Any], key: str) -> list[float | None]:
-    """Return an arm's accuracies ``by_seed``, or ``by_fold``: those of the first partition's folds, then the next one's."""
+    """Return an arm's accuracies ``by_seed``, or ``by_fold``: those of the first repeat's folds, then the next one's."""
     found = arm["accuracy"].get(key) or []
     return [value for part in found for value in (part if isinstance(part, list) else [part])]
 
 
 def shape(study: Mapping[str, Any]) -> tuple[int, int]:
-    """Return the number of folds in a partition and the number of partitions."""
+    """Return the number of folds in a repeat and the number of repeats."""
     folds = study.get("folds") or []
-    partitions = {fold["partition"] for fold in folds}
-    return (len(folds) // len(partitions) if partitions else 0), len(partitions)
+    repeats = {fold["repeat"] for fold in folds}
+    return (len(folds) // len(repeats) if repeats else 0), len(repeats)
 
 
 def every(arms: Mapping[str, Any], key: str) -> Any:
@@ -54,14 +54,14 @@ def cohort(data: Mapping[str, Any]) -> str:
 
 
 def folding(study: Mapping[str, Any]) -> str:
-    """Return "4 folds grouped by patient, 1 partition"."""
-    k, partitions = shape(study)
+    """Return "4 folds grouped by patient, 1 repeat"."""
+    k, repeats = shape(study)
     grouped = {
         "all": " grouped by patient",
         "some": " grouped by patient where one is named",
         "none": "",
     }
-    return f"{count(k, 'fold')}{grouped[patients_known(study['data'])]}, {count(partitions, 'partition')}"
+    return f"{count(k, 'fold')}{grouped[patients_known(study['data'])]}, {count(repeats, 'repeat')}"
 
 
 def units(data: Mapping[str, Any]) -> str:

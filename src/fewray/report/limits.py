@@ -29,7 +29,7 @@ measured to err more often than it says (31 % and 0.35 to 0.42; 14 % and 0.15 wh
 
 def limits(study: Mapping[str, Any]) -> list[str]:
     """Return the limits of ``study`` (schema 3), the gravest first."""
-    data, (_, partitions), found = study["data"], shape(study), []
+    data, (_, repeats), found = study["data"], shape(study), []
     audit = study.get("audit") or {}
     if data.get("origin") == "phantom":
         found.append(
@@ -66,9 +66,9 @@ def limits(study: Mapping[str, Any]) -> list[str]:
         )
     found += _restless(study)
     found += [f"{said}." for said in earlier(study)]
-    if partitions == 1:
+    if repeats == 1:
         found.append(
-            "One partition: other folds may give other figures; the corrected t test needs several."
+            "One repeat: other folds may give other figures; the corrected t test needs several."
         )
     if study.get("sensitivity") or study.get("subsets"):
         found.append(

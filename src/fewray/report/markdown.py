@@ -142,7 +142,7 @@ def _with_spread(table4: Mapping[str, Any], version: str, label: str, figure: st
 
 
 TRIAL_PICTURES = {
-    "forest.svg": "Differences in accuracy with 95 % intervals; shaded: too small for this design to see with 80 % power",
+    "forest.svg": "Differences in accuracy with 95 % intervals; shaded: too small for this design to see with 80 % power"
 }
 """As PICTURES, of a trial: what `fewray.report.forest.forest_plot` drew."""
 

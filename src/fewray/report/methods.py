@@ -23,7 +23,7 @@ from fewray.report.text import count, listed, number, sentence
 
 NETWORKS = {
     "paper": "the three-block CNN of the published protocol",
-    "modern": "a small residual network",
+    "resnet": "a small residual network",
 }
 
 COPY = "no byte-equal, resized or re-encoded copy of an image"
@@ -49,7 +49,7 @@ def methods_paragraph(study: Mapping[str, Any]) -> str:
 
 
 def _folds(study: Mapping[str, Any]) -> list[str]:
-    data, (k, partitions) = study["data"], shape(study)
+    data, (k, repeats) = study["data"], shape(study)
     what = (
         "drawn phantom films; "
         if data.get("origin") == "phantom"
@@ -73,7 +73,7 @@ def _folds(study: Mapping[str, Any]) -> list[str]:
     text = [
         f"The data were {cohort(data)}, from {data['name']} ({what}{counts})",
         f"They were split into {k} folds, stratified by class{how[known]} (StratifiedGroupKFold)"
-        + ("" if partitions <= 1 else f", repeated over {partitions} partitions"),
+        + ("" if repeats <= 1 else f", repeated over {repeats} repeats"),
         apart[known],
         f"{UNSOUGHT} were not looked for",
     ]
@@ -194,9 +194,9 @@ def _chosen(study: Mapping[str, Any]) -> list[str]:
     rows, what = study.get("chosen") or [], (study.get("options") or {}).get("choose")
     if not rows or not what:
         return []
-    several = len({row["partition"] for row in rows}) > 1
+    several = len({row["repeat"] for row in rows}) > 1
     places = [
-        f"partition {row['partition']} fold {row['fold']}" if several else f"fold {row['fold']}"
+        f"repeat {row['repeat']} fold {row['fold']}" if several else f"fold {row['fold']}"
         for row in rows
     ]
     same = len({row["chosen"] for row in rows}) == 1

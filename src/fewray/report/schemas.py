@@ -77,7 +77,7 @@ TRIAL: dict[str, Any] = {
     },
     "folds": Maybe(
         [
-            _numbers("partition fold train test train_groups test_groups")
+            _numbers("repeat fold train test train_groups test_groups")
             | {"counts": Each({"train": NUMBER, "test": NUMBER})}
         ]
     ),
@@ -93,7 +93,7 @@ TRIAL: dict[str, Any] = {
     ),
     "rejected": Maybe(Each(_counts("kept rejected"))),
     "chosen": Maybe(
-        [{"partition": NUMBER, "fold": NUMBER, "chosen": ANY, "accuracies": Maybe(Each(ANY))}]
+        [{"repeat": NUMBER, "fold": NUMBER, "chosen": ANY, "accuracies": Maybe(Each(ANY))}]
     ),
     "arms": Each(
         {

@@ -291,12 +291,12 @@ def _audit(study: Mapping[str, Any]) -> str:
 def _folds(study: Mapping[str, Any]) -> str:
     classes = study["data"]["classes"]
     rows = [
-        (f["partition"], f["fold"], f["train"], f["train_groups"], f["test"], f["test_groups"],
+        (f["repeat"], f["fold"], f["train"], f["train_groups"], f["test"], f["test_groups"],
          *(f"{f['counts'][c]['train']} / {f['counts'][c]['test']}" if c in f["counts"] else "" for c in classes))
         for f in study.get("folds") or []
     ]  # fmt: skip
     groups, one = counted(study["data"])
-    header = ("partition", "fold", "train", groups, "test", groups, *map(escaped, classes))
+    header = ("repeat", "fold", "train", groups, "test", groups, *map(escaped, classes))
     joined = count(len(study.get("joined_groups") or []), "pair")
     alike = f"{joined} counted as {one}, since images of theirs are alike."
     return f"## Folds\n\nClasses: train / test. {alike}\n\n{table(header, rows)}"

@@ -19,8 +19,8 @@ from fewray.errors import InputError
 from fewray.imaging.decode import check_images
 
 LIKENESS_SIZE, LIKENESS_FIT = 64, "squash"
-"""How films are to be loaded for comparison. Padded films would not do: their black margins make strangers alike and
-hide a copy of another shape (on covid4 at 64 pixels strangers reach 0.96, and the one true pair only 0.94)."""
+"""How films are to be loaded for comparison. Padded films would not do: their black margins make unexpected alike and
+hide a copy of another shape (on covid4 at 64 pixels unexpected reach 0.96, and the one true pair only 0.94)."""
 NAMED = 5
 """How many leaks an error names before it counts the rest."""
 BLOCK = 1024
@@ -29,10 +29,10 @@ BLOCK = 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Folds:
-    """One partition of the rows: each row is tested in one fold and trained on in all others."""
+    """One repeat of the rows: each row is tested in one fold and trained on in all others."""
 
     n_splits: int
-    partition: int
+    repeat: int
     fold_of: np.ndarray
     """int64 (rows,): the fold that tests the row."""
     groups: np.ndarray
@@ -50,7 +50,7 @@ class Folds:
         for fold in range(self.n_splits):
             sides = dict(zip(("train", "test"), self.split(fold), strict=True))
             rows.append(
-                {"partition": self.partition, "fold": fold}
+                {"repeat": self.repeat, "fold": fold}
                 | {side: len(index) for side, index in sides.items()}
                 | {
                     f"{side}_groups": len(set(self.groups[index].tolist()))
@@ -74,14 +74,14 @@ def make_folds(
     *,
     n_splits: int,
     seed: int,
-    partition: int = 0,
+    repeat: int = 0,
     inner: str = "",
 ) -> Folds:
     """Deal the patients out to ``n_splits`` folds of like class shares (scikit-learn's StratifiedGroupKFold).
 
     ``images`` uint8 (rows, 1, S, S) show the films squashed to squares (``LIKENESS_SIZE``, ``LIKENESS_FIT``). Patients
     of whom films are byte-equal, or alike (correlation of thumbnails of 0.97 or more), whatever their labels, count as
-    one. ``partition`` numbers repetitions with other folds. InputError where a class cannot be on both sides of every
+    one. ``repeat`` numbers repetitions with other folds. InputError where a class cannot be on both sides of every
     fold; ``inner`` opens its message where the split is not that of ``--folds``.
     """
     opening = inner or f"--folds {n_splits}"
@@ -108,7 +108,7 @@ def make_folds(
             else "each class needs as many patients as folds"
         )
         raise InputError(f"{opening}: {need}, {named}{_after(joined)}; {remedy}")
-    fold_of = _deal(labels, groups, n_splits, child_seed(seed, "folds", partition) % 2**32)
+    fold_of = _deal(labels, groups, n_splits, child_seed(seed, "folds", repeat) % 2**32)
     for fold in range(n_splits):
         for k, label in enumerate(manifest.classes):
             tested = int((fold_of[labels == k] == fold).sum())
@@ -119,7 +119,7 @@ def make_folds(
                     f"many{_after(joined)}; take {'' if inner else 'fewer folds, '}another --seed, or more patients"
                 )
     return Folds(
-        n_splits=n_splits, partition=partition, fold_of=fold_of, groups=groups, joined=list(joined)
+        n_splits=n_splits, repeat=repeat, fold_of=fold_of, groups=groups, joined=list(joined)
     )
 
 

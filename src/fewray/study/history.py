@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from fewray.config import TrialOptions
+from fewray.config import CrossvalOptions
 from fewray.errors import InputError
 from fewray.storage.files import read_json, write_json
 from fewray.study.crossval.folding import FOLDING
@@ -25,7 +25,7 @@ def check_protocol(out: Path, protocol: str) -> None:
         )
 
 
-def keep_finished(out: Path, options: TrialOptions) -> list[dict[str, Any]]:
+def keep_finished(out: Path, options: CrossvalOptions) -> list[dict[str, Any]]:
     """Note this trial among those finished in ``out``; return those that finished before it first did, first first.
 
     Each is ``reference``, ``arms`` and ``seeds`` (how many), and differs from the others. A trial that is run again keeps

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fewray.config import StudyOptions, TrialOptions
+from fewray.config import CrossvalOptions, PublishedOptions
 from fewray.errors import InputError
 from fewray.presets import PROTOCOLS, recipe
 from fewray.study.crossval.checks import check_options
@@ -19,7 +19,7 @@ FLAGS = {
 """Options of the command line that are called otherwise than those of Python."""
 
 
-def make_study_options(
+def preset_options(
     preset: str = "standard",
     *,
     protocol: str = "trial",
@@ -27,7 +27,7 @@ def make_study_options(
     steps: int | None = None,
     double_softmax: bool = False,
     **changes: Any,
-) -> TrialOptions | StudyOptions:
+) -> CrossvalOptions | PublishedOptions:
     """Return a protocol's preset with the changes that are not None.
 
     InputError names an unknown preset, protocol or arm, or an option that the protocol does not have.
@@ -41,8 +41,8 @@ def make_study_options(
         raise InputError(f"--preset {preset}: protocol {protocol} has {', '.join(presets)}")
     options = presets[preset]
     wanted = {name: value for name, value in changes.items() if value is not None}
-    if strangers := [name for name in wanted if not hasattr(options, name)]:
-        flags = ", ".join(FLAGS.get(name, "--" + name.replace("_", "-")) for name in strangers)
+    if unexpected := [name for name in wanted if not hasattr(options, name)]:
+        flags = ", ".join(FLAGS.get(name, "--" + name.replace("_", "-")) for name in unexpected)
         raise InputError(
             f"{flags}: protocol {protocol} has no such option; see `fewray study --help`"
         )
@@ -57,7 +57,7 @@ def make_study_options(
     options = options.with_(
         classifier=classifier if steps is None else classifier.with_(steps=steps)
     )
-    if isinstance(options, TrialOptions):
+    if isinstance(options, CrossvalOptions):
         check_options(options)
     else:
         for arm in options.arms:

@@ -13,7 +13,7 @@ from fewray.pipelines.quality_report import image_sets
 from fewray.quality.copies.alignment import nearest_aligned
 from fewray.quality.copies.detect import find_copies
 from fewray.quality.copies.nearest import nearest_training
-from fewray.quality.copies.threshold import copy_bar
+from fewray.quality.copies.threshold import copy_threshold
 from fewray.quality.features.extractor import load_extractor
 from fewray.quality.image_set import ImageSet, MeasuredSet, measured
 
@@ -141,11 +141,11 @@ def test_films_of_one_patient_are_left_out_on_demand(phantoms: dict[str, Measure
         films.images, films.names, tuple("p" for _ in films.names), films.features, films.mirrored
     )
     assert np.isinf(nearest_training(alone, alone, apart=True).distance).all()
-    assert copy_bar({"a": alone}).num_held_out == 0
+    assert copy_threshold({"a": alone}).num_held_out == 0
 
 
 def test_planted_copies_are_listed_and_unseen_films_are_not(phantoms: dict[str, MeasuredSet]):
-    bar = copy_bar(phantoms)
+    bar = copy_threshold(phantoms)
     assert bar.num_held_out == sum(len(films) for films in phantoms.values())
     assert bar.real_flagged <= 0.02 * bar.num_held_out
     train, rng = phantoms["normal"], np.random.default_rng(0)
@@ -171,7 +171,7 @@ def test_an_identical_image_is_a_copy_where_no_bar_can_be_drawn(phantoms: dict[s
     alone = MeasuredSet(
         films.images, films.names, tuple("p" for _ in films.names), films.features, films.mirrored
     )
-    bar = copy_bar({"normal": alone})
+    bar = copy_threshold({"normal": alone})
     assert bar.sentence().startswith("copies cannot be judged: one patient a class")
     rows = find_copies("normal", alone, alone, bar)
     assert {(row.by, row.distance) for row in rows} == {("identical", 0.0)}
@@ -184,7 +184,7 @@ def test_an_identical_image_is_a_copy_where_no_bar_can_be_drawn(phantoms: dict[s
         ImageSet(films.images, films.names, alone.groups), load_extractor("pixels"), mirrored=True
     )
     assert not any(row.by for row in find_copies("normal", moved_on, pixels, bar))
-    other = copy_bar({"normal": alone, "covid": phantoms["covid"]})
+    other = copy_threshold({"normal": alone, "covid": phantoms["covid"]})
     assert "copies of normal cannot be judged: one patient" in other.sentence()
     flat = np.zeros((2, 1, 64, 64), np.uint8)  # like nothing after alignment
     black = measured(ImageSet.of(flat, ("x", "y")), load_extractor("pixels"), mirrored=True)
@@ -198,7 +198,9 @@ def test_a_twin_under_another_patient_sets_no_bar(phantoms: dict[str, MeasuredSe
     images = np.concatenate([films.images, films.images[:1]])
     twin = ImageSet(images, (*films.names, "twin"), (*films.groups, "other patient"))
     compute = load_extractor("pixels")
-    bar, before = (copy_bar({"a": measured(s, compute, mirrored=True)}) for s in (twin, films))
+    bar, before = (
+        copy_threshold({"a": measured(s, compute, mirrored=True)}) for s in (twin, films)
+    )
     assert bar.pixels == pytest.approx(before.pixels, rel=0.1)  # the twin counts in the median
     assert bar.real_flagged == before.real_flagged + 2
 
@@ -209,18 +211,18 @@ def test_films_are_said_to_be_held_out_with_their_patient_only_where_patients_ar
     films = phantoms["normal"]
     alone = replace(films, groups=films.names)
     pairs = replace(films, groups=tuple(f"p{index // 2}" for index in range(len(films))))
-    assert copy_bar({"normal": pairs}).grouped
-    assert "held out with their patient" in copy_bar({"normal": pairs}).sentence()
-    assert not copy_bar({"normal": alone}).grouped
+    assert copy_threshold({"normal": pairs}).grouped
+    assert "held out with their patient" in copy_threshold({"normal": pairs}).sentence()
+    assert not copy_threshold({"normal": alone}).grouped
     assert (
         "held out one by one, no two being known to be of one patient,"
-        in copy_bar({"normal": alone}).sentence()
+        in copy_threshold({"normal": alone}).sentence()
     )
 
 
 def test_a_percentile_out_of_range_is_refused(phantoms: dict[str, MeasuredSet]):
     with pytest.raises(InputError, match="0 to 50"):
-        copy_bar(phantoms, percentile=80)
+        copy_threshold(phantoms, percentile=80)
 
 
 @pytest.mark.long
@@ -229,7 +231,7 @@ def test_on_covid4_planted_copies_are_found_and_few_real_films_flagged(covid4):
     compute = load_extractor("lite0")
     sets = image_sets(rows, rows.classes, 64, "squash")
     films = {label: measured(images, compute, mirrored=True) for label, images in sets.items()}
-    bar = copy_bar(films)
+    bar = copy_threshold(films)
     flagged = 0
     for label, images in films.items():
         near = nearest_training(images, images, apart=True)  # each held out with its group

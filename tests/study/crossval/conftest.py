@@ -6,7 +6,7 @@ import pytest
 
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
-from fewray.study.crossval.run import run_trial
+from fewray.study.crossval.run import run_crossval
 from tests.small import MACHINE, OPTIONS
 
 
@@ -22,9 +22,9 @@ def trial(phantoms: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = OPTIONS.with_(
         paper_classic=True,
         ratios=(0.5,),
-        modern=True,
+        resnet=True,
         generator_replicates=2,
         subsets=("without covid", "pneumonia_bac:pneumonia_vir"),
     )
-    run_trial(phantoms, options, out, machine=MACHINE)
+    run_crossval(phantoms, options, out, machine=MACHINE)
     return out

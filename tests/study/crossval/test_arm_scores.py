@@ -6,12 +6,12 @@ from scipy.stats import t
 
 from fewray.classify.scores import wilson
 from fewray.study.crossval.scores import accuracy_only, arm_scores, renormalised
-from fewray.study.statistics.patients import PatientDraws, effective_patients
+from fewray.study.statistics.patients import PatientBootstrap, effective_patients
 
 CLASSES = ("a", "b")
 LABELS = np.arange(40) % 2
 FOLDS = (np.arange(40) // 2 % 4)[None]
-DRAWS = PatientDraws.of(np.arange(40), 0)
+DRAWS = PatientBootstrap.of(np.arange(40), 0)
 
 
 def certain(predicted: np.ndarray, confidence: float = 0.9) -> np.ndarray:
@@ -52,7 +52,7 @@ def test_a_ppv_that_one_seed_lacks_is_that_of_the_others():
 
 def test_all_right_of_few_patients_is_less_certain_than_of_many_films():
     labels = np.repeat(np.arange(8) % 2, 30)
-    draws = PatientDraws.of(np.repeat(np.arange(8), 30), 0)
+    draws = PatientBootstrap.of(np.repeat(np.arange(8), 30), 0)
     found = arm_scores(
         certain(labels[None])[None], labels, (np.arange(240) // 60 % 2)[None], draws, CLASSES
     )
@@ -96,7 +96,7 @@ def test_intervals_cover_where_films_of_a_patient_are_alike(
     patients: int, films: int, share: float
 ):
     rng = np.random.default_rng(0)
-    draws = PatientDraws.of(np.repeat(np.arange(patients), films), 0, draws=300)
+    draws = PatientBootstrap.of(np.repeat(np.arange(patients), films), 0, draws=300)
     covered = 0
     for _ in range(300):
         rate = (
@@ -124,7 +124,7 @@ def test_intervals_of_accuracy_cover_where_trainings_shift_whole_folds():
     """Each training moves its fold's rate of right answers by chance; without their part some 80 % would be covered."""
     rng = np.random.default_rng(0)
     covered, folds = 0, np.arange(120) % 4
-    draws = PatientDraws.of(np.arange(120), 0, draws=300)
+    draws = PatientBootstrap.of(np.arange(120), 0, draws=300)
     for _ in range(200):
         rate = np.clip(0.7 + rng.normal(0, 0.12, (3, 4)), 0, 1)
         right = rng.random((3, 120)) < rate[:, folds]

@@ -11,8 +11,8 @@ from fewray.data.manifest import Manifest
 from fewray.storage.jobs import JobStore
 from fewray.study.crossval.classifiers import training_set
 from fewray.study.crossval.design import ARMS, Condition, analyses
-from fewray.study.crossval.inner_selection import Setting, as_chosen
-from fewray.study.crossval.run import run_trial
+from fewray.study.crossval.inner_selection import SelectedConfig, as_chosen
+from fewray.study.crossval.run import run_crossval
 from tests.small import MACHINE, OPTIONS
 
 LABELS = np.array([0, 0, 0, 1, 1, 0, 1])
@@ -106,13 +106,13 @@ def test_pca_images_stand_in_for_synthetic_ones(store: JobStore):
 
 def test_every_arm_is_described_and_compared_once():
     options = OPTIONS.with_(
-        paper_classic=True, ratios=(0.5, 2.0), modern=True, generator_replicates=2
+        paper_classic=True, ratios=(0.5, 2.0), resnet=True, generator_replicates=2
     )
     made = analyses(options)
     assert [condition.arm for condition in made[0].conditions] == list(ARMS)
     assert made[0].reference.arm == "classic"
     names = [analysis.name for analysis in made]
-    assert names == ["primary", "paper-classic", "ratio 0.5", "ratio 2", "modern", "replicate 1"]
+    assert names == ["primary", "paper-classic", "ratio 0.5", "ratio 2", "resnet", "replicate 1"]
     assert len({c for a in made for c in a.conditions}) == sum(len(a.conditions) for a in made)
 
 
@@ -123,7 +123,7 @@ def test_an_arm_that_adds_information_is_found_and_shuffled_labels_know_nothing(
     options = OPTIONS.with_(
         arms=("none", "classic", "oversample"), reference="none", classifier=easy, folds=4, seeds=3
     )
-    study = run_trial(data, options, tmp_path / "honest", machine=MACHINE)
+    study = run_crossval(data, options, tmp_path / "honest", machine=MACHINE)
     assert study["arms"]["none"]["auroc"]["value"] > 0.6
     rows = np.random.default_rng(0).permutation(len(data))
     labels = [data.rows[i].label for i in rows]
@@ -132,7 +132,7 @@ def test_an_arm_that_adds_information_is_found_and_shuffled_labels_know_nothing(
         for i, (row, label) in enumerate(zip(data.rows, labels, strict=True))
     )
     broken: Manifest = dataclasses.replace(data, rows=shuffled)
-    found = run_trial(broken, options, tmp_path / "broken", machine=MACHINE)
+    found = run_crossval(broken, options, tmp_path / "broken", machine=MACHINE)
     for figures in found["arms"].values():
         low, high = figures["auroc"]["ci"]
         assert low <= 0.5 <= high
@@ -140,7 +140,7 @@ def test_an_arm_that_adds_information_is_found_and_shuffled_labels_know_nothing(
 
 def test_a_chosen_ratio_leaves_analyses_of_fixed_ratios_alone():
     options = OPTIONS.with_(choose="ratio", choices=("1", "3"), ratios=(1.0, 2.0))
-    setting = Setting(ratio=3.0, gan=options.gan, chosen="3")
+    setting = SelectedConfig(ratio=3.0, gan=options.gan, chosen="3")
     by_name = {
         (c.analysis, c.arm): as_chosen(c, setting, options).ratio
         for a in analyses(options)

@@ -13,7 +13,7 @@ from fewray.data.manifest import Manifest
 from fewray.errors import InputError
 from fewray.generators.checkpoint import read_header
 from fewray.study.crossval.cohort import assemble_cohort
-from fewray.study.crossval.run import run_trial
+from fewray.study.crossval.run import run_crossval
 from fewray.study.folds import external_warning
 from tests.small import MACHINE, OPTIONS, made_up, noise_films
 
@@ -21,7 +21,7 @@ ARMS = OPTIONS.with_(arms=("classic", "classic+synthetic"), seeds=1)
 
 
 def test_kept_test_rows_are_not_folded_and_are_predicted(phantoms: Manifest, tmp_path: Path):
-    found = run_trial(
+    found = run_crossval(
         phantoms, ARMS.with_(keep_test=True, copy_percentile=0.0), tmp_path, machine=MACHINE
     )
     assert (found["external"]["kept_split"], found["external"]["networks"]) == (True, 2)
@@ -36,8 +36,8 @@ def test_an_external_set_changes_nothing_else(phantoms: Manifest, tmp_path: Path
     elsewhere = load_dataset("phantom:size=64,train=3,test=2,seed=77")
     rows = tuple(dataclasses.replace(row, group=f"elsewhere {row.group}") for row in elsewhere.rows)
     external = dataclasses.replace(elsewhere, rows=rows)
-    inside = run_trial(phantoms, ARMS, tmp_path / "a", machine=MACHINE)
-    both = run_trial(phantoms, ARMS, tmp_path / "b", external=external, machine=MACHINE)
+    inside = run_crossval(phantoms, ARMS, tmp_path / "a", machine=MACHINE)
+    both = run_crossval(phantoms, ARMS, tmp_path / "b", external=external, machine=MACHINE)
     assert both["external"]["rows"] == 20
     assert not both["external"]["kept_split"]
     assert (inside["arms"], inside["comparisons"]) == (both["arms"], both["comparisons"])
@@ -141,8 +141,8 @@ def test_a_choice_is_made_on_training_rows_alone(
     recipes = {"first": OPTIONS.gan.with_(epochs=1), "second": OPTIONS.gan.with_(epochs=2)}
     monkeypatch.setattr("fewray.study.crossval.inner_selection.recipe", recipes.__getitem__)
     options = ARMS.with_(choose=what, choices=choices)
-    found = run_trial(phantoms, options, tmp_path, machine=MACHINE)
-    assert [(row["partition"], row["fold"]) for row in found["chosen"]] == [(0, 0), (0, 1)]
+    found = run_crossval(phantoms, options, tmp_path, machine=MACHINE)
+    assert [(row["repeat"], row["fold"]) for row in found["chosen"]] == [(0, 0), (0, 1)]
     for row in found["chosen"]:
         assert set(row["accuracies"]) == set(choices)
         assert row["accuracies"][row["chosen"]] == max(row["accuracies"].values())
@@ -150,6 +150,6 @@ def test_a_choice_is_made_on_training_rows_alone(
     by_fold = {
         part.fold: {row.sha256 for row in cohort.take(part.test).rows} for part in cohort.parts()
     }
-    for path in (tmp_path / "generators").glob("partition-0-fold-*/*/checkpoint.safetensors"):
+    for path in (tmp_path / "generators").glob("repeat-0-fold-*/*/checkpoint.safetensors"):
         fold = int(path.parent.parent.name.split("-")[3])
-        assert not by_fold[fold] & set(read_header(path)["about"]["rows_seen"])
+        assert not by_fold[fold] & set(read_header(path)["about"]["training_hashes"])

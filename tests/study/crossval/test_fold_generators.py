@@ -24,7 +24,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> FoldGenerators:
     place = tmp_path_factory.mktemp("generators")
     data = load_dataset(noise_films(place / "films", {"a": 6}))
     made = FoldGenerators(
-        folder=place / "run" / "partition-0-fold-0",
+        folder=place / "run" / "repeat-0-fold-0",
         train=replace(data, rows=data.rows[:4]),
         test=replace(data, rows=data.rows[4:]),
         options=GAN.with_(epochs=1, classic_images=0, batch_size=4),

@@ -8,7 +8,7 @@ import pytest
 from fewray.data.loading import load_dataset
 from fewray.errors import InputError
 from fewray.study.crossval.folding import FOLDING, check_folding, folding_of, keep_folding
-from fewray.study.crossval.run import run_trial
+from fewray.study.crossval.run import run_crossval
 from tests.small import HERE, OPTIONS, made_up, noise_films
 
 DATA = made_up("a", "a", "b", "b")
@@ -33,7 +33,7 @@ def begun(out: Path) -> Path:
 )
 def test_other_folds_are_refused_before_a_film_is_read(tmp_path: Path, changes: dict, message: str):
     with pytest.raises(InputError, match=message):
-        run_trial(DATA, OPTIONS.with_(**changes), begun(tmp_path), machine=HERE)
+        run_crossval(DATA, OPTIONS.with_(**changes), begun(tmp_path), machine=HERE)
 
 
 def test_other_films_and_other_patients_are_told_apart(tmp_path: Path):
@@ -52,7 +52,7 @@ def test_other_films_and_other_patients_are_told_apart(tmp_path: Path):
 
 def test_what_folds_nothing_may_change(tmp_path: Path):
     options = OPTIONS.with_(
-        seeds=5, ratios=(2.0,), arms=("classic", "pca"), partitions=3, generator_replicates=2
+        seeds=5, ratios=(2.0,), arms=("classic", "pca"), repeats=3, generator_replicates=2
     )
     moved = replace(
         DATA,
@@ -88,11 +88,11 @@ def test_a_later_study_in_the_folder_tells_of_the_earlier_one_whenever_it_is_run
         (first.with_(seeds=2), [entry]),
         (first.with_(reference="none"), [entry]),
     ):
-        study = run_trial(films, options, out, machine=HERE)
+        study = run_crossval(films, options, out, machine=HERE)
         assert (study.get("earlier") or [None])[0] == (earlier or [None])[0]
         whole = (out / "study.json").read_bytes()
         (out / "study.json").unlink()  # as if killed before it was written
-        run_trial(films, options, out, machine=HERE)
+        run_crossval(films, options, out, machine=HERE)
         assert (out / "study.json").read_bytes() == whole
-    alone = run_trial(films, first.with_(reference="none"), tmp_path / "alone", machine=HERE)
+    alone = run_crossval(films, first.with_(reference="none"), tmp_path / "alone", machine=HERE)
     assert study == alone | {"earlier": [entry, entry | {"seeds": 2}]}

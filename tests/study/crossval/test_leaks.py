@@ -16,8 +16,8 @@ from fewray.storage.files import sha256_of
 from fewray.study import folds
 from fewray.study.crossval.cohort import assemble_cohort
 from fewray.study.crossval.design import subset_classes
-from fewray.study.crossval.run import run_trial
-from fewray.study.options import make_study_options
+from fewray.study.crossval.run import run_crossval
+from fewray.study.options import preset_options
 from tests.small import GAN, MACHINE, OPTIONS, made_up
 
 ARMS = OPTIONS.with_(arms=("classic", "synthetic"), seeds=1)
@@ -33,13 +33,13 @@ def dealt_apart(monkeypatch: pytest.MonkeyPatch, data: Manifest, twin: int) -> N
     """Break the folding: patients are not joined, and the last row lies in another fold than its twin."""
 
     def broken(
-        manifest: Manifest, images: np.ndarray, *, n_splits: int, seed: int, partition: int = 0
+        manifest: Manifest, images: np.ndarray, *, n_splits: int, seed: int, repeat: int = 0
     ) -> folds.Folds:
         fold_of = np.arange(len(manifest)) % n_splits
         fold_of[-1] = (fold_of[twin] + 1) % n_splits
         groups = np.arange(len(manifest))
         return folds.Folds(
-            n_splits=n_splits, partition=partition, fold_of=fold_of, groups=groups, joined=()
+            n_splits=n_splits, repeat=repeat, fold_of=fold_of, groups=groups, joined=()
         )
 
     monkeypatch.setattr("fewray.study.crossval.cohort.make_folds", broken)
@@ -58,7 +58,7 @@ def test_a_patient_in_two_folds(
     rows = (*data.rows[:-1], dataclasses.replace(data.rows[-1], group=data.rows[0].group))
     dealt_apart(monkeypatch, data, 0)
     with pytest.raises(InputError, match="a patient is in both train and test"):
-        run_trial(dataclasses.replace(data, rows=rows), ARMS, tmp_path, machine=MACHINE)
+        run_crossval(dataclasses.replace(data, rows=rows), ARMS, tmp_path, machine=MACHINE)
 
 
 def test_a_byte_equal_file_under_two_patients(
@@ -71,7 +71,7 @@ def test_a_byte_equal_file_under_two_patients(
     assert cohort.groups[0] == cohort.groups[-1]
     dealt_apart(monkeypatch, planted, 0)
     with pytest.raises(InputError, match="the same file under two patients"):
-        run_trial(planted, ARMS, tmp_path / "out", machine=MACHINE)
+        run_crossval(planted, ARMS, tmp_path / "out", machine=MACHINE)
 
 
 @pytest.mark.parametrize("kind", ["resized", "re-encoded"])
@@ -87,18 +87,18 @@ def test_a_changed_copy_under_two_patients(
     assert cohort.groups[0] == cohort.groups[-1]
     dealt_apart(monkeypatch, planted, 0)
     with pytest.raises(InputError, match="resized or re-encoded copy"):
-        run_trial(planted, ARMS, tmp_path / "out", machine=MACHINE)
+        run_crossval(planted, ARMS, tmp_path / "out", machine=MACHINE)
 
 
 def test_a_generator_that_saw_a_test_row(phantoms: Manifest, tmp_path: Path):
-    whole = tmp_path / "run" / "partition-0-fold-0"
+    whole = tmp_path / "run" / "repeat-0-fold-0"
     unsplit = tuple(dataclasses.replace(row, split="") for row in phantoms.rows)
     everything = dataclasses.replace(phantoms, rows=unsplit)
     fewray.train_generator(
         everything, whole, options=GAN, device="cpu", precision="fp32", probe_every=0
     )
-    with pytest.raises(InputError, match=r"saw .* test rows of partition-0-fold-0"):
-        run_trial(phantoms, ARMS, tmp_path / "out", generators=tmp_path / "run", machine=MACHINE)
+    with pytest.raises(InputError, match=r"saw .* test rows of repeat-0-fold-0"):
+        run_crossval(phantoms, ARMS, tmp_path / "out", generators=tmp_path / "run", machine=MACHINE)
     assert not (tmp_path / "out" / "study.json").exists()
 
 
@@ -106,9 +106,9 @@ def test_a_generator_of_another_fold_under_a_renamed_path(
     phantoms: Manifest, trial: Path, tmp_path: Path
 ):
     run = tmp_path / "run"
-    shutil.copytree(trial / "generators" / "partition-0-fold-0", run / "partition-0-fold-1")
-    with pytest.raises(InputError, match=r"saw .* test rows of partition-0-fold-1"):
-        run_trial(phantoms, ARMS, tmp_path / "out", generators=run, machine=MACHINE)
+    shutil.copytree(trial / "generators" / "repeat-0-fold-0", run / "repeat-0-fold-1")
+    with pytest.raises(InputError, match=r"saw .* test rows of repeat-0-fold-1"):
+        run_crossval(phantoms, ARMS, tmp_path / "out", generators=run, machine=MACHINE)
 
 
 def test_a_generator_of_other_rows(phantoms: Manifest, trial: Path, tmp_path: Path):
@@ -116,7 +116,7 @@ def test_a_generator_of_other_rows(phantoms: Manifest, trial: Path, tmp_path: Pa
     shutil.copytree(trial / "generators", run)
     fewer = dataclasses.replace(phantoms, rows=phantoms.rows[1:])
     with pytest.raises(InputError, match=r"test rows|other rows"):
-        run_trial(fewer, ARMS, tmp_path / "out", generators=run, machine=MACHINE)
+        run_crossval(fewer, ARMS, tmp_path / "out", generators=run, machine=MACHINE)
 
 
 def test_an_external_set_with_a_film_that_is_trained_on(phantoms: Manifest, tmp_path: Path):
@@ -130,9 +130,9 @@ def test_an_external_set_with_a_film_that_is_trained_on(phantoms: Manifest, tmp_
 
 
 def test_synthetic_images_are_no_films(phantoms: Manifest, trial: Path, tmp_path: Path):
-    fewray.generate(trial / "generators" / "partition-0-fold-0", tmp_path / "syn", per_class=3)
+    fewray.generate(trial / "generators" / "repeat-0-fold-0", tmp_path / "syn", per_class=3)
     with pytest.raises(InputError, match="12 synthetic images"):
-        run_trial(load_dataset(tmp_path / "syn"), ARMS, tmp_path / "out", machine=MACHINE)
+        run_crossval(load_dataset(tmp_path / "syn"), ARMS, tmp_path / "out", machine=MACHINE)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_synthetic_images_are_no_films(phantoms: Manifest, trial: Path, tmp_path
 )
 def test_bad_options_are_named(changes: dict, message: str):
     with pytest.raises(InputError, match=message):
-        make_study_options(**changes)
+        preset_options(**changes)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_bad_options_are_named(changes: dict, message: str):
 )
 def test_bad_options_are_named_from_python_too(tmp_path: Path, changes: dict, message: str):
     with pytest.raises(InputError, match=message):
-        run_trial(made_up("a", "b"), ARMS.with_(**changes), tmp_path / "out", machine=MACHINE)
+        run_crossval(made_up("a", "b"), ARMS.with_(**changes), tmp_path / "out", machine=MACHINE)
     assert not (tmp_path / "out").exists()
 
 

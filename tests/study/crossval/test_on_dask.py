@@ -14,7 +14,7 @@ from fewray.data.manifest import Manifest
 from fewray.errors import InputError
 from fewray.pipelines.train_generators import train_generators
 from fewray.storage.files import read_jsonl
-from fewray.study.crossval.run import run_trial
+from fewray.study.crossval.run import run_crossval
 from tests.small import MACHINE, OPTIONS
 
 TWO = "dask:2"
@@ -32,7 +32,7 @@ def cluster() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def local(phantoms: Manifest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     out = tmp_path_factory.mktemp("local")
-    run_trial(phantoms, SMALL, out, machine=MACHINE)
+    run_crossval(phantoms, SMALL, out, machine=MACHINE)
     return {name: (out / name).read_bytes() for name in FILES}
 
 
@@ -47,7 +47,7 @@ def test_the_same_bytes_though_workers_are_killed(
             killed[kind] = connection(TWO).ask(os.getpid)[busy[0]]
             os.kill(killed[kind], signal.SIGKILL)
 
-    run_trial(phantoms, SMALL, tmp_path, machine=ON_CLUSTER, on_event=kill)
+    run_crossval(phantoms, SMALL, tmp_path, machine=ON_CLUSTER, on_progress=kill)
     assert set(killed) == {"epoch", "cell step"}
     assert not set(killed.values()) & set(connection(TWO).ask(os.getpid).values())
     assert {name: (tmp_path / name).read_bytes() for name in FILES} == local
@@ -57,7 +57,7 @@ def test_the_same_bytes_without_a_shared_folder(
     local: dict[str, bytes], phantoms: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(connection(TWO), "_seen_files", lambda reads: None)
-    run_trial(phantoms, SMALL, tmp_path, machine=ON_CLUSTER)
+    run_crossval(phantoms, SMALL, tmp_path, machine=ON_CLUSTER)
     assert {name: (tmp_path / name).read_bytes() for name in FILES} == local
     assert not list((tmp_path / "generators").rglob(".lock"))  # none was trained in there
 

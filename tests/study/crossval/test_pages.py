@@ -19,5 +19,5 @@ def test_the_pages_of_a_trial_that_was_run(trial: Path):
     assert list(study["descriptive"]) == ["synthetic - pca"]
     assert study["data"]["patients_known"] == "all"
     assert "bootstrap of patients, 1000 draws" in page
-    assert "classic (modern)" in text
+    assert "classic (resnet)" in text
     assert "its own learning rate of 0.05" in text

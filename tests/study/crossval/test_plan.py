@@ -9,7 +9,7 @@ from fewray.data.manifest import Manifest
 from fewray.errors import InputError
 from fewray.study.crossval.cohort import assemble_cohort
 from fewray.study.crossval.inner_selection import settings
-from fewray.study.crossval.plan import plan_trial
+from fewray.study.crossval.plan import plan_crossval
 from tests.small import HERE, OPTIONS, noise_films
 
 ARMS = OPTIONS.with_(arms=("classic", "classic+synthetic"), seeds=2)
@@ -30,41 +30,39 @@ def _a_second_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_choices_have_their_own_generators_and_classifiers_on_the_inner_rows(films: Manifest):
     plan = {
         row["job"]: row
-        for row in plan_trial(films, ARMS.with_(choose="ratio", choices=("1", "2")), machine=HERE)
+        for row in plan_crossval(
+            films, ARMS.with_(choose="ratio", choices=("1", "2")), machine=HERE
+        )
     }
     classic = 2 * OPTIONS.gan.classic_images
-    assert plan["generators, partition-0-fold-0"]["images"] == 8 + 4 + classic
-    assert plan["generators, partition-0-fold-0 choice"]["images"] == 6 + 3 + classic
+    assert plan["generators, repeat-0-fold-0"]["images"] == 8 + 4 + classic
+    assert plan["generators, repeat-0-fold-0 choice"]["images"] == 6 + 3 + classic
     for choice, images in (("1", 2 * 9), ("2", 3 * 9)):
-        row = plan[f"choice {choice}, partition-0-fold-1, 2 seeds"]
+        row = plan[f"choice {choice}, repeat-0-fold-1, 2 seeds"]
         assert (row["images"], row["steps"]) == (images, 2 * OPTIONS.classifier.steps)
-    assert plan["synthetic images, copies replaced, partition-0-fold-0"]["images"] == 2 * 12
+    assert plan["synthetic images, copies replaced, repeat-0-fold-0"]["images"] == 2 * 12
 
 
 def test_sets_of_larger_ratios_and_of_replicates_are_planned(films: Manifest):
     options = ARMS.with_(ratios=(0.5, 2.0), generator_replicates=2)
-    plan = {row["job"]: row for row in plan_trial(films, options, machine=HERE)}
-    assert (
-        plan["synthetic images, copies replaced, partition-0-fold-0"]["images"] == 12 + 2 * 12 + 12
-    )
+    plan = {row["job"]: row for row in plan_crossval(films, options, machine=HERE)}
+    assert plan["synthetic images, copies replaced, repeat-0-fold-0"]["images"] == 12 + 2 * 12 + 12
 
 
 def test_each_recipe_is_planned(films: Manifest, monkeypatch: pytest.MonkeyPatch):
     recipes = {"short": OPTIONS.gan.with_(epochs=1), "long": OPTIONS.gan.with_(epochs=5)}
     monkeypatch.setattr("fewray.study.crossval.inner_selection.recipe", recipes.__getitem__)
     options = ARMS.with_(choose="recipe", choices=("short", "long"))
-    plan = {row["job"]: row for row in plan_trial(films, options, machine=HERE)}
-    steps = {
-        name: plan[f"generators, partition-0-fold-0 choice {name}"]["steps"] for name in recipes
-    }
+    plan = {row["job"]: row for row in plan_crossval(films, options, machine=HERE)}
+    steps = {name: plan[f"generators, repeat-0-fold-0 choice {name}"]["steps"] for name in recipes}
     assert steps["long"] == 5 * steps["short"]
-    assert plan["generators, partition-0-fold-0"]["steps"] >= steps["long"]
+    assert plan["generators, repeat-0-fold-0"]["steps"] >= steps["long"]
 
 
 def test_what_is_not_timed_has_no_minutes_and_is_not_in_the_sum(films: Manifest):
-    plan = plan_trial(films, ARMS.with_(linear=True), machine=HERE)
+    plan = plan_crossval(films, ARMS.with_(linear=True), machine=HERE)
     untimed = [row["job"] for row in plan if row["minutes"] is None]
-    copies = [f"synthetic images, copies replaced, partition-0-fold-{fold}" for fold in (0, 1)]
+    copies = [f"synthetic images, copies replaced, repeat-0-fold-{fold}" for fold in (0, 1)]
     assert untimed == [*copies, "pretrained features", "shortcut audit"]
     assert plan[-1]["job"] == "all with minutes, 1 side by side"
     assert plan[-1]["steps"] == sum(row["steps"] for row in plan[:-1])
@@ -75,11 +73,11 @@ def test_folds_too_small_to_choose_in_are_refused_before_anything_is_trained(tmp
     data = load_dataset(noise_films(tmp_path / "set", {"a": 12, "b": 6}))
     options = ARMS.with_(choose="ratio", choices=("1", "2"))
     message = (
-        "--choose ratio: the training films of partition-0-fold-0 are split by patient into 4 parts: each class needs "
+        "--choose ratio: the training films of repeat-0-fold-0 are split by patient into 4 parts: each class needs "
         "4 patients, b has 3; more patients are wanted"
     )
     with pytest.raises(InputError, match=message):
-        plan_trial(data, options, machine=HERE)
+        plan_crossval(data, options, machine=HERE)
 
     def fit(*_: object) -> dict:
         raise AssertionError

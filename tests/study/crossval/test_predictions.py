@@ -20,7 +20,7 @@ def names(folder: Path, *paths: str, labels: str = "") -> list[str]:
     rows = tuple(
         dataclasses.replace(row, path=folder / path) for row, path in zip(rows, paths, strict=True)
     )
-    part = SimpleNamespace(partition=0, fold=0, test=np.arange(len(rows)))
+    part = SimpleNamespace(repeat=0, fold=0, test=np.arange(len(rows)))
     cohort = SimpleNamespace(
         rows=Manifest(name="d", classes=("a", "b"), rows=rows), parts=lambda: [part]
     )

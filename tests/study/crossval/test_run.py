@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from fewray.classify.scores import balanced_accuracy, confusion_matrix, fold_auroc
-from fewray.config import TRIAL_ARMS
+from fewray.config import CROSSVAL_ARMS
 from fewray.data.manifest import Manifest
-from fewray.study.crossval.run import run_trial
+from fewray.study.crossval.run import run_crossval
 from tests.small import MACHINE, OPTIONS
 
 FIELDS = (
@@ -43,13 +43,13 @@ def predictions(folder: Path, analysis: str = "primary") -> dict[str, list[dict[
 
 def test_every_arm_has_its_scores_and_its_comparison(trial: Path):
     study = study_of(trial)
-    assert tuple(study["arms"]) == TRIAL_ARMS
+    assert tuple(study["arms"]) == CROSSVAL_ARMS
     for figures in study["arms"].values():
         for name in ("accuracy", "balanced_accuracy", "auroc"):
             low, high = figures[name]["ci"]
             assert low <= figures[name]["value"] <= high
         assert set(figures["per_class"]) == set(study["data"]["classes"])
-    assert set(study["comparisons"]) == set(TRIAL_ARMS) - {"classic"}
+    assert set(study["comparisons"]) == set(CROSSVAL_ARMS) - {"classic"}
     for compared in study["comparisons"].values():
         assert all(field in compared for field in FIELDS)
         assert compared["ci"][0] <= compared["difference"] <= compared["ci"][1]
@@ -127,9 +127,9 @@ def test_subsets_score_the_same_predictions(trial: Path):
 
 def test_sensitivity_analyses_are_apart(trial: Path):
     found = study_of(trial)["sensitivity"]
-    assert list(found) == ["paper-classic", "ratio 0.5", "modern", "replicate 1"]
+    assert list(found) == ["paper-classic", "ratio 0.5", "resnet", "replicate 1"]
     assert set(found["ratio 0.5"]["comparisons"]) == {"synthetic", "classic+synthetic"}
-    assert set(found["modern"]["comparisons"]) == {"none", "synthetic", "classic+synthetic"}
+    assert set(found["resnet"]["comparisons"]) == {"none", "synthetic", "classic+synthetic"}
 
 
 def test_no_clock_time_and_no_path_stand_in_the_results(trial: Path):
@@ -143,7 +143,7 @@ def test_what_is_lost_comes_back_equal_and_the_rest_is_not_done_again(
     phantoms: Manifest, tmp_path: Path
 ):
     options = OPTIONS.with_(arms=("classic", "synthetic"))
-    run_trial(phantoms, options, tmp_path, machine=MACHINE)
+    run_crossval(phantoms, options, tmp_path, machine=MACHINE)
     before = {name: (tmp_path / name).read_bytes() for name in ("study.json", "predictions.csv")}
     classifiers = sorted((tmp_path / "jobs").glob("trial-classifier-*.json"))
     arrays = sorted((tmp_path / "jobs").glob("synthetic-*.npy"))
@@ -152,12 +152,12 @@ def test_what_is_lost_comes_back_equal_and_the_rest_is_not_done_again(
         path.unlink()
     events: list[str] = []
     alone = {"device": "cpu", "precision": "fp32", "processes": 1, "threads": 1}
-    run_trial(
+    run_crossval(
         phantoms,
         options,
         tmp_path,
         machine=type(MACHINE)(**alone),
-        on_event=lambda kind, _: events.append(kind),
+        on_progress=lambda kind, _: events.append(kind),
     )
     assert {name: (tmp_path / name).read_bytes() for name in before} == before
     assert classifiers[0].stat().st_mtime_ns == stamp
@@ -171,11 +171,11 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from tests.small import MACHINE, OPTIONS
 from fewray.data.loading import load_dataset
-from fewray.study.crossval.run import run_trial
+from fewray.study.crossval.run import run_crossval
 if __name__ == "__main__":
     data = load_dataset("phantom:size=64,train=8,test=4,seed=3")
     options = OPTIONS.with_(arms=("classic", "synthetic"), seeds=1)
-    run_trial(data, options, Path(sys.argv[1]), machine=MACHINE, on_event=lambda kind, event: print(kind, flush=True))
+    run_crossval(data, options, Path(sys.argv[1]), machine=MACHINE, on_progress=lambda kind, event: print(kind, flush=True))
 """
 
 

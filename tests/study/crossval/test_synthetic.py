@@ -12,7 +12,7 @@ from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
 from fewray.storage.jobs import JobStore
-from fewray.study.crossval.run import run_trial
+from fewray.study.crossval.run import run_crossval
 from fewray.study.crossval.synthetic import image_names
 from tests.small import HERE, OPTIONS, noise_films
 
@@ -31,7 +31,7 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
 def plain(films: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished trial of the primary design alone."""
     out = tmp_path_factory.mktemp("plain")
-    run_trial(films, CHOICE, out, machine=HERE)
+    run_crossval(films, CHOICE, out, machine=HERE)
     return out
 
 
@@ -68,7 +68,7 @@ def test_other_ratios_change_nothing_of_the_primary_design(
     before, out = kept(plain), copied
     if not same_folder:
         shutil.rmtree(out / "jobs")
-    run_trial(films, CHOICE.with_(ratios=(2.0, 0.5)), out, machine=HERE)
+    run_crossval(films, CHOICE.with_(ratios=(2.0, 0.5)), out, machine=HERE)
     after = kept(out)
     assert {name: after[name] for name in before} == before
     added = [name for name in after if name not in before and name.startswith("trial-classifier")]
@@ -80,9 +80,9 @@ def test_other_ratios_change_nothing_of_the_primary_design(
 
 
 def test_a_larger_set_begins_with_the_smaller_one_in_every_class(films: Manifest, copied: Path):
-    run_trial(films, CHOICE.with_(ratios=(2.0,)), copied, machine=HERE)
+    run_crossval(films, CHOICE.with_(ratios=(2.0,)), copied, machine=HERE)
     doubled, store = kept(copied), JobStore(copied / "jobs")
-    run_trial(films, CHOICE.with_(ratios=(2.0, 3.0)), copied, machine=HERE)
+    run_crossval(films, CHOICE.with_(ratios=(2.0, 3.0)), copied, machine=HERE)
     assert kept(copied).items() >= doubled.items()
     keys = study_of(copied)["provenance"]["keys"]
     names = [f"synthetic/0/0/0{ratio}" for ratio in ("", "/ratio 2", "/ratio 3")]
@@ -125,15 +125,15 @@ def swap(out: Path, kinds: tuple[str, ...], suffixes: tuple[str, ...]) -> None:
 def test_images_whose_generators_saw_a_test_row(films: Manifest, copied: Path):
     swap(copied, ("synthetic", "synthetic-versions"), SUFFIXES)
     with pytest.raises(
-        InputError, match=r"generators of these images saw \d+ test rows of partition-0-fold-0"
+        InputError, match=r"generators of these images saw \d+ test rows of repeat-0-fold-0"
     ):
-        run_trial(films, CHOICE, copied, machine=HERE)
+        run_crossval(films, CHOICE, copied, machine=HERE)
     assert not list((copied / "jobs").glob("trial-classifier-*"))
 
 
 def test_images_of_another_address(films: Manifest, copied: Path):
     mine = synthetic_keys(copied)[0]
-    run_trial(
+    run_crossval(
         films, CHOICE.with_(versions=3), copied, machine=HERE
     )  # other sets of the same generators
     record = copied / "jobs" / f"synthetic-{synthetic_keys(copied)[0]}.json"
@@ -141,12 +141,12 @@ def test_images_of_another_address(films: Manifest, copied: Path):
     with pytest.raises(
         InputError, match=f"{record.name}: these images were made as set {mine}, of other rows"
     ):
-        run_trial(films, CHOICE.with_(versions=3), copied, machine=HERE)
+        run_crossval(films, CHOICE.with_(versions=3), copied, machine=HERE)
 
 
 def test_arrays_of_another_fold_are_made_again(films: Manifest, plain: Path, copied: Path):
     swap(copied, ("synthetic", "synthetic-versions"), SUFFIXES[1:])
-    run_trial(films, CHOICE, copied, machine=HERE)
+    run_crossval(films, CHOICE, copied, machine=HERE)
     assert kept(copied) == kept(plain)
 
 
@@ -172,6 +172,6 @@ def test_sets_without_their_record_are_made_again(
     stamps = {
         path: path.stat().st_mtime_ns for path in (copied / "jobs").glob("trial-classifier-*")
     }
-    run_trial(films, CHOICE, copied, machine=HERE)
+    run_crossval(films, CHOICE, copied, machine=HERE)
     assert kept(copied) == kept(plain)
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps

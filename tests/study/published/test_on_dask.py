@@ -6,12 +6,12 @@ import pytest
 
 from fewray.compute.dask.cluster import connected, connection
 from fewray.compute.machine import Machine
-from fewray.config import ClassifierOptions, GanOptions, StudyOptions
+from fewray.config import ClassifierOptions, GanOptions, PublishedOptions
 from fewray.data.loading import load_dataset
 from fewray.study.published.run import run_published
 
 TWO = "dask:2"
-OPTIONS = StudyOptions(
+OPTIONS = PublishedOptions(
     preset="test",
     seeds=1,
     arms=("none", "classic+synthetic"),

@@ -13,7 +13,7 @@ import pytest
 import fewray
 from fewray.classify.scores import wilson
 from fewray.compute.machine import Machine
-from fewray.config import ClassifierOptions, GanOptions, StudyOptions
+from fewray.config import ClassifierOptions, GanOptions, PublishedOptions
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
@@ -24,7 +24,7 @@ from fewray.study.published.arms import arm_mixture, check_generators
 from fewray.study.published.run import run_published
 
 GAN = GanOptions(recipe="test", base_channels=4, epochs=2, batch_size=16, classic_images=8)
-OPTIONS = StudyOptions(
+OPTIONS = PublishedOptions(
     preset="test",
     seeds=2,
     gan=GAN,
@@ -105,7 +105,7 @@ def test_what_is_done_is_not_done_again_and_what_is_lost_comes_back_equal(
     (done / "study.json").unlink()
     events: list[str] = []
     run_published(
-        data, OPTIONS, done, machine=MACHINE, on_event=lambda kind, event: events.append(kind)
+        data, OPTIONS, done, machine=MACHINE, on_progress=lambda kind, event: events.append(kind)
     )
     assert (done / "study.json").read_bytes() == before
     assert jobs[0].stat().st_mtime_ns == stamp
@@ -132,7 +132,7 @@ def test_a_result_of_another_form_is_made_again(data: Manifest, done: Path, spoi
     job.write_text(json.dumps(found))
     events: list[str] = []
     run_published(
-        data, OPTIONS, done, machine=MACHINE, on_event=lambda kind, event: events.append(kind)
+        data, OPTIONS, done, machine=MACHINE, on_progress=lambda kind, event: events.append(kind)
     )
     assert events.count("classifier") == 1
     assert (done / "study.json").read_bytes() == before
@@ -201,7 +201,7 @@ def test_an_arm_does_not_depend_on_what_others_ask_for(data: Manifest, done: Pat
     events: list[str] = []
     fewer = OPTIONS.with_(arms=("none", "classic"))
     run_published(
-        data, fewer, tmp_path, machine=MACHINE, on_event=lambda kind, event: events.append(kind)
+        data, fewer, tmp_path, machine=MACHINE, on_progress=lambda kind, event: events.append(kind)
     )
     assert "classifier" not in events
 
@@ -262,7 +262,7 @@ def test_synthetic_images_are_named_by_their_seed(done: Path, tmp_path: Path):
     sources = json.loads((tmp_path / "syn" / "generators.json").read_text())
     checkpoint = done / "generators" / "normal" / "checkpoint.safetensors"
     assert sources["normal"]["checkpoint_sha256"] == sha256_of(checkpoint)
-    assert len(sources["normal"]["rows_seen"]) == 8
+    assert len(sources["normal"]["training_hashes"]) == 8
     for bad in ({"per_class": 0}, {"classes": ["x"]}, {"first_seed": -1}):
         with pytest.raises(InputError):
             fewray.generate(done / "generators", tmp_path / "bad", **{"per_class": 1, **bad})

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fewray.compute.machine import Machine
-from fewray.config import ClassifierOptions, GanOptions, StudyOptions
+from fewray.config import ClassifierOptions, GanOptions, PublishedOptions
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
@@ -18,11 +18,11 @@ from fewray.pipelines.train_generators import train_generators
 from fewray.report.render import render_report, render_train_report
 from fewray.report.training_markdown import render_training, training_facts
 from fewray.storage.files import sha256_of
-from fewray.study.options import make_study_options
+from fewray.study.options import preset_options
 from fewray.study.published.run import run_published
 
 GAN = GanOptions(recipe="test", base_channels=4, epochs=2, batch_size=16, classic_images=8)
-OPTIONS = StudyOptions(
+OPTIONS = PublishedOptions(
     preset="test",
     arms=("none", "synthetic"),
     seeds=1,
@@ -100,7 +100,7 @@ def test_generators_of_padded_films_are_not_mixed_with_squashed_ones(
         run_published(data, padded, tmp_path / "a", machine=MACHINE)
     assert not (tmp_path / "a").exists()
     for name in ("paper", "trial"):
-        options = make_study_options(protocol="published", recipe_name=name)
+        options = preset_options(protocol="published", recipe_name=name)
         assert options.gan.fit == options.classifier.fit == "squash"
 
 
@@ -131,7 +131,7 @@ def test_what_is_too_little_to_measure_is_no_end_of_a_study(
 
 
 def test_an_arm_named_twice_is_one(data: Manifest, tmp_path: Path):
-    assert make_study_options(protocol="published", arms=("none", "classic", "none")).arms == (
+    assert preset_options(protocol="published", arms=("none", "classic", "none")).arms == (
         "none",
         "classic",
     )

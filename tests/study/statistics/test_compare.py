@@ -18,12 +18,12 @@ from fewray.study.statistics.power import minimal_detectable
 from fewray.study.statistics.verdict import sentence, verdict
 
 
-def arms(*, seeds: int = 3, rows: int = 120, gain: float = 0.0, partitions: int = 1, seed: int = 0):
+def arms(*, seeds: int = 3, rows: int = 120, gain: float = 0.0, repeats: int = 1, seed: int = 0):
     """Return two arms of independent rows, their folds and a patient a row."""
     rng = np.random.default_rng(seed)
-    reference = rng.random((partitions, seeds, rows)) < 0.7
-    arm = rng.random((partitions, seeds, rows)) < 0.7 + gain
-    folds = np.stack([rng.permutation(rows) % 4 for _ in range(partitions)])
+    reference = rng.random((repeats, seeds, rows)) < 0.7
+    arm = rng.random((repeats, seeds, rows)) < 0.7 + gain
+    folds = np.stack([rng.permutation(rows) % 4 for _ in range(repeats)])
     return reference, arm, folds, np.arange(rows)
 
 
@@ -165,7 +165,7 @@ def test_few_false_verdicts_where_patients_have_very_unequal_numbers_of_films(si
 
 
 def test_swapping_the_arms_negates_everything():
-    reference, arm, folds, groups = arms(gain=0.08, partitions=2)
+    reference, arm, folds, groups = arms(gain=0.08, repeats=2)
     one, other = compare(reference, arm, folds, groups), compare(arm, reference, folds, groups)
     assert other.difference == pytest.approx(-one.difference)
     assert other.ci == pytest.approx((-one.ci[1], -one.ci[0]))
@@ -183,7 +183,7 @@ def test_swapping_the_arms_negates_everything():
 
 
 def test_the_order_of_rows_and_names_of_patients_do_not_matter():
-    reference, arm, folds, _ = arms(gain=0.05, partitions=2)
+    reference, arm, folds, _ = arms(gain=0.05, repeats=2)
     groups = np.arange(120) // 2
     one = compare(reference, arm, folds, groups).to_json()
     order = np.random.default_rng(1).permutation(120)

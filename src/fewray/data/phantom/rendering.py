@@ -52,7 +52,7 @@ class Exposure:
 
 
 def take_pose(rng: np.random.Generator, child: float) -> Pose:
-    """Place the patient on the film at random."""
+    """FoldKey the patient on the film at random."""
     return Pose(
         angle=float(np.deg2rad(rng.normal(0, 2.0))),
         zoom=float(rng.uniform(1.02, 1.26) - 0.04 * child),

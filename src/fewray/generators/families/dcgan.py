@@ -49,10 +49,10 @@ class BitDropout(nn.Module):
         """Return bfloat16 (count,): 2 with probability keep/256, else 0.
 
         Bernoulli(0.b1b2...b8) is b1 ? bit | rest : bit & rest, where rest is Bernoulli(0.b2...b8); trailing zeros need no
-        bit (Knuth & Yao 1976). A bit stands where bfloat16's 2.0 has its only one, in four lanes of an int64.
+        bit (Knuth & Yao 1976). A bit stands where bfloat16's 2.0 has its only one, in four streams of an int64.
         """
         digits = f"{self.keep:08b}".rstrip("0")
-        lanes = torch.full((), 0x4000400040004000, dtype=torch.int64, device=device)
+        streams = torch.full((), 0x4000400040004000, dtype=torch.int64, device=device)
         words = -(-count // (4 * _PLANES))
         mask = torch.empty(_PLANES, words, dtype=torch.int64, device=device)
         for place, digit in enumerate(reversed(digits)):
@@ -62,9 +62,9 @@ class BitDropout(nn.Module):
             for plane in range(_PLANES):
                 bits = drawn << plane
                 if place == 0:
-                    torch.bitwise_and(bits, lanes, out=mask[plane])
+                    torch.bitwise_and(bits, streams, out=mask[plane])
                 elif digit == "1":
-                    mask[plane] |= bits & lanes
+                    mask[plane] |= bits & streams
                 else:
                     mask[plane] &= bits
         return mask.view(torch.bfloat16).flatten()[:count]

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fewray.quality.copies.nearest import nearest_training
-from fewray.quality.copies.threshold import Bar
+from fewray.quality.copies.threshold import CopyThreshold
 from fewray.quality.image_set import MeasuredSet
 
 
@@ -52,7 +52,9 @@ class Copy:
         return asdict(self) | {"copy_of": film, "copy_distance": distance}
 
 
-def find_copies(label: str, synthetic: MeasuredSet, train: MeasuredSet, bar: Bar) -> list[Copy]:
+def find_copies(
+    label: str, synthetic: MeasuredSet, train: MeasuredSet, bar: CopyThreshold
+) -> list[Copy]:
     """Return a row for every synthetic image of class ``label``, in :attr:`Copy.order`; ``by`` says which are copies.
 
     An image that equals a training image pixel for pixel is a copy of it whatever the bar.

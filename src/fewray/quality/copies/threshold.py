@@ -17,7 +17,7 @@ PERCENTILE = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Bar:
+class CopyThreshold:
     """Below these shares of what is usual in its class an image is called a copy, and what they were drawn from."""
 
     pixels: float
@@ -72,12 +72,12 @@ class Bar:
         )
 
 
-def copy_bar(
+def copy_threshold(
     train: Mapping[str, MeasuredSet],
     held_out: Mapping[str, MeasuredSet] | None = None,
     *,
     percentile: float = PERCENTILE,
-) -> Bar:
+) -> CopyThreshold:
     """Return the bars of a data set, from distances of real images to the training images of other patients.
 
     Every training image is held out in turn with its patient, and ``held_out`` images are added where there are any.
@@ -123,7 +123,7 @@ def copy_bar(
     rank = next(
         (rank for rank in range(min(budget, n - 1), -1, -1) if flagged(rank) <= budget), None
     )
-    return Bar(
+    return CopyThreshold(
         pixels=0.0 if rank is None else float(ordered[0, rank]),
         features=0.0 if rank is None else float(ordered[1, rank]),
         usual=usual,

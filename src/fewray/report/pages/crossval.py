@@ -54,7 +54,7 @@ def trial_page(study_dir: Path, study: Mapping[str, Any], timing: Mapping[str, A
         units=units(study["data"]),
         groups=counted(study["data"])[0],
         one_group=counted(study["data"])[1],
-        partitions=shape(study)[1],
+        repeats=shape(study)[1],
         external_title=external_title(study),
         kept_split=kept_split(study),
         rejected=rejected(study),

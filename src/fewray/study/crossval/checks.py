@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from fewray.config import TrialOptions
+from fewray.config import CrossvalOptions
 from fewray.errors import InputError
 from fewray.study.crossval.design import analyses
 from fewray.study.crossval.inner_selection import ARM, candidates
 
 
-def check_options(options: TrialOptions) -> None:
+def check_options(options: CrossvalOptions) -> None:
     """Raise InputError for options that no trial can be run with."""
     analyses(options)
     if len(set(options.arms)) < len(options.arms) or len(options.arms) < 2:
@@ -29,7 +29,7 @@ def check_options(options: TrialOptions) -> None:
             raise InputError(
                 f"{name} {ratio:g}: above 0, at most 100 synthetic images per real one are wanted"
             )
-    for name in ("folds", "partitions", "seeds", "versions", "generator_replicates"):
+    for name in ("folds", "repeats", "seeds", "versions", "generator_replicates"):
         least = 2 if name == "folds" else 1
         if getattr(options, name) < least:
             raise InputError(

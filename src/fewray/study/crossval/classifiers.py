@@ -134,7 +134,7 @@ def train_trial_cell(
     data = training_set(condition, train, labels, store, keys, seed)
     mixup = MIXUP if condition.recipe.mixup else 0.0
     options = classifier.with_(network=condition.network, mixup=mixup)
-    if condition.network == "modern":
+    if condition.network == "resnet":
         options = options.with_(learning_rate=MODERN_LEARNING_RATE)
     trained = train_classifier(
         data.images,

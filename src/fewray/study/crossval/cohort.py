@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fewray.config import TrialOptions
+from fewray.config import CrossvalOptions
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
 from fewray.imaging.decode import load_images
@@ -25,9 +25,9 @@ from fewray.study.folds import (
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One fold of one partition: indices into the cohort's rows."""
+    """One fold of one repeat: indices into the cohort's rows."""
 
-    partition: int
+    repeat: int
     fold: int
     train: np.ndarray
     test: np.ndarray
@@ -35,19 +35,19 @@ class Part:
     @property
     def name(self) -> str:
         """Name its folder."""
-        return f"partition-{self.partition}-fold-{self.fold}"
+        return f"repeat-{self.repeat}-fold-{self.fold}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cohort:
-    """All rows that are folded, their images uint8 (n, 1, S, S), and the folds of each partition."""
+    """All rows that are folded, their images uint8 (n, 1, S, S), and the folds of each repeat."""
 
     rows: Manifest
     images: np.ndarray
     likenesses: np.ndarray
     """The same films as the search for near duplicates wants them."""
     labels: np.ndarray
-    partitions: tuple[Folds, ...]
+    repeats: tuple[Folds, ...]
     external: Manifest | None
     external_images: np.ndarray | None
     external_groups: np.ndarray | None = None
@@ -58,13 +58,13 @@ class Cohort:
     @property
     def groups(self) -> np.ndarray:
         """Codes (n,) of the patients, those whose films are alike joined."""
-        return self.partitions[0].groups
+        return self.repeats[0].groups
 
     def parts(self) -> list[Part]:
-        """Return every fold of every partition."""
+        """Return every fold of every repeat."""
         return [
-            Part(partition=p, fold=f, train=train, test=test)
-            for p, found in enumerate(self.partitions)
+            Part(repeat=p, fold=f, train=train, test=test)
+            for p, found in enumerate(self.repeats)
             for f in range(found.n_splits)
             if self.only_fold in (None, f)
             for train, test in [found.split(f)]
@@ -79,7 +79,7 @@ class Cohort:
 
 
 def assemble_cohort(
-    manifest: Manifest, options: TrialOptions, external: Manifest | None = None
+    manifest: Manifest, options: CrossvalOptions, external: Manifest | None = None
 ) -> Cohort:
     """Pool the rows, fold them, and make sure that no film or patient is on both sides of anything.
 
@@ -111,9 +111,9 @@ def assemble_cohort(
     for name in options.subsets:
         subset_classes(name, rows.classes)
     likenesses = load_images(rows.paths(), LIKENESS_SIZE, LIKENESS_FIT)
-    partitions = tuple(
-        make_folds(rows, likenesses, n_splits=options.folds, seed=options.seed, partition=p)
-        for p in range(options.partitions)
+    repeats = tuple(
+        make_folds(rows, likenesses, n_splits=options.folds, seed=options.seed, repeat=p)
+        for p in range(options.repeats)
     )
     shown = groups = None
     if external is not None:
@@ -130,7 +130,7 @@ def assemble_cohort(
         images=load_images(rows.paths(), size, fit),
         likenesses=likenesses,
         labels=rows.labels(),
-        partitions=partitions,
+        repeats=repeats,
         external=external,
         external_images=None if external is None else load_images(external.paths(), size, fit),
         external_groups=groups,
@@ -139,9 +139,9 @@ def assemble_cohort(
         train, test = (cohort.take(side).rows for side in (part.train, part.test))
         check_disjoint(train, test, likenesses[part.train], likenesses[part.test], where=part.name)
     if external is not None and shown is not None:
-        if strangers := sorted(set(external.classes) - set(rows.classes)):
+        if unexpected := sorted(set(external.classes) - set(rows.classes)):
             raise InputError(
-                f"--external: classes {', '.join(strangers)} are not in {manifest.name}"
+                f"--external: classes {', '.join(unexpected)} are not in {manifest.name}"
             )
         kept = (
             options.keep_test

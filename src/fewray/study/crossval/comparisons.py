@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from fewray.config import TrialOptions
+from fewray.config import CrossvalOptions
 from fewray.study.crossval.cohort import Cohort
 from fewray.study.crossval.design import Analysis, Condition, subset_classes
 from fewray.study.crossval.scores import accuracy_only, renormalised
 from fewray.study.statistics.compare import compare, holm
-from fewray.study.statistics.patients import PatientDraws
+from fewray.study.statistics.patients import PatientBootstrap
 from fewray.study.statistics.verdict import sentence, verdict
 
 DESCRIBED = (("synthetic", "pca"),)
@@ -24,7 +24,7 @@ def comparisons_of(
     correct: Mapping[Condition, np.ndarray],
     folds: np.ndarray,
     groups: np.ndarray,
-    options: TrialOptions,
+    options: CrossvalOptions,
 ) -> dict[str, Any]:
     """Return every arm's comparison with the reference, Holm's correction over all of them, and the verdict in words."""
     others = [c for c in primary.conditions if c != primary.reference]
@@ -78,7 +78,7 @@ def sensitivity_of(
     correct: Mapping[Condition, np.ndarray],
     folds: np.ndarray,
     groups: np.ndarray,
-    draws: PatientDraws,
+    draws: PatientBootstrap,
 ) -> dict[str, Any]:
     """Return one sensitivity analysis: each arm's accuracy, and its difference from the analysis's reference."""
     compared = [c for c in analysis.conditions if c != analysis.reference]
@@ -105,13 +105,13 @@ def subset_of(
     primary: Analysis,
     predicted: Mapping[Condition, np.ndarray],
     folds: np.ndarray,
-    options: TrialOptions,
+    options: CrossvalOptions,
 ) -> dict[str, Any]:
     """Score the same predictions on the rows of some classes, probabilities renormalised among them."""
     kept = subset_classes(name, cohort.rows.classes)
     rows = np.flatnonzero(np.isin(cohort.labels, kept))
     labels = np.searchsorted(kept, cohort.labels[rows])
-    draws = PatientDraws.of(cohort.groups[rows], options.seed)
+    draws = PatientBootstrap.of(cohort.groups[rows], options.seed)
     correct = {
         c: renormalised(predicted[c][:, :, rows], kept).argmax(-1) == labels
         for c in primary.conditions
@@ -143,7 +143,7 @@ def external_of(
         return None
     index = {label: i for i, label in enumerate(cohort.rows.classes)}
     labels = np.array([index[row.label] for row in cohort.external.rows])
-    draws = PatientDraws.of(cohort.external_groups, 0)
+    draws = PatientBootstrap.of(cohort.external_groups, 0)
     arms = {}
     for condition in primary.conditions:
         by_seed: dict[int, list[Any]] = {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fewray.config import TrialOptions
+from fewray.config import CrossvalOptions
 from fewray.errors import InputError
 
 MIXUP = 0.2
@@ -104,7 +104,7 @@ class Analysis:
     reference: Condition
 
 
-def analyses(options: TrialOptions) -> list[Analysis]:
+def analyses(options: CrossvalOptions) -> list[Analysis]:
     """Return the primary analysis and the sensitivity analyses asked for; InputError names an unknown arm."""
     for arm in (*options.arms, options.reference):
         if arm not in ARMS:
@@ -156,9 +156,9 @@ def analyses(options: TrialOptions) -> list[Analysis]:
             reference,
             ratio=ratio,
         )
-    if options.modern:
+    if options.resnet:
         text = f"a small residual network in place of the paper's, at its own learning rate of {MODERN_LEARNING_RATE:g}"
-        add("modern", text, ("none", "classic", "synthetic", "classic+synthetic"), network="modern")
+        add("resnet", text, ("none", "classic", "synthetic", "classic+synthetic"), network="resnet")
     for replicate in range(1, options.generator_replicates):
         text = "generators trained again from another seed"
         add(
@@ -171,7 +171,7 @@ def analyses(options: TrialOptions) -> list[Analysis]:
     return found
 
 
-def all_conditions(options: TrialOptions) -> list[Condition]:
+def all_conditions(options: CrossvalOptions) -> list[Condition]:
     """Return every condition to train, each once."""
     return list(dict.fromkeys(c for analysis in analyses(options) for c in analysis.conditions))
 
@@ -184,18 +184,18 @@ def subset_classes(name: str, classes: tuple[str, ...]) -> list[int]:
     pairs = [(name[:i], name[i + 1 :]) for i, sign in enumerate(name) if sign == ":"]
     if len(fits := [pair for pair in pairs if set(pair) <= set(classes)]) > 1:
         raise InputError(f"--pair {name}: {' or '.join(map(' and '.join, fits))}? rename a class")
-    left_out = name.removeprefix("without ") if name.startswith("without ") and not fits else None
-    named = [left_out] if left_out is not None else list(fits[0]) if fits else name.split(":")
+    skipped = name.removeprefix("without ") if name.startswith("without ") and not fits else None
+    named = [skipped] if skipped is not None else list(fits[0]) if fits else name.split(":")
     if unknown := [label for label in named if label not in classes]:
         raise InputError(
             f"subset {name}: no class {', '.join(unknown)}; there are {', '.join(classes)}"
         )
-    if left_out is None and len(named) > 2:
+    if skipped is None and len(named) > 2:
         raise InputError(f"--pair {name}: {len(named)} classes; two, as CLASS:CLASS, are wanted")
     kept = [
         i
         for i, label in enumerate(classes)
-        if (label != left_out if left_out is not None else label in named)
+        if (label != skipped if skipped is not None else label in named)
     ]
     if len(kept) < 2:
         raise InputError(f"subset {name}: {len(kept)} class; at least 2 are wanted")

@@ -49,7 +49,7 @@ def check_fold_generators(wanted: FoldGenerators, *, finished: bool) -> dict[str
                 raise InputError(f"{path}: not found; run the study again to train it")
             continue
         about = read_header(path)["about"]
-        seen = {*about["rows_seen"], *about.get("rows_held_out", [])}
+        seen = {*about["training_hashes"], *about.get("rows_held_out", [])}
         held_out = {row.sha256 for row in wanted.test.rows}
         if leaked := seen & held_out:
             raise InputError(

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from fewray.config import TrialOptions
+from fewray.config import CrossvalOptions
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
 from fewray.storage.files import read_json, write_json
@@ -14,10 +14,10 @@ from fewray.storage.files import read_json, write_json
 FOLDING = "folding.json"
 
 
-def folding_of(manifest: Manifest, options: TrialOptions) -> dict[str, Any]:
+def folding_of(manifest: Manifest, options: CrossvalOptions) -> dict[str, Any]:
     """Return what decides the folds: options, and hashes of the films and of their patients.
 
-    The number of partitions is not among it: each partition's folds are its own, whatever the others.
+    The number of repeats is not among it: each repeat's folds are its own, whatever the others.
     """
     films, patients = hashlib.sha256(), hashlib.sha256()
     for row in sorted(manifest.rows, key=lambda row: (row.sha256, row.label, row.group)):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fewray.compute.device import child_seed
-from fewray.config import ClassicAugmentation, TrialOptions
+from fewray.config import ClassicAugmentation, CrossvalOptions
 from fewray.imaging.augment import classic_augment
 from fewray.imaging.decode import load_images
 from fewray.storage.jobs import JobStore, key_of
@@ -16,7 +16,7 @@ from fewray.study.crossval.cohort import Cohort, Part
 from fewray.study.crossval.design import added_counts
 
 
-def row_sets(cohort: Cohort, options: TrialOptions, store: JobStore) -> dict[str, str]:
+def row_sets(cohort: Cohort, options: CrossvalOptions, store: JobStore) -> dict[str, str]:
     """Make the arrays that no fold changes, and return their keys by name.
 
     ``rows`` (n, 1, S, S); ``versions`` and ``paper-versions`` (n, versions, 1, S, S), each made from its own row alone;
@@ -69,12 +69,12 @@ def versions_of(
     return np.stack(made) if made else np.zeros((0, count, 1, size, size), np.uint8)
 
 
-def pca_set(cohort: Cohort, part: Part, options: TrialOptions, store: JobStore) -> str:
+def pca_set(cohort: Cohort, part: Part, options: CrossvalOptions, store: JobStore) -> str:
     """Make one fold's PCA-Gaussian images, class by class in one array, and return their key."""
     from fewray.generators.families.pca_gaussian import pca_gaussian
 
     counts = added_counts(cohort.labels[part.train], len(cohort.rows.classes), options.ratio)
-    seed = child_seed(options.seed, "pca", part.partition, part.fold)
+    seed = child_seed(options.seed, "pca", part.repeat, part.fold)
     key = key_of(
         rows=cohort.take(part.train).sha256(),
         size=options.classifier.image_size,

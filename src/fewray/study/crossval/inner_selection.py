@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fewray.compute.device import child_seed
-from fewray.config import GanOptions, TrialOptions
+from fewray.config import CrossvalOptions, GanOptions
 from fewray.errors import InputError
 from fewray.presets import recipe
 from fewray.study.crossval.cohort import Cohort, Part
@@ -23,14 +23,14 @@ ARM = "classic+synthetic"
 """The arm whose accuracy decides."""
 
 Fit = Callable[
-    [Cohort, TrialOptions, Path, list[Condition], str],
+    [Cohort, CrossvalOptions, Path, list[Condition], str],
     Mapping[tuple[Condition, int, int, int], Mapping[str, Any]],
 ]
 """Trains generators and classifiers of some conditions on a cohort, in a folder, under a name; returns their results."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
+class SelectedConfig:
     """What one fold's synthetic arms use, and how the choices fared on the inner films."""
 
     ratio: float
@@ -40,26 +40,26 @@ class Setting:
 
 
 def settings(
-    cohort: Cohort, options: TrialOptions, run: Path, fit: Fit
-) -> dict[tuple[int, int], Setting]:
+    cohort: Cohort, options: CrossvalOptions, run: Path, fit: Fit
+) -> dict[tuple[int, int], SelectedConfig]:
     """Return each fold's setting: what was fixed beforehand or, with ``choose``, what did best on an inner split.
 
     The inner split is stratified and grouped by patient; generators and classifiers of every choice are fitted to the inner
     training rows alone, and the fold's test rows are not touched. The first of equal choices is taken.
     """
-    fixed = Setting(ratio=options.ratio, gan=options.gan)
+    fixed = SelectedConfig(ratio=options.ratio, gan=options.gan)
     if not options.choose:
-        return {(part.partition, part.fold): fixed for part in cohort.parts()}
+        return {(part.repeat, part.fold): fixed for part in cohort.parts()}
     inner = inner_splits(cohort, options)
     return {
-        (part.partition, part.fold): _chosen(
-            cohort, part, inner[part.partition, part.fold], options, run, fit
+        (part.repeat, part.fold): _chosen(
+            cohort, part, inner[part.repeat, part.fold], options, run, fit
         )
         for part in cohort.parts()
     }
 
 
-def candidates(options: TrialOptions) -> dict[str, Setting]:
+def candidates(options: CrossvalOptions) -> dict[str, SelectedConfig]:
     """Return the choices by name; InputError for one that is no ratio or no recipe, or for fewer than two."""
     if len(options.choices) < 2:
         raise InputError(
@@ -68,7 +68,7 @@ def candidates(options: TrialOptions) -> dict[str, Setting]:
     found = {}
     for name in options.choices:
         if options.choose == "recipe":
-            found[name] = Setting(
+            found[name] = SelectedConfig(
                 ratio=options.ratio, gan=recipe(name).with_(fit=options.classifier.fit)
             )
             continue
@@ -78,7 +78,7 @@ def candidates(options: TrialOptions) -> dict[str, Setting]:
             raise InputError(f"--choices {name}: a number is wanted with --choose ratio") from None
         if not 0 < ratio <= 100:
             raise InputError(f"--choices {name}: a ratio above 0, at most 100, is wanted")
-        found[name] = Setting(ratio=ratio, gan=options.gan)
+        found[name] = SelectedConfig(ratio=ratio, gan=options.gan)
     if len(set(found.values())) < len(options.choices):
         raise InputError(
             f"--choices {','.join(options.choices)}: one stands there twice; different ones are wanted"
@@ -87,8 +87,8 @@ def candidates(options: TrialOptions) -> dict[str, Setting]:
 
 
 def _chosen(
-    cohort: Cohort, part: Part, split: Folds, options: TrialOptions, run: Path, fit: Fit
-) -> Setting:
+    cohort: Cohort, part: Part, split: Folds, options: CrossvalOptions, run: Path, fit: Fit
+) -> SelectedConfig:
     inner = _inner(cohort, part, split)
     accuracies: dict[str, float] = {}
     choices = candidates(options)
@@ -111,7 +111,7 @@ def _chosen(
     return replace(choices[best], chosen=best, accuracies=tuple(accuracies.items()))
 
 
-def as_chosen(condition: Condition, setting: Setting, options: TrialOptions) -> Condition:
+def as_chosen(condition: Condition, setting: SelectedConfig, options: CrossvalOptions) -> Condition:
     """Return what is trained: without the analysis's name, and with the fold's ratio where the analysis fixes none."""
     ratio = condition.ratio
     if (
@@ -124,8 +124,8 @@ def as_chosen(condition: Condition, setting: Setting, options: TrialOptions) -> 
     return replace(condition, analysis=PRIMARY, ratio=ratio)
 
 
-def inner_splits(cohort: Cohort, options: TrialOptions) -> dict[tuple[int, int], Folds]:
-    """Return by partition and fold how its training rows are split once more; InputError where a class is too small."""
+def inner_splits(cohort: Cohort, options: CrossvalOptions) -> dict[tuple[int, int], Folds]:
+    """Return by repeat and fold how its training rows are split once more; InputError where a class is too small."""
     found = {}
     for part in cohort.parts():
         rows, likenesses = cohort.take(part.train), cohort.likenesses[part.train]
@@ -133,7 +133,7 @@ def inner_splits(cohort: Cohort, options: TrialOptions) -> dict[tuple[int, int],
             rows,
             likenesses,
             n_splits=INNER_FOLDS,
-            seed=child_seed(options.seed, "inner", part.partition, part.fold),
+            seed=child_seed(options.seed, "inner", part.repeat, part.fold),
             inner=f"--choose {options.choose}: the training films of {part.name} are split by patient into {INNER_FOLDS} parts",
         )
         train, test = split.split(0)
@@ -145,7 +145,7 @@ def inner_splits(cohort: Cohort, options: TrialOptions) -> dict[tuple[int, int],
             likenesses[test],
             where=f"{part.name}, inner split",
         )
-        found[part.partition, part.fold] = split
+        found[part.repeat, part.fold] = split
     return found
 
 
@@ -157,7 +157,7 @@ def _inner(cohort: Cohort, part: Part, split: Folds) -> Cohort:
         images=cohort.images[part.train],
         likenesses=cohort.likenesses[part.train],
         labels=cohort.labels[part.train],
-        partitions=(split,),
+        repeats=(split,),
         external=None,
         external_images=None,
         only_fold=0,

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from fewray.compute.machine import Machine
-from fewray.config import GanOptions, TrialOptions
+from fewray.config import CrossvalOptions, GanOptions
 from fewray.data.manifest import Manifest
 from fewray.generators.training import batches_per_epoch
 from fewray.pipelines.estimate import (
     TIMING,
-    OnEvent,
+    OnProgress,
     classifier_step_seconds,
     gan_step_seconds,
     with_total,
@@ -24,13 +24,13 @@ from fewray.study.crossval.design import Condition, added_counts, all_conditions
 from fewray.study.crossval.inner_selection import ARM, candidates, inner_splits
 
 
-def plan_trial(
+def plan_crossval(
     manifest: Manifest,
-    options: TrialOptions,
+    options: CrossvalOptions,
     *,
     external: Manifest | None = None,
     machine: Machine | None = None,
-    on_event: OnEvent = lambda kind, event: None,
+    on_progress: OnProgress = lambda kind, event: None,
 ) -> list[dict[str, Any]]:
     """Return a row for each kind of job in each fold: images, steps, minutes estimated from a few steps timed now.
 
@@ -43,7 +43,7 @@ def plan_trial(
     conditions = all_conditions(options)
     settled = (machine or Machine()).settled(len(conditions) * len(cohort.parts()) * options.seeds)
     networks = sorted({condition.network for condition in conditions})
-    on_event("stage", {"text": TIMING})
+    on_progress("stage", {"text": TIMING})
     per_step = {
         network: classifier_step_seconds(
             options.classifier.with_(network=network), len(cohort.rows.classes), settled
@@ -60,7 +60,7 @@ def plan_trial(
         return {"job": job, "images": images, "steps": steps, "seconds": per_step[network] * steps}
 
     for part in cohort.parts() if options.choose else ():
-        rows = inner[part.partition, part.fold]
+        rows = inner[part.repeat, part.fold]
         for name, setting in candidates(options).items():
             condition = Condition(arm=ARM, ratio=setting.ratio, network=options.classifier.network)
             images = _images(condition, cohort, rows)
@@ -82,17 +82,17 @@ def plan_trial(
     return with_total([*planned, *_the_rest(cohort, inner, options, conditions)], settled)
 
 
-def _inner_rows(cohort: Cohort, options: TrialOptions) -> dict[tuple[int, int], np.ndarray]:
-    """Return by partition and fold the indices of the rows that choices are trained on; empty where nothing is chosen."""
+def _inner_rows(cohort: Cohort, options: CrossvalOptions) -> dict[tuple[int, int], np.ndarray]:
+    """Return by repeat and fold the indices of the rows that choices are trained on; empty where nothing is chosen."""
     splits = inner_splits(cohort, options) if options.choose else {}
-    parts = {(part.partition, part.fold): part for part in cohort.parts()}
+    parts = {(part.repeat, part.fold): part for part in cohort.parts()}
     return {place: parts[place].train[split.split(0)[0]] for place, split in splits.items()}
 
 
 def _generators(
     cohort: Cohort,
     inner: dict[tuple[int, int], np.ndarray],
-    options: TrialOptions,
+    options: CrossvalOptions,
     conditions: Sequence[Condition],
     machine: Machine,
 ) -> list[dict[str, Any]]:
@@ -133,7 +133,7 @@ def _generators(
         if options.choose:
             apart = {f" choice {each}": gan for each, gan in choices.items()}
             apart = apart if options.choose == "recipe" else {" choice": options.gan}
-            rows = inner[part.partition, part.fold]
+            rows = inner[part.repeat, part.fold]
             planned += [row(f"{name}{which}", gan, rows) for which, gan in apart.items()]
     return planned
 
@@ -141,7 +141,7 @@ def _generators(
 def _the_rest(
     cohort: Cohort,
     inner: dict[tuple[int, int], np.ndarray],
-    options: TrialOptions,
+    options: CrossvalOptions,
     conditions: Sequence[Condition],
 ) -> list[dict[str, Any]]:
     """Return what is no training, without a time."""
@@ -167,7 +167,7 @@ def _the_rest(
         )
         if options.choose:
             rows, sets = (
-                inner[part.partition, part.fold],
+                inner[part.repeat, part.fold],
                 len(choices) if options.choose == "recipe" else 1,
             )
             add(

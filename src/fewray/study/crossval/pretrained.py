@@ -7,29 +7,29 @@ from typing import Any
 import numpy as np
 
 from fewray.classify.linear import linear_head
-from fewray.config import TrialOptions
+from fewray.config import CrossvalOptions
 from fewray.imaging.decode import load_images
 from fewray.pipelines.extractors import open_extractor
 from fewray.storage.jobs import JobStore, key_of
 from fewray.study.crossval.cohort import Cohort
 from fewray.study.crossval.scores import accuracy_only
 from fewray.study.statistics.compare import compare
-from fewray.study.statistics.patients import PatientDraws
+from fewray.study.statistics.patients import PatientBootstrap
 
 EXTRACTOR, SIZE = "lite0@224", 224
 
 
 def pretrained_analysis(
     cohort: Cohort,
-    options: TrialOptions,
+    options: CrossvalOptions,
     store: JobStore,
     reference: np.ndarray,
     folds: np.ndarray,
-    draws: PatientDraws,
+    draws: PatientBootstrap,
 ) -> dict[str, Any]:
     """Return the analysis ``pretrained``: real films at 224 px alone, compared with the reference's correctness.
 
-    ``reference`` is bool (partitions, seeds, n). The head has no seed: its predictions stand for every seed.
+    ``reference`` is bool (repeats, seeds, n). The head has no seed: its predictions stand for every seed.
     """
     key = key_of(
         rows=cohort.rows.sha256(),

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fewray.compute.machine import Machine
-from fewray.config import TrialOptions
+from fewray.config import CrossvalOptions
 from fewray.data.audit.metadata import file_metadata
 from fewray.data.audit.shortcuts import shortcut_audit, shortcut_warnings
 from fewray.data.manifest import Manifest
@@ -31,32 +31,32 @@ from fewray.study.crossval.comparisons import (
 from fewray.study.crossval.conclusion import answer
 from fewray.study.crossval.design import Condition, analyses
 from fewray.study.crossval.fold_generators import FoldGenerators, generator_facts
-from fewray.study.crossval.inner_selection import Setting
+from fewray.study.crossval.inner_selection import SelectedConfig
 from fewray.study.crossval.jobs import Fitted
 from fewray.study.crossval.pretrained import pretrained_analysis
 from fewray.study.crossval.scores import arm_scores, as_arrays
 from fewray.study.folds import data_warnings, grouping_warning, patients_known
 from fewray.study.published.results import versions
-from fewray.study.statistics.patients import DRAWS, PatientDraws
+from fewray.study.statistics.patients import DRAWS, PatientBootstrap
 
 SCHEMA = 3
 
 
 def assemble_trial(
     cohort: Cohort,
-    options: TrialOptions,
+    options: CrossvalOptions,
     fitted: Fitted,
-    chosen: Mapping[tuple[int, int], Setting],
+    chosen: Mapping[tuple[int, int], SelectedConfig],
     store: JobStore,
     machine: Machine,
 ) -> dict[str, Any]:
     """Return what ``study.json`` holds: every number of the trial and no clock times."""
     results, keys = fitted.results, fitted.keys
-    draws = PatientDraws.of(cohort.groups, options.seed)
+    draws = PatientBootstrap.of(cohort.groups, options.seed)
     predicted = predictions(cohort, results)
     planned = analyses(options)
     primary = planned[0]
-    folds = np.stack([found.fold_of for found in cohort.partitions])
+    folds = np.stack([found.fold_of for found in cohort.repeats])
     classes = cohort.rows.classes
     arms = {}
     for condition in primary.conditions:
@@ -85,13 +85,13 @@ def assemble_trial(
         "data": _data(cohort),
         "options": options.to_json(),
         "seeds": list(range(options.seeds)),
-        "folds": [row for found in cohort.partitions for row in found.table(cohort.rows)],
-        "joined_groups": [list(pair) for pair in cohort.partitions[0].joined],
+        "folds": [row for found in cohort.repeats for row in found.table(cohort.rows)],
+        "joined_groups": [list(pair) for pair in cohort.repeats[0].joined],
         "generators": generator_facts(list(fitted.generators.values()))
         if fitted.generators
         else None,
         "chosen": [
-            {"partition": p, "fold": f, "chosen": s.chosen, "accuracies": dict(s.accuracies)}
+            {"repeat": p, "fold": f, "chosen": s.chosen, "accuracies": dict(s.accuracies)}
             for (p, f), s in chosen.items()
             if s.chosen
         ]
@@ -138,21 +138,21 @@ def assemble_trial(
 def predictions(
     cohort: Cohort, results: Mapping[tuple[Condition, int, int, int], Mapping[str, Any]]
 ) -> dict[Condition, np.ndarray]:
-    """Return out-of-fold probabilities (partitions, seeds, n, k) of every condition."""
-    tests = {(part.partition, part.fold): part.test for part in cohort.parts()}
+    """Return out-of-fold probabilities (repeats, seeds, n, k) of every condition."""
+    tests = {(part.repeat, part.fold): part.test for part in cohort.parts()}
     by_condition: dict[Condition, dict[tuple[int, int, int], Any]] = {}
     for (condition, p, f, s), result in results.items():
         by_condition.setdefault(condition, {})[p, f, s] = result["probabilities"]
     return {c: as_arrays(found, tests, len(cohort.labels)) for c, found in by_condition.items()}
 
 
-def _audit(cohort: Cohort, options: TrialOptions, arms: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what models that do not read the lungs reach in the first partition's folds."""
+def _audit(cohort: Cohort, options: CrossvalOptions, arms: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what models that do not read the lungs reach in the first repeat's folds."""
     found = shortcut_audit(
         cohort.images,
         file_metadata(cohort.rows.paths()),
         cohort.labels,
-        cohort.partitions[0].fold_of,
+        cohort.repeats[0].fold_of,
         cohort.rows.classes,
         seed=options.seed,
     )
@@ -202,27 +202,17 @@ def _rejected(
 def write_trial_predictions(
     path: Path, cohort: Cohort, results: Mapping[tuple[Condition, int, int, int], Mapping[str, Any]]
 ) -> None:
-    """Write one line a test film, condition, partition and seed: its name, patient, label, predicted class, probabilities.
+    """Write one line a test film, condition, repeat and seed: its name, patient, label, predicted class, probabilities.
 
     The name is label and file name, or, of films that share these, the path below the folder that holds all films.
     """
     stream = io.StringIO()
     table = csv.writer(stream, lineterminator="\n")
     classes = cohort.rows.classes
-    header = [
-        "analysis",
-        "arm",
-        "partition",
-        "fold",
-        "seed",
-        "image",
-        "group",
-        "label",
-        "predicted",
-    ]
+    header = ["analysis", "arm", "repeat", "fold", "seed", "image", "group", "label", "predicted"]
     table.writerow([*header, *(f"p_{label}" for label in classes)])
     names = _image_names(cohort.rows)
-    tests = {(part.partition, part.fold): part.test for part in cohort.parts()}
+    tests = {(part.repeat, part.fold): part.test for part in cohort.parts()}
     for (condition, p, f, seed), result in results.items():
         for index, probabilities in zip(tests[p, f], result["probabilities"], strict=True):
             row = cohort.rows.rows[index]

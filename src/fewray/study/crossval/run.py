@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 from fewray.compute.dask.cluster import connected
 from fewray.compute.device import fixed_threads
 from fewray.compute.machine import Machine
-from fewray.config import TrialOptions
+from fewray.config import CrossvalOptions
 from fewray.data.manifest import Manifest
 from fewray.storage.files import locked, write_json
 from fewray.storage.jobs import JobStore
@@ -23,20 +23,20 @@ from fewray.study.crossval.folding import check_folding, folding_of, keep_foldin
 from fewray.study.crossval.inner_selection import settings
 from fewray.study.crossval.jobs import fit
 from fewray.study.crossval.results import assemble_trial, write_trial_predictions
-from fewray.study.crossval.run_context import OnEvent, Work
+from fewray.study.crossval.run_context import OnProgress, RunContext
 from fewray.study.folds import external_warning
 from fewray.study.history import check_protocol, keep_finished
 
 
-def run_trial(
+def run_crossval(
     manifest: Manifest,
-    options: TrialOptions,
+    options: CrossvalOptions,
     out: Path,
     *,
     generators: Path | None = None,
     external: Manifest | None = None,
     machine: Machine | None = None,
-    on_event: OnEvent = lambda kind, event: None,
+    on_progress: OnProgress = lambda kind, event: None,
 ) -> dict[str, Any]:
     """Run the trial into ``out`` and return what ``study.json`` holds. What is there already is not done again.
 
@@ -61,19 +61,21 @@ def run_trial(
         check_protocol(out, options.protocol)
         store.check_folder()
         check_folding(out, folding)
-        clock = Clock(out / "timing.json", lambda text: on_event("stage", {"text": text}))
+        clock = Clock(out / "timing.json", lambda text: on_progress("stage", {"text": text}))
         clock.run = run if trains else None
-        on_event("stage", {"text": "reading the films and folding them"})
+        on_progress("stage", {"text": "reading the films and folding them"})
         with clock("films and folds"):
             cohort = assemble_cohort(manifest, options, external)
             keep_folding(out, folding)
         if cohort.external and (warning := external_warning(cohort.rows, cohort.external)):
-            on_event("stage", {"text": warning})
+            on_progress("stage", {"text": warning})
         tasks = len(conditions) * len(cohort.parts()) * options.seeds
-        work = Work(store=store, machine=machine.settled(tasks), clock=clock, on_event=on_event)
+        work = RunContext(
+            store=store, machine=machine.settled(tasks), clock=clock, on_progress=on_progress
+        )
         chosen = settings(cohort, options, run, lambda *inner: fit(*inner, work=work).results)
         fitted = fit(cohort, options, run, conditions, "", work=work, chosen=chosen)
-        on_event("stage", {"text": "scores, comparisons, shortcuts"})
+        on_progress("stage", {"text": "scores, comparisons, shortcuts"})
         with clock("scores"):
             study = assemble_trial(cohort, options, fitted, chosen, store, work.machine)
         if earlier := keep_finished(out, options):

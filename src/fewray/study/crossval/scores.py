@@ -1,6 +1,6 @@
 """An arm's figures from its out-of-fold predictions, each with an interval over patients and trainings.
 
-All figures are means over seeds and partitions, of those in which the figure is defined. A draw takes patients with
+All figures are means over seeds and repeats, of those in which the figure is defined. A draw takes patients with
 replacement, all films of each and every seed's predictions of them together, so that more seeds make no interval narrower
 than the patients allow. With one seed the interval is conditional on the trained networks. AUROC is computed within each
 fold and averaged, never pooled across networks.
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from fewray.classify.scores import fold_auroc_of_draws
-from fewray.study.statistics.patients import PatientDraws, with_interval
+from fewray.study.statistics.patients import PatientBootstrap, with_interval
 
 BINS = 10
 PER_CLASS = ("sensitivity", "specificity", "ppv", "f1", "auroc")
@@ -24,20 +24,20 @@ def arm_scores(
     probabilities: np.ndarray,
     labels: np.ndarray,
     folds: np.ndarray,
-    draws: PatientDraws,
+    draws: PatientBootstrap,
     classes: Sequence[str],
 ) -> dict[str, Any]:
     """Return the schema's scores of one arm.
 
-    ``probabilities`` (partitions, seeds, n, k), ``labels`` (n,), ``folds`` (partitions, n). Undefined figures are None; a
+    ``probabilities`` (repeats, seeds, n, k), ``labels`` (n,), ``folds`` (repeats, n). Undefined figures are None; a
     draw in which a figure is undefined is left out of its interval. An interval rests on the patients the figure is about:
     those of the class for sensitivity and F1, the others for specificity, the scarcer of both for AUROC, of the scarcest
     class for figures that weigh classes alike, the share of all that is called so for PPV.
     """
-    partitions, seeds = probabilities.shape[:2]
+    repeats, seeds = probabilities.shape[:2]
     made = [
         figures(probabilities[p, s], labels, folds[p], draws.weights)
-        for p in range(partitions)
+        for p in range(repeats)
         for s in range(seeds)
     ]
     each = {name: np.stack([one[name] for one in made]) for name in made[0]}
@@ -67,7 +67,7 @@ def arm_scores(
         "by_seed": correct.mean((0, 2)).tolist(),
         "by_fold": [
             [float(correct[p][:, folds[p] == f].mean()) for f in range(int(folds[p].max()) + 1)]
-            for p in range(partitions)
+            for p in range(repeats)
         ],
     }
     found["per_class"] = {
@@ -127,7 +127,7 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     )
 
 
-def accuracy_only(correct: np.ndarray, draws: PatientDraws) -> dict[str, Any]:
+def accuracy_only(correct: np.ndarray, draws: PatientBootstrap) -> dict[str, Any]:
     """Return accuracy with its interval, for ``correct`` (..., n): one row for each training of the set."""
     weights = draws.weights
     each = correct.reshape(-1, correct.shape[-1]) @ weights.T / np.maximum(weights.sum(1), 1e-12)
@@ -144,10 +144,10 @@ def renormalised(probabilities: np.ndarray, kept: Sequence[int]) -> np.ndarray:
 def as_arrays(
     results: Mapping[tuple[int, int, int], Any], tests: Mapping[tuple[int, int], np.ndarray], n: int
 ) -> np.ndarray:
-    """Return (partitions, seeds, n, k) from predictions by (partition, fold, seed) of the rows ``tests`` names."""
-    partitions, seeds = 1 + max(p for p, _, _ in results), 1 + max(s for _, _, s in results)
+    """Return (repeats, seeds, n, k) from predictions by (repeat, fold, seed) of the rows ``tests`` names."""
+    repeats, seeds = 1 + max(p for p, _, _ in results), 1 + max(s for _, _, s in results)
     k = len(next(iter(results.values()))[0])
-    made = np.full((partitions, seeds, n, k), np.nan)
+    made = np.full((repeats, seeds, n, k), np.nan)
     for (p, f, s), found in results.items():
         made[p, s, tests[p, f]] = found
     assert not np.isnan(made).any()

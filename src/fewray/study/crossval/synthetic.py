@@ -16,7 +16,7 @@ from fewray.compute.dask.parcels import travels
 from fewray.compute.device import child_seed
 from fewray.compute.machine import Machine
 from fewray.compute.workers import Report
-from fewray.config import ClassicAugmentation, TrialOptions
+from fewray.config import ClassicAugmentation, CrossvalOptions
 from fewray.errors import InputError, RunFailed
 from fewray.storage.jobs import JobStore, key_of
 from fewray.study.crossval.cohort import Cohort, Part
@@ -28,7 +28,7 @@ TRIES = 20
 """Seeds tried for each image wanted before copy rejection is given up."""
 
 
-def set_counts(cohort: Cohort, part: Part, options: TrialOptions, ratio: float) -> list[int]:
+def set_counts(cohort: Cohort, part: Part, options: CrossvalOptions, ratio: float) -> list[int]:
     """Return by class how many images the set has that ``ratio`` is read from: never fewer than the primary design's."""
     return added_counts(
         cohort.labels[part.train], len(cohort.rows.classes), max(ratio, options.ratio)
@@ -40,7 +40,7 @@ def synthetic_task(
     part: Part,
     generators: FoldGenerators,
     sources: Mapping[str, Mapping[str, Any]],
-    options: TrialOptions,
+    options: CrossvalOptions,
     store: JobStore,
     machine: Machine,
     *,
@@ -137,7 +137,7 @@ def make_synthetic(
     generators: FoldGenerators,
     counts: Sequence[int],
     first: Sequence[int],
-    options: TrialOptions,
+    options: CrossvalOptions,
     store: JobStore,
     machine: Machine,
     name: str,
@@ -196,7 +196,7 @@ def _seen_by(generators: FoldGenerators, label: str) -> list[str]:
     from fewray.generators.run import CHECKPOINT
 
     about = read_header(generators.folder / label / CHECKPOINT)["about"]
-    return sorted({*about["rows_seen"], *about.get("rows_held_out", [])})
+    return sorted({*about["training_hashes"], *about.get("rows_held_out", [])})
 
 
 def _sampled(
@@ -225,7 +225,7 @@ def _sampled(
     return np.concatenate(kept), refused
 
 
-def _rejection(generators: FoldGenerators, options: TrialOptions) -> Any:
+def _rejection(generators: FoldGenerators, options: CrossvalOptions) -> Any:
     from fewray.pipelines.copy_rejection import copy_rejection
 
     return copy_rejection(

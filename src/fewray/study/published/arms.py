@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from fewray.compute.device import child_seed
-from fewray.config import ClassifierOptions, StudyOptions
+from fewray.config import ClassifierOptions, PublishedOptions
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
 from fewray.imaging.augment import classic_augment
@@ -101,7 +101,7 @@ class ArmSet:
 def build_sets(
     train: Manifest,
     test: Manifest,
-    options: StudyOptions,
+    options: PublishedOptions,
     cells: Sequence[Counts],
     run: Path | None,
     store: JobStore,
@@ -161,15 +161,18 @@ def check_generators(
             )
         about = provenance(checkpoints[label])
         check_form(f"--generators {run}: the generator of {label}", about["options"], classifier)
-        seen = {*about["rows_seen"], *about.get("rows_held_out", [])}  # the latter chose the epoch
+        seen = {
+            *about["training_hashes"],
+            *about.get("rows_held_out", []),
+        }  # the latter chose the epoch
         if leaked := seen & held_out:
             raise InputError(
                 f"--generators {run}: the generator of {label} saw {len(leaked)} test rows; its images would leak "
                 "them into training; train generators on the training rows alone"
             )
-        if strangers := seen - known:
+        if unexpected := seen - known:
             raise InputError(
-                f"--generators {run}: the generator of {label} saw {len(strangers)} images that are not training rows "
+                f"--generators {run}: the generator of {label} saw {len(unexpected)} images that are not training rows "
                 f"of this data; use generators trained on it"
             )
         sources[label] = about["checkpoint_sha256"]
@@ -185,7 +188,7 @@ def check_form(whose: str, generator: Mapping[str, Any], classifier: ClassifierO
             )
 
 
-def _classic_sets(train: Manifest, options: StudyOptions, count: int) -> np.ndarray:
+def _classic_sets(train: Manifest, options: PublishedOptions, count: int) -> np.ndarray:
     augmentation, size = options.gan.augmentation, options.classifier.image_size
     made = []
     for label in train.classes:
@@ -206,7 +209,7 @@ def _classic_sets(train: Manifest, options: StudyOptions, count: int) -> np.ndar
 
 
 def _synthetic_sets(
-    run: Path, classes: Sequence[str], options: StudyOptions, count: int
+    run: Path, classes: Sequence[str], options: PublishedOptions, count: int
 ) -> np.ndarray:
     import torch
 

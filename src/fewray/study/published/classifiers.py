@@ -12,7 +12,7 @@ from fewray.compute.dask.parcels import travels
 from fewray.compute.device import child_seed
 from fewray.compute.machine import Machine
 from fewray.compute.workers import Report
-from fewray.config import StudyOptions
+from fewray.config import PublishedOptions
 from fewray.storage.jobs import JobStore, are_probabilities
 from fewray.study.published.arms import ArmSet, arm_mixture
 
@@ -26,7 +26,7 @@ class Cell:
     synthetic: int
 
 
-def cells(options: StudyOptions) -> list[Cell]:
+def cells(options: PublishedOptions) -> list[Cell]:
     """Return the arms, and with ``mixtures`` the predecessor's grid of classic against synthetic counts as well."""
     found = []
     for arm in dict.fromkeys(options.arms):
@@ -51,7 +51,7 @@ CLASSIFIER = "classifier.safetensors"
 """The file in a study's folder with the weights of the classifier of :func:`kept_cell`."""
 
 
-def kept_cell(options: StudyOptions) -> tuple[str, int]:
+def kept_cell(options: PublishedOptions) -> tuple[str, int]:
     """Return the arm and seed of the classifier whose weights a study keeps: ``classic``, else the first arm; seed 0.
 
     The arm ``classic`` saw no synthetic image, so that its features favour no generator.
@@ -92,7 +92,7 @@ def train_cell(
     seed: int,
     cell: Cell,
     sets: Mapping[str, Any],
-    options: StudyOptions,
+    options: PublishedOptions,
     machine: Machine,
     store: JobStore,
     keep: Path | None = None,

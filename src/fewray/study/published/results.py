@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fewray.classify.scores import confusion_matrix, per_class, wilson
-from fewray.config import StudyOptions
+from fewray.config import PublishedOptions
 from fewray.data.manifest import Manifest
 from fewray.storage.files import write_bytes
 from fewray.study.published.arms import ArmSet, Counts
@@ -147,7 +147,7 @@ def answer(arms: Mapping[str, Any]) -> str:
 def assemble(
     train: Manifest,
     test: Manifest,
-    options: StudyOptions,
+    options: PublishedOptions,
     cells: Sequence[Counts],
     sets: ArmSet,
     results: Results,

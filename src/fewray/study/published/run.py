@@ -15,7 +15,7 @@ import numpy as np
 from fewray.compute.dask.cluster import connected
 from fewray.compute.device import child_seed
 from fewray.compute.machine import Machine
-from fewray.config import StudyOptions
+from fewray.config import PublishedOptions
 from fewray.data.hold_out import check_no_synthetic
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
@@ -36,17 +36,17 @@ from fewray.study.published.classifiers import (
 )
 from fewray.study.published.results import assemble, write_predictions
 
-OnEvent = Callable[[str, Mapping[str, Any]], None]
+OnProgress = Callable[[str, Mapping[str, Any]], None]
 
 
 def run_published(
     manifest: Manifest,
-    options: StudyOptions,
+    options: PublishedOptions,
     out: Path,
     *,
     generators: Path | None = None,
     machine: Machine | None = None,
-    on_event: OnEvent = lambda kind, event: None,
+    on_progress: OnProgress = lambda kind, event: None,
 ) -> dict[str, Any]:
     """Run the protocol into ``out`` and return what ``study.json`` holds. What is there already is not done again.
 
@@ -68,14 +68,14 @@ def run_published(
     folders = [out] if generators is None else [out, generators]
     with locked(out), connected(machine.executor, *folders):
         store.check_folder()
-        clock = Clock(out / "timing.json", lambda text: on_event("stage", {"text": text}))
+        clock = Clock(out / "timing.json", lambda text: on_progress("stage", {"text": text}))
         clock.run = run
         if run is not None and generators is None:
-            on_event("stage", {"text": "generators, trained where they are not there yet"})
+            on_progress("stage", {"text": "generators, trained where they are not there yet"})
 
             def epoch(label: str, row: Mapping[str, Any]) -> None:
                 clock.keep()
-                on_event("epoch", {"label": label, **row})
+                on_progress("epoch", {"label": label, **row})
 
             with clock("generators"):
                 train_generators(
@@ -87,20 +87,20 @@ def run_published(
                     resume=True,
                     extractor=options.extractor,
                     on_epoch=epoch,
-                    on_batch=lambda label, progress: on_event(
+                    on_batch=lambda label, progress: on_progress(
                         "batch", {"label": label, **progress}
                     ),
                 )
-        on_event("stage", {"text": "making the image sets"})
+        on_progress("stage", {"text": "making the image sets"})
         with clock("image sets"):
             sets = build_sets(train, test, options, planned, run, store)
         remarks = _unmeasurable(sets, options)
         if sets.synthetic is not None and not remarks:
-            on_event("stage", {"text": "measuring the synthetic images"})
+            on_progress("stage", {"text": "measuring the synthetic images"})
         with clock("quality"):
             quality = None if remarks else _quality(train, sets, options, store)
         results = _classify(
-            sets, options, planned, machine, store, on_event, clock, out / CLASSIFIER
+            sets, options, planned, machine, store, on_progress, clock, out / CLASSIFIER
         )
         settled = machine.settled(len(planned) * options.seeds)
         where = {
@@ -162,7 +162,7 @@ def _splits(counts: Mapping[str, Mapping[str, int]]) -> str:
     return ", ".join([*named, *([f"{none} images without a split"] if none else [])])
 
 
-def _unmeasurable(sets: ArmSet, options: StudyOptions) -> list[str]:
+def _unmeasurable(sets: ArmSet, options: PublishedOptions) -> list[str]:
     """Return why the synthetic images cannot be measured against the real ones: too few for a spread; nothing if they can."""
     if sets.synthetic is None:
         return []
@@ -178,14 +178,14 @@ def _unmeasurable(sets: ArmSet, options: StudyOptions) -> list[str]:
     ]
 
 
-def _shown(sets: ArmSet, options: StudyOptions) -> np.ndarray:
+def _shown(sets: ArmSet, options: PublishedOptions) -> np.ndarray:
     """Return the synthetic images that are measured, (classes, count, 1, S, S): those of the arms, or fewer if a grid has fewer."""
     assert sets.synthetic is not None
     return sets.synthetic[:, : options.synthetic_per_class]
 
 
 def _quality(
-    train: Manifest, sets: ArmSet, options: StudyOptions, store: JobStore
+    train: Manifest, sets: ArmSet, options: PublishedOptions, store: JobStore
 ) -> dict[str, Any] | None:
     """Measure the synthetic images against the real training images, class by class."""
     if sets.synthetic is None:
@@ -223,11 +223,11 @@ def _quality(
 
 def _classify(
     sets: ArmSet,
-    options: StudyOptions,
+    options: PublishedOptions,
     planned: list[Cell],
     machine: Machine,
     store: JobStore,
-    on_event: OnEvent,
+    on_progress: OnProgress,
     clock: Clock,
     keep: Path,
 ) -> dict[tuple[str, int], dict[str, Any]]:
@@ -264,7 +264,7 @@ def _classify(
     if kept in missing or not holds_classifier(keep, kept):
         missing[kept] = kept_cell(options)
     done = len(set(wanted.values())) - len(missing)
-    on_event("classifiers", {"done": done, "total": done + len(missing)})
+    on_progress("classifiers", {"done": done, "total": done + len(missing)})
     tasks = []
     by_name = {cell.name: cell for cell in planned}
     for key, (name, seed) in missing.items():
@@ -287,13 +287,10 @@ def _classify(
         clock.add(
             f"classifier {tasks[index]['name']} seed {tasks[index]['seed']}", result["seconds"]
         )
-        on_event("classifier", {"arm": tasks[index]["name"], **result})
+        on_progress("classifier", {"arm": tasks[index]["name"], **result})
 
     settled.run(
-        train_cell,
-        tasks,
-        on_message=lambda message: on_event("step", message),
-        on_done=finished,
+        train_cell, tasks, on_message=lambda message: on_progress("step", message), on_done=finished
     )
     results = {name: result(key) for name, key in wanted.items()}
     assert None not in results.values()

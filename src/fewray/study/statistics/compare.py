@@ -71,10 +71,10 @@ def compare(
     *,
     comparisons: int = 1,
 ) -> Comparison:
-    """Compare ``arm`` with ``reference``: bool (partitions, seeds, rows), whether a row's class was predicted.
+    """Compare ``arm`` with ``reference``: bool (repeats, seeds, rows), whether a row's class was predicted.
 
-    ``folds`` int (partitions, rows) names the fold that tests a row, ``groups`` int (rows,) its patient. Seeds and
-    partitions are averaged first: they repeat the same patients. ``comparisons`` is how many arms Holm's correction is
+    ``folds`` int (repeats, rows) names the fold that tests a row, ``groups`` int (rows,) its patient. Seeds and
+    repeats are averaged first: they repeat the same patients. ``comparisons`` is how many arms Holm's correction is
     over. The interval is for other patients and trainings, given what all seeds share (the generators). InputError
     where shapes do not fit or there are fewer than two patients.
     """
@@ -116,7 +116,7 @@ def compare(
 
 
 def _disagreement(right: np.ndarray) -> float:
-    """Return the chance that two seeds differ on a row: bool (partitions, seeds, rows)."""
+    """Return the chance that two seeds differ on a row: bool (repeats, seeds, rows)."""
     seeds = right.shape[1]
     share = right.mean(1)
     return float((2 * share * (1 - share)).mean() * seeds / (seeds - 1))
@@ -150,14 +150,14 @@ def training_variance(
     It is the spread over seeds of a fold's mean difference, divided by the seeds, less the part that is chance among the
     fold's patients, which that function has counted. Also the spread alone and its degrees of freedom. 0 with one seed.
     """
-    partitions, seeds, n = d.shape
+    repeats, seeds, n = d.shape
     if seeds < 2:
         return 0.0, 0.0, 0
     spread, counted, df = 0.0, 0.0, 0
-    for partition in range(partitions):
-        for fold in np.unique(folds[partition]):
-            rows = folds[partition] == fold
-            off = d[partition][:, rows] - d[partition][:, rows].mean(0)
+    for repeat in range(repeats):
+        for fold in np.unique(folds[repeat]):
+            rows = folds[repeat] == fold
+            off = d[repeat][:, rows] - d[repeat][:, rows].mean(0)
             by_seed = off.mean(1)
             _, codes = np.unique(groups[rows], return_inverse=True)
             patients = codes.max() + 1
@@ -169,7 +169,7 @@ def training_variance(
                 counted += (
                     patients / (patients - 1) * float((sums**2).sum()) / (seeds * (seeds - 1))
                 )
-    scale = (n * partitions) ** 2
+    scale = (n * repeats) ** 2
     return max(0.0, spread - counted) / scale, spread / scale, df
 
 
@@ -187,16 +187,16 @@ def mcnemar(reference: np.ndarray, arm: np.ndarray) -> float:
 
 
 def corrected_t(d: np.ndarray, folds: np.ndarray) -> float | None:
-    """Return the p-value of the corrected resampled t-test (Nadeau & Bengio 2003) over partitions x folds, or None.
+    """Return the p-value of the corrected resampled t-test (Nadeau & Bengio 2003) over repeats x folds, or None.
 
     The variance of the J fold means is multiplied by 1/J + test rows / training rows, df = J - 1. None where all folds
-    have the same difference and it is not 0. Descriptive: with one partition it has K - 1 degrees of freedom.
+    have the same difference and it is not 0. Descriptive: with one repeat it has K - 1 degrees of freedom.
     """
     means, ratios = [], []
-    for partition, fold_of in enumerate(folds):
+    for repeat, fold_of in enumerate(folds):
         for fold in np.unique(fold_of):
             rows = fold_of == fold
-            means.append(d[partition][:, rows].mean())
+            means.append(d[repeat][:, rows].mean())
             ratios.append(rows.sum() / (~rows).sum())
     spread = np.var(means, ddof=1)
     if np.isclose(spread, 0, atol=1e-20):
@@ -218,15 +218,15 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
 def _differences(
     reference: np.ndarray, arm: np.ndarray, folds: np.ndarray, groups: np.ndarray
 ) -> np.ndarray:
-    """Return float (partitions, seeds, rows), arm - reference in -1, 0, 1, after the shapes were checked."""
+    """Return float (repeats, seeds, rows), arm - reference in -1, 0, 1, after the shapes were checked."""
     if reference.ndim != 3 or reference.shape != arm.shape:
         raise InputError(
-            f"reference {reference.shape}, arm {arm.shape}: the same (partitions, seeds, rows) are wanted for both"
+            f"reference {reference.shape}, arm {arm.shape}: the same (repeats, seeds, rows) are wanted for both"
         )
-    partitions, _, n = reference.shape
-    if folds.shape != (partitions, n) or groups.shape != (n,):
+    repeats, _, n = reference.shape
+    if folds.shape != (repeats, n) or groups.shape != (n,):
         raise InputError(
-            f"folds {folds.shape}, groups {groups.shape}: {(partitions, n)} and {(n,)} are wanted"
+            f"folds {folds.shape}, groups {groups.shape}: {(repeats, n)} and {(n,)} are wanted"
         )
     if len(np.unique(groups)) < 2:
         raise InputError(

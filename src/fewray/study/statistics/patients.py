@@ -28,7 +28,7 @@ def effective_patients(groups: np.ndarray) -> float:
 
 
 @dataclass(frozen=True)
-class PatientDraws:
+class PatientBootstrap:
     """Each film's patient, ``groups`` (n,), and bootstrap draws of patients.
 
     ``weights`` float64 (1 + draws, n): how often each film counts; first the data as they are, then patients drawn with
@@ -39,7 +39,7 @@ class PatientDraws:
     weights: np.ndarray
 
     @classmethod
-    def of(cls, groups: np.ndarray, seed: int, draws: int = DRAWS) -> PatientDraws:
+    def of(cls, groups: np.ndarray, seed: int, draws: int = DRAWS) -> PatientBootstrap:
         """Draw ``draws`` times; the draws are a function of the seed and the number of patients."""
         codes = np.unique(groups, return_inverse=True)[1]
         count = int(codes.max()) + 1

@@ -26,7 +26,7 @@ def minimal_detectable(
     ``df`` are the degrees of freedom with which the rule tests, ``known`` those with which the variance is known: the
     trainings' part is a difference of two estimates, known less well than its size would say.
 
-    ``d`` float (partitions, seeds, rows): the differences observed, ``variance`` that of their mean. An effect makes rows
+    ``d`` float (repeats, seeds, rows): the differences observed, ``variance`` that of their mean. An effect makes rows
     discordant that were not, so the variance grows with delta, as the variance of the rows' mean differences does: their
     mean square less delta squared. The mean square grows by ``growth`` x delta. growth is 1 where all trainings agree on
     a row and sqrt(1 / seeds) where they are independent: the root of mean square over discordance. That is no law; it was
