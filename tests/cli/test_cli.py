@@ -43,7 +43,7 @@ def test_help_needs_no_torch():
 
 @pytest.mark.parametrize(
     ("command", "before", "after"),
-    [("summary", None, "passive"), ("summary", "active", "active"), ("bench", None, None)],
+    [("summary", None, "passive"), ("summary", "active", "active")],
 )
 def test_threads_sleep_where_they_wait(
     command: str, before: str | None, after: str | None, monkeypatch: pytest.MonkeyPatch

@@ -27,7 +27,6 @@ COMMANDS = [
     ["report", "", "--markdown"],
     ["data", "check", ""],
     ["data", "fetch", "covid4", "--from", ""],
-    ["bench", "gan", "--out", ""],
 ]  # fmt: skip
 
 
