@@ -1,13 +1,39 @@
-"""The two errors a user may see: bad input (exit 2) and a failed run (exit 1)."""
+"""The two errors that a user may see: bad input (exit 2) and a failed run (exit 1)."""
+
+from __future__ import annotations
+
+from typing import Any
 
 
-class InputError(ValueError):
-    """Bad input. The message is one line: the file or option, the value found, the value wanted, the remedy."""
+class _CodedError(Exception):
+    """An error with a code for programs and a message for people.
+
+    Programs read ``code`` (a short snake_case string) and ``fields`` (the values found and expected), never the message.
+    """
+
+    exit_code: int
+
+    def __init__(self, code: str, message: str | None = None, **fields: Any) -> None:
+        if message is None:  # transitional: a message alone
+            code, message = "invalid", code
+        super().__init__(message)
+        self.code, self.message, self.fields = code, message, fields
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.code, self.message, self.fields)
+
+
+def _rebuild(kind: type[_CodedError], code: str, message: str, fields: dict[str, Any]) -> Any:
+    return kind(code, message, **fields)
+
+
+class InputError(_CodedError, ValueError):
+    """Bad input. The message is one line: where, the value found, the value expected, the remedy."""
 
     exit_code = 2
 
 
-class RunFailed(RuntimeError):
-    """A run that could not go on (non-finite loss, full disk). What was finished before is kept."""
+class RunFailed(_CodedError, RuntimeError):
+    """A run that could not continue (non-finite loss, full disk). What it finished is kept."""
 
     exit_code = 1

@@ -42,8 +42,7 @@ def test_help_needs_no_torch():
 
 
 @pytest.mark.parametrize(
-    ("command", "before", "after"),
-    [("summary", None, "passive"), ("summary", "active", "active")],
+    ("command", "before", "after"), [("summary", None, "passive"), ("summary", "active", "active")]
 )
 def test_threads_sleep_where_they_wait(
     command: str, before: str | None, after: str | None, monkeypatch: pytest.MonkeyPatch
