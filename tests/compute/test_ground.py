@@ -27,15 +27,6 @@ from fewray.config import ClassicAugmentation, GanOptions, PublishedOptions
 from fewray.errors import InputError, RunFailed
 from fewray.imaging.decode import Unreadable
 from fewray.presets import PRESETS, RECIPES, recipe
-from fewray.storage import files
-from fewray.storage.files import (
-    append_jsonl,
-    locked,
-    read_json,
-    read_jsonl,
-    write_bytes,
-    write_json,
-)
 
 
 @pytest.mark.parametrize(
@@ -75,38 +66,6 @@ def test_the_paper_s_recipe_is_the_paper_s():
     assert {batches_per_epoch(n + 1000, paper) for n in (60, 70)} == {34}
 
 
-def test_files_are_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    path = tmp_path / "deep" / "file.json"
-    write_json(path, {"a": 1})
-    with pytest.raises(ValueError, match="JSON"):
-        write_json(path, {"a": float("nan")})
-
-    def full(descriptor: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(RunFailed, match="No space left"):
-        write_bytes(path, b"other")
-    assert read_json(path) == {"a": 1}
-    assert [p.name for p in path.parent.iterdir()] == ["file.json"]
-
-
-def test_a_log_cut_short_keeps_its_whole_lines(tmp_path: Path):
-    log = tmp_path / "log.jsonl"
-    assert read_jsonl(log) == []
-    append_jsonl(log, {"epoch": 1})
-    log.write_text(log.read_text() + '{"epoch": 2, "lo')
-    assert read_jsonl(log) == [{"epoch": 1}]
-
-
-@pytest.mark.parametrize("line", ["5", "{", "\xff"])
-def test_a_log_damaged_before_its_end_is_named(tmp_path: Path, line: str):
-    path = tmp_path / "log.jsonl"
-    path.write_bytes(b'{"epoch": 1}\n' + line.encode("latin-1") + b'\n{"epoch": 3}\n')
-    with pytest.raises(InputError, match=r"log\.jsonl, line 2"):
-        read_jsonl(path)
-
-
 @pytest.mark.parametrize(
     "error", [InputError("a"), RunFailed("b"), Unreadable(Path("c"), "d")], ids=repr
 )
@@ -114,27 +73,6 @@ def test_errors_travel_between_processes(error: Exception):
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is type(error)
     assert str(again) == str(error)
-
-
-@pytest.mark.parametrize("content", [None, "{", ""])
-def test_a_broken_json_file_is_named(tmp_path: Path, content: str | None):
-    path = tmp_path / "study.json"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(InputError, match=r"study\.json"):
-        read_json(path)
-
-
-def test_a_folder_is_held_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(files, "LOCK_SECONDS", 0)
-    with (
-        locked(tmp_path / "run"),
-        pytest.raises(InputError, match="in use"),
-        locked(tmp_path / "run"),
-    ):
-        pass
-    with locked(tmp_path / "run"):
-        pass
 
 
 def test_seeds_are_stable_and_apart():

@@ -1,4 +1,4 @@
-"""Kept results: what is damaged counts as not there."""
+"""Stored results: a damaged result counts as missing."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ def kept(store: JobStore, external: int = 1):
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"a"', '{"probabilities": [[1]]}'])
-def test_a_result_that_is_not_whole_is_not_there(tmp_path: Path, text: str):
+def test_an_incomplete_result_is_missing(tmp_path: Path, text: str):
     store = JobStore(tmp_path)
     store.result_path("trial-classifier", "k").write_text(text)
     assert kept(store) is None
@@ -40,13 +40,13 @@ def test_a_result_that_is_not_whole_is_not_there(tmp_path: Path, text: str):
         {"train_images": None},
     ],
 )
-def test_a_result_of_another_form_is_not_there(tmp_path: Path, changes: dict):
+def test_a_result_with_invalid_fields_is_missing(tmp_path: Path, changes: dict):
     store = JobStore(tmp_path)
     store.result_path("trial-classifier", "k").write_text(json.dumps(WHOLE | changes))
     assert kept(store) is None
 
 
-def test_a_whole_result_is_there(tmp_path: Path):
+def test_a_complete_result_is_found(tmp_path: Path):
     store = JobStore(tmp_path)
     store.save("trial-classifier", "k", WHOLE)
     assert kept(store) == WHOLE
@@ -55,7 +55,7 @@ def test_a_whole_result_is_there(tmp_path: Path):
     assert kept(store, external=0) is not None
 
 
-def test_an_array_of_which_a_byte_changed_is_not_there(tmp_path: Path):
+def test_an_array_with_a_changed_byte_is_missing(tmp_path: Path):
     store, array = JobStore(tmp_path), np.arange(1000, dtype=np.uint8)
     path = store.save_array("rows", "k", array)
     found = store.load_array("rows", "k")
@@ -69,7 +69,7 @@ def test_an_array_of_which_a_byte_changed_is_not_there(tmp_path: Path):
     assert store.load_array("rows", "k") is not None
 
 
-def test_an_array_without_a_checksum_is_not_there(tmp_path: Path):
+def test_an_array_without_a_checksum_is_missing(tmp_path: Path):
     store = JobStore(tmp_path)
     path = store.save_array("rows", "k", np.arange(3))
     Path(f"{path}.sha256").unlink()
@@ -78,7 +78,7 @@ def test_an_array_without_a_checksum_is_not_there(tmp_path: Path):
     assert store.load_array("rows", "other") is None
 
 
-def test_an_array_under_another_s_address_is_not_there(tmp_path: Path):
+def test_an_array_stored_under_another_key_is_missing(tmp_path: Path):
     store = JobStore(tmp_path)
     path = store.save_array("pca", "one", np.arange(3))
     for ending in ("", ".sha256"):
@@ -86,16 +86,10 @@ def test_an_array_under_another_s_address_is_not_there(tmp_path: Path):
     assert store.load_array("pca", "two") is None
 
 
-def test_a_checksum_that_names_no_array_is_taken(tmp_path: Path):
-    store = JobStore(tmp_path)
-    noted = Path(f"{store.save_array('rows', 'k', np.arange(3))}.sha256")
-    noted.write_text(noted.read_text().split()[0] + "\n")
-    assert store.load_array("rows", "k") is not None
-
-
-def test_a_file_in_the_folder_s_place_is_named(tmp_path: Path):
+def test_a_file_in_place_of_the_folder_is_an_error(tmp_path: Path):
     store = JobStore(tmp_path / "jobs")
     store.check_folder()
     store.folder.write_text("x")
-    with pytest.raises(InputError, match="a file where the folder of the jobs is wanted"):
+    with pytest.raises(InputError) as caught:
         store.check_folder()
+    assert caught.value.code == "not_a_folder"

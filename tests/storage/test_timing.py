@@ -1,4 +1,4 @@
-"""Times are written as they pass, and a damaged file of them stops nothing."""
+"""Times are written as they pass, and a damaged file of times stops nothing."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ def jobs(path: Path) -> list[str]:
     return [row["job"] for row in json.loads(path.read_text())["jobs"]]
 
 
-def test_each_piece_of_work_is_written_when_it_ends_and_the_next_call_adds(tmp_path: Path):
+def test_each_job_is_written_when_it_ends_and_the_next_call_adds(tmp_path: Path):
     path = tmp_path / "timing.json"
     clock = Clock(path)
     with clock("first"):
@@ -28,7 +28,7 @@ def test_each_piece_of_work_is_written_when_it_ends_and_the_next_call_adds(tmp_p
     assert json.loads(path.read_text())["started"] == started
 
 
-def test_a_long_piece_of_work_is_written_on_the_way(tmp_path: Path):
+def test_times_are_written_during_a_long_job(tmp_path: Path):
     path = tmp_path / "timing.json"
     clock = Clock(path)
     with clock("long"):
@@ -40,17 +40,17 @@ def test_a_long_piece_of_work_is_written_on_the_way(tmp_path: Path):
 
 
 def test_a_study_that_is_refused_leaves_no_file(tmp_path: Path):
-    with pytest.raises(KeyError), Clock(tmp_path / "timing.json")("films"):
+    with pytest.raises(KeyError), Clock(tmp_path / "timing.json")("images"):
         raise KeyError
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"started": 1, "seconds": 2, "jobs": []}'])
-def test_a_damaged_file_is_begun_anew_with_a_word(tmp_path: Path, text: str):
+def test_a_damaged_file_is_replaced_with_a_warning(tmp_path: Path, text: str):
     path = tmp_path / "timing.json"
     path.write_text(text)
-    told: list[str] = []
-    with Clock(path, told.append)("work"):
+    warnings: list[str] = []
+    with Clock(path, warnings.append)("work"):
         pass
-    assert told == [f"{path}: cannot be read; the times begin anew"]
+    assert warnings == [f"{path}: cannot be read; the recorded times start again from zero"]
     assert jobs(path) == ["work"]

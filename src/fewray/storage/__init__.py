@@ -1,1 +1,1 @@
-"""."""
+"""Files on disk: atomic writes, locks, the cache, results of jobs and their times."""

@@ -1,12 +1,12 @@
-"""Files of a run: JSON written atomically, a JSONL log, and a lock so that two processes never share a folder."""
+"""Read and write JSON and JSONL files, replace files atomically, lock folders."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-import tempfile
 import time
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,80 +15,91 @@ from typing import Any
 from fewray.errors import InputError, RunFailed
 
 LOCK_SECONDS = 5.0
-"""How long a folder is waited for: the workers of a killed run need a moment to notice and end."""
+"""How long to wait for a locked folder. The workers of a killed run need a moment to end."""
+
+
+def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write ``content`` to ``path`` so that readers see either the old file or the whole new one.
+
+    The file mode follows the process's umask. ``durable`` waits until the bytes are on the disk.
+    Raises OSError, and leaves the old file, when the new one cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.part")
+    try:
+        with temporary.open("xb") as stream:
+            stream.write(content)
+            stream.flush()
+            if durable:
+                os.fsync(stream.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write ``content`` so that ``path`` holds either the old bytes or all the new ones.
-
-    Raises RunFailed when the disk is full or the folder cannot be written; the old file stays.
-    """
-    temporary = None
+    """Write ``content`` to ``path`` atomically (see :func:`replace_file`); RunFailed on an error."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name}.", suffix=".part"
-        )
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        replace_file(path, content)
     except OSError as error:
-        raise RunFailed(
-            f"{path}: cannot be written ({error.strerror or error}); free the disk or choose --out"
-        ) from error
-    finally:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
+        raise _cannot_write(path, error) from error
 
 
 def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, 64 hex digits."""
+    """Return the SHA-256 of a file's bytes as 64 hex digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as JSON, keys in the order given; NaN and infinity are refused, since JSON has none."""
+    """Write ``value`` as JSON, with keys in the order given. ValueError for NaN and infinity."""
     text = json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False)
     write_bytes(path, (text + "\n").encode())
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON; InputError names the file when it is missing or broken."""
+    """Return the content of a JSON file; InputError names a missing or invalid file."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{path}: not found; a folder written by fewray is wanted") from None
+        raise InputError(
+            "file_not_found",
+            f"{path}: not found; expected a folder written by fewray",
+            path=str(path),
+        ) from None
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as JSON ({error}); make the run again") from None
+        raise InputError(
+            "invalid_json",
+            f"{path}: not valid JSON ({error}); repeat the run that wrote it",
+            path=str(path),
+        ) from None
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """Read a JSON object; InputError names the file when it is missing, broken or something else."""
+    """Return the content of a JSON file that holds an object; InputError otherwise."""
     found = read_json(path)
     if not isinstance(found, dict):
-        raise InputError(f"{path}: {found!r:.40}; a JSON object is wanted; make the run again")
+        raise InputError(
+            "not_a_json_object",
+            f"{path}: expected a JSON object, got {found!r:.40}; repeat the run that wrote it",
+            path=str(path),
+        )
     return found
 
 
 def append_jsonl(path: Path, row: Mapping[str, Any]) -> None:
-    """Append one line."""
+    """Append one line of JSON to ``path``; RunFailed when it cannot be written."""
     try:
         with path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(row, allow_nan=False) + "\n")
     except OSError as error:
-        raise RunFailed(
-            f"{path}: cannot be written ({error.strerror}); free the disk or choose --out"
-        ) from error
+        raise _cannot_write(path, error) from error
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    """Read the lines; a last line cut short by a crash is left out, an absent file has none.
+    """Return the rows of a JSONL file; a missing file has none.
 
-    InputError names another line that is no JSON object.
+    Drops an incomplete last line, which a crash may leave. InputError for any other invalid line.
     """
     if not path.exists():
         return []
@@ -103,33 +114,40 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
             rows.append(row)
         elif number < len(lines):
             raise InputError(
-                f"{path}, line {number}: not a row of a log; remove the line, or the folder and train again"
+                "invalid_log_line",
+                f"{path}, line {number}: expected a JSON object; remove the line, "
+                "or remove the folder and train again",
+                path=str(path),
+                line=number,
             )
     return rows
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold ``folder`` for this process; InputError when another one has it. A killed process frees its lock."""
-    path = folder / ".lock"
+    """Lock ``folder``, which is created if needed, for this process.
+
+    InputError when another process holds the lock. A killed process releases its lock.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        stream = path.open("a+")
+        stream = (folder / ".lock").open("a+")
     except OSError as error:
         raise InputError(
-            f"{folder}: cannot be made or written ({error.strerror}); choose another --out"
+            "folder_not_writable",
+            f"{folder}: cannot create or write this folder ({error.strerror}); "
+            "choose another --out",
+            folder=str(folder),
         ) from None
-    try:
-        _take(stream.fileno(), folder)
+    with stream:
+        _lock(stream.fileno(), folder)
         yield
-    finally:
-        stream.close()
 
 
-def _take(descriptor: int, folder: Path) -> None:
+def _lock(descriptor: int, folder: Path) -> None:
     try:
         import fcntl
-    except ImportError:  # Windows: no advisory lock; the atomic writes still keep files whole
+    except ImportError:  # Windows has no flock; atomic writes still keep each file whole
         return
     deadline = time.monotonic() + LOCK_SECONDS
     while True:
@@ -139,6 +157,18 @@ def _take(descriptor: int, folder: Path) -> None:
         except OSError:
             if time.monotonic() >= deadline:
                 raise InputError(
-                    f"{folder}: in use by another fewray; wait for it or choose another --out"
+                    "folder_in_use",
+                    f"{folder}: in use by another fewray process; wait for it to finish "
+                    "or choose another --out",
+                    folder=str(folder),
                 ) from None
         time.sleep(0.1)
+
+
+def _cannot_write(path: Path, error: OSError) -> RunFailed:
+    reason = error.strerror or str(error)
+    return RunFailed(
+        "cannot_write",
+        f"{path}: cannot write ({reason}); free disk space or choose another --out",
+        path=str(path),
+    )
