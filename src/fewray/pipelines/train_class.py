@@ -62,7 +62,7 @@ def check_class(
     if probe_every and len(rows) > 1:
         from fewray.pipelines.extractors import open_extractor
 
-        open_extractor(extractor, cache=False)
+        open_extractor(extractor, device="cpu", cache=False)
     from fewray.generators.run import CHECKPOINT, check_continues
 
     if (folder / CHECKPOINT).exists():
@@ -118,7 +118,7 @@ def train_class(
             )
             probe = QualityProbe(
                 originals,
-                open_extractor(extractor, cache=False),
+                open_extractor(extractor, device=machine.device, cache=False),
                 groups=[row.group for row in rows.rows],
                 held_out=apart,
                 held_out_groups=[row.group for row in held_out.rows],

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from fewray.compute.dask.cluster import connected
+from fewray.compute.dask.executors import LOCAL
 from fewray.compute.device import child_seed
 from fewray.compute.machine import Machine
 from fewray.config import PublishedOptions
@@ -98,7 +99,7 @@ def run_published(
         if sets.synthetic is not None and not remarks:
             on_progress("stage", {"text": "measuring the synthetic images"})
         with clock("quality"):
-            quality = None if remarks else _quality(train, sets, options, store)
+            quality = None if remarks else _quality(train, sets, options, store, machine)
         results = _classify(
             sets, options, planned, machine, store, on_progress, clock, out / CLASSIFIER
         )
@@ -185,9 +186,12 @@ def _shown(sets: ArmSet, options: PublishedOptions) -> np.ndarray:
 
 
 def _quality(
-    train: Manifest, sets: ArmSet, options: PublishedOptions, store: JobStore
+    train: Manifest, sets: ArmSet, options: PublishedOptions, store: JobStore, machine: Machine
 ) -> dict[str, Any] | None:
-    """Measure the synthetic images against the real training images, class by class."""
+    """Measure the synthetic images against the real training images, class by class.
+
+    This runs in the calling process: on ``machine``'s device, unless that belongs to a cluster's workers.
+    """
     if sets.synthetic is None:
         return None
     from fewray.pipelines.extractors import identity, open_extractor
@@ -214,9 +218,9 @@ def _quality(
                 sets.real[mine], [row.sha256 for row in rows], [row.group for row in rows]
             )
             fake[label] = ImageSet.of(np.asarray(shown[index]))
-        found = measure_quality(
-            real, fake, open_extractor(options.extractor), seed=options.seed
-        ).to_json()
+        here = machine.executor == LOCAL or machine.device == "cpu"
+        compute = open_extractor(options.extractor, device=machine.device if here else "auto")
+        found = measure_quality(real, fake, compute, seed=options.seed).to_json()
         store.save("quality", key, found)
     return found
 
