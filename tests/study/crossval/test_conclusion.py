@@ -18,23 +18,21 @@ from tests.small import OPTIONS
 
 
 def compared(**verdicts: str) -> dict[str, Any]:
-    return {arm: {"verdict": word, "text": f"{word}: by so much"} for arm, word in verdicts.items()}
+    return {arm: {"verdict": code, "text": f"{arm}: {code}."} for arm, code in verdicts.items()}
 
 
-def test_the_answer_names_its_reference_and_carries_the_warnings():
+def test_the_conclusion_states_the_verdicts_and_the_warnings():
     found = answer(
         compared(none="harms", synthetic="helps"),
         "classic",
         ["no patients are known: all may be wrong"],
     )
-    assert found == (
-        "synthetic against classic: helps: by so much.\nWarning: no patients are known: all may be wrong."
-    )
-    assert answer(compared(none="harms"), "pca", []) == "none against pca: harms: by so much."
+    assert found == ("synthetic: helps.\nWarning: no patients are known: all may be wrong.")
+    assert answer(compared(none="harms"), "pca", []) == "none: harms."
 
 
 @pytest.mark.parametrize(
-    ("word", "suspect"), [("helps", True), ("harms", False), ("no evidence", False)]
+    ("word", "suspect"), [("helps", True), ("harms", False), ("no_evidence", False)]
 )
 def test_a_negative_control_that_helps_is_a_warning(word: str, suspect: bool):
     found = answer(compared(synthetic="helps", shuffled=word), "classic", [])

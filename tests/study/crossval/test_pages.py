@@ -14,7 +14,7 @@ def test_the_pages_of_a_trial_that_was_run(trial: Path):
         (folds,) = arm["accuracy"]["by_fold"]
         assert f"| {', '.join(f'{value:.3f}' for value in folds)} |" in text
     assert "Verdict." in text
-    assert study["answer"].startswith("synthetic against classic: ")
+    assert study["answer"].startswith("Synthetic images: ")
     assert study["answer"].split(":")[0] in page
     assert list(study["descriptive"]) == ["synthetic - pca"]
     assert study["data"]["patients_known"] == "all"

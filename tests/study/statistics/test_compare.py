@@ -6,7 +6,6 @@ from scipy.stats import binomtest, chi2, norm, t, ttest_1samp
 
 from fewray.errors import InputError
 from fewray.study.statistics.compare import (
-    Comparison,
     compare,
     corrected_t,
     holm,
@@ -15,7 +14,7 @@ from fewray.study.statistics.compare import (
     training_variance,
 )
 from fewray.study.statistics.power import minimal_detectable
-from fewray.study.statistics.verdict import sentence, verdict
+from fewray.study.statistics.verdict import decide
 
 
 def arms(*, seeds: int = 3, rows: int = 120, gain: float = 0.0, repeats: int = 1, seed: int = 0):
@@ -125,7 +124,7 @@ def test_patients_with_many_films_are_few_whatever_the_films():
         1 / 8
     )  # as one discordant patient of eight, not one film of 240
     assert found.df == pytest.approx(7)
-    assert verdict(found, found.p) == "too small to decide"
+    assert decide(found, found.p).code == "inconclusive"
     with_effect = right.copy()
     with_effect[..., :30] = False
     assert compare(right, with_effect, (groups % 2)[None], groups).p > 0.3
@@ -140,7 +139,7 @@ def test_one_patient_of_many_films_does_not_decide(films: int):
     arm[..., 40:] = False
     found = compare(right, arm, folds, groups)
     assert found.p > 0.1
-    assert verdict(found, found.p) == "too small to decide"
+    assert decide(found, found.p).code == "inconclusive"
     assert np.isfinite(
         [found.df, found.minimal_detectable, found.minimal_detectable_holm, *found.ci]
     ).all()
@@ -254,38 +253,6 @@ def test_the_smallest_effect_solves_its_equation_and_grows_with_the_number_of_ar
     )
 
 
-def made(**changed: object) -> Comparison:
-    values = {
-        "difference": 0.011, "ci": (-0.021, 0.043), "p": 0.5, "p_mcnemar": 0.6, "p_corrected_t": 0.7,
-        "minimal_detectable": 0.05, "minimal_detectable_holm": 0.059, "discordance": 0.1, "standard_error": 0.016,
-        "df": 200.0, "training_share": 0.1, "trainings": 8, "seeds_disagree": 0.2,
-    }  # fmt: skip
-    return Comparison(**{**values, **changed})
-
-
-@pytest.mark.parametrize(
-    ("changed", "p_holm", "quick", "word"),
-    [
-        ({"difference": 0.06}, 0.01, False, "helps"),
-        ({"difference": -0.06}, 0.01, False, "harms"),
-        ({"difference": 0.06}, 0.05, False, "no evidence"),
-        ({"difference": 0.06}, 0.01, True, "too small to decide"),
-        (
-            {"difference": 0.06, "training_share": None, "trainings": 0},
-            0.01,
-            False,
-            "too small to decide",
-        ),
-        ({"difference": 0.06, "trainings": 2}, 0.01, False, "too small to decide"),
-        ({"difference": 0.06, "trainings": 4}, 0.01, False, "helps"),
-        ({"minimal_detectable_holm": 0.11}, 0.5, False, "too small to decide"),
-        ({"minimal_detectable": 0.09, "minimal_detectable_holm": 0.10}, 0.5, False, "no evidence"),
-    ],
-)
-def test_the_verdict_words(changed: dict[str, object], p_holm: float, quick: bool, word: str):
-    assert verdict(made(**changed), p_holm, quick=quick) == word
-
-
 def test_seeds_disagree_as_often_as_two_of_them_differ():
     reference, arm, folds, groups = arms(seeds=3)
     pairs = [(0, 1), (0, 2), (1, 2)]
@@ -295,40 +262,6 @@ def test_seeds_disagree_as_often_as_two_of_them_differ():
     assert found.trainings == 8
     alone = compare(reference[:, :1], arm[:, :1], folds, groups)
     assert (alone.seeds_disagree, alone.trainings) == (None, 0)
-
-
-def test_the_sentence():
-    plain = "(95 % interval, not corrected for the number of arms)"
-    assert sentence(made(), "no evidence") == (
-        f"no evidence either way: the effect lies between -2.1 and +4.3 points {plain}; one of 5.9 points would have "
-        "been seen with 80 % power, smaller ones less often"
-    )
-    assert sentence(made(ci=(0.008, 0.066)), "no evidence").startswith(
-        "no evidence after Holm's correction: the effect lies "
-    )
-    assert "none, however large, would have been seen" in sentence(
-        made(minimal_detectable_holm=1.0), "too small to decide"
-    )
-    assert "between -0.004 and +0.004 points" in sentence(made(ci=(-4e-5, 4e-5)), "no evidence")
-    helped = made(difference=0.06, ci=(0.02, 0.1))
-    assert (
-        sentence(helped, "helps")
-        == f"helps by 6.0 points: the effect lies between +2.0 and +10.0 points {plain}"
-    )
-    for changed, quick, why in (
-        ({}, True, "preset quick decides nothing"),
-        ({"training_share": None, "trainings": 0}, False, "one classifier seed"),
-        ({"trainings": 2}, False, "too few seeds and folds"),
-        (
-            {"minimal_detectable_holm": 0.123},
-            False,
-            "it could have missed 10 points: the effect lies",
-        ),
-    ):
-        assert sentence(made(**changed), "too small to decide", quick=quick).startswith(
-            "too small to decide, for "
-        )
-        assert why in sentence(made(**changed), "too small to decide", quick=quick)
 
 
 def test_shapes_that_do_not_fit_are_named():

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from fewray.config import CrossvalOptions
+from fewray.results.names import arm_name
 from fewray.study.crossval.cohort import Cohort
 from fewray.study.crossval.design import Analysis, Condition, subset_classes
 from fewray.study.crossval.scores import accuracy_only, renormalised
 from fewray.study.statistics.compare import compare, holm
 from fewray.study.statistics.patients import PatientBootstrap
-from fewray.study.statistics.verdict import sentence, verdict
+from fewray.study.statistics.verdict import decide
 
 DESCRIBED = (("synthetic", "pca"),)
 """Pairs of arms compared without a verdict: is a generator worth more than a Gaussian on the same images?"""
@@ -37,12 +38,12 @@ def comparisons_of(
     adjusted = holm({arm: made.p for arm, made in found.items()})
     made, quick = {}, options.preset == "quick"
     for arm, comparison in found.items():
-        word = verdict(comparison, adjusted[arm], quick=quick)
+        verdict = decide(comparison, adjusted[arm], quick=quick)
         made[arm] = {
             **comparison.to_json(),
             "p_holm": adjusted[arm],
-            "verdict": word,
-            "text": sentence(comparison, word, quick=quick),
+            "verdict": verdict.code,
+            "text": verdict.sentence(arm_name(arm)),
         }
     return made
 

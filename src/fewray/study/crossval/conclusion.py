@@ -16,7 +16,7 @@ def answer(comparisons: Mapping[str, Any], reference: str, warnings: Sequence[st
     A negative control that helps is itself a warning: images under wrong labels cannot teach the classes.
     """
     chosen = [arm for arm in FIRST if arm in comparisons] or list(comparisons)
-    parts = [f"{arm} against {reference}: {comparisons[arm]['text']}" for arm in chosen]
+    parts = [comparisons[arm]["text"] for arm in chosen]
     if (comparisons.get(CONTROL) or {}).get("verdict") == "helps":
         warnings = [
             f"the negative control helps: {CONTROL} (generated images under shuffled labels) against {reference}; what helps "

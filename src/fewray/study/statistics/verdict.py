@@ -1,64 +1,117 @@
-"""What a comparison says: one of four words, and the sentence with its numbers."""
+"""The verdict on one comparison: a code, the numbers behind it, and the sentence made from them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Literal
+
 from fewray.study.statistics.compare import ALPHA, Comparison
 
-INFORMATIVE = 0.10
-"""A trial that would miss even ten points decides nothing."""
-LEAST_TRAININGS = 4
-"""Degrees of freedom of the trainings, folds times seeds less one, below which no verdict is given: two seeds in two folds
-call one difference in ten real that is none, where trainings are restless."""
+VerdictCode = Literal["helps", "harms", "no_evidence", "inconclusive", "no_verdict"]
+Reason = Literal["one_seed", "few_training_runs", "low_power"]
+"""Why a verdict is inconclusive."""
+LARGEST_DETECTABLE = 0.10
+"""A study that needs more than 10 points to reach 80% power is inconclusive."""
+MIN_TRAINING_DF = 4
+"""Fewest degrees of freedom of the training runs, folds x (seeds - 1), that allow a verdict.
+
+Two seeds in two folds reject a true null hypothesis in 11% of studies when training varies much.
+"""
 
 
-def verdict(comparison: Comparison, p_holm: float, *, quick: bool = False) -> str:
-    """Return ``helps``, ``harms``, ``no evidence`` or ``too small to decide``.
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """A verdict and its numbers, all in shares of accuracy (0.01 is one percentage point).
 
-    The last where it takes more than ten points to be seen with 80 % power after Holm's correction, with one seed, with two
-    seeds in two folds, in preset quick.
+    ``difference`` is arm - reference with its 95% interval ``ci``. ``detectable`` is the smallest
+    effect detected with 80% power after Holm's correction, 1 if there is none.
     """
-    if quick or comparison.trainings < LEAST_TRAININGS:
-        return "too small to decide"
-    if p_holm < ALPHA and comparison.difference:
-        return "helps" if comparison.difference > 0 else "harms"
-    return (
-        "no evidence"
-        if comparison.minimal_detectable_holm <= INFORMATIVE
-        else "too small to decide"
+
+    code: VerdictCode
+    difference: float
+    ci: tuple[float, float]
+    detectable: float
+    reason: Reason | None = None
+
+    def sentence(self, arm: str, reference: str | None = None) -> str:
+        """Return the verdict as one sentence; ``arm`` and ``reference`` are display names."""
+        low, high = (_points(end) for end in self.ci)
+        numbers = f"{_points(self.difference)} points, 95% CI {low} to {high}"
+        if self.code == "no_evidence" or self.reason == "low_power":
+            numbers += f"; {self._power()}"
+        return f"{arm[:1].upper()}{arm[1:]}: {self._conclusion(reference)} ({numbers})."
+
+    def _conclusion(self, reference: str | None) -> str:
+        over = f" over {reference}" if reference else ""
+        compared = f" compared with {reference}" if reference else ""
+        if self.code == "helps":
+            return f"evidence of benefit{over}"
+        if self.code == "harms":
+            return f"evidence of harm{compared}"
+        if self.code == "no_verdict":
+            return "no verdict from preset quick"
+        if self.code == "no_evidence":
+            excludes_zero = self.ci[0] > 0 or self.ci[1] < 0
+            scope = " after correction for the number of arms" if excludes_zero else ""
+            return f"no evidence of benefit{over}{scope}"
+        reasons = {
+            "one_seed": ", because one classifier seed does not show how much training varies",
+            "few_training_runs": ", because there are too few classifier seeds and folds",
+        }
+        return f"inconclusive{compared}{reasons.get(self.reason or '', '')}"
+
+    def _power(self) -> str:
+        if self.detectable >= 1:
+            return "no effect size reaches 80% power in this design"
+        effect = f"an effect of {_points(self.detectable).lstrip('+')} points"
+        if self.code == "no_evidence":
+            return f"{effect} would have been detected with 80% power"
+        return f"only {effect} or more would have been detected with 80% power"
+
+
+def decide(comparison: Comparison, p_holm: float, *, quick: bool = False) -> Verdict:
+    """Return the verdict on a comparison, given its p-value after Holm's correction.
+
+    ``quick`` (the preset) never gives a verdict. One classifier seed, or fewer than
+    :data:`MIN_TRAINING_DF` degrees of freedom of the training runs, is inconclusive; so is a
+    comparison without evidence that could not detect :data:`LARGEST_DETECTABLE`.
+    """
+    code, reason = _decide(comparison, p_holm, quick=quick)
+    return Verdict(
+        code=code,
+        difference=comparison.difference,
+        ci=comparison.ci,
+        detectable=comparison.minimal_detectable_holm,
+        reason=reason,
     )
 
 
-def sentence(comparison: Comparison, word: str, *, quick: bool = False) -> str:
-    """Return the verdict ``word`` with its reason and numbers: the interval and the effect that would have been seen."""
-    low, high = (_points(end) for end in comparison.ci)
-    between = f"the effect lies between {low} and {high} points (95 % interval, not corrected for the number of arms)"
-    if word in ("helps", "harms"):
-        return f"{word} by {_points(abs(comparison.difference)).lstrip('+')} points: {between}"
-    smallest = comparison.minimal_detectable_holm
-    seen = (
-        f"one of {_points(smallest).lstrip('+')} points would have been seen with 80 % power, smaller ones less often"
-        if smallest < 1
-        else "none, however large, would have been seen with 80 % power"
-    )
-    if word == "no evidence":
-        apart = comparison.ci[0] > 0 or comparison.ci[1] < 0
-        scope = "after Holm's correction" if apart else "either way"
-        return f"{word} {scope}: {between}; {seen}"
-    return f"{word}, {_why(comparison, quick=quick)}: {between}; {seen}"
-
-
-def _why(comparison: Comparison, *, quick: bool) -> str:
-    """Return why nothing is decided."""
+def _decide(
+    comparison: Comparison, p_holm: float, *, quick: bool
+) -> tuple[VerdictCode, Reason | None]:
     if quick:
-        return "for preset quick decides nothing, whatever it finds"
+        return "no_verdict", None
     if comparison.training_share is None:
-        return "for there is one classifier seed: the chance of training is not in the interval"
-    if comparison.trainings < LEAST_TRAININGS:
-        return "for there are too few seeds and folds: the chance of training is hardly known"
-    return f"for it could have missed {100 * INFORMATIVE:.0f} points"
+        return "inconclusive", "one_seed"
+    if comparison.trainings < MIN_TRAINING_DF:
+        return "inconclusive", "few_training_runs"
+    if p_holm < ALPHA and comparison.difference:
+        return ("helps" if comparison.difference > 0 else "harms"), None
+    if comparison.minimal_detectable_holm <= LARGEST_DETECTABLE:
+        return "no_evidence", None
+    return "inconclusive", "low_power"
+
+
+def difference_sentence(arm: str, reference: str, difference: float) -> str:
+    """Return the difference in words: "No augmentation: 2.1 points below classic augmentation"."""
+    name = f"{arm[:1].upper()}{arm[1:]}"
+    if not difference:
+        return f"{name}: same accuracy as {reference}"
+    side = "above" if difference > 0 else "below"
+    return f"{name}: {_points(abs(difference)).lstrip('+')} points {side} {reference}"
 
 
 def _points(share: float) -> str:
-    """Return percentage points with a sign and one decimal, or as many as show that they are not 0."""
+    """Return percentage points with sign, with one decimal or enough digits to differ from 0."""
     value = 100 * share
     return f"{value:+.1f}" if abs(value) >= 0.05 or not value else f"{value:+.1g}"
