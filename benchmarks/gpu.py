@@ -15,12 +15,12 @@ from fewray.config import CrossvalOptions, GanOptions
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
-from fewray.presets import RECIPES, TRIAL_PRESETS
+from fewray.presets import CROSSVAL_PRESETS, RECIPES
 
 GANS_SECONDS, GANS_TARGET, TRIAL_SECONDS = 30.0, 6.0, 300.0
 TEXTBOOK_STEPS = 200
 """Steps a class that the textbook is timed for; its rate is taken for the whole length."""
-TRIAL = TRIAL_PRESETS["full"].with_(repeats=1, generator_replicates=1)
+TRIAL = CROSSVAL_PRESETS["full"].with_(repeats=1, generator_replicates=1)
 """Four folds of four full-length generators, every arm and analysis, five seeds."""
 
 

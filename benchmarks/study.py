@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.pairs import RunContext, Side, alternate
 from benchmarks.rows import Row, paired
 from fewray.compute.device import cores
-from fewray.presets import TRIAL_PRESETS
+from fewray.presets import CROSSVAL_PRESETS
 from fewray.storage.files import sha256_of
 
 HELP_SECONDS, IMPORT_SECONDS = 0.3, 0.1
@@ -95,9 +95,9 @@ def trial(
     from fewray.api import run_study
     from fewray.data.loading import load_dataset
 
-    preset = TRIAL_PRESETS["quick"]
+    preset = CROSSVAL_PRESETS["quick"]
     options = preset.with_(
-        arms=("none", "classic", "synthetic"),
+        arms=("no_augmentation", "classic", "synthetic"),
         gan=preset.gan.with_(epochs=4 * longer, classic_images=100),
         classifier=preset.classifier.with_(steps=40 * longer),
     )

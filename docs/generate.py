@@ -30,7 +30,7 @@ def command_reference() -> str:
 
 
 def results() -> str:
-    """Return docs/results.md from the committed studies: the trial in ``results/trial``, the published protocol in ``results``.
+    """Return docs/results.md from the committed studies: the trial in ``results/crossval``, the published protocol in ``results``.
 
     Until there is one of the latter, the page shows the committed state of training.
     """
@@ -40,8 +40,8 @@ def results() -> str:
 
     folder = DOCS / "results"
     pages = (
-        [render_results(folder / "trial", DOCS)]
-        if (folder / "trial" / "study.json").exists()
+        [render_results(folder / "crossval", DOCS)]
+        if (folder / "crossval" / "study.json").exists()
         else []
     )
     if (folder / "study.json").exists():
@@ -63,10 +63,10 @@ def metrics() -> str:
 
 
 def trial() -> str:
-    """Return docs/trial.md with its tables made from docs/results/calibration.json."""
+    """Return docs/crossval.md with its tables made from docs/results/calibration.json."""
     from experiments.calibration import render
 
-    return _filled("trial.md", "calibration", render())
+    return _filled("crossval.md", "calibration", render())
 
 
 def _filled(name: str, block: str, text: str) -> str:
@@ -84,7 +84,7 @@ def main() -> None:
         "cli.md": command_reference(),
         "results.md": results(),
         "metrics.md": metrics(),
-        "trial.md": trial(),
+        "crossval.md": trial(),
     }
     for name, text in pages.items():
         path = DOCS / name

@@ -203,7 +203,7 @@ def main() -> None:
 
 
 def render(found: Mapping[str, Any] | None = None) -> str:
-    """Return the block of docs/trial.md made from the committed result."""
+    """Return the block of docs/crossval.md made from the committed result."""
     found = read_json(RESULT) if found is None else found
     rules = list(found["null"][0]["rules"])
     null, power, regimes = found["null"], found["power"], list(found["regimes"].values())

@@ -30,7 +30,7 @@ def covered(patients: int, films: int, share: float, rng: np.random.Generator) -
 
 
 def main() -> None:
-    """Print the table of docs/trial.md."""
+    """Print the table of docs/crossval.md."""
     rng = np.random.default_rng(SEED)
     rows = [
         [patients, films, *(f"{covered(patients, films, share, rng):.1f}" for share in SHARES)]

@@ -19,14 +19,14 @@ from fewray.presets import RECIPES
 from fewray.quality.features.extractor import load_extractor
 from fewray.quality.metrics.kid import mmd2
 
-TRIAL = RECIPES["trial"].with_(epochs=80)
+TRIAL = RECIPES["small"].with_(epochs=80)
 CANDIDATES = {
     "the paper's network, averaged": TRIAL.with_(
         base_channels=64, batch_size=32, learning_rate=2e-4, dropout=(0.5, 0.5, 0.25)
     ),
-    "recipe trial": TRIAL,
-    "recipe trial at twice its learning rate": TRIAL.with_(learning_rate=8e-4),
-    "recipe trial, batches of 32 at 8e-4": TRIAL.with_(batch_size=32, learning_rate=8e-4),
+    "recipe small": TRIAL,
+    "recipe small at twice its learning rate": TRIAL.with_(learning_rate=8e-4),
+    "recipe small, batches of 32 at 8e-4": TRIAL.with_(batch_size=32, learning_rate=8e-4),
 }
 DATA, LABEL, SEED = "phantom:train=52,test=200,seed=5", "covid", 1
 

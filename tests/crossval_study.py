@@ -12,7 +12,7 @@ from fewray.config import SMALL_AUGMENTATION
 CLASSES = ("covid", "normal", "pneumonia_bac", "pneumonia_vir")
 COUNTS = (69, 79, 79, 79)
 ARMS = {
-    "none": (0, "the real images alone"),
+    "no_augmentation": (0, "the real images alone"),
     "classic": (1, "small affine and intensity changes, no flip"),
     "oversample": (1, "real images repeated"),
     "mixup": (1, "mixtures of two real images and their labels"),
@@ -21,7 +21,7 @@ ARMS = {
     "classic+synthetic": (2, "both"),
     "shuffled": (1, "images of the generators with shuffled labels (negative control)"),
 }
-SHIFT = {"none": -0.03, "classic": 0, "oversample": -0.025, "mixup": 0.005, "pca": -0.01, "synthetic": 0.015,
+SHIFT = {"no_augmentation": -0.03, "classic": 0, "oversample": -0.025, "mixup": 0.005, "pca": -0.01, "synthetic": 0.015,
          "classic+synthetic": 0.03, "shuffled": -0.11}  # fmt: skip
 FINAL = {
     "loss_d": (0.3, 1.2),
@@ -40,7 +40,7 @@ def trial_study(seed: int = 0, *, k: int = 4, repeats: int = 1, seeds: int = 3) 
     arms = {name: _arm(rng, name, effects.reshape(repeats, k), seeds) for name in ARMS}
     study = {
         "schema": 3,
-        "protocol": "trial",
+        "protocol": "crossval",
         "preset": "standard",
         "data": {
             "name": f"invented test data, seed {seed}",
@@ -54,7 +54,7 @@ def trial_study(seed: int = 0, *, k: int = 4, repeats: int = 1, seeds: int = 3) 
             "sha256": "0123456789abcdef" * 4,
         },
         "options": {
-            "protocol": "trial",
+            "protocol": "crossval",
             "seed": 0,
             "choose": None,
             "ratio": 1.0,
@@ -106,7 +106,7 @@ def trial_study(seed: int = 0, *, k: int = 4, repeats: int = 1, seeds: int = 3) 
             ),
         },
         "subsets": {
-            "without covid": {"rows": 237, **_block(rng, arms, ("none", "synthetic"))},
+            "without covid": {"rows": 237, **_block(rng, arms, ("no_augmentation", "synthetic"))},
             "pneumonia_bac:pneumonia_vir": {"rows": 158, **_block(rng, arms, ("synthetic",))},
         },
         "external": {

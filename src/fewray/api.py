@@ -258,7 +258,7 @@ def run_study(
 
         if external is not None:
             raise InputError(
-                "--external: the published protocol tests on its own split; use --protocol trial"
+                "--external: the published protocol tests on its own split; use --protocol crossval"
             )
         run_published(
             _dataset(data),

@@ -121,7 +121,7 @@ class PublishedOptions(Options):
 
     protocol: Literal["published"] = "published"
     preset: str = "standard"
-    arms: tuple[str, ...] = ("none", "classic", "synthetic", "classic+synthetic")
+    arms: tuple[str, ...] = ("no_augmentation", "classic", "synthetic", "classic+synthetic")
     seeds: int = 5
     seed: int = 0
     gan: GanOptions = GanOptions()
@@ -151,7 +151,7 @@ SMALL_AUGMENTATION = ClassicAugmentation(
 """The trial's classic augmentation: small, once each, no mirroring (it moves the heart), grey values varied too."""
 
 CROSSVAL_ARMS = (
-    "none",
+    "no_augmentation",
     "classic",
     "oversample",
     "mixup",
@@ -166,7 +166,7 @@ CROSSVAL_ARMS = (
 class CrossvalOptions(Options):
     """A grouped cross-validation of augmentation arms, everything fitted inside the folds."""
 
-    protocol: Literal["trial"] = "trial"
+    protocol: Literal["crossval"] = "crossval"
     preset: str = "standard"
     arms: tuple[str, ...] = CROSSVAL_ARMS
     reference: str = "classic"

@@ -40,14 +40,14 @@ _SMALL = GanOptions(
 
 RECIPES: dict[str, GanOptions] = {
     "paper": GanOptions(),
-    "trial": _SMALL.with_(
-        recipe="trial", fit="pad", epochs=60, learning_rate=4e-4, quality_images=500
+    "small": _SMALL.with_(
+        recipe="small", fit="pad", epochs=60, learning_rate=4e-4, quality_images=500
     ),
     "quick": _SMALL,
 }
 """Generator recipes by name."""
 
-PRESETS: dict[str, PublishedOptions] = {
+PUBLISHED_PRESETS: dict[str, PublishedOptions] = {
     "quick": PublishedOptions(
         preset="quick",
         seeds=2,
@@ -61,20 +61,20 @@ PRESETS: dict[str, PublishedOptions] = {
 }
 """Presets of the published protocol: ``quick`` shows the machinery in minutes, ``standard`` is the paper's sizes."""
 
-_TRIAL_CLASSIFIER = ClassifierOptions(fit="pad", batch_size=64, steps=600)
+_CROSSVAL_CLASSIFIER = ClassifierOptions(fit="pad", batch_size=64, steps=600)
 
-TRIAL_PRESETS: dict[str, CrossvalOptions] = {
+CROSSVAL_PRESETS: dict[str, CrossvalOptions] = {
     "quick": CrossvalOptions(
         preset="quick",
         folds=2,
         seeds=1,
         gan=RECIPES["quick"].with_(fit="pad", epochs=16, classic_images=250),
-        classifier=_TRIAL_CLASSIFIER.with_(steps=100),
+        classifier=_CROSSVAL_CLASSIFIER.with_(steps=100),
         versions=5,
     ),
     "standard": CrossvalOptions(
-        gan=RECIPES["trial"],
-        classifier=_TRIAL_CLASSIFIER,
+        gan=RECIPES["small"],
+        classifier=_CROSSVAL_CLASSIFIER,
         paper_classic=True,
         ratios=(0.5, 2.0, 4.0),
         resnet=True,
@@ -84,7 +84,7 @@ TRIAL_PRESETS: dict[str, CrossvalOptions] = {
         preset="full",
         repeats=3,
         gan=RECIPES["paper"].with_(fit="pad"),
-        classifier=_TRIAL_CLASSIFIER,
+        classifier=_CROSSVAL_CLASSIFIER,
         paper_classic=True,
         ratios=(0.5, 2.0, 4.0),
         resnet=True,
@@ -95,8 +95,8 @@ TRIAL_PRESETS: dict[str, CrossvalOptions] = {
 """Presets of the trial: ``quick`` for minutes on a laptop, never a verdict; ``full`` for a GPU or a cluster."""
 
 PROTOCOLS: dict[str, Mapping[str, CrossvalOptions | PublishedOptions]] = {
-    "trial": TRIAL_PRESETS,
-    "published": PRESETS,
+    "crossval": CROSSVAL_PRESETS,
+    "published": PUBLISHED_PRESETS,
 }
 """Presets by protocol; the first is the default."""
 

@@ -90,7 +90,9 @@ def test_prediction_does_not_depend_on_the_batch():
 
 def test_it_is_kept_and_read_back(tmp_path):
     model, (images, _) = fitted(SMALL.with_(steps=3)).model, problem(9, seed=3)
-    save_classifier(model, SMALL, tmp_path / "c", classes=("a", "b", "c"), about={"arm": "none"})
+    save_classifier(
+        model, SMALL, tmp_path / "c", classes=("a", "b", "c"), about={"arm": "no_augmentation"}
+    )
     network, header = load_classifier(tmp_path / "c")
     assert isinstance(network, ResidualCNN)
     assert ClassifierOptions.from_json(header["options"]) == SMALL

@@ -152,7 +152,7 @@ def published(data: Path, out: Path) -> list[object]:
         "--out",
         out,
         "--arms",
-        "none",
+        "no_augmentation",
     ]
 
 

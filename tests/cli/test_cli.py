@@ -101,7 +101,7 @@ def test_the_log_line_is_the_paper_s():
         ["quality", "--real", PHANTOM, "--synthetic", "nowhere"],
         ["study", "--data", PHANTOM, "--preset", "quik", "--out", "x"],
         ["study", "--data", PHANTOM, "--protocol", "publish", "--out", "x"],
-        ["study", "--data", PHANTOM, "--arms", "none,magic", "--out", "x"],
+        ["study", "--data", PHANTOM, "--arms", "no_augmentation,magic", "--out", "x"],
         [
             "study",
             "--protocol",

@@ -26,11 +26,11 @@ from fewray.compute.workers import run_parallel
 from fewray.config import ClassicAugmentation, GanOptions, PublishedOptions
 from fewray.errors import InputError, RunFailed
 from fewray.imaging.decode import Unreadable
-from fewray.presets import PRESETS, RECIPES, recipe
+from fewray.presets import PUBLISHED_PRESETS, RECIPES, recipe
 
 
 @pytest.mark.parametrize(
-    "options", [*RECIPES.values(), *PRESETS.values()], ids=lambda o: type(o).__name__
+    "options", [*RECIPES.values(), *PUBLISHED_PRESETS.values()], ids=lambda o: type(o).__name__
 )
 def test_options_survive_json(options: GanOptions | PublishedOptions):
     plain = json.loads(json.dumps(options.to_json()))

@@ -1,4 +1,4 @@
-"""The measurement of docs/trial.md: its cohorts, its networks, and the committed figures against what was asked of them."""
+"""The measurement of docs/crossval.md: its cohorts, its networks, and the committed figures against what was asked of them."""
 
 import numpy as np
 import pytest
@@ -93,7 +93,7 @@ def test_the_committed_figures_are_what_was_asked_for():
 
 @pytest.mark.xfail(
     strict=True,
-    reason="97.6 and 97.2 % instead of at most 97 at 70 films in two of nine cells: docs/trial.md",
+    reason="97.6 and 97.2 % instead of at most 97 at 70 films in two of nine cells: docs/crossval.md",
 )
 def test_intervals_cover_no_more_than_they_should_with_a_difference():
     for one in calibration.read_json(calibration.RESULT)["power"]:

@@ -24,7 +24,7 @@ from fewray.study.published.run import run_published
 
 OPTIONS = PublishedOptions(
     preset="test",
-    arms=("none", "classic"),
+    arms=("no_augmentation", "classic"),
     seeds=2,
     gan=GanOptions(recipe="test", base_channels=4, epochs=1, batch_size=16, classic_images=8),
     classifier=ClassifierOptions(channels=(4, 4, 8), hidden=8, batch_size=16, steps=12),
@@ -96,7 +96,7 @@ def test_its_bytes_do_not_depend_on_the_processes_nor_on_being_lost(
 
 def test_which_cell_is_kept():
     assert kept_cell(OPTIONS) == ("classic", 0)
-    assert kept_cell(OPTIONS.with_(arms=("synthetic", "none"))) == ("synthetic", 0)
+    assert kept_cell(OPTIONS.with_(arms=("synthetic", "no_augmentation"))) == ("synthetic", 0)
 
 
 def test_mixtures_of_the_same_images_do_not_rename_it(data: Manifest, tmp_path: Path):

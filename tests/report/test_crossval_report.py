@@ -160,7 +160,7 @@ def test_the_other_tables_are_the_study_s(tmp_path: Path):
     shown = [t for t in page.tables if t[0] == ["", *CLASSES]]
     assert len(shown) == len(ARMS)
     assert float(shown[0][2][1]) == pytest.approx(
-        study["arms"]["none"]["confusion"][1][0], abs=0.051
+        study["arms"]["no_augmentation"]["confusion"][1][0], abs=0.051
     )
 
 
@@ -221,7 +221,7 @@ def test_names_are_escaped(tmp_path: Path):
     text = re.sub("pneumonia_vir", lambda _: NASTY.replace('"', '\\"'), json.dumps(study))
     named = json.loads(text)
     named["arms"][NASTY] = copy.deepcopy(study["arms"]["pca"])
-    named["arms"][NASTY]["per_class"] = named["arms"]["none"]["per_class"]
+    named["arms"][NASTY]["per_class"] = named["arms"]["no_augmentation"]["per_class"]
     named["comparisons"][NASTY] = copy.deepcopy(study["comparisons"]["pca"])
     raw = written(tmp_path, named)
     assert "<b>" not in raw
@@ -439,7 +439,7 @@ def test_markdown_has_the_tables(tmp_path: Path):
     assert f"| {study['arms']['mixup']['accuracy']['value']:.3f} [" in text
     assert "| 1 | 3 | 232 | 216 | 74 | 72 | 52 / 17 |" in text
     assert "## Shortcut audit" in text
-    assert "| without covid | 237 | none |" in text
+    assert "| without covid | 237 | no_augmentation |" in text
 
 
 def test_markdown_shows_the_forest_plot_and_no_picture_of_another_study(tmp_path: Path):

@@ -228,9 +228,12 @@ def test_earlier_studies_of_the_folder_are_told_and_only_where_they_differ():
         dict(claim_items(study))["Selection of model or settings"]
         == f"nothing was chosen on these data; a{words[1:]}"
     )
-    study["earlier"] = [then, {"reference": "none", "arms": ["none", "pca"], "seeds": 3}]
+    study["earlier"] = [
+        then,
+        {"reference": "no_augmentation", "arms": ["no_augmentation", "pca"], "seeds": 3},
+    ]
     words = (
-        "Earlier studies in this folder had 2 seeds; then the reference none, the arms none and pca; "
+        "Earlier studies in this folder had 2 seeds; then the reference no_augmentation, the arms no_augmentation and pca; "
         "their results were there when this one was run"
     )
     assert f"{words}." in methods_paragraph(study)

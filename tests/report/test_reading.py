@@ -15,7 +15,7 @@ from fewray.storage.files import write_json
 from tests.crossval_study import trial_study
 from tests.report import test_report
 
-MADE = {"trial": trial_study, "published": test_report.study}
+MADE = {"crossval": trial_study, "published": test_report.study}
 GONE = object()
 
 
@@ -43,47 +43,57 @@ def test_whole_studies_are_read_as_they_are(protocol: str, tmp_path: Path):
 @pytest.mark.parametrize(
     ("protocol", "place", "value", "said"),
     [
-        ("trial", "arms", GONE, "no arms"),
-        ("trial", "data", GONE, "no data"),
-        ("trial", "data", [], "data: []; an object is wanted"),
-        ("trial", "comparisons.pca.verdict", GONE, "comparisons.pca: no verdict"),
-        ("trial", "arms.none.accuracy", GONE, "arms.none: no accuracy"),
+        ("crossval", "arms", GONE, "no arms"),
+        ("crossval", "data", GONE, "no data"),
+        ("crossval", "data", [], "data: []; an object is wanted"),
+        ("crossval", "comparisons.pca.verdict", GONE, "comparisons.pca: no verdict"),
+        ("crossval", "arms.no_augmentation.accuracy", GONE, "arms.no_augmentation: no accuracy"),
         (
-            "trial",
-            "arms.none.accuracy.ci",
+            "crossval",
+            "arms.no_augmentation.accuracy.ci",
             "0.7 to 0.8",
-            "arms.none.accuracy.ci: '0.7 to 0.8'; two numbers or nulls",
+            "arms.no_augmentation.accuracy.ci: '0.7 to 0.8'; two numbers or nulls",
         ),
-        ("trial", "comparisons.pca.ci", [0.1], "comparisons.pca.ci: [0.1]; two numbers or nulls"),
-        ("trial", "comparisons.pca.p", "small", "comparisons.pca.p: 'small'; a number"),
         (
-            "trial",
+            "crossval",
+            "comparisons.pca.ci",
+            [0.1],
+            "comparisons.pca.ci: [0.1]; two numbers or nulls",
+        ),
+        ("crossval", "comparisons.pca.p", "small", "comparisons.pca.p: 'small'; a number"),
+        (
+            "crossval",
             "data.patients_known",
             "most",
             "data.patients_known: 'most'; all or none or some",
         ),
-        ("trial", "folds", [{}], "folds[0]: no repeat, fold, train"),
-        ("trial", "sensitivity.ratio 2.arms", None, "sensitivity.ratio 2.arms: null; an object"),
+        ("crossval", "folds", [{}], "folds[0]: no repeat, fold, train"),
+        ("crossval", "sensitivity.ratio 2.arms", None, "sensitivity.ratio 2.arms: null; an object"),
         (
-            "trial",
+            "crossval",
             "sensitivity.ratio 2.arms.classic",
             {},
             "sensitivity.ratio 2.arms.classic: no accuracy",
         ),
-        ("trial", "external.arms.none", {}, "external.arms.none: no accuracy"),
-        ("trial", "schema", 2, "schema 2 of protocol trial"),
-        ("trial", "protocol", [], "schema 3 of protocol []"),
+        (
+            "crossval",
+            "external.arms.no_augmentation",
+            {},
+            "external.arms.no_augmentation: no accuracy",
+        ),
+        ("crossval", "schema", 2, "schema 2 of protocol crossval"),
+        ("crossval", "protocol", [], "schema 3 of protocol []"),
         (
             "published",
-            "arms.none.accuracy.wilson",
+            "arms.no_augmentation.accuracy.wilson",
             "x",
-            "arms.none.accuracy.wilson: 'x'; two numbers",
+            "arms.no_augmentation.accuracy.wilson: 'x'; two numbers",
         ),
         (
             "published",
-            "arms.none.table4.correct.normal",
+            "arms.no_augmentation.table4.correct.normal",
             GONE,
-            "arms.none.table4.correct: no normal",
+            "arms.no_augmentation.table4.correct: no normal",
         ),
         ("published", "generators.normal.final.loss_d", GONE, "generators.normal.final: no loss_d"),
     ],

@@ -104,7 +104,7 @@ def study() -> dict:
         "seeds": [0, 1],
         "generators": {c: {**generator, "folder": f"class{i}"} for i, c in enumerate(CLASSES)},
         "quality": None,
-        "arms": {"none": arm(1), "classic": arm(2)},
+        "arms": {"no_augmentation": arm(1), "classic": arm(2)},
         "paper": {"classic": 0.78, "synthetic": 0.818, "placement": {}},
         "mixtures": None,
         "answer": "Too small to decide.",

@@ -13,8 +13,10 @@ from fewray.study.crossval.run import run_crossval
 from fewray.study.history import FINISHED, check_protocol, keep_finished
 from fewray.study.published.run import run_published
 
-FIRST = CrossvalOptions(seeds=2, arms=("none", "classic", "synthetic"), reference="classic")
-ENTRY = {"reference": "classic", "arms": ["none", "classic", "synthetic"], "seeds": 2}
+FIRST = CrossvalOptions(
+    seeds=2, arms=("no_augmentation", "classic", "synthetic"), reference="classic"
+)
+ENTRY = {"reference": "classic", "arms": ["no_augmentation", "classic", "synthetic"], "seeds": 2}
 ROWS = tuple(
     Row(
         path=Path(f"{label}{p}.png"),
@@ -38,7 +40,8 @@ def test_the_first_study_and_the_same_again_tell_nothing(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"seeds": 3}, {"reference": "none"}, {"arms": ("none", "classic")}]
+    "changes",
+    [{"seeds": 3}, {"reference": "no_augmentation"}, {"arms": ("no_augmentation", "classic")}],
 )
 def test_a_later_study_tells_of_the_earlier_ones(tmp_path: Path, changes: dict):
     keep_finished(tmp_path, FIRST)
@@ -61,19 +64,17 @@ def test_a_damaged_record_is_begun_anew(tmp_path: Path, text: str):
 
 def test_the_published_protocol_is_refused_in_a_trial_s_folder(tmp_path: Path):
     study = tmp_path / "study.json"
-    study.write_text('{"protocol": "trial"}')
-    message = (
-        r"holds a study of --protocol trial; --protocol published was given: choose another --out"
-    )
+    study.write_text('{"protocol": "crossval"}')
+    message = r"holds a study of --protocol crossval; --protocol published was given: choose another --out"
     with pytest.raises(InputError, match=message):
         run_published(DATA, PublishedOptions(), tmp_path)
-    assert study.read_text() == '{"protocol": "trial"}'
+    assert study.read_text() == '{"protocol": "crossval"}'
 
 
 def test_a_trial_is_refused_in_the_folder_of_the_published_protocol(tmp_path: Path):
     (tmp_path / "study.json").write_text('{"protocol": "published"}')
     with pytest.raises(
-        InputError, match=r"holds a study of --protocol published; --protocol trial was given"
+        InputError, match=r"holds a study of --protocol published; --protocol crossval was given"
     ):
         run_crossval(DATA, FIRST, tmp_path)
 
@@ -82,16 +83,16 @@ def test_a_trial_that_was_begun_counts_too(tmp_path: Path):
     (tmp_path / FOLDING).write_text("{}")
     check_protocol(tmp_path, "published")
     (tmp_path / "jobs").mkdir()
-    with pytest.raises(InputError, match="--protocol trial"):
+    with pytest.raises(InputError, match="--protocol crossval"):
         check_protocol(tmp_path, "published")
-    check_protocol(tmp_path, "trial")
+    check_protocol(tmp_path, "crossval")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"protocol": ["trial"]}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"protocol": ["crossval"]}'])
 def test_a_damaged_study_binds_nobody(tmp_path: Path, text: str):
     (tmp_path / "study.json").write_text(text)
     check_protocol(tmp_path, "published")
-    check_protocol(tmp_path, "trial")
+    check_protocol(tmp_path, "crossval")
 
 
 def test_a_file_in_the_place_of_the_jobs_is_named(tmp_path: Path):

@@ -47,7 +47,7 @@ GroupRegex = Annotated[
 
 
 def summary(
-    recipe: Annotated[str, typer.Argument(help="Recipe: paper, trial or quick.")],
+    recipe: Annotated[str, typer.Argument(help="Recipe: paper, small or quick.")],
     as_json: AsJson = False,
 ) -> None:
     """Print a recipe's layer tables: output shape, parameters, mult-adds as the paper counts them, sizes in MB."""
@@ -92,7 +92,7 @@ def train(
     data: Data,
     out: Out,
     recipe: Annotated[
-        str, typer.Option("--recipe", "-r", help="Recipe: paper, trial or quick.")
+        str, typer.Option("--recipe", "-r", help="Recipe: paper, small or quick.")
     ] = "paper",
     classes: Classes = "",
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,

@@ -37,7 +37,7 @@ def study(
         typer.Option(
             help="trial: grouped folds, everything fitted inside them; published: the paper's own split."
         ),
-    ] = "trial",
+    ] = "crossval",
     recipe: Annotated[
         str | None, typer.Option(help="Generator recipe instead of the preset's.")
     ] = None,
@@ -187,9 +187,9 @@ def study(
         mixture_synthetic=_counts("--mixture-synthetic", mixture_synthetic),
     )
     check_executor(executor)
-    if external is not None and protocol != "trial":
+    if external is not None and protocol != "crossval":
         raise InputError(
-            f"--external {external}: protocol {protocol} tests on its own split; use --protocol trial"
+            f"--external {external}: protocol {protocol} tests on its own split; use --protocol crossval"
         )
     if external is not None and keep_test:
         raise InputError(
@@ -197,7 +197,7 @@ def study(
         )
     rows = api.load_dataset(data, group_regex=group_regex)
     tested = None if external is None else load_external(external, group_regex=group_regex)
-    for warning in patient_warnings(rows) if protocol == "trial" else []:
+    for warning in patient_warnings(rows) if protocol == "crossval" else []:
         log(f"note: {warning}")
     where = {"device": device, "precision": precision, "processes": processes, "threads": threads}
     if dry_run:
@@ -230,7 +230,9 @@ def study(
     if as_json:
         print_json(found)
         return
-    for title, header, table in (trial_tables if protocol == "trial" else published_tables)(found):
+    for title, header, table in (trial_tables if protocol == "crossval" else published_tables)(
+        found
+    ):
         print_table(title, header, table)
     print(f"\n{found['answer']}\n\nNot for clinical use.\nreport: {path}")
 

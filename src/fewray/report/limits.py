@@ -104,5 +104,5 @@ def _restless(study: Mapping[str, Any]) -> list[str]:
     said = " and ".join(signs)
     return [
         f"{said[0].upper()}{said[1:]}: with trainings so restless the rule called up to 7.3 % of differences real that were "
-        "none, where 5 were meant (docs/trial.md of fewray)."
+        "none, where 5 were meant (docs/crossval.md of fewray)."
     ]

@@ -22,7 +22,7 @@ def render_results(folder: Path, place: Path | None = None) -> str:
     files that this version of fewray does not write.
     """
     study, timing, run = read_study(folder), read_timing(folder), read_run(folder)
-    if study["protocol"] == "trial":
+    if study["protocol"] == "crossval":
         return render_trial(study, timing, run, _trial_pictures(place or folder.parent))
     parts = [
         f"# Results on {study['data']['name']}\n\n"

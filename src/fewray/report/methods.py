@@ -232,7 +232,7 @@ def _comparison(study: Mapping[str, Any]) -> list[str]:
         f"{reference_named(study)}, over {of}, after averaging over seeds",
         *earlier(study),
         f"One rule gave interval (95 %), p and verdict: variance {ways} "
-        "(Cameron, Gelbach & Miller 2011), Student's t with Satterthwaite's degrees of freedom (docs/trial.md of fewray)",
+        "(Cameron, Gelbach & Miller 2011), Student's t with Satterthwaite's degrees of freedom (docs/crossval.md of fewray)",
         f"p was corrected by Holm's method over {count(len(comparisons), 'comparison')}, at 0.05; intervals were not corrected",
         "Intervals and p are conditional on the generators trained" if study.get("generators") else
         "Intervals and p are conditional on the images added",

@@ -10,9 +10,9 @@ from fewray.report.schemas import PUBLISHED, RUN, TIMING, TRIAL, published_class
 from fewray.report.shape import fault
 from fewray.storage.files import read_json
 
-SCHEMAS = {"published": 2, "trial": 3}
+SCHEMAS = {"published": 2, "crossval": 3}
 """Of study.json, by protocol."""
-SHAPES = {"published": PUBLISHED, "trial": TRIAL}
+SHAPES = {"published": PUBLISHED, "crossval": TRIAL}
 
 
 def read_study(folder: Path) -> dict[str, Any]:

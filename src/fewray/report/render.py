@@ -40,7 +40,7 @@ def render_report(study_dir: Path) -> Path:
     """
     study, timing = read_study(study_dir), read_timing(study_dir)
     path = study_dir / "report.html"
-    make = trial_page if study["protocol"] == "trial" else _published_page
+    make = trial_page if study["protocol"] == "crossval" else _published_page
     write_bytes(path, make(study_dir, study, timing).encode())
     return path
 

@@ -18,7 +18,7 @@ def check_protocol(out: Path, protocol: str) -> None:
     found = _read(out / "study.json")
     there = found.get("protocol") if isinstance(found, dict) else None
     if there is None and (out / FOLDING).exists() and (out / "jobs").exists():
-        there = "trial"  # begun, and not finished
+        there = "crossval"  # begun, and not finished
     if isinstance(there, str) and there != protocol:
         raise InputError(
             f"{out}: this folder holds a study of --protocol {there}; --protocol {protocol} was given: choose another --out"

@@ -22,7 +22,7 @@ FLAGS = {
 def preset_options(
     preset: str = "standard",
     *,
-    protocol: str = "trial",
+    protocol: str = "crossval",
     recipe_name: str | None = None,
     steps: int | None = None,
     double_softmax: bool = False,

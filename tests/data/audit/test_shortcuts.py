@@ -166,7 +166,7 @@ def figures(**changes: object) -> ShortcutAudit:
 
 
 def test_a_model_near_the_best_arm_is_named_with_both_figures():
-    (said,) = shortcut_warnings(figures(), {"none": 0.70, "classic": 0.80})
+    (said,) = shortcut_warnings(figures(), {"no_augmentation": 0.70, "classic": 0.80})
     assert "best arm (classic, 80 % right; chance 25 %)" in said
     assert "file metadata (no pixel read) 77 %" in said
     assert "thumbnail" not in said
@@ -190,7 +190,7 @@ def test_a_model_at_chance_is_not_held_against_arms_at_chance():
 
 def test_a_model_beyond_chance_is_told_where_no_arm_is():
     few = figures(rows=56, chance=0.5, accuracy={"border": 0.714, "thumbnail": 0.53})
-    (said,) = shortcut_warnings(few, {"none": 0.6, "classic": 0.625})
+    (said,) = shortcut_warnings(few, {"no_augmentation": 0.6, "classic": 0.625})
     assert said.startswith(
         "no arm is right more often than chance may be (classic, 62 % right; chance 50 %)"
     )

@@ -52,7 +52,7 @@ def made_of(store: JobStore, arm: str, ratio: float = 1.0):
 
 
 def test_real_rows_are_those_of_the_fold_and_count_once(store: JobStore):
-    found, values = made_of(store, "none")
+    found, values = made_of(store, "no_augmentation")
     assert values.tolist() == TRAIN.tolist()
     assert found.labels.tolist() == [0, 0, 0, 1, 1]
     assert found.weights.tolist() == [1] * 5
@@ -121,10 +121,14 @@ def test_an_arm_that_adds_information_is_found_and_shuffled_labels_know_nothing(
     data = load_dataset("phantom:size=64,train=40,test=10,seed=1")
     easy = OPTIONS.classifier.with_(channels=(8, 16, 16), hidden=32, batch_size=32, steps=150)
     options = OPTIONS.with_(
-        arms=("none", "classic", "oversample"), reference="none", classifier=easy, folds=4, seeds=3
+        arms=("no_augmentation", "classic", "oversample"),
+        reference="no_augmentation",
+        classifier=easy,
+        folds=4,
+        seeds=3,
     )
     study = run_crossval(data, options, tmp_path / "honest", machine=MACHINE)
-    assert study["arms"]["none"]["auroc"]["value"] > 0.6
+    assert study["arms"]["no_augmentation"]["auroc"]["value"] > 0.6
     rows = np.random.default_rng(0).permutation(len(data))
     labels = [data.rows[i].label for i in rows]
     shuffled = tuple(

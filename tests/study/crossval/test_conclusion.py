@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fewray.presets import RECIPES, TRIAL_PRESETS, recipe_text
+from fewray.presets import CROSSVAL_PRESETS, RECIPES, recipe_text
 from fewray.storage.files import append_jsonl
 from fewray.study.crossval.comparisons import described
 from fewray.study.crossval.conclusion import answer
@@ -67,7 +67,7 @@ def test_a_changed_recipe_is_named_with_its_changes():
     assert {name: recipe_text(options) for name, options in RECIPES.items()} == {
         name: name for name in RECIPES
     }
-    gan = TRIAL_PRESETS["quick"].gan
+    gan = CROSSVAL_PRESETS["quick"].gan
     assert recipe_text(gan) == "quick with 16 epochs, 250 augmented images a class"
     assert recipe_text(RECIPES["quick"].with_(fit="pad")) == "quick"
     assert recipe_text(RECIPES["paper"].with_(batch_size=8)) == "paper with batch_size 8"
@@ -95,4 +95,4 @@ def test_generators_of_folds_that_chose_differently_are_all_named(tmp_path: Path
         {"paper": 2, "quick": 1},
         140,
     )
-    assert facts("trial", "trial")["recipe"] == "trial"
+    assert facts("small", "small")["recipe"] == "small"

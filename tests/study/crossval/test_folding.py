@@ -81,12 +81,12 @@ def test_a_trial_that_made_nothing_binds_nobody(tmp_path: Path):
 
 def test_a_later_study_in_the_folder_tells_of_the_earlier_one_whenever_it_is_run(tmp_path: Path):
     films, out = load_dataset(noise_films(tmp_path / "films", {"a": 6, "b": 6})), tmp_path / "out"
-    first = OPTIONS.with_(arms=("none", "classic"), seeds=1)
-    entry = {"reference": "classic", "arms": ["none", "classic"], "seeds": 1}
+    first = OPTIONS.with_(arms=("no_augmentation", "classic"), seeds=1)
+    entry = {"reference": "classic", "arms": ["no_augmentation", "classic"], "seeds": 1}
     for options, earlier in (
         (first, None),
         (first.with_(seeds=2), [entry]),
-        (first.with_(reference="none"), [entry]),
+        (first.with_(reference="no_augmentation"), [entry]),
     ):
         study = run_crossval(films, options, out, machine=HERE)
         assert (study.get("earlier") or [None])[0] == (earlier or [None])[0]
@@ -94,5 +94,7 @@ def test_a_later_study_in_the_folder_tells_of_the_earlier_one_whenever_it_is_run
         (out / "study.json").unlink()  # as if killed before it was written
         run_crossval(films, options, out, machine=HERE)
         assert (out / "study.json").read_bytes() == whole
-    alone = run_crossval(films, first.with_(reference="none"), tmp_path / "alone", machine=HERE)
+    alone = run_crossval(
+        films, first.with_(reference="no_augmentation"), tmp_path / "alone", machine=HERE
+    )
     assert study == alone | {"earlier": [entry, entry | {"seeds": 2}]}

@@ -140,7 +140,10 @@ def test_synthetic_images_are_no_films(phantoms: Manifest, trial: Path, tmp_path
     [
         ({"arms": ("classic", "magic")}, "arm magic"),
         ({"arms": ("classic",)}, "at least two"),
-        ({"reference": "none", "arms": ("classic", "pca")}, "--reference none"),
+        (
+            {"reference": "no_augmentation", "arms": ("classic", "pca")},
+            "--reference no_augmentation",
+        ),
         ({"folds": 1}, "--folds 1"),
         ({"ratio": 0.0}, "--ratio 0"),
         ({"choose": "ratio"}, "0 choices"),

@@ -18,7 +18,7 @@ from fewray.study.crossval.run import run_crossval
 from tests.small import MACHINE, OPTIONS
 
 TWO = "dask:2"
-SMALL = OPTIONS.with_(seeds=1, arms=("none", "classic", "pca", "synthetic"))
+SMALL = OPTIONS.with_(seeds=1, arms=("no_augmentation", "classic", "pca", "synthetic"))
 ON_CLUSTER = Machine(device="cpu", precision="fp32", threads=1, executor=TWO)
 FILES = ("study.json", "predictions.csv")
 

@@ -25,7 +25,9 @@ def names(folder: Path, *paths: str, labels: str = "") -> list[str]:
         rows=Manifest(name="d", classes=("a", "b"), rows=rows), parts=lambda: [part]
     )
     results = {
-        (Condition(arm="none", ratio=1), 0, 0, 0): {"probabilities": [[0.6, 0.4]] * len(rows)}
+        (Condition(arm="no_augmentation", ratio=1), 0, 0, 0): {
+            "probabilities": [[0.6, 0.4]] * len(rows)
+        }
     }
     write_trial_predictions(folder / "predictions.csv", cast(Any, cohort), cast(Any, results))
     with (folder / "predictions.csv").open() as stream:

@@ -98,7 +98,7 @@ def test_differences_are_those_of_the_accuracies(trial: Path):
 def test_every_film_is_tested_once_a_seed_and_its_patient_never_trained_on(
     trial: Path, phantoms: Manifest
 ):
-    rows = predictions(trial)["none"]
+    rows = predictions(trial)["no_augmentation"]
     for seed in ("0", "1"):
         mine = [row for row in rows if row["seed"] == seed]
         assert sorted(row["image"] for row in mine) == sorted(
@@ -129,7 +129,11 @@ def test_sensitivity_analyses_are_apart(trial: Path):
     found = study_of(trial)["sensitivity"]
     assert list(found) == ["paper-classic", "ratio 0.5", "resnet", "replicate 1"]
     assert set(found["ratio 0.5"]["comparisons"]) == {"synthetic", "classic+synthetic"}
-    assert set(found["resnet"]["comparisons"]) == {"none", "synthetic", "classic+synthetic"}
+    assert set(found["resnet"]["comparisons"]) == {
+        "no_augmentation",
+        "synthetic",
+        "classic+synthetic",
+    }
 
 
 def test_no_clock_time_and_no_path_stand_in_the_results(trial: Path):

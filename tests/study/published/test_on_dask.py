@@ -14,7 +14,7 @@ TWO = "dask:2"
 OPTIONS = PublishedOptions(
     preset="test",
     seeds=1,
-    arms=("none", "classic+synthetic"),
+    arms=("no_augmentation", "classic+synthetic"),
     gan=GanOptions(recipe="test", base_channels=4, epochs=2, batch_size=16, classic_images=8),
     classifier=ClassifierOptions(channels=(4, 4, 8), hidden=8, batch_size=16, steps=6),
     classic_per_class=6,

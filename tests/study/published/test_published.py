@@ -58,7 +58,7 @@ def test_every_number_follows_from_the_predictions(done: Path):
     with (done / "predictions.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == 4 * 2 * 12
-    assert list(study["arms"]) == ["none", "classic", "synthetic", "classic+synthetic"]
+    assert list(study["arms"]) == ["no_augmentation", "classic", "synthetic", "classic+synthetic"]
     for arm, found in study["arms"].items():
         mine = [row for row in rows if row["arm"] == arm]
         right = np.mean([row["label"] == row["predicted"] for row in mine])
@@ -83,7 +83,7 @@ def test_every_number_follows_from_the_predictions(done: Path):
 
 def test_arms_hold_what_they_say(done: Path):
     counts = {arm: found["train_counts"]["normal"] for arm, found in study_of(done)["arms"].items()}
-    assert counts["none"] == {"real": 8, "classic": 0, "synthetic": 0}
+    assert counts["no_augmentation"] == {"real": 8, "classic": 0, "synthetic": 0}
     assert counts["classic"] == {"real": 8, "classic": 6, "synthetic": 0}
     assert counts["classic+synthetic"] == {"real": 8, "classic": 6, "synthetic": 6}
 
@@ -199,7 +199,7 @@ def test_an_arm_does_not_depend_on_what_others_ask_for(data: Manifest, done: Pat
     run_published(data, options, tmp_path, generators=done / "generators", machine=MACHINE)
     assert study_of(tmp_path)["arms"] == study_of(done)["arms"]
     events: list[str] = []
-    fewer = OPTIONS.with_(arms=("none", "classic"))
+    fewer = OPTIONS.with_(arms=("no_augmentation", "classic"))
     run_published(
         data, fewer, tmp_path, machine=MACHINE, on_progress=lambda kind, event: events.append(kind)
     )

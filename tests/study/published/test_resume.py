@@ -24,7 +24,7 @@ from fewray.study.published.run import run_published
 GAN = GanOptions(recipe="test", base_channels=4, epochs=2, batch_size=16, classic_images=8)
 OPTIONS = PublishedOptions(
     preset="test",
-    arms=("none", "synthetic"),
+    arms=("no_augmentation", "synthetic"),
     seeds=1,
     gan=GAN,
     classifier=ClassifierOptions(channels=(4, 4, 8), hidden=8, batch_size=16, steps=4),
@@ -62,7 +62,7 @@ def study_of(folder: Path) -> dict:
 
 def test_quality_is_of_the_images_that_the_arms_train_on(data: Manifest, run: Path, tmp_path: Path):
     grid = OPTIONS.with_(
-        arms=("none",), mixtures=True, mixture_classic=(0,), mixture_synthetic=(0, 3)
+        arms=("no_augmentation",), mixtures=True, mixture_classic=(0,), mixture_synthetic=(0, 3)
     )
     run_published(data, grid, tmp_path / "twice", generators=run, machine=MACHINE)
     assert study_of(tmp_path / "twice")["quality"]["pooled"]["num_fake"] == 2 * 3
@@ -99,7 +99,7 @@ def test_generators_of_padded_films_are_not_mixed_with_squashed_ones(
     with pytest.raises(InputError, match="has fit squash, the classifier pad"):
         run_published(data, padded, tmp_path / "a", machine=MACHINE)
     assert not (tmp_path / "a").exists()
-    for name in ("paper", "trial"):
+    for name in ("paper", "small"):
         options = preset_options(protocol="published", recipe_name=name)
         assert options.gan.fit == options.classifier.fit == "squash"
 
@@ -131,11 +131,12 @@ def test_what_is_too_little_to_measure_is_no_end_of_a_study(
 
 
 def test_an_arm_named_twice_is_one(data: Manifest, tmp_path: Path):
-    assert preset_options(protocol="published", arms=("none", "classic", "none")).arms == (
-        "none",
-        "classic",
+    assert preset_options(
+        protocol="published", arms=("no_augmentation", "classic", "no_augmentation")
+    ).arms == ("no_augmentation", "classic")
+    run_published(
+        data, OPTIONS.with_(arms=("no_augmentation", "no_augmentation")), tmp_path, machine=MACHINE
     )
-    run_published(data, OPTIONS.with_(arms=("none", "none")), tmp_path, machine=MACHINE)
     with (tmp_path / "predictions.csv").open() as stream:
         assert len(list(csv.DictReader(stream))) == len(data.where(split="test"))
 

@@ -34,7 +34,7 @@ class Arm:
 
 
 ARMS = {
-    "none": Arm(text="the real images alone"),
+    "no_augmentation": Arm(text="the real images alone"),
     "classic": Arm(
         text="real images and small random shifts, turns, scalings and changes of grey of them",
         classic=True,
@@ -158,7 +158,12 @@ def analyses(options: CrossvalOptions) -> list[Analysis]:
         )
     if options.resnet:
         text = f"a small residual network in place of the paper's, at its own learning rate of {MODERN_LEARNING_RATE:g}"
-        add("resnet", text, ("none", "classic", "synthetic", "classic+synthetic"), network="resnet")
+        add(
+            "resnet",
+            text,
+            ("no_augmentation", "classic", "synthetic", "classic+synthetic"),
+            network="resnet",
+        )
     for replicate in range(1, options.generator_replicates):
         text = "generators trained again from another seed"
         add(

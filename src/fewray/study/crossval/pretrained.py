@@ -63,6 +63,8 @@ def pretrained_analysis(
     return {
         "description": f"no augmentation: the real images at {SIZE} px, frozen features {EXTRACTOR}, a linear head",
         "reference": f"{options.reference} (primary)",
-        "arms": {"none": {"accuracy": accuracy_only(correct, draws)}},
-        "comparisons": {"none": {name: compared[name] for name in ("difference", "ci", "p")}},
+        "arms": {"no_augmentation": {"accuracy": accuracy_only(correct, draws)}},
+        "comparisons": {
+            "no_augmentation": {name: compared[name] for name in ("difference", "ci", "p")}
+        },
     }

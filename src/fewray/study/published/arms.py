@@ -17,7 +17,12 @@ from fewray.imaging.augment import classic_augment
 from fewray.imaging.decode import load_images
 from fewray.storage.jobs import JobStore, key_of
 
-ARMS = {"none": (0, 0), "classic": (1, 0), "synthetic": (0, 1), "classic+synthetic": (1, 1)}
+ARMS = {
+    "no_augmentation": (0, 0),
+    "classic": (1, 0),
+    "synthetic": (0, 1),
+    "classic+synthetic": (1, 1),
+}
 """Arms by name: whether classic and synthetic images are added to the real ones."""
 
 

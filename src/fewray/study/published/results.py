@@ -122,7 +122,7 @@ def placement(arms: Mapping[str, Any]) -> dict[str, Any]:
 
 def answer(arms: Mapping[str, Any]) -> str:
     """Return what the study found, in words. The published protocol cannot decide: its test set is too small."""
-    reference = arms.get("classic") or arms.get("none")
+    reference = arms.get("classic") or arms.get("no_augmentation")
     parts = []
     for arm in ("synthetic", "classic+synthetic"):
         if arm in arms and reference is not None:
@@ -131,7 +131,7 @@ def answer(arms: Mapping[str, Any]) -> str:
             difference = ours["mean"] - theirs["mean"]
             parts.append(
                 f"'{arm}' reached {ours['mean']:.3f} [{ours['wilson'][0]:.2f}, {ours['wilson'][1]:.2f}] and "
-                f"'{'classic' if 'classic' in arms else 'none'}' {theirs['mean']:.3f} [{theirs['wilson'][0]:.2f}, "
+                f"'{'classic' if 'classic' in arms else 'no_augmentation'}' {theirs['mean']:.3f} [{theirs['wilson'][0]:.2f}, "
                 f"{theirs['wilson'][1]:.2f}], a difference of {100 * difference:+.1f} points, or "
                 f"{difference * n:+.1f} of {n} test images"
             )

@@ -1,7 +1,7 @@
 """The trial's one rule: the paired difference of two arms, its interval and p-value, and Holm's correction.
 
 Rows of a patient are alike, and rows of a fold share the trainings that predict them. The rule counts both: two-way
-clustering by patient and by training (Cameron, Gelbach & Miller 2011). What was measured about it is in docs/trial.md.
+clustering by patient and by training (Cameron, Gelbach & Miller 2011). What was measured about it is in docs/crossval.md.
 """
 
 from __future__ import annotations

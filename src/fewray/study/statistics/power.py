@@ -30,7 +30,7 @@ def minimal_detectable(
     discordant that were not, so the variance grows with delta, as the variance of the rows' mean differences does: their
     mean square less delta squared. The mean square grows by ``growth`` x delta. growth is 1 where all trainings agree on
     a row and sqrt(1 / seeds) where they are independent: the root of mean square over discordance. That is no law; it was
-    checked by simulation (docs/trial.md). What the observed difference has added already is taken off first.
+    checked by simulation (docs/crossval.md). What the observed difference has added already is taken off first.
     A variance is estimated too small more often than too large: the median-unbiased one is taken, ``known`` / the median
     of chi-squared with so many degrees of freedom times ``variance``. It is never less than ``least`` (1/n squared
     if None): what one discordant patient would give.
