@@ -16,7 +16,7 @@ DATA = "phantom:train=60,test=0"
 def quality(folder: Path) -> None:
     """Print the seconds of measuring mirrored films, features cached."""
     from fewray import load_dataset, measure_quality
-    from fewray.imaging.decode import load_images, save_png
+    from fewray.imaging.arrays import load_images, save_png
 
     rows = load_dataset(DATA)
     for label in rows.classes:

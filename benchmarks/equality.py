@@ -128,7 +128,7 @@ def train(
 
 def _films(count: int) -> tuple[np.ndarray, np.ndarray]:
     from fewray.data.loading import load_dataset
-    from fewray.imaging.decode import load_images
+    from fewray.imaging.arrays import load_images
 
     rows = load_dataset(f"phantom:train={count},test={count},seed=3").where(label="normal")
     seen, unseen = (

@@ -121,7 +121,7 @@ def growth(folder: Path, *, rounds: int) -> Row:
 
 def cold(part: int, *, paths: list[Path]) -> RunContext:
     """Prepare decoding without the cache of squared films."""
-    from fewray.imaging.decode import load_images
+    from fewray.imaging.arrays import load_images
 
     return lambda: load_images(paths, SIZE, cache=False)
 
@@ -134,7 +134,7 @@ def counted(part: int, *, paths: list[Path], calls: int) -> RunContext:
 
 def cached(part: int, *, paths: list[Path], cache: str) -> RunContext:
     """Prepare decoding with the cache in a folder of its own; the warm-up fills it."""
-    from fewray.imaging.decode import load_images
+    from fewray.imaging.arrays import load_images
 
     os.environ["FEWRAY_CACHE"] = str(Path(cache) / "cache")
     return lambda: load_images(paths, SIZE)

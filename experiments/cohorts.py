@@ -91,7 +91,7 @@ def fit_population(
 def phantom_population() -> Population:
     """Draw the phantoms (once; kept in the user's cache) and fit the model of their pixels."""
     from fewray.data.loading import load_dataset
-    from fewray.imaging.decode import load_images
+    from fewray.imaging.arrays import load_images
 
     data = load_dataset(PHANTOM)
     _, groups = np.unique([row.group for row in data.rows], return_inverse=True)

@@ -11,7 +11,7 @@ from fewray.errors import InputError
 from fewray.generators.checkpoint import load_generator
 from fewray.generators.generate import run_classes
 from fewray.generators.sampling import sample
-from fewray.imaging.decode import grid, save_png
+from fewray.imaging.arrays import grid, save_png
 from fewray.storage.files import read_jsonl
 
 COLUMNS = 12

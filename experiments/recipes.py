@@ -13,7 +13,7 @@ import torch
 from fewray.data.loading import load_dataset
 from fewray.generators.sampling import sample
 from fewray.generators.training import TrainState, train_gan
-from fewray.imaging.decode import load_images
+from fewray.imaging.arrays import load_images
 from fewray.pipelines.train_class import training_images
 from fewray.presets import RECIPES
 from fewray.quality.features.extractor import load_extractor

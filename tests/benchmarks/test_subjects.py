@@ -26,7 +26,7 @@ from fewray.compute.device import child_seed
 from fewray.config import ClassifierOptions
 from fewray.generators.families.dcgan import BitDropout
 from fewray.generators.training import TrainState, train_gan
-from fewray.imaging import decode
+from fewray.imaging import arrays
 from fewray.presets import RECIPES
 
 CPU = torch.device("cpu")
@@ -260,9 +260,9 @@ def test_the_cold_side_decodes_and_the_cached_one_does_not(
         Image.fromarray(np.full((300, 300), 9 * index, np.uint8)).save(
             path
         )  # large enough for the cache
-    seen, plain = [], decode._decode
+    seen, plain = [], arrays.read_image
     monkeypatch.setattr(
-        decode, "_decode", lambda content, path: (seen.append(path), plain(content, path))[1]
+        arrays, "read_image", lambda content, path: (seen.append(path), plain(content, path))[1]
     )
     cold, cached = loading.cold(0, paths=paths), loading.cached(0, paths=paths, cache=str(tmp_path))
     for work, decoded in ((cold, 2), (cold, 2), (cached, 2), (cached, 0)):

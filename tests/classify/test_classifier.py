@@ -9,7 +9,7 @@ from fewray.classify.training import cross_entropy, predict, train_classifier
 from fewray.config import ClassifierOptions
 from fewray.data.loading import load_dataset
 from fewray.errors import InputError
-from fewray.imaging.decode import load_images, to_float
+from fewray.imaging.arrays import load_images, to_float
 from fewray.study.published.scores import published_figures
 
 SMALL = ClassifierOptions(image_size=16, channels=(4, 8, 8), hidden=16, batch_size=32, steps=40)

@@ -12,7 +12,7 @@ from fewray.classify.training import predict, train_classifier
 from fewray.classify.weights import load_classifier, save_classifier
 from fewray.config import ClassifierOptions
 from fewray.errors import InputError
-from fewray.imaging.decode import to_float
+from fewray.imaging.arrays import to_float
 from fewray.study.published.scores import published_figures
 
 SMALL = ClassifierOptions(

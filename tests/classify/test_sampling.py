@@ -9,7 +9,7 @@ from fewray.classify.training import draw_mixup, train_classifier
 from fewray.compute.device import child_seed
 from fewray.config import ClassifierOptions
 from fewray.errors import InputError
-from fewray.imaging.decode import to_float
+from fewray.imaging.arrays import to_float
 
 TINY = ClassifierOptions(
     image_size=8, channels=(2, 4, 4), hidden=4, batch_size=16, steps=1, dropout=0.0

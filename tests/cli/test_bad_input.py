@@ -231,7 +231,7 @@ def test_a_run_resumed_with_other_images_before_its_first_checkpoint_trains_on_t
         resume=True,
     )
     (kept,) = (out / "a").glob("training-*.npy")
-    from fewray.imaging.decode import load_images
+    from fewray.imaging.arrays import load_images
 
     wanted = load_images([other / "a" / f"{index}.png" for index in range(3)], 64, options.fit)
     assert np.array_equal(np.load(kept)[:3], wanted)

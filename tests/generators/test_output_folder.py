@@ -9,7 +9,7 @@ from fewray import generate
 from fewray.errors import InputError
 from fewray.generators.output_folder import check_own
 from fewray.generators.run import CHECKPOINT
-from fewray.imaging.decode import save_png
+from fewray.imaging.arrays import save_png
 from fewray.storage.files import write_json
 
 

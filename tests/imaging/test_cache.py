@@ -1,4 +1,4 @@
-"""The cache of squared films: it spares work, changes no pixel, and its failures are silent."""
+"""The cache of resized images: it saves work, changes no pixel, and its failures are silent."""
 
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewray.imaging import decode
-from fewray.imaging.decode import load_images
+from fewray.imaging import arrays
+from fewray.imaging.arrays import load_images
 
 
 @pytest.fixture
 def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Return three films large enough for the cache, which lies in ``tmp_path / "cache"``."""
+    """Return three images large enough for the cache in ``tmp_path / "cache"``."""
     monkeypatch.setenv("FEWRAY_CACHE", str(tmp_path / "cache"))
     paths = [tmp_path / f"{i}.bmp" for i in range(3)]
     for seed, path in enumerate(paths):
@@ -26,14 +26,14 @@ def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 def count_decoding(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     seen: list[Path] = []
-    plain = decode._decode
+    plain = arrays.read_image
     monkeypatch.setattr(
-        decode, "_decode", lambda content, path: (seen.append(path), plain(content, path))[1]
+        arrays, "read_image", lambda content, path: (seen.append(path), plain(content, path))[1]
     )
     return seen
 
 
-def test_the_cache_spares_decoding_and_changes_nothing(
+def test_the_cache_saves_decoding_and_changes_nothing(
     large: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     plain = load_images(large, 16, cache=False)
@@ -46,7 +46,7 @@ def test_the_cache_spares_decoding_and_changes_nothing(
     large[0].write_bytes(large[1].read_bytes())
     assert np.array_equal(load_images(large[:1], 16)[0], plain[1])
     seen.clear()
-    monkeypatch.setattr(decode, "DECODER", "another")
+    monkeypatch.setattr(arrays, "DECODER", "another")
     load_images(large[1:], 16)
     assert seen == large[1:]
 
@@ -54,14 +54,14 @@ def test_the_cache_spares_decoding_and_changes_nothing(
 @pytest.mark.parametrize(
     "damage", [lambda b: b[:-1], lambda b: b"", lambda b: bytes([b[0] ^ 1]) + b[1:]]
 )
-def test_a_damaged_copy_is_made_again(large: list[Path], tmp_path: Path, damage):
+def test_a_damaged_copy_is_replaced(large: list[Path], tmp_path: Path, damage):
     plain = load_images(large, 16)
     for copy in (tmp_path / "cache" / "images").iterdir():
         copy.write_bytes(damage(copy.read_bytes()))
     assert np.array_equal(load_images(large, 16), plain)
 
 
-def test_a_full_disk_and_a_file_in_the_way_are_no_errors(
+def test_a_full_disk_or_a_blocked_cache_folder_is_no_error(
     large: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     def full(*_: object) -> None:
@@ -85,8 +85,8 @@ def test_processes_share_the_cache(large: list[Path], tmp_path: Path):
     assert len(list((tmp_path / "cache" / "images").iterdir())) == 3
 
 
-def test_small_files_are_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_small_files_are_not_cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FEWRAY_CACHE", str(tmp_path / "cache"))
-    Image.fromarray(np.zeros((12, 20), np.uint8)).save(tmp_path / "film.png")
-    load_images([tmp_path / "film.png"], 8)
+    Image.fromarray(np.zeros((12, 20), np.uint8)).save(tmp_path / "image.png")
+    load_images([tmp_path / "image.png"], 8)
     assert not (tmp_path / "cache").exists()

@@ -15,7 +15,7 @@ from fewray.config import ClassifierOptions, GanOptions, PublishedOptions
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
-from fewray.imaging.decode import load_images
+from fewray.imaging.arrays import load_images
 from fewray.pipelines.extractors import identity, open_extractor
 from fewray.quality.features.cache import Cached
 from fewray.quality.features.extractor import PixelExtractor

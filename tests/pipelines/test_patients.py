@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 import fewray
 from fewray.data.loading import load_dataset
 from fewray.errors import InputError
-from fewray.imaging.decode import save_png
+from fewray.imaging.arrays import save_png
 from fewray.pipelines import copy_rejection as rejection
 from fewray.pipelines import quality_report as judge
 from fewray.pipelines.extractors import open_extractor

@@ -12,7 +12,7 @@ import fewray
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
-from fewray.imaging.decode import load_images, save_png
+from fewray.imaging.arrays import load_images, save_png
 from fewray.pipelines import quality_report as module
 from fewray.presets import RECIPES
 

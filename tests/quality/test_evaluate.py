@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 from fewray.data.loading import load_dataset
 from fewray.errors import InputError
-from fewray.imaging.decode import load_images
+from fewray.imaging.arrays import load_images
 from fewray.quality.evaluate import class_quality, measure_quality
 from fewray.quality.features.extractor import Features, load_extractor
 from fewray.quality.image_set import ImageSet, MeasuredSet

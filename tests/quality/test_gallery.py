@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewray.imaging.decode import resize
+from fewray.imaging.preprocess import resize
 from fewray.quality.copies.detect import Copy, find_copies
 from fewray.quality.copies.threshold import CopyThreshold
 from fewray.quality.evaluate import measure_quality

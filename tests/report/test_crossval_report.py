@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from fewray.cli.main import app
 from fewray.cli.study_tables import trial_tables
 from fewray.errors import InputError
-from fewray.imaging.decode import save_png
+from fewray.imaging.arrays import save_png
 from fewray.report.forest import fold_figure, forest_plot, seed_figure
 from fewray.report.markdown import render_results
 from fewray.report.render import render_report

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fewray.errors import InputError
-from fewray.imaging.decode import save_png
+from fewray.imaging.arrays import save_png
 from fewray.report import figures
 from fewray.report.markdown import render_results
 from fewray.report.render import render_report, render_train_report

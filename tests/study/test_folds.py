@@ -16,7 +16,7 @@ from fewray.data.audit.shortcuts import shortcut_audit, shortcut_warnings
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest, Row
 from fewray.errors import InputError
-from fewray.imaging.decode import load_images
+from fewray.imaging.arrays import load_images
 from fewray.study import folds as module
 from fewray.study.folds import (
     LIKENESS_FIT,

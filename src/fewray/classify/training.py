@@ -17,7 +17,7 @@ from fewray.compute.cuda_graph import StepGraph
 from fewray.compute.device import autocast, child_seed, choose_device, choose_precision, seeded
 from fewray.config import ClassifierOptions
 from fewray.errors import InputError, RunFailed
-from fewray.imaging.decode import check_images, to_float
+from fewray.imaging.arrays import check_images, to_float
 
 REPORT_EVERY = 20
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fewray.imaging.decode import resize
+from fewray.imaging.preprocess import resize
 
 THUMBNAIL = 32
 NEAR = 0.97

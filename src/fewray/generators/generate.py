@@ -17,7 +17,7 @@ from fewray.generators.families.dcgan import Generator
 from fewray.generators.output_folder import check_own, publish, waiting_folder
 from fewray.generators.run import BEST, CHECKPOINT
 from fewray.generators.sampling import BATCH, sample
-from fewray.imaging.decode import png_bytes
+from fewray.imaging.arrays import png_bytes
 from fewray.storage.files import locked, sha256_of
 
 TRIES = 20

@@ -10,7 +10,7 @@ import torch
 
 from fewray.compute.device import choose_device
 from fewray.generators.checkpoint import load_checkpoint
-from fewray.imaging.decode import to_float
+from fewray.imaging.arrays import to_float
 
 Z95 = 1.959964
 """Of a two-sided 95 % interval."""

@@ -22,7 +22,7 @@ from fewray.generators.health import best_epoch, finished
 from fewray.generators.log import LOG, read_log
 from fewray.generators.sampling import sample
 from fewray.generators.training import Tick, TrainState, train_gan
-from fewray.imaging.decode import grid, save_png
+from fewray.imaging.arrays import grid, save_png
 from fewray.storage.files import append_jsonl, write_bytes, write_json
 
 CHECKPOINT = "checkpoint.safetensors"

@@ -1,4 +1,4 @@
-"""Classic augmentation: random rotation, flip, scale, translation and intensity of grey images, by seed."""
+"""Augment grey images by random rotation, flip, scaling, translation and intensity changes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import numpy as np
 from fewray.compute.device import child_seed
 from fewray.config import ClassicAugmentation
 from fewray.errors import InputError
-from fewray.imaging.decode import check_images, resize
+from fewray.imaging.arrays import check_images
+from fewray.imaging.preprocess import resize
 
 CHUNK = 100
 
@@ -17,19 +18,23 @@ def classic_augment(
 ) -> np.ndarray:
     """Return ``count`` augmented images, uint8 (count, 1, size, size), from uint8 (n, 1, H, W).
 
-    Every original is used equally often (give or take one) in random order. The operations drawn for an image are
-    composed into one map about its centre and resampled once, bilinear with black outside, at ``options.work_size``;
-    the predecessor resampled after every operation (nearest pixel), which this departs from to keep the film sharp.
-    Then it is reduced to ``size`` with antialiasing. Deterministic by ``seed``; InputError without images.
+    Every original is used equally often (give or take one), in random order. All operations on one image are composed
+    into one map about its centre, and the image is resampled once at ``options.work_size``: bilinear, black outside, then
+    reduced to ``size`` with antialiasing. The paper's code resampled after every operation, which blurs. The result
+    depends on ``seed`` alone. Raises InputError without images.
     """
     import torch
     from torch.nn import functional
 
     check_images(images)
     if len(images) == 0:
-        raise InputError("classic augmentation: 0 images; at least 1 is wanted")
+        raise InputError("no_images", "classic augmentation: expected at least 1 image, got 0")
     if count < 0:
-        raise InputError(f"classic augmentation: {count} images asked for; 0 or more is wanted")
+        raise InputError(
+            "augmented_count",
+            f"classic augmentation: expected a count of 0 or more, got {count}",
+            count=count,
+        )
     work = options.work_size
     if images.shape[2:] != (work, work):
         images = np.stack([resize(image[0], work, "squash") for image in images])[:, None]
@@ -60,7 +65,7 @@ def classic_augment(
 
 
 def random_maps(count: int, options: ClassicAugmentation, rng: np.random.Generator) -> np.ndarray:
-    """Return float64 (count, 3, 3) maps of where a point goes, in coordinates of -1 to 1 about the centre."""
+    """Return affine maps, float64 (count, 3, 3), in coordinates of -1 to 1 about the image centre."""
     maps = np.tile(np.eye(3), (count, 1, 1))
 
     def then(operation: np.ndarray) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fewray.data.manifest import Manifest
 from fewray.data.near_duplicates import THUMBNAIL, near_pairs, thumbnail_of
 from fewray.errors import InputError
-from fewray.imaging.decode import load_images
+from fewray.imaging.arrays import load_images
 from fewray.pipelines.provenance import Sources, training_hashes
 from fewray.study.folds import is_named_across_sets
 

@@ -13,7 +13,7 @@ from fewray.data.manifest import Manifest
 from fewray.errors import InputError
 from fewray.generators.generate import run_classes
 from fewray.generators.membership import membership
-from fewray.imaging.decode import load_images
+from fewray.imaging.arrays import load_images
 from fewray.pipelines.extractors import open_extractor
 from fewray.pipelines.held_out_check import check_apart
 from fewray.pipelines.provenance import films_seen, image_sources, settled_fit, training_hashes

@@ -15,8 +15,8 @@ from fewray.compute.machine import Machine
 from fewray.compute.workers import Report
 from fewray.config import GanOptions
 from fewray.data.manifest import Manifest
+from fewray.imaging.arrays import load_images
 from fewray.imaging.augment import classic_augment
-from fewray.imaging.decode import load_images
 from fewray.storage.files import locked
 from fewray.storage.jobs import JobStore, key_of
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from fewray.errors import InputError
-from fewray.imaging.decode import grid, resize, save_png
+from fewray.imaging.arrays import grid, save_png
+from fewray.imaging.preprocess import resize
 from fewray.quality.copies.detect import Copy
 from fewray.quality.image_set import ImageSet
 from fewray.quality.result import Quality

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fewray.errors import InputError
-from fewray.imaging.decode import check_images
+from fewray.imaging.arrays import check_images
 from fewray.quality.features.extractor import Extractor, Features
 
 SHARE_POINTS = 5.0

@@ -16,7 +16,7 @@ from fewray.data.manifest import Manifest, Row
 from fewray.data.near_duplicates import NEAR, near_pairs, thumbnail_of
 from fewray.data.patients import UNREAD, called_by_file, unnamed
 from fewray.errors import InputError
-from fewray.imaging.decode import check_images
+from fewray.imaging.arrays import check_images
 
 LIKENESS_SIZE, LIKENESS_FIT = 64, "squash"
 """How films are to be loaded for comparison. Padded films would not do: their black margins make unexpected alike and

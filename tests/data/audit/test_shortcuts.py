@@ -12,7 +12,8 @@ from fewray.data.audit.metadata import COLUMNS, file_metadata
 from fewray.data.audit.shortcuts import ShortcutAudit, shortcut_audit, shortcut_warnings
 from fewray.data.loading import load_dataset
 from fewray.errors import InputError
-from fewray.imaging.decode import Unreadable, load_images
+from fewray.imaging.arrays import load_images
+from fewray.imaging.decode import Unreadable
 
 PIXELS = ("thumbnail", "border", "centre removed")
 

@@ -20,7 +20,7 @@ from fewray.data.phantom.cohort import (
     write_phantom,
 )
 from fewray.errors import InputError, RunFailed
-from fewray.imaging.decode import load_images
+from fewray.imaging.arrays import load_images
 from fewray.storage.files import sha256_of
 
 SMALL = PhantomOptions(size=32, train=(6, 5, 4, 3), test=(2, 2, 2, 2), seed=7)

@@ -8,7 +8,7 @@ import pytest
 
 from fewray.data.loading import load_dataset
 from fewray.errors import InputError
-from fewray.imaging.decode import load_images
+from fewray.imaging.arrays import load_images
 from fewray.pipelines.quality_report import image_sets
 from fewray.quality.copies.alignment import nearest_aligned
 from fewray.quality.copies.detect import find_copies

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from fewray.errors import InputError
-from fewray.imaging.decode import check_images, resize
+from fewray.imaging.arrays import check_images
+from fewray.imaging.preprocess import resize
 
 TOLD_APART = 0.9
 """One-against-rest AUROC from which a class counts as separable,"""

@@ -27,7 +27,7 @@ from fewray.data.phantom.canvas import Canvas, Pose
 from fewray.data.phantom.lesions import disease
 from fewray.data.phantom.patient import grow_patient
 from fewray.errors import InputError, RunFailed
-from fewray.imaging.decode import png_bytes
+from fewray.imaging.arrays import png_bytes
 from fewray.storage.cache import cache_folder
 from fewray.storage.files import write_json
 

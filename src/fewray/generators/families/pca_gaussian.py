@@ -6,7 +6,7 @@ import numpy as np
 
 from fewray.compute.device import child_seed
 from fewray.errors import InputError
-from fewray.imaging.decode import check_images
+from fewray.imaging.arrays import check_images
 
 
 def pca_gaussian(

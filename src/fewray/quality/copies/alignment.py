@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fewray.imaging.decode import check_images
+from fewray.imaging.arrays import check_images
 
 SIZE = 64
 """Images are compared at this size; others are resized to it first."""

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from fewray.imaging.decode import check_images
+from fewray.imaging.arrays import check_images
 from fewray.quality.features.extractor import CPU, Extractor, Features, metrics_device
 from fewray.storage.cache import cache_folder, keep, recall
 

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from fewray.compute.device import choose_device
 from fewray.errors import InputError
-from fewray.imaging.decode import check_images
+from fewray.imaging.arrays import check_images
 from fewray.quality.metrics.feature_matrix import as_tensor
 
 BATCH = 32

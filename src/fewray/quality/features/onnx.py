@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from fewray.errors import InputError
-from fewray.imaging.decode import check_images
+from fewray.imaging.arrays import check_images
 from fewray.quality.features import extractor as shared
 from fewray.quality.features.extractor import Features, resized
 from fewray.quality.features.onnx_options import OnnxOptions, given_options, settle_options

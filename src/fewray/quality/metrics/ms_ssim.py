@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fewray.errors import InputError
-from fewray.imaging.decode import check_images
+from fewray.imaging.arrays import check_images
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Of the scales from fine to coarse (Wang, Simoncelli & Bovik 2003)."""

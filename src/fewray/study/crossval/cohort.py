@@ -9,7 +9,7 @@ import numpy as np
 from fewray.config import CrossvalOptions
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
-from fewray.imaging.decode import load_images
+from fewray.imaging.arrays import load_images
 from fewray.study.crossval.design import subset_classes
 from fewray.study.folds import (
     LIKENESS_FIT,

@@ -9,8 +9,8 @@ import numpy as np
 
 from fewray.compute.device import child_seed
 from fewray.config import ClassicAugmentation, CrossvalOptions
+from fewray.imaging.arrays import load_images
 from fewray.imaging.augment import classic_augment
-from fewray.imaging.decode import load_images
 from fewray.storage.jobs import JobStore, key_of
 from fewray.study.crossval.cohort import Cohort, Part
 from fewray.study.crossval.design import added_counts

@@ -8,7 +8,7 @@ import numpy as np
 
 from fewray.classify.linear import linear_head
 from fewray.config import CrossvalOptions
-from fewray.imaging.decode import load_images
+from fewray.imaging.arrays import load_images
 from fewray.pipelines.extractors import open_extractor
 from fewray.storage.jobs import JobStore, key_of
 from fewray.study.crossval.cohort import Cohort

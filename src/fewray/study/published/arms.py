@@ -13,8 +13,8 @@ from fewray.compute.device import child_seed
 from fewray.config import ClassifierOptions, PublishedOptions
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
+from fewray.imaging.arrays import load_images
 from fewray.imaging.augment import classic_augment
-from fewray.imaging.decode import load_images
 from fewray.storage.jobs import JobStore, key_of
 
 ARMS = {

@@ -20,7 +20,7 @@ from fewray.config import PublishedOptions
 from fewray.data.hold_out import check_no_synthetic
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
-from fewray.imaging.decode import load_images
+from fewray.imaging.arrays import load_images
 from fewray.pipelines.train_generators import train_generators
 from fewray.storage.files import locked, write_json
 from fewray.storage.jobs import JobStore, key_of

@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from fewray.classify.classifier import Classifier
 from fewray.classify.scores import confusion_matrix
-from fewray.imaging.decode import to_float
+from fewray.imaging.arrays import to_float
 
 
 @dataclass(frozen=True, kw_only=True)
