@@ -221,7 +221,12 @@ def test_a_side_ends_with_a_benchmark_that_is_killed(tmp_path: Path):
         "def endless(part):\n    def work():\n        print('at work', flush=True)\n        while True: pass\n    return work\n"
     )
     code = "import side; from benchmarks.pairs import *; alternate([Side(name='s', make=side.endless)], 1, warm_up=False)"
-    bench = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE)
+    bench = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
     assert bench.stdout
     assert bench.stdout.readline() == b"at work\n"
     bench.kill()
