@@ -1,214 +1,115 @@
-"""How an ONNX network of the user's wants its images: read from the extractor's name, a JSON file and the network."""
+"""Preprocessing for a user's ONNX network: a JSON file beside the model, completed by the input shape."""
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Literal
+
+import msgspec
 
 from fewray.errors import InputError
-from fewray.storage.files import read_json
 
 SIZES = 8, 2048
-KEYS = {
-    "size": "224, or 224x192 for height x width",
-    "range": "1 or 255, what white is before mean and std",
-    "mean": "1 number or 1 a channel",
-    "std": "1 positive number or 1 a channel",
-    "layout": "nchw or nhwc",
-    "channels": "1 or 3",
-    "output": "the name of the output that holds the features",
-    "logits": "the name of the output that holds the logits of classes",
-}
+Layout = Literal["nchw", "nhwc"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class OnnxOptions:
-    """Preprocessing: grey level / 255 * ``range``, minus ``mean``, through ``std``; the grey image in every channel."""
+class OnnxOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The keys of ``net.json`` beside ``net.onnx``. All are optional.
+
+    A grey level g in 0 to 255 becomes (g / 255 * range - mean) / std in every channel.
+    """
+
+    size: int | tuple[int, int] | None = None
+    """Height and width in pixels. Needed only if the network's input does not fix them."""
+    range: Literal[1, 255] = 1
+    mean: float | tuple[float, ...] = 0.0
+    """One number, or one per channel; so is ``std``, which is positive."""
+    std: float | tuple[float, ...] = 1.0
+    layout: Layout | None = None
+    """Needed only if the input shape does not tell where the channels are."""
+    channels: Literal[1, 3] | None = None
+    output: str | None = None
+    """Name of the output with the features. Needed if the network has several."""
+    logits: str | None = None
+    """Name of the output with the class logits, for the Inception Score."""
+
+
+class Preprocessing(msgspec.Struct, frozen=True, kw_only=True):
+    """:class:`OnnxOptions` with nothing left open."""
 
     size: tuple[int, int]
-    """Height and width."""
-    range: float
+    range: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
-    layout: str
+    layout: Layout
     channels: int
     output: str | None
     logits: str | None
-    free: tuple[str, ...] = ()
-    """Which of ``layout`` and ``channels`` the network's input does not fix."""
-
-    def __str__(self) -> str:
-        """What a name must say besides size and file: what is not the default or not fixed by the network's input.
-
-        Two preprocessings that differ have two names: numbers have all their digits.
-        """
-        parts = [f"range={self.range:g}"] if self.range != 1 else []
-        parts += [f"mean={_listed(self.mean)}"] if any(self.mean) else []
-        parts += [f"std={_listed(self.std)}"] if set(self.std) != {1.0} else []
-        parts += [f"{key}={getattr(self, key)}" for key in self.free]
-        parts += [
-            f"{key}={value}"
-            for key, value in (("output", self.output), ("logits", self.logits))
-            if value
-        ]
-        return "&".join(parts)
 
 
-def given_options(name: str) -> tuple[Path, dict[str, Any]]:
-    """Return the file and the options of ``FILE[?key=value&...]``, with those of ``FILE``'s JSON where it has none.
+def read_options(model: Path) -> OnnxOptions:
+    """Return the options in the JSON file beside ``model``, or the defaults if there is none."""
+    path = model.with_suffix(".json")
+    if not path.is_file():
+        return OnnxOptions()
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=OnnxOptions)
+    except (OSError, msgspec.DecodeError) as error:
+        keys = ", ".join(OnnxOptions.__struct_fields__)
+        message = f"{path}: not valid ONNX options ({error}). The keys are {keys}."
+        raise InputError("onnx_options_invalid", message, path=str(path)) from None
 
-    The JSON file lies beside the network and is called as it is, with the suffix ``.json``. InputError for an unknown
-    option, one without a value, or a file that is not a JSON object.
+
+def complete(given: OnnxOptions, shape: Sequence[int | str | None], where: str) -> Preprocessing:
+    """Return ``given`` completed by the network's input ``shape``; dimensions not fixed are no int.
+
+    InputError if the two contradict each other or leave something open; it starts with ``where``.
     """
-    file, _, query = name.partition("?")
-    path = Path(file)
-    beside = path.parent / f"{path.stem}.json"
-    found: dict[str, Any] = {}
-    if beside.is_file():
-        values = read_json(beside)
-        if not isinstance(values, dict):
-            raise InputError(
-                f"{beside}: not a JSON object; {{{', '.join(KEYS)}}} are the keys it may have"
-            )
-        found |= {_known(key, beside): value for key, value in values.items()}
-    for part in query.split("&") if query else ():
-        key, _, value = part.partition("=")
-        _known(key, f"--extractor onnx:{name}")
-        if not value:
-            raise InputError(
-                f"--extractor onnx:{name}: {key} has no value; {KEYS[key]} is wanted ({key}=...)"
-            )
-        found[key] = value
-    return path, found
+    text = f"input shape ({', '.join('?' if d is None else str(d) for d in shape)})"
 
+    def refuse(problem: str, **fields: object) -> InputError:
+        return InputError("onnx_input_invalid", f"{where}: {problem}.", shape=list(shape), **fields)
 
-def settle_options(given: Mapping[str, Any], shape: Sequence[Any], where: str) -> OnnxOptions:
-    """Return the options, taken from ``given`` or from the network's input ``shape`` (a dimension not fixed: no int).
-
-    InputError when the two disagree, or neither says what is needed. ``where`` begins its line.
-    """
     if len(shape) != 4:
-        raise InputError(
-            f"{where}: its input has the shape {_shape(shape)}; 4 dimensions, (n, C, H, W), are wanted"
-        )
-    layout = _layout(given, shape, where)
-    free = () if layout == _fixed_layout(shape) else ("layout",)
+        raise refuse(f"{text} does not have 4 dimensions, (n, C, H, W) or (n, H, W, C)")
+    first, last = shape[1] in (1, 3), shape[3] in (1, 3)
+    layout = given.layout or ("nchw" if first else "nhwc")
+    if given.layout is None and first == last:
+        if isinstance(shape[1], int):
+            raise refuse(f"{text} fits both layouts; set layout to nchw or nhwc")
+        layout = "nchw"
     fixed = [d if isinstance(d, int) and d > 0 else None for d in shape[1:]]
     channels, *sides = fixed if layout == "nchw" else (fixed[2], *fixed[:2])
-    if channels not in (None, 1, 3):
-        raise InputError(
-            f"{where}: its input {_shape(shape)} has {channels} channels; 1 or 3 are wanted ({layout})"
+    if channels not in (None, 1, 3) or (given.channels and channels not in (None, given.channels)):
+        raise refuse(
+            f"{text} has {channels} channels ({layout}), expected {given.channels or '1 or 3'}"
         )
-    wanted = _whole(given, "channels", where)
-    if wanted not in (None, 1, 3) or (wanted and channels and wanted != channels):
-        raise InputError(
-            f"{where}: channels={wanted}, its input {_shape(shape)}; 1 or 3, as it has, is wanted"
-        )
-    free = free if channels else (*free, "channels")
-    channels = channels or wanted or 3
-    return OnnxOptions(
-        size=_size(given, sides, shape, where),
-        range=_range(given, where),
-        mean=_numbers(given, "mean", 0.0, channels, where),
-        std=_numbers(given, "std", 1.0, channels, where),
+    channels = channels or given.channels or 3
+    asked = given.size if isinstance(given.size, tuple) else (given.size, given.size)
+    if any(side and other and side != other for side, other in zip(sides, asked, strict=True)):
+        raise refuse(f"size {given.size} contradicts the {text}; remove size")
+    height, width = (side or other for side, other in zip(sides, asked, strict=True))
+    if height is None or width is None:
+        raise refuse(f"{text} does not fix the image size; set size, for example 224")
+    if not SIZES[0] <= min(height, width) <= max(height, width) <= SIZES[1]:
+        raise refuse(f"size {height}x{width}, expected {SIZES[0]} to {SIZES[1]} pixels")
+    numbers = []
+    for name, value in (("mean", given.mean), ("std", given.std)):
+        values = value if isinstance(value, tuple) else (value,)
+        positive = name == "mean" or min(values, default=0) > 0
+        if len(values) not in (1, channels) or not positive or not all(map(math.isfinite, values)):
+            kind = "number" if name == "mean" else "positive number"
+            raise refuse(f"{name} {value}, expected one {kind} or one per channel ({channels})")
+        numbers.append(tuple(map(float, values)))
+    return Preprocessing(
+        size=(height, width),
+        range=given.range,
+        mean=numbers[0],
+        std=numbers[1],
         layout=layout,
         channels=channels,
-        output=str(given["output"]) if "output" in given else None,
-        logits=str(given["logits"]) if "logits" in given else None,
-        free=free,
+        output=given.output,
+        logits=given.logits,
     )
-
-
-def _known(key: str, where: object) -> str:
-    if key not in KEYS:
-        raise InputError(f"{where}: no option {key or '(empty)'}; there are {', '.join(KEYS)}")
-    return key
-
-
-def _layout(given: Mapping[str, Any], shape: Sequence[Any], where: str) -> str:
-    if "layout" in given:
-        if (layout := str(given["layout"]).lower()) not in ("nchw", "nhwc"):
-            raise InputError(f"{where}: layout={given['layout']}; nchw or nhwc is wanted")
-        return layout
-    if fixed := _fixed_layout(shape):
-        return fixed
-    if isinstance(shape[1], int):
-        raise InputError(
-            f"{where}: its input {_shape(shape)} may be of either layout; give layout=nchw or layout=nhwc"
-        )
-    return "nchw"
-
-
-def _fixed_layout(shape: Sequence[Any]) -> str | None:
-    """Return the layout that has the input's only 1 or 3 where channels may be, None where both or neither has."""
-    first, last = shape[1] in (1, 3), shape[3] in (1, 3)
-    if first == last:
-        return None
-    return "nchw" if first else "nhwc"
-
-
-def _size(
-    given: Mapping[str, Any], sides: Sequence[int | None], shape: Sequence[Any], where: str
-) -> tuple[int, int]:
-    wanted: list[int | None] = [None, None]
-    if "size" in given:
-        found = re.fullmatch(r"(\d{1,5})(?:x(\d{1,5}))?", str(given["size"]))
-        if not found:
-            raise InputError(f"{where}: size={given['size']}; {KEYS['size']} is wanted")
-        wanted = [int(found[1]), int(found[2] or found[1])]
-    pixels = []
-    for fixed, asked in zip(sides, wanted, strict=True):
-        if fixed and asked and fixed != asked:
-            raise InputError(
-                f"{where}: size={given['size']}, its input {_shape(shape)}; leave size out"
-            )
-        if not (side := fixed or asked):
-            raise InputError(
-                f"{where}: its input {_shape(shape)} fixes no size; give one, as size=224"
-            )
-        if not SIZES[0] <= side <= SIZES[1]:
-            raise InputError(f"{where}: {side} px; {SIZES[0]} to {SIZES[1]} is wanted")
-        pixels.append(side)
-    return pixels[0], pixels[1]
-
-
-def _range(given: Mapping[str, Any], where: str) -> float:
-    if str(given.get("range", 1)) not in ("1", "1.0", "255", "255.0"):
-        raise InputError(f"{where}: range={given['range']}; {KEYS['range']}, is wanted")
-    return float(given.get("range", 1))
-
-
-def _whole(given: Mapping[str, Any], key: str, where: str) -> int | None:
-    if key not in given:
-        return None
-    if not str(given[key]).isdecimal():
-        raise InputError(f"{where}: {key}={given[key]}; {KEYS[key]} is wanted")
-    return int(given[key])
-
-
-def _numbers(
-    given: Mapping[str, Any], key: str, default: float, channels: int, where: str
-) -> tuple[float, ...]:
-    value = given.get(key, default)
-    parts = value if isinstance(value, list) else str(value).split(",")
-    try:
-        numbers = tuple(float(part) for part in parts)
-    except (TypeError, ValueError):
-        numbers = (math.nan,)
-    bad = not all(map(math.isfinite, numbers)) or (key == "std" and min(numbers, default=0) <= 0)
-    if bad or len(numbers) not in (1, channels):
-        text = _listed(parts) if isinstance(value, list) else value
-        raise InputError(f"{where}: {key}={text}; {KEYS[key]} is wanted, and it has {channels}")
-    return numbers
-
-
-def _listed(values: Sequence[Any]) -> str:
-    return ",".join(repr(value) if isinstance(value, float) else str(value) for value in values)
-
-
-def _shape(shape: Sequence[Any]) -> str:
-    return f"({', '.join(str(d) if d is not None else '?' for d in shape)})"
