@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, chi2, norm, t, ttest_1samp
+from scipy.stats import binomtest, norm, t, ttest_1samp
 
 from fewray.errors import InputError
 from fewray.study.statistics.compare import (
@@ -13,7 +13,6 @@ from fewray.study.statistics.compare import (
     patient_variance,
     training_variance,
 )
-from fewray.study.statistics.power import minimal_detectable
 from fewray.study.statistics.verdict import decide
 
 
@@ -228,29 +227,6 @@ def test_corrected_t_of_folds_that_agree():
     folds = np.repeat(np.arange(4), 5)[None]
     assert corrected_t(np.zeros((1, 2, 20)), folds) == 1.0
     assert corrected_t(np.ones((1, 2, 20)), folds) is None
-
-
-def test_the_smallest_effect_solves_its_equation_and_grows_with_the_number_of_arms():
-    d = np.zeros((1, 1, 200))
-    d[0, 0, :10], d[0, 0, 10:20] = 1, -1
-    found = minimal_detectable(d, 0.1 / 200, 199, 20)
-    unbiased = 20 / chi2.ppf(0.5, 20)
-    error = np.sqrt(
-        unbiased * (0.1 + found - found**2) / 200
-    )  # one seed: an effect adds as many discordant rows
-    assert found == pytest.approx((t.ppf(0.975, 199) + t.ppf(0.8, 20)) * error, abs=1e-4)
-    reference, arm, folds, groups = arms()
-    seven = compare(reference, arm, folds, groups, comparisons=7)
-    assert seven.minimal_detectable_holm > seven.minimal_detectable
-    assert (
-        seven.minimal_detectable == compare(reference, arm, folds, groups).minimal_detectable_holm
-    )
-    assert (
-        compare(
-            reference[..., :4], ~reference[..., :4], folds[:, :4], groups[:4]
-        ).minimal_detectable
-        <= 1
-    )
 
 
 def test_seeds_disagree_as_often_as_two_of_them_differ():

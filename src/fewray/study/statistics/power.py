@@ -1,4 +1,4 @@
-"""The smallest true difference that the trial would have seen."""
+"""The smallest true difference that a study detects."""
 
 from __future__ import annotations
 
@@ -12,44 +12,42 @@ POWER = 0.80
 
 
 def minimal_detectable(
-    d: np.ndarray,
-    variance: float,
-    df: float,
-    known: float,
-    *,
-    alpha: float = 0.05,
-    power: float = POWER,
-    least: float | None = None,
+    d: np.ndarray, variance: float, df: float, df_known: float, *, alpha: float, least: float
 ) -> float:
-    """Return the delta in 0..1 with delta = (t(1 - alpha/2) + t(power)) x its standard error; 1 where there is none.
+    """Return the smallest difference in 0..1 that is detected with 80% power; 1 if there is none.
 
-    ``df`` are the degrees of freedom with which the rule tests, ``known`` those with which the variance is known: the
-    trainings' part is a difference of two estimates, known less well than its size would say.
+    ``d`` float (repeats, seeds, images) holds the observed differences and ``variance`` is that of
+    their mean, at least ``least``. The test has ``df`` degrees of freedom and level ``alpha``.
+    ``df_known`` is how well the variance is known: the part from training is a difference of two
+    estimates, known less well than its size suggests.
 
-    ``d`` float (repeats, seeds, rows): the differences observed, ``variance`` that of their mean. An effect makes rows
-    discordant that were not, so the variance grows with delta, as the variance of the rows' mean differences does: their
-    mean square less delta squared. The mean square grows by ``growth`` x delta. growth is 1 where all trainings agree on
-    a row and sqrt(1 / seeds) where they are independent: the root of mean square over discordance. That is no law; it was
-    checked by simulation (docs/crossval.md). What the observed difference has added already is taken off first.
-    A variance is estimated too small more often than too large: the median-unbiased one is taken, ``known`` / the median
-    of chi-squared with so many degrees of freedom times ``variance``. It is never less than ``least`` (1/n squared
-    if None): what one discordant patient would give.
+    The result solves::
+
+        delta = (t(1 - alpha/2, df) + t(power, df_known)) x standard error at delta
+
+    It is never below that factor times the observed standard error. A larger effect makes more
+    images discordant, so the variance grows with delta as the mean square of the images' mean
+    differences does, less delta squared. The mean square grows by ``growth`` x delta: growth is 1
+    if all training runs agree on an image and sqrt(1 / seeds) if they are independent. This is an
+    approximation, checked by simulation (docs/crossval.md). What the observed effect has already
+    added is subtracted first, and the variance is made median-unbiased: an estimate is too small
+    more often than too large.
     """
-    variance *= known / float(chi2.ppf(0.5, known))
+    variance *= df_known / float(chi2.ppf(0.5, df_known))
     n = d.shape[2]
-    floor = 1 / n**2 if least is None else least
     averaged = d.mean((0, 1))
     observed, spread = float(averaged.mean()), float(averaged.var())
     discordance = float((d != 0).mean())
     growth = np.sqrt((averaged**2).mean() / discordance) if discordance else 1.0
-    design = variance * n / spread if spread > 0 else max(1.0, floor * n**2)
-    real = np.sqrt(
-        max(0.0, observed**2 - variance)
-    )  # the part of the difference that is not chance
-    factor = t.ppf(1 - alpha / 2, df) + t.ppf(power, known)
+    design = variance * n / spread if spread > 0 else max(1.0, least * n**2)
+    beyond_chance = np.sqrt(max(0.0, observed**2 - variance))
+    factor = t.ppf(1 - alpha / 2, df) + t.ppf(POWER, df_known)
 
     def excess(delta: float) -> float:
-        added = growth * (delta - real) - (delta**2 - observed**2)
-        return float(delta - factor * np.sqrt(max(variance + design * added / n, floor)))
+        added = growth * (delta - beyond_chance) - (delta**2 - observed**2)
+        return float(delta - factor * np.sqrt(max(variance + design * max(0.0, added) / n, least)))
 
-    return cast(float, bisect(excess, 0.0, 1.0, xtol=1e-6)) if excess(1.0) > 0 else 1.0
+    lowest = factor * float(np.sqrt(max(variance, least)))
+    if lowest >= 1 or excess(1.0) <= 0:
+        return 1.0
+    return cast(float, bisect(excess, lowest, 1.0, xtol=1e-6))
