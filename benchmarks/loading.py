@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.pairs import RunContext, Side, Timed, alternate
 from benchmarks.rows import Row, paired
-from fewray.compute.device import cores
+from fewray.compute.process import cores
 
 SIZE = 64
 TARGET, CACHED_SECONDS = 3.0, 0.3

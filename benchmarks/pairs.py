@@ -117,7 +117,7 @@ class _Team:
 
 
 def _serve(pipe: Any, side: Side, part: int, warm_up: bool) -> None:
-    from fewray.compute.device import keep_freed_memory
+    from fewray.compute.process import keep_freed_memory
     from fewray.compute.workers import end_with_parent
 
     end_with_parent()

@@ -6,7 +6,7 @@ import statistics
 from typing import Any
 
 from benchmarks.pairs import RunContext, Side, alternate
-from fewray.compute.device import cores
+from fewray.compute.process import cores
 
 SIDE = 2048
 """Rows and columns of the matrices."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.pairs import RunContext, Side, alternate
 from benchmarks.rows import Row
-from fewray.compute.device import cores
+from fewray.compute.process import cores
 
 ROWS, DIM = 5000, 1280
 SECONDS, GIB = 10.0, 2.0

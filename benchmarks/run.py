@@ -12,7 +12,8 @@ from typing import Any
 from benchmarks.ceiling import ceilings
 from benchmarks.equality import equality
 from benchmarks.rows import Row
-from fewray.compute.device import busy, choose_device, choose_precision, cores
+from fewray.compute.device import choose_device, choose_precision
+from fewray.compute.process import busy, cores
 from fewray.errors import InputError
 
 SUBJECTS = ("gan", "classifier", "features", "quality", "loading", "study", "gpu")

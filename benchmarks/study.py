@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.pairs import RunContext, Side, alternate
 from benchmarks.rows import Row, paired
-from fewray.compute.device import cores
+from fewray.compute.process import cores
 from fewray.presets import CROSSVAL_PRESETS
 from fewray.storage.files import sha256_of
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fewray.compute.device import child_seed
+from fewray.compute.seeds import child_seed
 from fewray.quality.baselines import noise_images
 from fewray.quality.copies.detect import find_copies
 from fewray.quality.copies.threshold import CopyThreshold, copy_threshold

@@ -13,12 +13,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from benchmarks.rows import NOT_MEASURED, Row, cells, line, markdown, paired
 from scipy import stats
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import equality, features, gan, gpu, pairs, quality
 from benchmarks.pairs import Side, Timed, alternate, ratios
-from benchmarks.rows import NOT_MEASURED, Row, cells, line, markdown, paired
 from benchmarks.run import SUBJECTS, measure
 from benchmarks.textbook import Classifier, Discriminator, Generator
 from fewray.classify.networks import build_network

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from benchmarks.rows import paired
 from PIL import Image
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
@@ -19,10 +20,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import ceiling, classifier, features, gan, loading, quality, study, textbook
 from benchmarks.pairs import Side, Timed
-from benchmarks.rows import paired
 from fewray.classify.networks import build_network
 from fewray.classify.training import train_classifier
-from fewray.compute.device import child_seed
+from fewray.compute.seeds import child_seed
 from fewray.config import ClassifierOptions
 from fewray.generators.families.dcgan import BitDropout
 from fewray.generators.training import TrainState, train_gan

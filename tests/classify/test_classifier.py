@@ -62,7 +62,7 @@ def test_the_first_step_is_nesterov_sgd():
     images, labels = problem(32)
     options = SMALL.with_(steps=1, dropout=0.0)
     from fewray.classify.networks import build_network
-    from fewray.compute.device import child_seed
+    from fewray.compute.seeds import child_seed
 
     book = build_network(4, options, child_seed(5, "init"))
     order = np.random.default_rng(child_seed(5, "batches")).choice(32, 32, replace=False)

@@ -6,7 +6,7 @@ import torch
 
 from fewray.classify.networks import build_network
 from fewray.classify.training import draw_mixup, train_classifier
-from fewray.compute.device import child_seed
+from fewray.compute.seeds import child_seed
 from fewray.config import ClassifierOptions
 from fewray.errors import InputError
 from fewray.imaging.arrays import to_float

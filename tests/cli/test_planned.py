@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from fewray.cli import main, planned
-from fewray.compute.device import busy
+from fewray.compute.process import busy
 from fewray.storage.files import write_json
 
 

@@ -164,7 +164,7 @@ def test_without_the_package_one_line_says_what_to_install(monkeypatch: pytest.M
         InputError,
         match=r"--executor dask:3: needs the package distributed; pip install fewray\[clust",
     ):
-        Machine(executor="dask:3").settled(2)
+        Machine(executor="dask:3").settled()
 
 
 def test_results_in_order_and_every_message(cluster: Path):
@@ -188,7 +188,8 @@ def test_errors_arrive_as_they_would_locally(cluster: Path):
     with pytest.raises(InputError, match=r"^/a/b.png: no film; mend or remove the file$"):
         do(unreadable, [{"path": Path("/a/b.png")}])
     with pytest.raises(
-        RunFailed, match=r"is full \(CUDA out of memory\); fewer trainings .* fewer workers a card"
+        RunFailed,
+        match=r"is full \(CUDA out of memory\); use fewer training runs .* fewer workers per GPU",
     ):
         do(full, [{}])
     assert do(square, [{"x": 3}]) == [9]
@@ -218,8 +219,8 @@ def test_each_task_has_its_threads(cluster: Path):
 
 
 def test_the_workers_settle_the_machine(cluster: Path):
-    settled = Machine(executor=TWO).settled(100)
-    here = Machine().settled(100)
+    settled = Machine(executor=TWO).settled()
+    here = Machine().settled()
     assert (settled.device, settled.precision, settled.threads) == (
         here.device,
         here.precision,
@@ -237,7 +238,7 @@ def test_workers_that_choose_differently_are_named(cluster: Path, monkeypatch: p
     with pytest.raises(
         InputError, match=r"tcp://a:1 cpu bf16; tcp://b:1 cpu fp32\); give --device and --precision"
     ):
-        Machine(executor=TWO).settled(4)
+        Machine(executor=TWO).settled()
 
 
 def test_the_least_threads_of_all_workers_count(cluster: Path, monkeypatch: pytest.MonkeyPatch):
@@ -246,7 +247,7 @@ def test_the_least_threads_of_all_workers_count(cluster: Path, monkeypatch: pyte
         for name, count in (("a", 4), ("b", 2))
     }
     monkeypatch.setattr(connection(TWO), "ask", lambda *_, **__: answers)
-    assert Machine(executor=TWO).settled(4).threads == 2
+    assert Machine(executor=TWO).settled().threads == 2
 
 
 def test_a_worker_with_another_version_is_named(cluster: Path, monkeypatch: pytest.MonkeyPatch):
@@ -286,7 +287,7 @@ def test_a_frozen_worker_is_not_waited_for_for_ever(cluster: Path, monkeypatch: 
             with pytest.raises(
                 RunFailed, match=r"a worker gives no answer in 1 s .*run the same command again"
             ):
-                Machine(executor=TWO).settled(4)
+                Machine(executor=TWO).settled()
         finally:
             os.kill(pid, signal.SIGCONT)
     assert do(square, [{"x": 2}]) == [4]
@@ -301,9 +302,9 @@ def test_workers_that_are_all_gone_are_waited_for():
             with pytest.raises(
                 RunFailed, match=r"no worker in 1 s; start some with .* and run again$"
             ):
-                Machine(executor=address).settled(4)
+                Machine(executor=address).settled()
         there.scale(2)
-        assert Machine(executor=address).settled(4).threads > 0
+        assert Machine(executor=address).settled().threads > 0
         assert do(square, [{"x": 2}], address) == [4]
 
 
@@ -527,7 +528,7 @@ def test_a_worker_killed_between_stages_is_done_without(tmp_path: Path):
     with connected("dask:1", tmp_path):
         for _ in range(2):
             os.kill(next(iter(connection("dask:1").ask(os.getpid).values())), signal.SIGKILL)
-            assert Machine(executor="dask:1").settled(4).processes == 1
+            assert Machine(executor="dask:1").settled().processes == 1
         assert do(square, [{"x": 2}], "dask:1") == [4]
 
 

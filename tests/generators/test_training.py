@@ -67,7 +67,7 @@ def test_one_step_is_the_textbook_step():
     state, (tick,) = trained(options)
     book = TrainState(options, seed=0, device=CPU)
     G, D = book.G.train(), book.D.train()
-    from fewray.compute.device import child_seed
+    from fewray.compute.seeds import child_seed
 
     seed = child_seed(0, "epoch", 0)
     order = np.random.default_rng(seed).permutation(20)

@@ -29,7 +29,7 @@ def test_trainings_that_share_a_gpu_are_not_promised_to_gain_by_it():
         return [{"job": name, "images": 1, "steps": 1, "seconds": 60.0} for name in "ab"]
 
     last = [
-        plan.with_total(rows(), Machine(device=device, processes=2))[-1]
+        plan.with_total(rows(), Machine(device=device, processes=2), 2)[-1]
         for device in ("cpu", "cuda:0")
     ]
     assert [(row["job"], row["minutes"]) for row in last] == [

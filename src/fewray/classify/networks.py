@@ -9,7 +9,7 @@ from fewray.classify.fused.grey_block import GreyFeatures
 from fewray.classify.fused.grey_conv import GreyConv2d
 from fewray.classify.fused.pooled_block import ReluNormPool
 from fewray.classify.residual import ResidualCNN
-from fewray.compute.device import seeded
+from fewray.compute.seeds import seeded
 from fewray.config import ClassifierOptions
 from fewray.errors import InputError
 

@@ -14,7 +14,8 @@ from torch.nn import functional
 from fewray.classify.classifier import Classifier
 from fewray.classify.networks import build_network
 from fewray.compute.cuda_graph import StepGraph
-from fewray.compute.device import autocast, child_seed, choose_device, choose_precision, seeded
+from fewray.compute.device import autocast, choose_device, choose_precision
+from fewray.compute.seeds import child_seed, seeded
 from fewray.config import ClassifierOptions
 from fewray.errors import InputError, RunFailed
 from fewray.imaging.arrays import check_images, to_float

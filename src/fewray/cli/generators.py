@@ -32,7 +32,7 @@ Processes = Annotated[
     int, typer.Option(min=0, help="Trainings side by side; 0: one a core, eight on a GPU.")
 ]
 Threads = Annotated[
-    int, typer.Option(min=0, help="Threads in each; 0: the cores shared out. Results depend on it.")
+    int, typer.Option(min=0, help="Threads per training run (0: one thread). Results depend on it.")
 ]
 Executor = Annotated[
     str,

@@ -45,7 +45,7 @@ def root(
     ] = False,
 ) -> None:
     """Does GAN augmentation help your X-ray classifier? Train the generators, check the images, compare, report."""
-    from fewray.compute.device import keep_freed_memory, wait_asleep
+    from fewray.compute.process import keep_freed_memory, wait_asleep
 
     wait_asleep()
     keep_freed_memory()  # this process ends with its command; a network's features take a third longer otherwise

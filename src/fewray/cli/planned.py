@@ -10,7 +10,7 @@ from fewray.cli.show import log, print_json, print_table
 
 def print_plan(plan: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     """Print a plan's rows: what is not estimated is an empty cell, null in JSON."""
-    from fewray.compute.device import busy
+    from fewray.compute.process import busy
 
     if as_json:
         print_json(plan)
@@ -31,7 +31,7 @@ def told(kind: str, event: Mapping[str, Any]) -> None:
 
 
 def minutes_lines(busy: str) -> list[str]:
-    """Return what the minutes of a plan are worth on a machine of which this is said (:func:`fewray.compute.device.busy`)."""
+    """Return what the minutes of a plan are worth on a machine of which this is said (:func:`fewray.compute.process.busy`)."""
     lines = ["minutes: from a few training steps timed just now"]
     if busy:
         lines.append(f"{busy}: the minutes are too high; plan again when it is idle")

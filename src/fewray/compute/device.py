@@ -1,16 +1,11 @@
-"""Where a run computes and in which precision, and how its seeds are drawn."""
+"""Choose the device and the precision; recognise a full GPU."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from fewray.errors import InputError, RunFailed
 
@@ -24,17 +19,13 @@ FULL_MEMORY = (
     "CUBLAS_STATUS_ALLOC_FAILED",
     "CUDNN_STATUS_ALLOC_FAILED",
 )
-"""How CUDA and its libraries say that a card is full, where PyTorch's own allocator is not asked."""
-BUSY = 1.5
-_random_state = threading.RLock()
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
-"""Parameters of glibc's mallopt(3)."""
+"""How CUDA and its libraries report a full GPU; PyTorch has no exception type for these."""
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """Return the device called ``name``; ``auto`` takes cuda, then mps, then cpu.
+    """Return the device called ``name``; ``auto`` is the first of cuda, mps and cpu that exists.
 
-    Raises InputError for an unknown device or one this machine does not have.
+    InputError for an unknown device or one that this machine does not have.
     """
     import torch
 
@@ -47,33 +38,42 @@ def choose_device(name: str = "auto") -> torch.device:
     if kind == "auto":
         return torch.device(next(kind for kind, present in have.items() if present))
     if kind not in have:
-        raise InputError(f"--device {name}: no such device; one of {', '.join(DEVICES)}")
+        raise InputError(
+            "unknown_device",
+            f"--device {name}: unknown device; expected one of {', '.join(DEVICES)}",
+            device=name,
+        )
     if not have[kind]:
         raise InputError(
-            f"--device {name}: this machine has none that PyTorch can use; use --device auto"
+            "device_not_available",
+            f"--device {name}: PyTorch finds no such device on this machine; use --device auto",
+            device=name,
         )
     return torch.device(name)
 
 
 def choose_precision(device: torch.device, name: str = "auto") -> str:
-    """Return ``bf16`` or ``fp32``; ``auto`` takes bf16 where the hardware multiplies it faster."""
+    """Return ``bf16`` or ``fp32``; ``auto`` is bf16 where the hardware multiplies it faster."""
     import torch
 
     if name not in PRECISIONS:
-        raise InputError(f"--precision {name}: no such precision; one of {', '.join(PRECISIONS)}")
+        raise InputError(
+            "unknown_precision",
+            f"--precision {name}: unknown precision; expected one of {', '.join(PRECISIONS)}",
+            precision=name,
+        )
     if name != "auto":
         return name
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    if device.type == "cpu":
-        return "bf16" if _cpu_has_bf16() else "fp32"
-    return "fp32"
+    return "bf16" if device.type == "cpu" and _cpu_has_bf16() else "fp32"
 
 
 def _cpu_has_bf16() -> bool:
-    """Whether the CPU multiplies bf16 faster than fp32: with AMX, and with AMD's AVX512-BF16.
+    """Return whether the CPU multiplies bf16 faster than fp32: with AMX or AMD's AVX512-BF16.
 
-    Intel's AVX512-BF16 without AMX (a virtual machine may hide AMX) reaches 0.5 to 0.7 of fp32's rate.
+    Intel's AVX512-BF16 without AMX (a virtual machine may hide AMX) reaches 0.5 to 0.7 of the
+    rate of fp32.
     """
     import torch
 
@@ -85,7 +85,7 @@ def _cpu_has_bf16() -> bool:
 
 
 def _cpu_vendor() -> str:
-    """Return the first processor's vendor as Linux names it; empty elsewhere."""
+    """Return the first processor's vendor from /proc/cpuinfo; empty if there is none."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -94,10 +94,10 @@ def _cpu_vendor() -> str:
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """Return the context in which networks run: bf16 products with fp32 parameters, or plain fp32.
+    """Return the context in which networks run: bf16 products with fp32 parameters, or fp32.
 
-    Parameters cast once are kept until a thread, any thread, leaves its context. Not so on a GPU, where trainings are
-    threads: whether a sum of gradients is taken before or after the cast would depend on what the others do.
+    On a GPU the cache of cast parameters is off: it is shared between threads, and training runs
+    are threads there, so that gradients would depend on what other runs do.
     """
     import torch
 
@@ -107,45 +107,8 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[obj
     )
 
 
-def child_seed(seed: int, *names: str | int) -> int:
-    """Return the seed of the thing called ``names`` below ``seed``: 63 bits, independent between names.
-
-    Names are hashed, so that adding one stream never shifts another (NumPy's SeedSequence, O'Neill 2015).
-    """
-    digest = hashlib.sha256("/".join(map(str, names)).encode()).digest()
-    words = np.frombuffer(digest, dtype="<u4").tolist()
-    state = np.random.SeedSequence([abs(int(seed)), *words]).generate_state(1, np.uint64)[0]
-    return int(state) >> 1
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Draw from ``seed`` wherever PyTorch's global random state of the CPU is drawn from inside the block.
-
-    One thread at a time, which may do so again inside; afterwards the state is as it was.
-    """
-    import torch
-
-    with _random_state, torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        yield
-
-
-@contextmanager
-def fixed_threads(count: int) -> Iterator[None]:
-    """Compute with exactly ``count`` threads inside the block: results on CPU depend on their number."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def out_of_memory(error: RuntimeError) -> bool:
-    """Whether ``error`` says that a GPU's memory is full."""
+    """Return whether ``error`` means that a GPU's memory is full."""
     import torch
 
     return isinstance(error, torch.OutOfMemoryError) or any(
@@ -154,61 +117,18 @@ def out_of_memory(error: RuntimeError) -> bool:
 
 
 @contextmanager
-def full_memory_told() -> Iterator[None]:
-    """Raise RunFailed with the remedy where a GPU's memory is full."""
+def explain_full_memory() -> Iterator[None]:
+    """Turn the error of a full GPU into a RunFailed with the remedy."""
     try:
         yield
     except RuntimeError as error:  # PyTorch's OutOfMemoryError is one
         if not out_of_memory(error):
             raise
+        reason = str(error).splitlines()[0].split(". ")[0]
         raise RunFailed(
-            f"the GPU's memory is full ({str(error).splitlines()[0].split('. ')[0]}); fewer trainings side by side (--processes, on a cluster "
-            "fewer workers a card) need less; run the same command again to go on"
+            "gpu_out_of_memory",
+            f"the GPU's memory is full ({reason}); use fewer training runs at a time "
+            "(--processes; on a cluster, fewer workers per GPU) and run the same command again "
+            "to resume",
+            reason=reason,
         ) from None
-
-
-def keep_freed_memory() -> None:
-    """Let this process keep the memory it frees (glibc): a training step frees and asks again for the same tens of MB.
-
-    Given back to the system, every page of it would be faulted in anew each time, which takes two fifths of a
-    classifier's step. For processes that end with their work: workers, the command line.
-    """
-    import ctypes
-
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError, TypeError):  # not glibc
-        return
-    for parameter, value in (
-        (_M_MMAP_MAX, 0),
-        (_M_TRIM_THRESHOLD, 2**31 - 1),
-        (_M_TOP_PAD, 64 * 2**20),
-    ):
-        mallopt(parameter, value)
-
-
-def wait_asleep() -> None:
-    """Let threads that wait for each other sleep, unless ``OMP_WAIT_POLICY`` says otherwise; before PyTorch is imported.
-
-    By default they spin (GNU's libgomp). On a core that another process wants as well, that is time taken from the very
-    thread they wait for (benchmarks/NOTES.md).
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-
-
-def busy() -> str:
-    """Return in a few words that others are at work on this machine, and how much; empty where not, or where it cannot be told.
-
-    Busy is from ``BUSY`` times as many runnable processes as cores on, in the mean of the last minute.
-    """
-    try:
-        load = os.getloadavg()[0]
-    except (AttributeError, OSError):
-        return ""
-    count = os.cpu_count() or 1
-    return f"the machine is busy (load {load:.1f} on {count} cores)" if load >= BUSY * count else ""
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

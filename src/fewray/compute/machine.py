@@ -1,4 +1,4 @@
-"""Where trainings run: device, precision, how many side by side, and who does them."""
+"""Where training runs are done: device, precision, threads, how many at a time, and by whom."""
 
 from __future__ import annotations
 
@@ -9,52 +9,56 @@ from typing import Any
 from fewray.compute.cuda_graph import STREAMS
 from fewray.compute.dask.cluster import connected, connection
 from fewray.compute.dask.executors import LOCAL
-from fewray.compute.device import choose_device, choose_precision, cores
+from fewray.compute.device import choose_device, choose_precision
+from fewray.compute.process import cores
 from fewray.compute.workers import run_parallel
 from fewray.errors import InputError
 
-GPU_LANES = 8
-"""Trainings side by side on a GPU: small networks fill a part of it only."""
+GPU_STREAMS = 8
+"""Default number of training runs at a time on a GPU: a small network uses only a part of it."""
+THREADS = 1
+"""Default number of threads per training run.
+
+Results on a CPU depend on the number of threads, and the keys of jobs contain it. So the default
+is a constant: it must not depend on the machine or on how many jobs there are.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """Where generators and classifiers train: device, precision, trainings side by side and threads in each."""
+    """Where generators and classifiers train."""
 
     device: str = "auto"
     precision: str = "auto"
     processes: int = 0
-    """Trainings side by side; 0: one a core on a CPU, ``GPU_LANES`` on a GPU, where they are threads of one process, 32 at most."""
+    """Training runs at a time. 0: one per core on a CPU, ``GPU_STREAMS`` on a GPU (at most 32)."""
     threads: int = 0
-    """0: the cores shared out among the processes."""
+    """Threads per training run. 0: ``THREADS``."""
     executor: str = LOCAL
-    """Who does the work: ``local`` processes, ``dask:N``, or a cluster's scheduler at ``tcp://host:port``."""
+    """``local`` processes, ``dask:N``, or the scheduler of a cluster at ``tcp://host:port``."""
 
-    def settled(self, tasks: int) -> Machine:
-        """Return the machine with every choice made, for ``tasks`` independent pieces of work.
+    def settled(self) -> Machine:
+        """Return the machine with every default replaced by its value here.
 
-        A cluster's workers choose, each as if it worked alone on its machine; InputError when they disagree.
+        On a cluster its workers choose device and precision; InputError if they disagree.
         """
         if self.executor != LOCAL:
-            return self._settled_by_workers(tasks)
+            return self._settled_by_workers()
         device = choose_device(self.device)
-        available = cores() if device.type == "cpu" else 1
-        most = {"cpu": available, "cuda": GPU_LANES}.get(device.type, 1)
-        asked = self.processes or most
-        processes = max(1, min(asked, tasks, STREAMS if device.type == "cuda" else asked))
-        return Machine(
+        most = {"cpu": cores(), "cuda": GPU_STREAMS}.get(device.type, 1)
+        processes = max(1, self.processes or most)
+        return replace(
+            self,
             device=str(device),
             precision=choose_precision(device, self.precision),
-            processes=processes,
-            threads=self.threads or max(1, available // processes),
+            processes=min(processes, STREAMS) if device.type == "cuda" else processes,
+            threads=self.threads or THREADS,
         )
 
-    def _settled_by_workers(self, tasks: int) -> Machine:
+    def _settled_by_workers(self) -> Machine:
         with connected(self.executor):
             asked = replace(self, executor=LOCAL, processes=0)
-            answers = connection(self.executor).ask(
-                Machine.settled, asked, tasks, device=self.device
-            )
+            answers = connection(self.executor).ask(Machine.settled, asked, device=self.device)
         by_choice = {(found.device, found.precision): worker for worker, found in answers.items()}
         if len(by_choice) > 1:
             differ = "; ".join(
@@ -62,15 +66,18 @@ class Machine:
                 for (device, precision), worker in by_choice.items()
             )
             raise InputError(
-                f"--executor {self.executor}: workers choose differently ({differ}); give --device and --precision"
+                "workers_disagree",
+                f"--executor {self.executor}: workers choose different devices or precisions "
+                f"({differ}); set --device and --precision",
+                workers=sorted(by_choice.values()),
             )
-        found = min(answers.values(), key=lambda machine: machine.threads)
+        found = next(iter(answers.values()))
         return replace(found, executor=self.executor, processes=len(answers))
 
     def run(
         self, function: Callable[..., Any], tasks: Sequence[dict[str, Any]], **told: Any
     ) -> list[Any]:
-        """Do the tasks side by side on this settled machine: :func:`fewray.compute.workers.run_parallel`, which see."""
+        """Run the tasks on this settled machine; see :func:`fewray.compute.workers.run_parallel`."""
         on_gpu = self.device.startswith("cuda")
         return run_parallel(
             function,

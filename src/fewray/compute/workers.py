@@ -23,7 +23,8 @@ from typing import Any
 from fewray.compute.cuda_graph import side_stream
 from fewray.compute.dask.cluster import connected, connection
 from fewray.compute.dask.executors import LOCAL
-from fewray.compute.device import full_memory_told, keep_freed_memory
+from fewray.compute.device import explain_full_memory
+from fewray.compute.process import keep_freed_memory
 from fewray.errors import RunFailed
 
 Report = Callable[[Any], None]
@@ -120,7 +121,7 @@ def _work(
     import torch
 
     def do(index: int) -> None:
-        with full_memory_told(), side_stream(device):
+        with explain_full_memory(), side_stream(device):
             result = function(**tasks[index], report=_messages.put)
         _messages.put((_DONE, index, pickle.dumps(result)))
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from fewray.compute.device import child_seed
+from fewray.compute.seeds import child_seed
 from fewray.config import GanOptions
 from fewray.errors import InputError, RunFailed
 from fewray.generators.checkpoint import load_checkpoint, read_header, save_checkpoint

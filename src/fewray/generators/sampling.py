@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from fewray.compute.device import child_seed
+from fewray.compute.seeds import child_seed
 from fewray.config import GanOptions
 from fewray.generators.families.dcgan import Generator
 from fewray.generators.training import draw_latents

@@ -13,7 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from fewray.compute.cuda_graph import StepGraph
-from fewray.compute.device import autocast, child_seed, seeded
+from fewray.compute.device import autocast
+from fewray.compute.seeds import child_seed, seeded
 from fewray.config import GanOptions
 from fewray.errors import InputError
 from fewray.generators.families.dcgan import Discriminator, Generator, initialise

@@ -18,7 +18,7 @@ import numpy as np
 import PIL
 from PIL import Image
 
-from fewray.compute.device import cores
+from fewray.compute.process import cores
 from fewray.errors import InputError
 from fewray.imaging.decode import DEEP_MODES, Unreadable, read_file, read_image
 from fewray.imaging.depth import GreyRange, PixelScale, choose_scale
@@ -29,7 +29,8 @@ from fewray.storage.files import write_bytes
 if TYPE_CHECKING:
     from torch import Tensor
 
-T, R = TypeVar("T"), TypeVar("R")
+T = TypeVar("T")
+R = TypeVar("R")
 NAMED = 10
 """How many bad files an error lists before it counts the rest."""
 BLOCK = 1024

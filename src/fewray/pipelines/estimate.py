@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from fewray.compute.cuda_graph import WARM_UP
-from fewray.compute.device import choose_device, fixed_threads
+from fewray.compute.device import choose_device
 from fewray.compute.machine import Machine
+from fewray.compute.process import fixed_threads
 from fewray.config import ClassifierOptions, GanOptions, PublishedOptions
 from fewray.data.manifest import Manifest
 
@@ -32,7 +33,7 @@ def plan_training(
     """Return one row a generator: its images, steps, and minutes estimated from a few steps timed now."""
     from fewray.generators.training import batches_per_epoch
 
-    settled = (machine or Machine()).settled(len(classes))
+    settled = (machine or Machine()).settled()
     on_progress("stage", {"text": TIMING})
     per_step = gan_step_seconds(options, settled)
     planned = []
@@ -47,7 +48,7 @@ def plan_training(
                 "seconds": per_step * steps,
             }
         )
-    return with_total(planned, settled)
+    return with_total(planned, settled, len(classes))
 
 
 def plan_study(
@@ -64,7 +65,7 @@ def plan_study(
 
     train, _ = split_rows(manifest)
     planned_cells = cells(options)
-    settled = (machine or Machine()).settled(len(planned_cells) * options.seeds)
+    settled = (machine or Machine()).settled()
     on_progress("stage", {"text": TIMING})
     planned = []
     if trains and any(cell.synthetic for cell in planned_cells):
@@ -85,21 +86,20 @@ def plan_study(
             }
             for seed in range(options.seeds)
         ]
-    return with_total(planned, settled)
+    return with_total(planned, settled, len(planned_cells) * options.seeds)
 
 
-def with_total(planned: list[dict[str, Any]], machine: Machine) -> list[dict[str, Any]]:
-    """Return the rows with ``seconds`` turned into ``minutes``, and a last one for all of them side by side.
+def with_total(planned: list[dict[str, Any]], machine: Machine, tasks: int) -> list[dict[str, Any]]:
+    """Return the rows with ``seconds`` as ``minutes``, and a last row for all ``tasks`` side by side.
 
     Rows whose ``seconds`` are None keep that: how long they take was not estimated, and the last row leaves them out.
     What trainings that share a GPU gain by it is not known before: the last row says how long they take at most.
     """
     timed = [row for row in planned if row["seconds"] is not None]
-    beside, at_most = (
-        (1, ", at most") if machine.device.startswith("cuda") else (machine.processes, "")
-    )
+    processes = min(machine.processes, tasks)
+    beside, at_most = (1, ", at most") if machine.device.startswith("cuda") else (processes, "")
     total = {
-        "job": f"all{'' if len(timed) == len(planned) else ' with minutes'}, {machine.processes} side by side{at_most}",
+        "job": f"all{'' if len(timed) == len(planned) else ' with minutes'}, {processes} side by side{at_most}",
         "images": sum(row["images"] for row in timed),
         "steps": sum(row["steps"] for row in timed),
         "seconds": sum(row["seconds"] for row in timed) / beside,

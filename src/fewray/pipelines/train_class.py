@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from fewray.compute.dask.parcels import travels
-from fewray.compute.device import child_seed, choose_device, fixed_threads
+from fewray.compute.device import choose_device
 from fewray.compute.machine import Machine
+from fewray.compute.process import fixed_threads
+from fewray.compute.seeds import child_seed
 from fewray.compute.workers import Report
 from fewray.config import GanOptions
 from fewray.data.manifest import Manifest

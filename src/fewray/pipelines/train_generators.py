@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fewray.compute.dask.cluster import connected
-from fewray.compute.device import child_seed
 from fewray.compute.machine import Machine
+from fewray.compute.seeds import child_seed
 from fewray.config import GanOptions
 from fewray.data.hold_out import check_no_synthetic, split_hold_out
 from fewray.data.manifest import Manifest
@@ -96,7 +96,7 @@ def train_generators(
     for task in tasks:
         check_class(**task)
     with locked(out), connected(machine.executor, out):
-        settled = machine.settled(len(wanted))
+        settled = machine.settled()
         machines = [
             _as_begun(task["folder"], machine, settled) if resume else settled for task in tasks
         ]

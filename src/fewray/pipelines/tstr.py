@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fewray.classify.training import predict, train_classifier
-from fewray.compute.device import child_seed
+from fewray.compute.seeds import child_seed
 from fewray.config import ClassifierOptions
 from fewray.errors import InputError
 from fewray.quality.image_set import ImageSet

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fewray.compute.device import child_seed
+from fewray.compute.seeds import child_seed
 from fewray.data.manifest import Manifest, Row
 from fewray.data.near_duplicates import NEAR, near_pairs, thumbnail_of
 from fewray.data.patients import UNREAD, called_by_file, unnamed

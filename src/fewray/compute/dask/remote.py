@@ -23,7 +23,8 @@ from fewray.compute.dask.parcels import (
     sees,
     unpack,
 )
-from fewray.compute.device import fixed_threads, full_memory_told, keep_freed_memory
+from fewray.compute.device import explain_full_memory
+from fewray.compute.process import fixed_threads, keep_freed_memory
 from fewray.errors import InputError, RunFailed
 from fewray.storage import files
 
@@ -155,7 +156,7 @@ def _refuse(address: str, nthreads: int, order: Order) -> None:
 def _call(function: Any, task: dict[str, Any], report: Any, threads: int) -> Any:
     from threadpoolctl import threadpool_limits
 
-    with fixed_threads(threads), threadpool_limits(threads), full_memory_told():
+    with fixed_threads(threads), threadpool_limits(threads), explain_full_memory():
         return function(**task, report=report)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fewray.compute.device import child_seed
+from fewray.compute.seeds import child_seed
 from fewray.errors import InputError
 from fewray.imaging.arrays import check_images
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fewray.compute.device import seeded
+from fewray.compute.seeds import seeded
 from fewray.errors import InputError
 
 FEATURES, CLASSES = 2048, 1008

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from fewray.compute.device import seeded
+from fewray.compute.seeds import seeded
 
 STAGES = (
     # kernel, stride, expansion, input channels, output channels, repeats

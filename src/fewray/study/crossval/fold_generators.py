@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from fewray.compute.device import child_seed
 from fewray.compute.machine import Machine
+from fewray.compute.seeds import child_seed
 from fewray.config import GanOptions
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError

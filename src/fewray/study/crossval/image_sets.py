@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fewray.compute.device import child_seed
+from fewray.compute.seeds import child_seed
 from fewray.config import ClassicAugmentation, CrossvalOptions
 from fewray.imaging.arrays import load_images
 from fewray.imaging.augment import classic_augment

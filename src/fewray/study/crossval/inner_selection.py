@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fewray.compute.device import child_seed
+from fewray.compute.seeds import child_seed
 from fewray.config import CrossvalOptions, GanOptions
 from fewray.errors import InputError
 from fewray.presets import recipe

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fewray.compute.device import child_seed
+from fewray.compute.seeds import child_seed
 from fewray.config import CrossvalOptions
 from fewray.storage.jobs import key_of
 from fewray.study.crossval.arrays import image_set_keys, keys_of

@@ -41,7 +41,7 @@ def plan_crossval(
     cohort = assemble_cohort(manifest, options, external)
     inner = _inner_rows(cohort, options)
     conditions = all_conditions(options)
-    settled = (machine or Machine()).settled(len(conditions) * len(cohort.parts()) * options.seeds)
+    settled = (machine or Machine()).settled()
     networks = sorted({condition.network for condition in conditions})
     on_progress("stage", {"text": TIMING})
     per_step = {
@@ -79,7 +79,8 @@ def plan_crossval(
                     condition.network,
                 )
             )
-    return with_total([*planned, *_the_rest(cohort, inner, options, conditions)], settled)
+    tasks = len(conditions) * len(cohort.parts()) * options.seeds
+    return with_total([*planned, *_the_rest(cohort, inner, options, conditions)], settled, tasks)
 
 
 def _inner_rows(cohort: Cohort, options: CrossvalOptions) -> dict[tuple[int, int], np.ndarray]:

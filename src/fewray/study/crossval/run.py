@@ -8,8 +8,8 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from fewray.compute.dask.cluster import connected
-from fewray.compute.device import fixed_threads
 from fewray.compute.machine import Machine
+from fewray.compute.process import fixed_threads
 from fewray.config import CrossvalOptions
 from fewray.data.manifest import Manifest
 from fewray.storage.files import locked, write_json
@@ -69,9 +69,8 @@ def run_crossval(
             keep_folding(out, folding)
         if cohort.external and (warning := external_warning(cohort.rows, cohort.external)):
             on_progress("stage", {"text": warning})
-        tasks = len(conditions) * len(cohort.parts()) * options.seeds
         work = RunContext(
-            store=store, machine=machine.settled(tasks), clock=clock, on_progress=on_progress
+            store=store, machine=machine.settled(), clock=clock, on_progress=on_progress
         )
         chosen = settings(cohort, options, run, lambda *inner: fit(*inner, work=work).results)
         fitted = fit(cohort, options, run, conditions, "", work=work, chosen=chosen)

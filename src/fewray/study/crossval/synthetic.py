@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from fewray.compute.dask.parcels import travels
-from fewray.compute.device import child_seed
 from fewray.compute.machine import Machine
+from fewray.compute.seeds import child_seed
 from fewray.compute.workers import Report
 from fewray.config import ClassicAugmentation, CrossvalOptions
 from fewray.errors import InputError, RunFailed

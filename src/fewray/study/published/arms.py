@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from fewray.compute.device import child_seed
+from fewray.compute.seeds import child_seed
 from fewray.config import ClassifierOptions, PublishedOptions
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fewray.compute.dask.parcels import travels
-from fewray.compute.device import child_seed
 from fewray.compute.machine import Machine
+from fewray.compute.seeds import child_seed
 from fewray.compute.workers import Report
 from fewray.config import PublishedOptions
 from fewray.storage.jobs import JobStore, are_probabilities

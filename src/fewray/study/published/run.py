@@ -14,8 +14,8 @@ import numpy as np
 
 from fewray.compute.dask.cluster import connected
 from fewray.compute.dask.executors import LOCAL
-from fewray.compute.device import child_seed
 from fewray.compute.machine import Machine
+from fewray.compute.seeds import child_seed
 from fewray.config import PublishedOptions
 from fewray.data.hold_out import check_no_synthetic
 from fewray.data.manifest import Manifest
@@ -103,7 +103,7 @@ def run_published(
         results = _classify(
             sets, options, planned, machine, store, on_progress, clock, out / CLASSIFIER
         )
-        settled = machine.settled(len(planned) * options.seeds)
+        settled = machine.settled()
         where = {
             "device": settled.device,
             "precision": settled.precision,
@@ -240,7 +240,7 @@ def _classify(
     The weights of one of them are kept as ``keep``; where they are not those of this study, it is trained again.
     """
     wanted: dict[tuple[str, int], str] = {}
-    settled = machine.settled(len(planned) * options.seeds)
+    settled = machine.settled()
     for seed in range(
         options.seeds
     ):  # all arms of a seed first: a study cut short compares whole seeds

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import t
 
 from fewray.classify.scores import wilson
-from fewray.compute.device import child_seed
+from fewray.compute.seeds import child_seed
 
 DRAWS = 1000
 LEAST = 1.1
