@@ -1,0 +1,301 @@
+"""The model of ``quality.json``: what a quality report says of synthetic images.
+
+All metrics compare real images with synthetic ones in the features of one extractor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from fewray.results.scores import Interval, Model, StudyWarning
+
+METRICS = {
+    "fid": ("FID", 1),
+    "kid": ("KID", 3),
+    "is_mean": ("IS", 2),
+    "precision": ("precision", 2),
+    "recall": ("recall", 2),
+    "density": ("density", 2),
+    "coverage": ("coverage", 2),
+    "ms_ssim": ("MS-SSIM", 3),
+    "auth_pct": ("authenticity (%)", 0),
+}
+"""By field of :class:`ClassQuality`: display name and digits."""
+
+BASELINE_VERDICTS = {
+    "as_real": "as real",
+    "unstable": "unstable: varies too much between splits",
+    "uninformative": "uninformative: noise scores as real",
+    "less_diverse": "less diverse than real",
+    "more_diverse": "more diverse than real",
+    "above_real": "above real",
+    "below_real": "below real",
+    "low_diversity_or_copies": "above real: low diversity or copies",
+    "outliers_or_copies": "above real: outliers or copies",
+    "closer_than_real": "closer than real: look for copies",
+    "farther_than_real": "farther than real",
+    "differs_from_real": "differs from real",
+    "towards_noise": "of the way to noise",
+    "as_noise": "as far as noise",
+}
+"""Code of a baseline verdict to its text; the text of ``towards_noise`` follows a percentage."""
+
+
+class Baseline(Model, frozen=True, kw_only=True):
+    """The scale of one metric: real against real and noise against real, at ``m`` images per side."""
+
+    m: int
+    splits: int
+    """Random splits behind the means and standard deviations; 1 if no split was needed."""
+    real_vs_real: float
+    real_vs_real_sd: float
+    synthetic: float
+    """The metric of ``m`` synthetic images over the same splits: compare this with ``real_vs_real``."""
+    synthetic_sd: float
+    noise: float | None
+    """The metric of noise images (the noise baseline), at most 128; None without noise."""
+    position: float | None
+    """0: as real images. 1: as noise. None if noise scores as real images do."""
+    verdict: str
+    """A code of :data:`BASELINE_VERDICTS`."""
+
+    @property
+    def text(self) -> str:
+        """The verdict in words."""
+        words = BASELINE_VERDICTS[self.verdict]
+        share = f"{100 * (self.position or 0):.0f}% " if self.verdict == "towards_noise" else ""
+        return share + words
+
+
+class Copy(Model, frozen=True, kw_only=True):
+    """One synthetic image and its nearest training images, by aligned pixels and by features."""
+
+    synthetic: str
+    nearest: str
+    """The training image nearest by pixels; empty if there is none to compare with."""
+    distance: float
+    """To ``nearest``: 1 - correlation after alignment. 0: the same image, moved or mirrored."""
+    nearest_by_features: str
+    feature_distance: float
+    """To ``nearest_by_features``: Euclidean."""
+    detected_by: Literal["", "pixels", "features", "pixels+features", "identical"]
+    """The detectors below whose threshold it lies; ``identical``: equal pixel for pixel only."""
+
+    @property
+    def pair(self) -> tuple[str, float]:
+        """The training image shown beside it, and the distance: by features if only these flag it."""
+        if self.detected_by == "features":
+            return self.nearest_by_features, self.feature_distance
+        return self.nearest, self.distance
+
+    @property
+    def order(self) -> tuple[int, float, str]:
+        """Sort key: copies by pixels, copies by features only, other images; nearest first in each."""
+        rank = 2 if not self.detected_by else int(self.detected_by == "features")
+        return rank, self.pair[1], self.synthetic
+
+
+class CopyThreshold(Model, frozen=True, kw_only=True):
+    """The distances below which a synthetic image counts as a copy of a training image.
+
+    Both are shares of the distance that is usual between patients of the same class.
+    """
+
+    pixels: float
+    features: float
+    usual: dict[str, tuple[float, float]]
+    """By class: median distances, by pixels and by features, between images of different patients."""
+    percentile: float
+    num_held_out: int
+    """Real images that were held out one by one to set the threshold."""
+    grouped: bool
+    """Whether some patient is known to have several images, so that patients were held out whole."""
+    real_flagged: int
+    """Held-out real images below the threshold, near-duplicates included."""
+    false_alarms: float
+    """Expected share of unseen real images below it, at most: 2 (rank + 1) / (n + 1)."""
+
+    def flags(self, label: str, pixels: float, features: float) -> str:
+        """Return which detectors flag an image of class ``label`` at these distances.
+
+        ``pixels``, ``features``, ``pixels+features`` or an empty string. Always empty for a class
+        of one patient, which has no usual distance.
+        """
+        usual = self.usual[label]
+        below = {
+            "pixels": pixels < self.pixels * usual[0],
+            "features": features < self.features * usual[1],
+        }
+        return "+".join(name for name, yes in below.items() if yes)
+
+    @property
+    def text(self) -> str:
+        """What a reader of the number of copies needs to know."""
+        identical = "only images that equal a training image in every pixel are counted"
+        if self.num_held_out == 0:
+            return f"Copies cannot be detected with one patient per class: {identical}."
+        how = (
+            "with their patient" if self.grouped else "one by one (no patient is known to have two)"
+        )
+        text = (
+            f"Copies lie nearer to a training image of their class than {100 * self.pixels:.0f}% of the "
+            f"usual distance by pixels, or {100 * self.features:.0f}% by features. Of "
+            f"{self.num_held_out} real images held out {how}, {self.real_flagged} are as near; up to "
+            f"{100 * self.false_alarms:.1f}% of unseen real images would be."
+        )
+        if silent := [label for label, pair in self.usual.items() if not any(pair)]:
+            text += f" In {', '.join(silent)} (one patient), {identical}."
+        return text
+
+
+class ClassQuality(Model, frozen=True, kw_only=True):
+    """The metrics of one class, or of all classes pooled. None where undefined: see ``undefined``."""
+
+    num_real: int
+    num_fake: int
+    k: int
+    """Neighbours of precision, recall, density and coverage."""
+    fid: float
+    fid_inf: float | None
+    kid: float
+    """Unbiased, all images."""
+    kid_ci: Interval | None
+    """95% bootstrap interval of ``kid``."""
+    kid_subset_mean: float
+    """Over random subsets, as published."""
+    kid_subset_sd: float
+    kid_subset_size: int
+    is_mean: float | None
+    is_sd: float | None
+    is_splits: int | None
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+    auth_pct: float
+    ms_ssim: float | None
+    ms_ssim_pairs: int | None
+    ms_ssim_scales: int | None
+    copies: tuple[Copy, ...]
+    """Synthetic images that count as copies, nearest first."""
+    baselines: dict[str, Baseline]
+    """By metric; empty if there are too few images."""
+    undefined: dict[str, str]
+    """By metric: why it is None."""
+    warnings: tuple[StudyWarning, ...]
+
+
+class HeldOutQuality(Model, frozen=True, kw_only=True):
+    """Synthetic images of one class against real images that no generator saw."""
+
+    num_held_out: int
+    kid: float | None
+    """None with fewer than 2 held-out images."""
+    copies: tuple[Copy, ...]
+    """Synthetic images as near to a held-out image as copies are to training images."""
+
+
+class Membership(Model, frozen=True, kw_only=True):
+    """How well a discriminator's score separates its training images from held-out images."""
+
+    auc: float | None
+    """0.5: not at all; 1: every training image scores higher. None if a side is empty."""
+    ci: Interval | None
+    num_train: int
+    num_held_out: int
+
+
+class Tstr(Model, frozen=True, kw_only=True):
+    """Accuracy of a classifier trained on synthetic and tested on real images, and the reverse."""
+
+    steps: int
+    batch_size: int
+    seed: int
+    tested_on: Literal["held_out", "training"]
+    """The real test images. On ``training`` images, which the generators saw, scores are too high."""
+    num_test: int
+    train_real_test_real: float | None
+    """The comparison value; None without held-out images."""
+    train_synthetic_test_real: float
+    train_real_test_synthetic: float
+
+
+class QualityReport(Model, frozen=True, kw_only=True):
+    """The quality of synthetic images. Do not compare values of different extractors."""
+
+    schema: Literal[2] = 2
+    extractor: str
+    dim: int
+    """Number of features."""
+    image_size: int
+    """Pixels per side at which all images were compared."""
+    fit: str | None
+    """How images were made square: ``squash`` or ``pad``; None for images given as arrays."""
+    classes: dict[str, ClassQuality]
+    pooled: ClassQuality
+    copy_threshold: CopyThreshold
+    held_out: dict[str, HeldOutQuality]
+    """By class; empty without held-out images."""
+    membership: dict[str, Membership]
+    """By class; empty without the generators' discriminators and held-out images."""
+    tstr: Tstr | None
+    notes: tuple[str, ...]
+    """Sentences about images that are missing or were left out."""
+
+    @property
+    def rows(self) -> Mapping[str, ClassQuality]:
+        """The classes, then all of them pooled under ``all``."""
+        return {**self.classes, "all": self.pooled}
+
+    @property
+    def k_text(self) -> str:
+        """The number of neighbours, with the classes too small for it: "5 (covid 3, normal 4)"."""
+        pooled = self.pooled.k
+        smaller = ", ".join(
+            f"{n} {found.k}" for n, found in self.classes.items() if found.k != pooled
+        )
+        return f"{pooled} ({smaller})" if smaller else f"{pooled}"
+
+    @property
+    def remarks(self) -> list[str]:
+        """The notes, then each warning once, after the classes that it concerns."""
+        about: dict[str, list[str]] = {}
+        for label, found in self.rows.items():
+            for warning in found.warnings:
+                about.setdefault(warning.text, []).append(label)
+        return [*self.notes, *(f"{', '.join(names)}: {text}" for text, names in about.items())]
+
+    @property
+    def sentences(self) -> list[str]:
+        """What the tables do not show: copies, held-out images, membership, TSTR."""
+        fit = "" if self.fit is None else f" ({self.fit})"
+        lines = [
+            f"All images were compared at {self.image_size} x {self.image_size} px{fit}.",
+            self.copy_threshold.text,
+            "The distance to noise is measured in features, which react to grain and blur that the eye "
+            "overlooks: images that look right may be far along it.",
+        ]
+        for label, found in self.held_out.items():
+            kid = "undefined" if found.kid is None else f"{found.kid:.3f}"
+            lines.append(
+                f"{label}: KID to {found.num_held_out} held-out images {kid}; {len(found.copies)} synthetic "
+                "images are as near to them as copies."
+            )
+        for label, found in self.membership.items():
+            if found.auc is not None and found.ci is not None:
+                lines.append(
+                    f"{label}: the discriminator separates {found.num_train} training from "
+                    f"{found.num_held_out} held-out images with AUC {found.auc:.2f} "
+                    f"[{found.ci[0]:.2f}, {found.ci[1]:.2f}] (0.5: not at all)."
+                )
+        if (tstr := self.tstr) is not None:
+            real = tstr.train_real_test_real
+            tested = "held-out images" if tstr.tested_on == "held_out" else "training images"
+            lines.append(
+                f"Classifiers ({tstr.steps} steps), tested on {tstr.num_test} {tested}: trained on real "
+                f"images {'undefined' if real is None else f'{real:.3f}'}, trained on synthetic images "
+                f"(TSTR) {tstr.train_synthetic_test_real:.3f}. Trained on real, tested on synthetic "
+                f"images (TRTS): {tstr.train_real_test_synthetic:.3f}."
+            )
+        return lines

@@ -1,0 +1,123 @@
+"""Models of what a training run writes: rows of ``stats.jsonl``, ``options.json``, provenance."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fewray.config import GanOptions
+from fewray.results.quality import CopyThreshold
+from fewray.results.scores import Model, Origin
+
+
+class EpochRow(Model, frozen=True, kw_only=True, omit_defaults=True):
+    """One epoch of one generator. Losses and probabilities are means over its batches."""
+
+    epoch: int
+    """Epochs done, from 1."""
+    epochs: int
+    batches: int
+    step: int
+    images_seen: int
+    """Real images shown to the discriminator, repeats counted."""
+    loss_d: float | None
+    """-log D(x) - log(1 - D(G(z))). None, as all values, if it was not finite."""
+    loss_g: float | None
+    """-log D(G(z)), after the discriminator's update."""
+    d_x: float | None
+    d_g_z1: float | None
+    """Mean D(G(z)) before the discriminator's update,"""
+    d_g_z2: float | None
+    """and after it."""
+    diversity: float | None = None
+    """Spread within a batch of synthetic images over that of the real ones."""
+    finite: bool = True
+    """False in the last row of a run that stopped because a loss or a weight was not finite."""
+    seconds: float
+    """Since the training run began, interruptions left out."""
+    fid: float | None = None
+    kid: float | None = None
+    """Unbiased, all images."""
+    inception_score: float | None = None
+    kid_held_out: float | None = None
+    num_held_out: int | None = None
+    extractor: str | None = None
+    num_real: int | None = None
+    num_fake: int | None = None
+
+
+class TrainingSet(Model, frozen=True, kw_only=True):
+    """The images one generator was trained on."""
+
+    label: str
+    num_train: int
+    classic_images: int
+    """Augmented copies added to them."""
+    training_hashes: tuple[str, ...]
+    """SHA-256 of every training image,"""
+    rows_held_out: tuple[str, ...]
+    """and of the images that were held out to measure it."""
+    rows_sha256: str
+    """Hash of ``training_hashes``."""
+    origin: Origin
+    group_regex: str | None = None
+    """The pattern that found the patients in the file names."""
+
+
+class ClassOptions(Model, frozen=True, kw_only=True):
+    """``<class>/options.json``: how one generator was trained."""
+
+    options: GanOptions
+    seed: int
+    precision: str
+    threads: int
+    device: str
+    training_set: TrainingSet
+
+
+class RunOptions(Model, frozen=True, kw_only=True):
+    """``options.json`` of a folder of generators: what they have in common."""
+
+    gan: GanOptions
+    data: str
+    data_sha256: str
+    group_regex: str | None
+    seed: int
+    hold_out: float
+    """Share of each class's patients that was held out."""
+    patience: int
+    classes: tuple[str, ...]
+    device: str
+    precision: str
+    threads: int
+
+
+class GeneratorSource(Model, frozen=True, kw_only=True):
+    """An entry of ``generators.json``: the generator behind the synthetic images of one class."""
+
+    checkpoint_sha256: str
+    epoch: int
+    seed: int
+    options: GanOptions
+    training_set: TrainingSet
+    rejected_seeds: tuple[int, ...] | None = None
+    """Seeds whose images were replaced as copies; None if copies were not looked for."""
+    copy_threshold: CopyThreshold | None = None
+
+
+class TrainedClass(Model, frozen=True, kw_only=True):
+    """How the training run of one class stands."""
+
+    last: EpochRow
+    measured: tuple[EpochRow, ...]
+    """The epochs at which quality was measured."""
+    precision: str
+    threads: int
+    device: str
+
+
+class TrainingReport(Model, frozen=True, kw_only=True):
+    """``training.json``: how a folder of generators was trained, and how the training runs ended."""
+
+    schema: Literal[1] = 1
+    options: RunOptions
+    classes: dict[str, TrainedClass]
