@@ -130,7 +130,7 @@ def leave(*, folder: Path, report) -> None:
 
 
 def unreadable(*, path: Path, report) -> None:
-    raise Unreadable(path, "no film")
+    raise Unreadable(path, "not found")
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_errors_arrive_as_they_would_locally(cluster: Path):
         do(fail, [{"x": 1}])
     with pytest.raises(ZeroDivisionError, match="a fault"):
         do(fail, [{"x": 0}])
-    with pytest.raises(InputError, match=r"^/a/b.png: no film; mend or remove the file$"):
+    with pytest.raises(InputError, match=r"^/a/b.png: not found\. Repair or remove the file\.$"):
         do(unreadable, [{"path": Path("/a/b.png")}])
     with pytest.raises(
         RunFailed,

@@ -118,11 +118,11 @@ def test_a_full_gpu_is_said_with_the_remedy():
 
 
 def unreadable(*, path: Path, report) -> None:
-    raise Unreadable(path, "no film")
+    raise Unreadable(path, "not found")
 
 
 def test_an_unreadable_film_is_named_by_a_worker():
-    with pytest.raises(Unreadable, match=r"^a.png: no film; mend or remove the file$"):
+    with pytest.raises(Unreadable, match=r"^a.png: not found\. Repair or remove the file\.$"):
         run_parallel(
             unreadable, [{"path": Path("a.png")}], processes=1, threads=1, on_message=lambda _: None
         )

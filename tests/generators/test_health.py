@@ -158,10 +158,10 @@ def test_held_out_patients_are_apart_and_no_test_row_is_among_them(data: Manifes
         assert {r.split for r in held_out.rows} == {"train"}
         assert split_hold_out(train.where(label=label), 0.2, seed=3)[1] == held_out
     assert len(split_hold_out(train.where(label="normal"), 0.0, seed=0)[1]) == 0
-    with pytest.raises(InputError, match="at least 2 are wanted"):
-        split_hold_out(train.where(label="normal"), 0.95, seed=0)
-    with pytest.raises(InputError, match="hold-out 1"):
-        split_hold_out(train.where(label="normal"), 1.0, seed=0)
+    for share, code in ((0.95, "hold_out_too_large"), (1.0, "hold_out")):
+        with pytest.raises(InputError) as caught:
+            split_hold_out(train.where(label="normal"), share, seed=0)
+        assert caught.value.code == code
 
 
 def planted(monkeypatch: pytest.MonkeyPatch, values: list[float]) -> None:

@@ -1,4 +1,4 @@
-"""Which rows of a data set a generator may see: no test rows, no synthetic ones, and not the patients kept from it."""
+"""Choose the rows that a generator may be trained on: no test rows, no synthetic ones, no held-out patients."""
 
 from __future__ import annotations
 
@@ -6,56 +6,70 @@ from dataclasses import replace
 
 import numpy as np
 
+from fewray.data.images import ImageSource
 from fewray.data.manifest import Manifest
+from fewray.data.near_duplicates import merge_patients
 from fewray.errors import InputError
 
 
 def split_hold_out(rows: Manifest, share: float, *, seed: int) -> tuple[Manifest, Manifest]:
-    """Return the rows of one class that its generator sees and those it does not, no patient among both.
+    """Split the rows of one class by patient: those for training a generator, and those held out.
 
-    Patients are drawn until at least ``share`` of the images, and two, are held out. InputError when fewer than two of
-    the other images would be left.
+    Patients who share an image or a near-duplicate count as one, as in the folds of a study. Patients are drawn until at
+    least ``share`` of the images, and two images, are held out. Raises InputError if fewer than two images would be left.
     """
     if not 0 <= share < 1:
-        raise InputError(f"--hold-out {share:g}: 0 or more and below 1 is wanted")
-    groups = sorted({row.group for row in rows.rows})
-    apart: set[str] = set()
-    count = 0
-    for index in np.random.default_rng(seed).permutation(len(groups)):
-        if not share or count >= max(2, share * len(rows)):
-            break
-        apart.add(groups[index])
-        count += sum(row.group == groups[index] for row in rows.rows)
-    if share and len(rows) - count < 2:
         raise InputError(
-            f"class {rows.rows[0].label}: {len(rows)} images of {len(groups)} patients; --hold-out {share:g} leaves "
-            f"{len(rows) - count}, at least 2 are wanted; give more images or leave --stop-when-done out"
+            "hold_out", f"--hold-out: expected 0 or more and below 1, got {share:g}", share=share
         )
-    seen, held_out = (
-        tuple(r for r in rows.rows if (r.group in apart) == side) for side in (False, True)
+    if not share:
+        return rows, replace(rows, rows=())
+    names = [row.group for row in rows.rows]
+    hashes = [row.sha256 for row in rows.rows]
+    codes = merge_patients(names, hashes, ImageSource(rows).for_comparison()).codes
+    sizes = np.bincount(codes)
+    held_out = np.zeros(len(sizes), bool)
+    for patient in np.random.default_rng(seed).permutation(len(sizes)):
+        if sizes[held_out].sum() >= max(2, share * len(rows)):
+            break
+        held_out[patient] = True
+    left = int(sizes[~held_out].sum())
+    if left < 2:
+        raise InputError(
+            "hold_out_too_large",
+            f"class {rows.rows[0].label}: --hold-out {share:g} leaves {left} of {len(rows)} images ({len(sizes)} patients); "
+            "expected at least 2. Add images or omit --stop-when-done.",
+            left=left,
+        )
+    sides = (
+        tuple(row for row, code in zip(rows.rows, codes, strict=True) if held_out[code] == side)
+        for side in (False, True)
     )
-    return replace(rows, rows=seen), replace(rows, rows=held_out)
+    training, others = (replace(rows, rows=side) for side in sides)
+    return training, others
 
 
 def training_rows(manifest: Manifest) -> Manifest:
-    """Return the rows a generator may see: those that are not of split ``test``. InputError when there are none."""
+    """Return the rows that are not of split ``test``. Raises InputError if there are none."""
     rows = tuple(row for row in manifest.rows if row.split != "test")
     if not rows:
         raise InputError(
-            f"{manifest.name}: {len(manifest)} images, all of split test; training rows are wanted"
+            "no_training_rows",
+            f"{manifest.name}: all {len(manifest)} images are of split test; expected training images",
         )
     return replace(manifest, rows=rows)
 
 
 def held_out_rows(manifest: Manifest) -> Manifest:
-    """Return the rows of split ``test``, or all of them where the data has no such split."""
+    """Return the rows of split ``test``, or all rows of a data set without that split."""
     return manifest.where(split="test") if "test" in manifest.counts() else manifest
 
 
 def check_no_synthetic(manifest: Manifest, option: str = "--data") -> None:
-    """Make sure that a generator may be trained on ``manifest``; InputError counts images that a generator made."""
+    """Raise InputError if ``manifest`` holds synthetic images: no generator is trained on a generator's output."""
     if synthetic := len(manifest.where(origin="synthetic")):
         raise InputError(
-            f"{option} {manifest.name}: {synthetic} synthetic images; real films are wanted: a generator is not trained on "
-            "what a generator made"
+            "synthetic_images",
+            f"{option} {manifest.name}: expected real images only, got {synthetic} synthetic ones",
+            count=synthetic,
         )

@@ -1,4 +1,4 @@
-"""The one type every stage hands on: a row an image, with its label, patient, hash and origin."""
+"""The type that every stage takes and returns: one row per image, with its label, patient, hash and origin."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from fewray.errors import InputError
+from fewray.imaging.depth import PixelScale
 from fewray.storage.files import write_bytes
 
 Origin = Literal["real", "synthetic", "phantom"]
 ORIGINS = ("real", "synthetic", "phantom")
 COLUMNS = ("path", "label", "split", "group", "sha256", "origin")
 MANIFEST, SOURCES = "manifest.csv", "generators.json"
-"""Files of a folder: the rows, which are read instead of its folders, and, of synthetic images, their generators."""
+"""Files of a folder of images: its rows, read in place of its subfolders, and the generators of synthetic images."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,18 +37,19 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """The rows of a data set. ``notes`` holds plain JSON: ``warnings``, sentences for the user, ``group_regex`` if given."""
+    """The rows of a data set. ``notes`` is plain JSON: ``warnings`` (sentences for the user), ``group_regex`` if given."""
 
     name: str
     classes: tuple[str, ...]
     rows: tuple[Row, ...]
     notes: dict[str, Any] = field(default_factory=dict)
+    pixel_scale: PixelScale = field(default_factory=PixelScale)
+    """How images of more than 8 bits are scaled: decided once, for all files of the data set."""
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        """Name the set and count it; the rows are in ``rows``."""
         return f"Manifest({self.name!r}, {len(self)} images of {', '.join(self.classes)})"
 
     def labels(self) -> np.ndarray:
@@ -62,7 +64,7 @@ class Manifest:
     def where(
         self, *, split: str | None = None, label: str | None = None, origin: str | None = None
     ) -> Manifest:
-        """Return the rows that have all the given values; the classes stay."""
+        """Return the rows that have all the given values; the classes are kept."""
         kept = tuple(
             row
             for row in self.rows
@@ -73,14 +75,14 @@ class Manifest:
         return replace(self, rows=kept)
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Return how many rows each split has of each class; splits without rows are left out."""
+        """Return the number of rows by split and class; a split without rows is absent."""
         found = Counter((row.split, row.label) for row in self.rows)
         splits = sorted({split for split, _ in found}, key=lambda s: (s != "train", s))
         return {split: {label: found[split, label] for label in self.classes} for split in splits}
 
     def sha256(self) -> str:
-        """Return the hash of the content: labels, splits, groups and file hashes in order, but not where files lie."""
-        digest = hashlib.sha256()
+        """Return a hash of labels, splits, groups and file contents, in order. Where the files are does not matter."""
+        digest = hashlib.sha256(self.pixel_scale.key().encode())
         for row in self.rows:
             digest.update(
                 f"{row.label}\t{row.split}\t{row.group}\t{row.sha256}\t{row.origin}\n".encode()
@@ -88,7 +90,7 @@ class Manifest:
         return digest.hexdigest()
 
     def to_csv(self, path: Path) -> None:
-        """Write the rows; paths are relative to the file where they lie below its folder."""
+        """Write the rows; paths below the file's folder are relative to it."""
         stream = io.StringIO()
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(COLUMNS)
@@ -103,30 +105,24 @@ class Manifest:
 
     @classmethod
     def from_csv(cls, path: Path, *, name: str | None = None) -> Manifest:
-        """Read what :meth:`to_csv` wrote; InputError names the row that does not fit."""
+        """Read what :meth:`to_csv` wrote. Raises InputError with the first row that does not fit."""
+
+        def fault(what: str) -> InputError:
+            return InputError("manifest", f"{path}: {what}. Expected a manifest written by fewray.")
+
         try:
-            records = list(
-                csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
-            )
+            text = path.read_text(encoding="utf-8-sig")
+            records = list(csv.DictReader(io.StringIO(text, newline="")))
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise InputError(
-                f"{path}: cannot be read ({error}); a manifest of fewray is wanted"
-            ) from None
+            raise fault(f"cannot be read ({error})") from None
         rows = []
         for number, record in enumerate(records, start=2):
             if missing := [column for column in COLUMNS if record.get(column) is None]:
-                raise InputError(
-                    f"{path} row {number}: no {', '.join(missing)}; a manifest of fewray is wanted"
-                )
+                raise fault(f"row {number}: no {', '.join(missing)}")
             if record["origin"] not in ORIGINS:
-                raise InputError(
-                    f"{path} row {number}: origin {record['origin']}; one of {', '.join(ORIGINS)} is wanted"
-                )
+                raise fault(f"row {number}: origin {record['origin']!r}")
+            origin = cast(Origin, record["origin"])
             kept = {name: record[name] for name in ("label", "split", "group", "sha256")}
-            rows.append(
-                Row(
-                    path=path.parent / record["path"], **kept, origin=cast(Origin, record["origin"])
-                )
-            )
+            rows.append(Row(path=path.parent / record["path"], **kept, origin=origin))
         classes = tuple(sorted({row.label for row in rows}))
         return cls(name=name or path.parent.name, classes=classes, rows=tuple(rows))
