@@ -43,7 +43,7 @@ BASELINE_VERDICTS = {
 
 
 class Baseline(Model, frozen=True, kw_only=True):
-    """The scale of one metric: real against real and noise against real, at ``m`` images per side."""
+    """The scale of one metric at ``m`` images per side: real and noise against real."""
 
     m: int
     splits: int
@@ -51,10 +51,10 @@ class Baseline(Model, frozen=True, kw_only=True):
     real_vs_real: float
     real_vs_real_sd: float
     synthetic: float
-    """The metric of ``m`` synthetic images over the same splits: compare this with ``real_vs_real``."""
+    """The metric of ``m`` synthetic images over the same splits."""
     synthetic_sd: float
     noise: float | None
-    """The metric of noise images (the noise baseline), at most 128; None without noise."""
+    """The noise baseline: the metric of at most 128 noise images; None without them."""
     position: float | None
     """0: as real images. 1: as noise. None if noise scores as real images do."""
     verdict: str
@@ -75,7 +75,7 @@ class Copy(Model, frozen=True, kw_only=True):
     nearest: str
     """The training image nearest by pixels; empty if there is none to compare with."""
     distance: float
-    """To ``nearest``: 1 - correlation after alignment. 0: the same image, moved or mirrored."""
+    """To ``nearest``: 1 - correlation after alignment; 0 for the same image moved or mirrored."""
     nearest_by_features: str
     feature_distance: float
     """To ``nearest_by_features``: Euclidean."""
@@ -84,14 +84,17 @@ class Copy(Model, frozen=True, kw_only=True):
 
     @property
     def pair(self) -> tuple[str, float]:
-        """The training image shown beside it, and the distance: by features if only these flag it."""
+        """The training image shown beside it, and the distance to it.
+
+        By features if only these flag the image, otherwise by pixels.
+        """
         if self.detected_by == "features":
             return self.nearest_by_features, self.feature_distance
         return self.nearest, self.distance
 
     @property
     def order(self) -> tuple[int, float, str]:
-        """Sort key: copies by pixels, copies by features only, other images; nearest first in each."""
+        """Sort key: copies by pixels, copies by features only, others; nearest first in each."""
         rank = 2 if not self.detected_by else int(self.detected_by == "features")
         return rank, self.pair[1], self.synthetic
 
@@ -105,12 +108,12 @@ class CopyThreshold(Model, frozen=True, kw_only=True):
     pixels: float
     features: float
     usual: dict[str, tuple[float, float]]
-    """By class: median distances, by pixels and by features, between images of different patients."""
+    """By class: median distance between patients, by pixels and by features."""
     percentile: float
     num_held_out: int
     """Real images that were held out one by one to set the threshold."""
     grouped: bool
-    """Whether some patient is known to have several images, so that patients were held out whole."""
+    """Whether some patient is known to have several images; these were held out together."""
     real_flagged: int
     """Held-out real images below the threshold, near-duplicates included."""
     false_alarms: float
@@ -135,14 +138,13 @@ class CopyThreshold(Model, frozen=True, kw_only=True):
         identical = "only images that equal a training image in every pixel are counted"
         if self.num_held_out == 0:
             return f"Copies cannot be detected with one patient per class: {identical}."
-        how = (
-            "with their patient" if self.grouped else "one by one (no patient is known to have two)"
-        )
+        how = "with their patient" if self.grouped else "one by one"
         text = (
-            f"Copies lie nearer to a training image of their class than {100 * self.pixels:.0f}% of the "
-            f"usual distance by pixels, or {100 * self.features:.0f}% by features. Of "
-            f"{self.num_held_out} real images held out {how}, {self.real_flagged} are as near; up to "
-            f"{100 * self.false_alarms:.1f}% of unseen real images would be."
+            "Copies are nearer to a training image of their class than "
+            f"{100 * self.pixels:.0f}% of the usual distance by pixels or "
+            f"{100 * self.features:.0f}% by features. Of {self.num_held_out} real images held out "
+            f"{how}, {self.real_flagged} are as near; up to {100 * self.false_alarms:.1f}% of "
+            "unseen real images would be."
         )
         if silent := [label for label, pair in self.usual.items() if not any(pair)]:
             text += f" In {', '.join(silent)} (one patient), {identical}."
@@ -150,7 +152,7 @@ class CopyThreshold(Model, frozen=True, kw_only=True):
 
 
 class ClassQuality(Model, frozen=True, kw_only=True):
-    """The metrics of one class, or of all classes pooled. None where undefined: see ``undefined``."""
+    """The metrics of one class, or of all pooled; ``undefined`` says why a metric is None."""
 
     num_real: int
     num_fake: int
@@ -213,7 +215,7 @@ class Tstr(Model, frozen=True, kw_only=True):
     batch_size: int
     seed: int
     tested_on: Literal["held_out", "training"]
-    """The real test images. On ``training`` images, which the generators saw, scores are too high."""
+    """The real test images. Scores on ``training`` images, which generators saw, are too high."""
     num_test: int
     train_real_test_real: float | None
     """The comparison value; None without held-out images."""
@@ -273,14 +275,14 @@ class QualityReport(Model, frozen=True, kw_only=True):
         lines = [
             f"All images were compared at {self.image_size} x {self.image_size} px{fit}.",
             self.copy_threshold.text,
-            "The distance to noise is measured in features, which react to grain and blur that the eye "
-            "overlooks: images that look right may be far along it.",
+            "The distance to noise is measured in features, which react to grain and blur that the "
+            "eye overlooks: images that look right may be far along it.",
         ]
         for label, found in self.held_out.items():
             kid = "undefined" if found.kid is None else f"{found.kid:.3f}"
             lines.append(
-                f"{label}: KID to {found.num_held_out} held-out images {kid}; {len(found.copies)} synthetic "
-                "images are as near to them as copies."
+                f"{label}: KID to {found.num_held_out} held-out images {kid}; {len(found.copies)} "
+                "synthetic images are as near to them as copies."
             )
         for label, found in self.membership.items():
             if found.auc is not None and found.ci is not None:
@@ -291,11 +293,12 @@ class QualityReport(Model, frozen=True, kw_only=True):
                 )
         if (tstr := self.tstr) is not None:
             real = tstr.train_real_test_real
+            baseline = "undefined" if real is None else f"{real:.3f}"
             tested = "held-out images" if tstr.tested_on == "held_out" else "training images"
             lines.append(
-                f"Classifiers ({tstr.steps} steps), tested on {tstr.num_test} {tested}: trained on real "
-                f"images {'undefined' if real is None else f'{real:.3f}'}, trained on synthetic images "
-                f"(TSTR) {tstr.train_synthetic_test_real:.3f}. Trained on real, tested on synthetic "
+                f"Classifiers ({tstr.steps} steps), tested on {tstr.num_test} {tested}: trained on "
+                f"real images {baseline}, trained on synthetic images (TSTR) "
+                f"{tstr.train_synthetic_test_real:.3f}. Trained on real, tested on synthetic "
                 f"images (TRTS): {tstr.train_real_test_synthetic:.3f}."
             )
         return lines

@@ -116,7 +116,7 @@ class TrainedClass(Model, frozen=True, kw_only=True):
 
 
 class TrainingReport(Model, frozen=True, kw_only=True):
-    """``training.json``: how a folder of generators was trained, and how the training runs ended."""
+    """``training.json``: how a folder of generators was trained and how its runs ended."""
 
     schema: Literal[1] = 1
     options: RunOptions
