@@ -1,4 +1,4 @@
-"""What other work on the same cores costs metrics, and what threads that sleep where they wait do about it (NOTES.md)."""
+"""Measure how other work on the same cores slows metrics, with and without ``OMP_WAIT_POLICY=passive`` (NOTES.md)."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ DATA = "phantom:train=60,test=0"
 
 
 def quality(folder: Path) -> None:
-    """Print the seconds of measuring mirrored films, features cached."""
+    """Print the seconds that measuring mirrored images takes, with cached features."""
     from fewray import load_dataset, measure_quality
     from fewray.imaging.arrays import load_images, save_png
 
@@ -30,10 +30,10 @@ def quality(folder: Path) -> None:
 
 
 def textbook() -> None:
-    """Print the seconds of the textbook's GAN loop on all cores, the least of three."""
-    from benchmarks.gan import one_after_another
+    """Print the seconds of the textbook's GAN loop on all cores, the minimum of three."""
+    from benchmarks.gan import one_by_one
 
-    work, took = one_after_another(0, device="cpu"), []
+    work, took = one_by_one(0, device="cpu"), []
     for _ in range(4):
         began = time.perf_counter()
         work()
@@ -42,7 +42,7 @@ def textbook() -> None:
 
 
 def timed(what: str, policy: str) -> str:
-    """Return what a process of its own printed under one policy; its limit where it took longer."""
+    """Return what a new process printed under one policy, or its time limit if it took longer."""
     environment = {**os.environ, "OMP_WAIT_POLICY": policy}
     if not policy:
         del environment["OMP_WAIT_POLICY"]
@@ -61,7 +61,7 @@ def timed(what: str, policy: str) -> str:
 
 
 def main() -> None:
-    """Print a line for idle cores and one for as many endless loops as cores."""
+    """Print the times on idle cores, and with one endless loop per core."""
     for name, loops in (("idle", 0), ("busy", os.cpu_count() or 1)):
         others = [
             subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(loops)

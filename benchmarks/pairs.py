@@ -1,4 +1,4 @@
-"""Ways of doing the same work, timed in turn: each in processes of its own, so that memory is told apart."""
+"""Time two or more ways of doing the same work in turn, each in its own processes so that memory is measured separately."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from typing import Any
 
 from fewray.errors import RunFailed
 
-RunContext = Callable[[], Any]
+Task = Callable[[], Any]
+"""A piece of prepared work; calling it is what is timed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """One way: ``make(part, **options)`` prepares the work of one of its ``processes`` and returns what is timed."""
+    """One way of doing the work: ``make(part, **options)`` prepares the task of one of its ``processes``."""
 
     name: str
-    make: Callable[..., RunContext]
+    make: Callable[..., Task]
     options: dict[str, Any] = field(default_factory=dict)
     processes: int = 1
     threads: int = 1
@@ -29,7 +30,7 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True)
 class Timed:
-    """Seconds of each round, what the last round's work returned (a process each), and MiB at most in all processes."""
+    """Seconds per round, what the last round returned (one value per process), and the peak MiB of all processes."""
 
     seconds: list[float]
     results: list[Any]
@@ -37,15 +38,15 @@ class Timed:
 
     @property
     def median(self) -> float:
-        """The median round's seconds."""
+        """Return the median of the rounds."""
         return statistics.median(self.seconds)
 
 
 def alternate(sides: Sequence[Side], rounds: int, *, warm_up: bool = True) -> list[Timed]:
-    """Time ``sides`` in turn for ``rounds`` rounds, every other one backwards, and return their figures in order.
+    """Time ``sides`` in turn for ``rounds`` rounds, every second round in reverse order.
 
-    A round's time is from the word go until the slowest process has done its part. Processes are prepared, and with
-    ``warm_up`` have done the work once, before the first round.
+    A round ends when the slowest process has finished its part. Before the first round all processes are prepared
+    and, with ``warm_up``, have done the work once. RunFailed if a process fails or ends.
     """
     teams = [_Team(side, warm_up) for side in sides]
     try:
@@ -67,7 +68,7 @@ def alternate(sides: Sequence[Side], rounds: int, *, warm_up: bool = True) -> li
 
 
 def ratios(reference: Timed, ours: Timed) -> tuple[float, float, float]:
-    """Return how many times faster ``ours`` was, round by round: median, least, most."""
+    """Return how many times faster ``ours`` was per round: median, minimum, maximum."""
     found = [slow / fast for slow, fast in zip(reference.seconds, ours.seconds, strict=True)]
     return statistics.median(found), min(found), max(found)
 
@@ -110,9 +111,13 @@ class _Team:
         try:
             kind, value = pipe.recv()
         except EOFError:
-            raise RunFailed(f"bench {self.name}: its process ended (out of memory?)") from None
+            raise RunFailed(
+                "benchmark_process_ended",
+                f"benchmark {self.name}: a process ended unexpectedly (out of memory?)",
+                name=self.name,
+            ) from None
         if kind == "error":
-            raise RunFailed(f"bench {self.name}: {value}")
+            raise RunFailed("benchmark_failed", f"benchmark {self.name}: {value}", name=self.name)
         return value
 
 
@@ -133,8 +138,8 @@ def _serve(pipe: Any, side: Side, part: int, warm_up: bool) -> None:
                 work()
             pipe.send(("ready", None))
             while True:
-                wanted = pipe.recv()
-                pipe.send(("done", work() if wanted == "go" else _peak_mib()))
+                command = pipe.recv()
+                pipe.send(("done", work() if command == "go" else _peak_mib()))
         except EOFError:
             return
         except Exception as error:
@@ -142,7 +147,7 @@ def _serve(pipe: Any, side: Side, part: int, warm_up: bool) -> None:
 
 
 def _peak_mib() -> float:
-    """Return the most memory this process had at a time, in MiB: of its own, not what it began as a copy of."""
+    """Return the peak memory of this process in MiB, without that of the process it was started from."""
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
             if line.startswith("VmHWM"):

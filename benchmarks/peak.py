@@ -1,23 +1,23 @@
-"""What the machine can do at most: large matrix products, bytes copied."""
+"""Measure the machine's peak: large matrix products and memory copies on all cores."""
 
 from __future__ import annotations
 
 import statistics
 from typing import Any
 
-from benchmarks.pairs import RunContext, Side, alternate
+from benchmarks.pairs import Side, Task, alternate
 from fewray.compute.process import cores
 
 SIDE = 2048
 """Rows and columns of the matrices."""
 COPIED = 256 * 2**20
-"""Bytes of the array that is copied: beyond every cache."""
+"""Bytes of the copied array: larger than every cache."""
 
 
-def ceilings(rounds: int = 5) -> dict[str, float]:
-    """Return ``gflops_fp32`` and ``gflops_bf16`` of large products, ``copied_gb_s`` (read and written), on all cores.
+def measure_peak(rounds: int = 5) -> dict[str, float]:
+    """Return ``cores``, ``gflops_fp32`` and ``gflops_bf16`` of large products, and ``copied_gb_s`` (read and written).
 
-    One process a core, all at the same time: what independent trainings side by side can have.
+    One process per core, all at the same time: what independent training runs side by side can reach.
     """
     n = cores()
     sides = [
@@ -34,8 +34,8 @@ def ceilings(rounds: int = 5) -> dict[str, float]:
     }
 
 
-def products(part: int, *, kind: str) -> RunContext:
-    """Prepare one product of two matrices of ``SIDE`` x ``SIDE``."""
+def products(part: int, *, kind: str) -> Task:
+    """Prepare one product of two ``SIDE`` x ``SIDE`` matrices."""
     import torch
 
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[kind]
@@ -50,7 +50,7 @@ def products(part: int, *, kind: str) -> RunContext:
     return work
 
 
-def copies(part: int) -> RunContext:
+def copies(part: int) -> Task:
     """Prepare one copy of ``COPIED`` bytes."""
     import numpy as np
 

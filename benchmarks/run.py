@@ -1,4 +1,4 @@
-"""All subjects in one run, and what machine it was."""
+"""Measure all subjects in one run and describe the machine."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ceiling import ceilings
 from benchmarks.equality import equality
-from benchmarks.rows import Row
+from benchmarks.peak import measure_peak
+from benchmarks.table import TableRow
 from fewray.compute.device import choose_device, choose_precision
 from fewray.compute.process import busy, cores
 from fewray.errors import InputError
@@ -24,20 +24,25 @@ def measure(
     *,
     rounds: int = 3,
     equal: bool = True,
-    on_row: Callable[[Row], None] = lambda row: None,
+    on_row: Callable[[TableRow], None] = lambda row: None,
 ) -> dict[str, Any]:
-    """Measure ``subjects`` one after another and return plain numbers for JSON; each row is handed on when it is there.
+    """Measure ``subjects`` one after another and return the results as JSON values; ``on_row`` gets each row at once.
 
-    ``equal`` adds to the subject gan whether the fast path's losses and KID lie where the textbook's do, which takes
-    minutes. On a machine without a GPU its rows say so.
+    With ``equal``, subject ``gan`` also checks that losses and KID of the fast path agree with the textbook's, which
+    takes minutes. Without a GPU the rows of subject ``gpu`` are marked as not measured.
     """
     for name in subjects:
         if name not in SUBJECTS:
-            raise InputError(f"bench {name}: no such subject; there are {', '.join(SUBJECTS)}")
+            raise InputError(
+                "unknown_subject",
+                f"unknown subject {name!r}; expected one of {', '.join(SUBJECTS)}",
+                found=name,
+                expected=SUBJECTS,
+            )
     import torch
 
-    where, at_first = choose_device("auto"), busy()
-    limits = ceilings()
+    device, at_start = choose_device("auto"), busy()
+    peak = measure_peak()
     found: dict[str, Any] = {
         "command": " ".join(
             ["python -m benchmarks", *(subjects if tuple(subjects) != SUBJECTS else ())]
@@ -45,28 +50,28 @@ def measure(
         "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         "hardware": hardware(),
         "torch": torch.__version__.split("+")[0],
-        "precision": choose_precision(where),
+        "precision": choose_precision(device),
         "rounds": rounds,
-        "busy": at_first,
-        "ceilings": limits,
+        "busy": at_start,
+        "peak": peak,
         "rows": [],
     }
 
-    def add(row: Row) -> None:
+    def add(row: TableRow) -> None:
         found["rows"].append(row.to_json())
         on_row(row)
 
     for name in subjects:
         module = importlib.import_module(f"benchmarks.{name}")
-        for row in module.measure(limits, rounds=rounds):
+        for row in module.measure(peak, rounds=rounds):
             add(row)
         if name == "gan" and equal:
-            found["equality"] = {"The fast path's trainings are the textbook's": equality()}
+            found["equality"] = {"Training with the fast path agrees with the textbook": equality()}
     return found
 
 
 def hardware() -> str:
-    """Return the processor's name and number of cores, and the GPU's where there is one."""
+    """Return the number of cores and the names of the processor and the GPU."""
     import torch
 
     name = platform.processor() or platform.machine()

@@ -1,4 +1,4 @@
-"""One line of the table, and the table."""
+"""One row of the benchmark table, and the table as text."""
 
 from __future__ import annotations
 
@@ -10,14 +10,25 @@ from typing import Any
 from benchmarks.pairs import Timed, ratios
 
 NOT_MEASURED = "not measured"
+HEADER = (
+    "task",
+    "reference",
+    "fewray",
+    "ratio (min to max)",
+    "share of peak",
+    "MiB, reference",
+    "MiB",
+    "target",
+    "",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
-    """What was timed. ``ours`` and ``reference`` are medians in ``unit``; ``ratio`` says how many times faster ours is.
+class TableRow:
+    """One measured task. ``ours`` and ``reference`` are medians in ``unit``; ``ratio`` is the speed-up.
 
-    ``ceiling`` is the share of what the machine can do at most, 0 to 1, and ``of`` names that limit. Memory in MiB.
-    ``reached`` is None where there is no target, or nothing was measured: ``note`` then says why.
+    ``peak_share`` is the share, 0 to 1, of the machine's peak that ``peak_of`` names. Memory is in MiB. ``reached``
+    is None without a target, and where nothing was measured: ``note`` then gives the reason.
     """
 
     subject: str
@@ -29,16 +40,16 @@ class Row:
     low: float | None = None
     high: float | None = None
     rounds: int = 0
-    ceiling: float | None = None
-    of: str = ""
-    peak_mib: float | None = None
-    reference_peak_mib: float | None = None
+    peak_share: float | None = None
+    peak_of: str = ""
+    memory_mib: float | None = None
+    reference_memory_mib: float | None = None
     target: str = ""
     reached: bool | None = None
     note: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields that say something."""
+        """Return the fields that are set."""
         return {name: value for name, value in asdict(self).items() if value not in (None, "")}
 
 
@@ -52,13 +63,13 @@ def paired(
     unit: str,
     target: float,
     **more: Any,
-) -> Row:
-    """Return the row of two sides that each did ``work`` units a round; ``target`` is the ratio wanted.
+) -> TableRow:
+    """Return the row of two sides that each did ``work`` units per round; ``target`` is the expected speed-up.
 
-    It is not reached where a loss that ours returned is not finite.
+    A target counts as missed if a loss that our side returned is not finite.
     """
     ratio, low, high = ratios(reference, ours)
-    return Row(
+    return TableRow(
         subject=subject,
         what=what,
         unit=unit,
@@ -68,8 +79,8 @@ def paired(
         low=low,
         high=high,
         rounds=len(ours.seconds),
-        peak_mib=ours.peak_mib,
-        reference_peak_mib=reference.peak_mib,
+        memory_mib=ours.peak_mib,
+        reference_memory_mib=reference.peak_mib,
         **{
             "target": f"{target:g} x",
             "reached": bool(ratio >= target and _finite(ours.results)),
@@ -78,30 +89,17 @@ def paired(
     )
 
 
-HEADER = (
-    "what",
-    "reference",
-    "fewray",
-    "ratio (least to most)",
-    "of the ceiling",
-    "MiB, reference",
-    "MiB",
-    "target",
-    "",
-)
-
-
-def cells(rows: Sequence[Row]) -> list[list[str]]:
-    """Return the table's cells, one list a row, in the order of HEADER."""
+def texts(rows: Sequence[TableRow]) -> list[list[str]]:
+    """Return the text of each row, one string per column of HEADER."""
     return [
         [
             row.what,
             _rate(row.reference, row.unit),
             NOT_MEASURED if row.ours is None else _rate(row.ours, row.unit),
             "" if row.ratio is None else f"{row.ratio:.2f} ({row.low:.2f} to {row.high:.2f})",
-            "" if row.ceiling is None else f"{100 * row.ceiling:.0f} % of {row.of}",
-            "" if row.reference_peak_mib is None else f"{row.reference_peak_mib:.0f}",
-            "" if row.peak_mib is None else f"{row.peak_mib:.0f}",
+            "" if row.peak_share is None else f"{100 * row.peak_share:.0f}% of {row.peak_of}",
+            "" if row.reference_memory_mib is None else f"{row.reference_memory_mib:.0f}",
+            "" if row.memory_mib is None else f"{row.memory_mib:.0f}",
             row.target,
             {True: "reached", False: "not reached", None: ""}[row.reached],
         ]
@@ -110,68 +108,67 @@ def cells(rows: Sequence[Row]) -> list[list[str]]:
 
 
 def markdown(found: dict[str, Any]) -> str:
-    """Return the tables of a finished run (:func:`benchmarks.run.measure`) as Markdown."""
-    rows = [Row(**row) for row in found["rows"]]
+    """Return the tables of a run (:func:`benchmarks.run.measure`) as Markdown."""
+    rows = [TableRow(**row) for row in found["rows"]]
     lines = [
-        f"`{found['command']}`, {found['date']}, {found['hardware']}, PyTorch {found['torch']}, precision "
-        f"{found['precision']}. Medians of the rounds, sides in turn; the ratio is taken round by round.",
+        f"`{found['command']}`, {found['date']}, {found['hardware']}, PyTorch {found['torch']}, "
+        f"precision {found['precision']}. Rates and times are medians over rounds in which the two "
+        "sides take turns; the ratio is computed per round.",
         "",
-        limits_line(found),
+        peak_line(found),
         "",
-        "| " + " | ".join(HEADER) + " |",
-        "| " + " | ".join("---" for _ in HEADER) + " |",
-        *("| " + " | ".join(line) + " |" for line in cells(rows)),
+        *_markdown_table(HEADER, texts(rows)),
+        "",
+        *(f"- {note}" for note in notes(rows)),
     ]
-    lines += ["", *(f"- {note}" for note in notes(rows))]
     for title, table in found.get("equality", {}).items():
-        lines += [
-            "",
-            f"**{title}**: {table['design']}",
-            "",
-            "| | " + " | ".join(table["columns"]) + " |",
-        ]
-        lines += ["| --- " * (len(table["columns"]) + 1) + "|"]
-        lines += [
-            f"| {name} | " + " | ".join(values) + " |" for name, values in table["rows"].items()
-        ]
+        body = [[name, *values] for name, values in table["rows"].items()]
+        lines += ["", f"**{title}**: {table['design']}", ""]
+        lines += _markdown_table(["", *table["columns"]], body)
     return "\n".join(lines) + "\n"
 
 
-def limits_line(found: dict[str, Any]) -> str:
-    """Return the sentence on the ceilings of a finished run, and on what else ran when it began."""
-    limits = found["ceilings"]
+def _markdown_table(header: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
+    lines = [header, ["---"] * len(header), *body]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def peak_line(found: dict[str, Any]) -> str:
+    """Return the sentence about the machine's peak, with a warning if other processes were running."""
+    peak = found["peak"]
     line = (
-        f"The machine's ceiling, measured in the same run on {limits['cores']} cores: {limits['gflops_fp32']:.0f} GFLOP/s in "
-        f"fp32 and {limits['gflops_bf16']:.0f} in bf16 products of 2,048 x 2,048, {limits['copied_gb_s']:.1f} GB/s copied."
+        f"Peak of this machine, measured in the same run on {peak['cores']} cores: "
+        f"{peak['gflops_fp32']:.0f} GFLOP/s in fp32 and {peak['gflops_bf16']:.0f} in bf16 for products "
+        f"of 2,048 x 2,048 matrices, {peak['copied_gb_s']:.1f} GB/s for copies."
     )
-    return line + (
-        f" When the run began {found['busy']}: figures of speed are worth little."
-        if found.get("busy")
-        else ""
-    )
+    if found.get("busy"):
+        line += f" When the run began, {found['busy']}: the timings are unreliable."
+    return line
 
 
-def notes(rows: Sequence[Row]) -> list[str]:
-    """Return what must be known of the rows to read them."""
+def notes(rows: Sequence[TableRow]) -> list[str]:
+    """Return the notes of the rows, each after the name of its task."""
     return [f"{row.what}: {row.note}" for row in rows if row.note]
 
 
-def line(row: Row) -> str:
-    """Return a row in words, for a log."""
-    what, slow, fast, ratio, ceiling, *_, target, reached = cells([row])[0]
-    parts = [fast, f"reference {slow}" if slow else "", f"ratio {ratio}" if ratio else "", ceiling,
-             f"wanted {target}" + (f": {reached}" if reached else "") if target else ""]  # fmt: skip
-    return f"{what}: {'; '.join(part for part in [*parts, row.note if row.ours is None else ''] if part)}"
+def line(row: TableRow) -> str:
+    """Return a row as one line for a log."""
+    what, slow, fast, ratio, peak, *_, target, reached = texts([row])[0]
+    parts = [
+        fast,
+        f"reference {slow}" if slow else "",
+        f"ratio {ratio}" if ratio else "",
+        peak,
+        f"target {target}" if target else "",
+        reached,
+        row.note if row.ours is None else "",
+    ]
+    return f"{what}: {'; '.join(part for part in parts if part)}"
 
 
 def _finite(results: Sequence[Any]) -> bool:
-    numbers = [
-        value
-        for result in results
-        if isinstance(result, list)
-        for value in result
-        if isinstance(value, float)
-    ]
+    lists = [result for result in results if isinstance(result, list)]
+    numbers = [value for result in lists for value in result if isinstance(value, float)]
     return all(map(math.isfinite, numbers))
 
 

@@ -1,6 +1,7 @@
-"""The plain references: the training loops of a PyTorch tutorial, fp32, NCHW, one training after another.
+"""The plain references: training loops as in a PyTorch tutorial (fp32, NCHW, one training run after another).
 
-The networks are the paper's, in PyTorch's own layers; the GAN loop is that of the DCGAN tutorial (Inkawhich 2018).
+The networks are those of the paper, made of standard PyTorch layers. The GAN loop is that of the DCGAN tutorial
+(Inkawhich 2018).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ LATENT, BATCH, RATE = 100, 32, 2e-4
 
 
 class Generator(nn.Module):
-    """z (n, 100, 1, 1) to images (n, 1, 64, 64) in -1 to 1; the paper's is ``c`` = 64 wide."""
+    """Map z (n, 100, 1, 1) to images (n, 1, 64, 64) in -1 to 1; the paper uses a width ``c`` of 64."""
 
     def __init__(self, c: int = 64) -> None:
         super().__init__()
@@ -41,7 +42,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images (n, 1, 64, 64) to probabilities (n,); the paper's is ``c`` = 64 wide."""
+    """Map images (n, 1, 64, 64) to probabilities (n,); the paper uses a width ``c`` of 64."""
 
     def __init__(self, c: int = 64) -> None:
         super().__init__()
@@ -88,7 +89,7 @@ def _initialise(module: nn.Module) -> None:
 
 
 class TextbookGan:
-    """One class's training; ``steps`` yields (loss of D, loss of G) a step, for ever."""
+    """The training of one class; ``steps`` yields (loss of D, loss of G) per step without end."""
 
     def __init__(
         self, images: np.ndarray, seed: int, device: str = "cpu", base_channels: int = 64
@@ -103,7 +104,7 @@ class TextbookGan:
         self.images = torch.from_numpy(images).float() / 127.5 - 1
 
     def steps(self) -> Iterator[tuple[float, float]]:
-        """Train: two passes of D, one of G, the binary cross-entropy of the paper."""
+        """Train with two passes of D and one of G per step and the binary cross-entropy of the paper."""
         loader = DataLoader(TensorDataset(self.images), BATCH, shuffle=True, drop_last=True)
         criterion = nn.BCELoss()
         optimiser_d = torch.optim.Adam(self.D.parameters(), RATE, (0.5, 0.999))
@@ -135,7 +136,7 @@ class TextbookGan:
 
 
 class Classifier(nn.Sequential):
-    """The paper's classifier: images (n, 1, 64, 64) to logits (n, classes)."""
+    """The paper's classifier, from images (n, 1, 64, 64) to logits (n, classes)."""
 
     def __init__(self, classes: int) -> None:
         layers: list[nn.Module] = []

@@ -1,4 +1,4 @@
-"""What the benchmark's subjects do: references that are the recipe's own steps, all of the work, figures that must agree."""
+"""Test the subjects of the benchmark: references train like the recipe, sides do all the work, results must agree."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from benchmarks.rows import paired
 from PIL import Image
 from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import ceiling, classifier, features, gan, loading, quality, study, textbook
+from benchmarks import classifier, features, gan, loading, peak, quality, study, textbook
 from benchmarks.pairs import Side, Timed
+from benchmarks.table import paired
 from fewray.classify.networks import build_network
 from fewray.classify.training import train_classifier
 from fewray.compute.seeds import child_seed
@@ -38,7 +38,7 @@ def without_dropout(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def same_latents(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Let ``torch.rand`` give the same numbers to whoever asks after a call of what is returned."""
+    """Return a function after whose call ``torch.rand`` draws the same numbers again."""
     draws, plain = torch.Generator(), torch.rand
 
     def rand(*shape: int | tuple[int, ...], **_: object) -> torch.Tensor:
@@ -48,11 +48,11 @@ def same_latents(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return lambda: draws.manual_seed(1) and None
 
 
-def test_the_textbook_s_gan_is_the_recipe_s_step_by_step(monkeypatch: pytest.MonkeyPatch):
-    films = np.random.default_rng(0).integers(
+def test_the_textbook_gan_trains_like_the_recipe(monkeypatch: pytest.MonkeyPatch):
+    images = np.random.default_rng(0).integers(
         0, 256, (32, 1, 64, 64), dtype=np.uint8
     )  # one batch, in any order
-    book = textbook.TextbookGan(films, seed=0, base_channels=4)
+    book = textbook.TextbookGan(images, seed=0, base_channels=4)
     state = TrainState(RECIPES["paper"].with_(base_channels=4, epochs=4), seed=0, device=CPU)
     for ours, theirs in ((state.G, book.G), (state.D, book.D)):
         for own, other in zip(ours.parameters(), theirs.parameters(), strict=True):
@@ -67,17 +67,17 @@ def test_the_textbook_s_gan_is_the_recipe_s_step_by_step(monkeypatch: pytest.Mon
     without_dropout(monkeypatch)
     again = same_latents(monkeypatch)
     again()
-    found = [(tick.loss_d, tick.loss_g) for tick in train_gan(films, state)]
+    found = [(tick.loss_d, tick.loss_g) for tick in train_gan(images, state)]
     again()
-    wanted = list(itertools.islice(book.steps(), 4))
-    assert np.array(found) == pytest.approx(np.array(wanted), rel=2e-3)
+    expected = list(itertools.islice(book.steps(), 4))
+    assert np.array(found) == pytest.approx(np.array(expected), rel=2e-3)
     for ours, theirs in ((state.G, book.G), (state.D, book.D)):
         for own, other in zip(ours.parameters(), theirs.parameters(), strict=True):
             assert ((own - other).norm() / other.norm()).item() < 5e-3
 
 
-def test_the_textbook_s_classifier_is_the_recipe_s_step_by_step(monkeypatch: pytest.MonkeyPatch):
-    films = np.random.default_rng(0).integers(
+def test_the_textbook_classifier_trains_like_the_recipe(monkeypatch: pytest.MonkeyPatch):
+    images = np.random.default_rng(0).integers(
         0, 256, (8, 1, 64, 64), dtype=np.uint8
     )  # one batch, in any order
     labels = np.arange(8) % 4
@@ -93,11 +93,11 @@ def test_the_textbook_s_classifier_is_the_recipe_s_step_by_step(monkeypatch: pyt
     without_dropout(monkeypatch)
     monkeypatch.setattr("fewray.classify.classifier.SeededDropout.forward", lambda self, x: x)
     monkeypatch.setattr(textbook, "Classifier", lambda classes: book)
-    wanted = textbook.textbook_classifier(films, labels, classes=4, steps=4, batch=8, seed=0)
+    expected = textbook.textbook_classifier(images, labels, classes=4, steps=4, batch=8, seed=0)
     found = train_classifier(
-        films, labels, options, n_classes=4, seed=5, device="cpu", precision="fp32"
+        images, labels, options, n_classes=4, seed=5, device="cpu", precision="fp32"
     ).losses
-    assert found == pytest.approx(np.array(wanted), rel=1e-3)
+    assert found == pytest.approx(np.array(expected), rel=1e-3)
 
 
 @contextmanager
@@ -118,23 +118,27 @@ def counted_updates() -> Iterator[list[int]]:
 def test_both_sides_do_all_of_the_work(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(gan, "CLASSES", 2)
     monkeypatch.setattr(gan, "STEPS", 2)
-    for name, value in (("TRAININGS", 2), ("STEPS", 3), ("IMAGES", 8), ("BATCH", 4)):
+    for name, value in (("RUNS", 2), ("IMAGES", 8), ("BATCH", 4)):
         monkeypatch.setattr(classifier, name, value)
     cpu = {"device": "cpu"}
     for module, updates in ((gan, 2 * 2 * 2), (classifier, 2 * 3)):
-        ours = [module.side_by_side(part, processes=2, precision="fp32", **cpu) for part in (0, 1)]
+        steps = {"steps": 3} if module is classifier else {}
+        ours = [
+            module.side_by_side(part, processes=2, precision="fp32", **cpu, **steps)
+            for part in (0, 1)
+        ]
         with counted_updates() as count:
             for work in ours:
                 work()
         assert count == [updates]
-        reference = module.one_after_another(0, **cpu)
+        reference = module.one_by_one(0, **cpu, **steps)
         with counted_updates() as count:
             reference()
         assert count == [updates]
 
 
-def answers(monkeypatch: pytest.MonkeyPatch, module: object, **given: Timed) -> list[Side]:
-    """Let a subject's sides, by name, be those given; return the sides it asks for."""
+def planned(monkeypatch: pytest.MonkeyPatch, module: object, **given: Timed) -> list[Side]:
+    """Replace the timing of a subject by given results per side name; return the sides it asks for."""
     asked: list[Side] = []
 
     def alternate(sides: list[Side], rounds: int, *, warm_up: bool = True) -> list[Timed]:
@@ -150,12 +154,12 @@ def took(seconds: float, result: object = None, mib: float = 1) -> Timed:
 
 
 @pytest.mark.parametrize(("error", "reached"), [(1e-7, True), (1e-2, False)])
-def test_speed_without_the_figures_is_not_reached(
+def test_speed_with_wrong_results_misses_the_target(
     error: float, reached: bool, monkeypatch: pytest.MonkeyPatch
 ):
-    wanted, found = took(100, np.ones((4, 3))), took(1, np.ones((4, 3)) * (1 + error))
+    expected, found = took(100, np.ones((4, 3))), took(1, np.ones((4, 3)) * (1 + error))
     for module in (features, quality):
-        answers(monkeypatch, module, other=found, plain_features=wanted, plain_quality=wanted)
+        planned(monkeypatch, module, other=found, plain_features=expected, plain_quality=expected)
         assert module.measure({"gflops_fp32": 100.0}, rounds=1)[0].reached is reached
 
 
@@ -166,34 +170,34 @@ def test_speed_without_the_figures_is_not_reached(
 def test_time_and_memory_decide(
     seconds: float, mib: float, reached: list[bool], monkeypatch: pytest.MonkeyPatch
 ):
-    answers(monkeypatch, quality, other=took(seconds, np.ones(3), mib))
+    planned(monkeypatch, quality, other=took(seconds, np.ones(3), mib))
     assert [row.reached for row in quality.measure({"gflops_fp32": 100.0}, rounds=1)][:2] == reached
 
 
 @pytest.mark.parametrize(
     ("levels", "kept", "reached"), [(1, True, [True, True]), (2, False, [False, False])]
 )
-def test_films_that_are_not_the_films_are_not_reached(
+def test_wrong_pixels_miss_the_target(
     levels: int, kept: bool, reached: list[bool], monkeypatch: pytest.MonkeyPatch
 ):
-    films = np.full((2, 1, 4, 4), 100, np.uint8)
-    again = films if kept else films + 1
+    images = np.full((2, 1, 4, 4), 100, np.uint8)
+    again = images if kept else images + 1
     given = {
-        "loading": took(1, films),
+        "loading": took(1, images),
         "cached_loading": took(0.1, again),
-        "plain_loading": took(9, films + levels),
+        "plain_loading": took(9, images + levels),
     }
-    answers(monkeypatch, loading, other=took(1), **given)
+    planned(monkeypatch, loading, other=took(1), **given)
     assert [row.reached for row in loading.measure({}, rounds=1)[:2]] == reached
 
 
 @pytest.mark.parametrize(("many", "reached"), [(10.9, True), (11.1, False)])
-def test_what_many_films_cost_is_set_beside_the_fastest_of_fewer(
+def test_many_images_are_compared_with_the_fastest_smaller_count(
     many: float, reached: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(loading, "FILES", 10)
-    given = {"100_films": took(3.0), "10000_films": took(1.0), "100000_films": took(many)}
-    asked = answers(monkeypatch, loading, other=took(0), **given)
+    given = {"100_images": took(3.0), "10000_images": took(1.0), "100000_images": took(many)}
+    asked = planned(monkeypatch, loading, other=took(0), **given)
     row = loading.growth(tmp_path, rounds=1)
     assert [len(side.options["paths"]) * side.options["calls"] for side in asked] == [
         10_000,
@@ -204,7 +208,7 @@ def test_what_many_films_cost_is_set_beside_the_fastest_of_fewer(
     assert row.ratio == pytest.approx(10 / many)
 
 
-def test_every_film_is_decoded(tmp_path: Path):
+def test_every_image_is_decoded(tmp_path: Path):
     for index in range(5):
         Image.fromarray(np.full((70, 90), 50 * index, np.uint8)).save(tmp_path / f"{index}.png")
     paths = sorted(tmp_path.iterdir())
@@ -212,13 +216,13 @@ def test_every_film_is_decoded(tmp_path: Path):
     assert loading.counted(0, paths=paths, calls=3)() == 15
 
 
-def test_a_product_s_arithmetic_and_the_bytes_copied_are_counted(monkeypatch: pytest.MonkeyPatch):
-    n = ceiling.cores()
-    sides = answers(monkeypatch, ceiling, other=took(0.5))
-    found = ceiling.ceilings()
+def test_operations_and_bytes_of_the_peak_are_counted(monkeypatch: pytest.MonkeyPatch):
+    n = peak.cores()
+    sides = planned(monkeypatch, peak, other=took(0.5))
+    found = peak.measure_peak()
     assert [side.processes for side in sides] == [n] * 3
     with FlopCounterMode(display=False) as counter:
-        ceiling.products(0, kind="bf16")()
+        peak.products(0, kind="bf16")()
     assert found["gflops_bf16"] == pytest.approx(
         n * counter.get_total_flops() / 1e9 / 0.5, rel=1e-3
     )
@@ -227,7 +231,7 @@ def test_a_product_s_arithmetic_and_the_bytes_copied_are_counted(monkeypatch: py
 
 
 def test_the_targets_are_those_that_were_set():
-    assert (gan.TARGET, gan.CEILING_TARGET, classifier.TARGET) == (2.5, 0.8, 3)
+    assert (gan.TARGET, gan.PEAK_TARGET, classifier.TARGET) == (2.5, 0.8, 3)
     assert (features.TARGET, features.TOLERANCE, loading.TARGET, loading.CACHED_SECONDS) == (
         4,
         1e-5,
@@ -245,7 +249,7 @@ def test_the_targets_are_those_that_were_set():
     assert quality.AGREE <= 1e-6
 
 
-def test_losses_that_are_not_finite_are_not_reached():
+def test_losses_that_are_not_finite_miss_the_target():
     for loss, reached in ((1.0, True), (math.nan, False)):
         row = paired("gan", "x", took(1, [1.0, loss]), took(9), work=1, unit="", target=2)
         assert row.reached is reached
@@ -272,10 +276,10 @@ def test_the_cold_side_decodes_and_the_cached_one_does_not(
 
 
 @pytest.mark.parametrize(("other", "reached"), [("a", True), ("b", False)])
-def test_two_workers_are_set_against_one_in_the_same_trial(
+def test_two_workers_are_compared_with_one_on_the_same_study(
     other: str, reached: bool, monkeypatch: pytest.MonkeyPatch
 ):
-    sides = answers(monkeypatch, study, other=took(3, "a"), **{"dask:2": took(1, other)})
+    sides = planned(monkeypatch, study, other=took(3, "a"), **{"dask:2": took(1, other)})
     row = study.clustered(longer=2)
     assert [side.options for side in sides] == [
         {"executor": f"dask:{n}", "longer": 2} for n in (2, 1)
@@ -283,10 +287,10 @@ def test_two_workers_are_set_against_one_in_the_same_trial(
     assert (row.ratio, row.reached) == (3, reached)
 
 
-def test_a_trial_tells_what_it_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_study_returns_the_hash_of_its_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def run(rows: object, out: Path, **_: object) -> None:
         out.mkdir()
         (out / "study.json").write_text("{}")
 
     monkeypatch.setattr("fewray.api.run_study", run)
-    assert study.trial(0)() == hashlib.sha256(b"{}").hexdigest()
+    assert study.study(0)() == hashlib.sha256(b"{}").hexdigest()
