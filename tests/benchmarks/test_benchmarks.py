@@ -13,7 +13,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from benchmarks.rows import NOT_MEASURED, line, markdown, paired
 from scipy import stats
 from torch.utils.flop_counter import FlopCounterMode
 
