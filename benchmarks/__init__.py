@@ -1,1 +1,1 @@
-"""Speed and memory of fewray against plain references and the machine's ceiling."""
+"""Speed and memory of fewray against plain references and the machine's peak."""

@@ -61,7 +61,7 @@ def side_by_side(part: int, *, processes: int, device: str, precision: str) -> T
     runs = []
     for label in range(part, CLASSES, processes):
         state = TrainState(options, seed=label, device=torch.device(device))
-        # With this number of images an epoch has STEPS steps.
+        # With so many images, one epoch is STEPS steps.
         runs.append(train_gan(_noise(label), state, precision=precision))
 
     def work() -> list[float]:

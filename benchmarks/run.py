@@ -66,7 +66,9 @@ def measure(
         for row in module.measure(peak, rounds=rounds):
             add(row)
         if name == "gan" and equal:
-            found["equality"] = {"Training with the fast path agrees with the textbook": equality()}
+            found["equality"] = {
+                "Training with the fast path compared with the textbook": equality()
+            }
     return found
 
 
