@@ -1,17 +1,21 @@
-# fewray: `make study` runs the main job, `make test` checks everything. Each sets up .venv on first use.
+# `make study` runs a demonstration, `make check` the fast tests, `make test` all tests. Each sets up .venv on first use.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: study test lint types docs long bench clean
+.PHONY: study check test lint types rules fast docs-check docs long bench clean
 
 study: .venv/ready
 	$(BIN)/fewray study --data phantom --preset quick --out runs/quick
 
-# One thread a process: the tests run side by side on the cores.
-test: export OMP_NUM_THREADS := 1
-test: lint types
-	$(BIN)/python -m pytest -n auto --dist loadfile
-	$(BIN)/python docs/generate.py --check
+# What to run before every commit: under 2 minutes on 2 cores.
+check: lint types rules fast docs-check
+
+# Everything but the tests that take minutes: under 15 minutes on 2 cores.
+test: check
+	$(PYTEST) -m "slow and not long"
+
+# One thread per process, because the tests run in parallel on all cores.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: .venv/ready
 	$(BIN)/ruff check .
@@ -20,15 +24,26 @@ lint: .venv/ready
 types: .venv/ready
 	$(BIN)/basedpyright
 
+# The layers of ARCHITECTURE.md and the terms that are no longer used.
+rules: .venv/ready
+	$(BIN)/python -m pytest tests/test_layers.py
+	-$(BIN)/python -m tests.wording
+
+fast: .venv/ready
+	$(PYTEST) -m "not slow and not long" --ignore tests/test_layers.py
+
+docs-check: .venv/ready
+	$(BIN)/python docs/generate.py --check
+
 # The tests that take minutes.
 long: .venv/ready
 	$(BIN)/python -m pytest -m long
 
-# Speed against plain references and the machine's ceiling; nothing else should run meanwhile.
+# Compare with plain references and with the machine's peak; run nothing else meanwhile.
 bench: .venv/ready
 	$(BIN)/python -m benchmarks --out benchmarks
 
-# docs/cli.md and docs/results.md from the command tree and the committed results.
+# Generate pages of docs/ from the commands, the typed results and the committed results.
 docs: .venv/ready
 	$(BIN)/python docs/generate.py
 
