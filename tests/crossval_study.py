@@ -56,9 +56,9 @@ def trial_study(seed: int = 0, *, k: int = 4, repeats: int = 1, seeds: int = 3) 
         "options": {
             "protocol": "crossval",
             "seed": 0,
-            "choose": None,
+            "select": None,
             "ratio": 1.0,
-            "versions": 20,
+            "augmented_copies": 20,
             "copy_percentile": 2.0,
             "classic": SMALL_AUGMENTATION.to_json(),
             "classifier": {

@@ -21,7 +21,7 @@ OPTIONS = CrossvalOptions(
     seeds=2,
     gan=GAN,
     classifier=ClassifierOptions(fit="pad", channels=(4, 4, 8), hidden=8, batch_size=16, steps=12),
-    versions=2,
+    augmented_copies=2,
 )
 MACHINE = Machine(device="cpu", precision="fp32", processes=2, threads=1)
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 
 class _CodedError(Exception):
     """An error with a code for programs and a message for people.
 
-    Programs read ``code`` (a short snake_case string) and ``fields`` (the values found and expected), never the message.
+    Programs read ``code`` (a short snake_case string) and ``fields`` (the values found and
+    expected), never the message.
     """
 
     exit_code: int
@@ -34,6 +37,26 @@ class InputError(_CodedError, ValueError):
 
 
 class RunFailed(_CodedError, RuntimeError):
-    """A run that could not continue (non-finite loss, full disk). What it finished is kept."""
+    """A run that could not continue (non-finite loss, full disk). Finished work is kept."""
 
     exit_code = 1
+
+
+def check_range(
+    option: str, value: float, least: float, most: float = math.inf, *, above: bool = False
+) -> None:
+    """Raise InputError ``out_of_range`` unless ``least <= value <= most`` (``above``: ``least < value``)."""
+    if (least < value if above else least <= value) and value <= most:
+        return
+    expected = f"{'above' if above else 'at least'} {least:g}"
+    expected += "" if most == math.inf else f" and at most {most:g}"
+    message = f"{option} {value:g}: expected {expected}"
+    raise InputError("out_of_range", message, option=option, value=value, least=least, most=most)
+
+
+def check_choice(option: str, value: str, known: Sequence[str]) -> None:
+    """Raise InputError ``unknown_value`` unless ``value`` is one of ``known``."""
+    if value not in known:
+        expected = ", ".join(name for name in known if name)
+        message = f"{option} {value}: expected one of {expected}"
+        raise InputError("unknown_value", message, option=option, value=value, known=list(known))

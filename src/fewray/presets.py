@@ -11,7 +11,7 @@ from fewray.config import (
     GanOptions,
     PublishedOptions,
 )
-from fewray.errors import InputError
+from fewray.errors import check_choice
 
 _QUICK = ClassicAugmentation(
     p=1.0,
@@ -70,7 +70,7 @@ CROSSVAL_PRESETS: dict[str, CrossvalOptions] = {
         seeds=1,
         gan=RECIPES["quick"].with_(fit="pad", epochs=16, classic_images=250),
         classifier=_CROSSVAL_CLASSIFIER.with_(steps=100),
-        versions=5,
+        augmented_copies=5,
     ),
     "standard": CrossvalOptions(
         gan=RECIPES["small"],
@@ -89,7 +89,7 @@ CROSSVAL_PRESETS: dict[str, CrossvalOptions] = {
         ratios=(0.5, 2.0, 4.0),
         resnet=True,
         linear=True,
-        generator_replicates=2,
+        generator_repeats=2,
     ),
 }
 """Presets of the trial: ``quick`` for minutes on a laptop, never a verdict; ``full`` for a GPU or a cluster."""
@@ -103,8 +103,7 @@ PROTOCOLS: dict[str, Mapping[str, CrossvalOptions | PublishedOptions]] = {
 
 def recipe(name: str) -> GanOptions:
     """Return the recipe called ``name``; InputError lists those there are."""
-    if name not in RECIPES:
-        raise InputError(f"--recipe {name}: no such recipe; there are {', '.join(RECIPES)}")
+    check_choice("--recipe", name, tuple(RECIPES))
     return RECIPES[name]
 
 

@@ -65,7 +65,7 @@ def test_the_checklist_leaves_to_the_authors_what_it_cannot_know():
         {"repeat": 0, "fold": f, "chosen": str(2 - f % 2), "accuracies": {"1": 0.5, "2": 0.5}}
         for f in range(4)
     ]
-    options = {"choose": "ratio"}
+    options = {"select": "ratio"}
     chosen = dict(
         claim_items(study | {"external": None, "audit": None, "options": options, "chosen": rows})
     )
@@ -178,7 +178,7 @@ def test_the_paragraph_names_rule_augmentation_threshold_and_intervals():
 
 def test_the_paragraph_says_what_was_chosen_where():
     study = trial_study()
-    study["options"] |= {"choose": "ratio"}
+    study["options"] |= {"select": "ratio"}
     rows = [
         {"repeat": 0, "fold": f, "chosen": "1", "accuracies": {"1": 0.6, "2": 0.5}}
         for f in range(2)

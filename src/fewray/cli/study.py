@@ -81,7 +81,7 @@ def study(
             help="Trial: a residual network as a sensitivity analysis; or not.",
         ),
     ] = None,
-    replicates: Annotated[
+    generator_repeats: Annotated[
         int | None, typer.Option(min=1, help="Trial: generators trained for each fold.")
     ] = None,
     without: Annotated[
@@ -90,11 +90,11 @@ def study(
     pair: Annotated[
         list[str] | None, typer.Option(help="Trial: score these two classes too, as a:b.")
     ] = None,
-    choose: Annotated[
+    select: Annotated[
         str | None,
         typer.Option(help="Trial: choose the ratio or the recipe on an inner split of each fold."),
     ] = None,
-    choices: Annotated[
+    candidates: Annotated[
         str | None, typer.Option(help="What is chosen from, separated by commas.")
     ] = None,
     copy_percentile: Annotated[
@@ -113,10 +113,10 @@ def study(
             help="Trial: a test set that is only predicted; --group-regex names its patients too. Not with --keep-test."
         ),
     ] = None,
-    classic: Annotated[
+    classic_per_class: Annotated[
         int | None, typer.Option(min=1, help="Published: classic-augmented images a class.")
     ] = None,
-    synthetic: Annotated[
+    synthetic_per_class: Annotated[
         int | None, typer.Option(min=1, help="Published: synthetic images a class.")
     ] = None,
     double_softmax: Annotated[
@@ -174,14 +174,14 @@ def study(
         if ratios is None
         else tuple(_number("--ratios", each) for each in listed(ratios) or ()),
         resnet=resnet,
-        generator_replicates=replicates,
+        generator_repeats=generator_repeats,
         subsets=subsets or None,
-        choose=choose,
-        choices=listed(choices) if choices is not None else None,
+        select=select,
+        candidates=listed(candidates) if candidates is not None else None,
         copy_percentile=copy_percentile,
         keep_test=keep_test,
-        classic_per_class=classic,
-        synthetic_per_class=synthetic,
+        classic_per_class=classic_per_class,
+        synthetic_per_class=synthetic_per_class,
         mixtures=True if mixtures or mixture_classic or mixture_synthetic else None,
         mixture_classic=_counts("--mixture-classic", mixture_classic),
         mixture_synthetic=_counts("--mixture-synthetic", mixture_synthetic),

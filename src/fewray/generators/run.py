@@ -133,8 +133,8 @@ def check_continues(
     """Make sure that the checkpoint ``path`` is of this very training; InputError says what differs."""
     header = read_header(path)
     now, then = (
-        options.with_(epochs=0).to_json(),
-        GanOptions.from_json(header["options"]).with_(epochs=0).to_json(),
+        options.with_(epochs=1).to_json(),
+        GanOptions.from_json(header["options"]).with_(epochs=1).to_json(),
     )
     changed = [name for name in now if now[name] != then[name]]
     changed += [

@@ -170,7 +170,7 @@ def _training_set(
 ) -> np.ndarray:
     """Return the training images; a resumed run reads the very bytes it began with, those of other rows are made anew."""
     key = key_of(
-        rows=[row.sha256 for row in rows.rows], options=options.with_(epochs=0).to_json(), seed=seed
+        rows=[row.sha256 for row in rows.rows], options=options.with_(epochs=1).to_json(), seed=seed
     )
     store = JobStore(folder)
     for old in folder.glob("training-*.npy*"):

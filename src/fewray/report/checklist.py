@@ -35,7 +35,7 @@ def claim_items(study: Mapping[str, Any]) -> list[tuple[str, str]]:
     size = classifier.get("image_size")
     extra = [*(study.get("sensitivity") or {}), *(study.get("subsets") or {})]
     reference = arms.get(study["reference"]) or {}
-    chosen = options.get("choose")
+    chosen = options.get("select")
     taken = listed(sorted({str(row["chosen"]) for row in study.get("chosen") or []}))
     choice = (
         f"{chosen}: on an inner split of each fold's training images, then refitted; taken: {taken}"
@@ -58,7 +58,7 @@ def claim_items(study: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Sample size", f"not planned by fewray; smallest difference seen with 80 % power: {detectable(study)}"),
         ("Model", NETWORKS.get(classifier.get("network", ""), str(classifier.get("network") or AUTHORS))),
         ("Training", f"{count(len(arms), 'arm')}, {_steps(arms)}, {count(len(study['seeds']), 'seed')}"),
-        ("Selection of model or settings", choice if "choose" in options else AUTHORS),
+        ("Selection of model or settings", choice if "select" in options else AUTHORS),
         ("Measures of performance", "accuracy, balanced accuracy, AUROC, Brier, calibration error; by class: sensitivity, "
          "specificity, PPV, F1, AUROC; 95 % intervals"),
         ("Statistical comparison", f"paired over {units(data)}, seeds averaged first; two-way clustered variance, Student's t; Holm over "

@@ -126,14 +126,14 @@ def _added(study: Mapping[str, Any]) -> list[str]:
     text = []
     if any("classic" in arm for arm in arms) and (classic := options.get("classic")):
         beside = (
-            f": {options['versions']} versions beside every image, which count as one with it"
-            if options.get("versions")
+            f": {options['augmented_copies']} versions beside every image, which count as one with it"
+            if options.get("augmented_copies")
             else ""
         )
         text.append(f"Classic augmentation{beside}; {augmentation(classic)}")
     added = [arm for arm in arms if "synthetic" in arm or arm in ("pca", "shuffled")]
     if added and options.get("ratio") is not None:
-        chosen = "; the synthetic arms' was chosen" if options.get("choose") == "ratio" else ""
+        chosen = "; the synthetic arms' was chosen" if options.get("select") == "ratio" else ""
         text.append(
             f"Images added per real one of the class in {listed(added)}: {options['ratio']:g}{chosen}"
         )
@@ -191,7 +191,7 @@ def _generators(study: Mapping[str, Any]) -> list[str]:
 
 
 def _chosen(study: Mapping[str, Any]) -> list[str]:
-    rows, what = study.get("chosen") or [], (study.get("options") or {}).get("choose")
+    rows, what = study.get("chosen") or [], (study.get("options") or {}).get("select")
     if not rows or not what:
         return []
     several = len({row["repeat"] for row in rows}) > 1

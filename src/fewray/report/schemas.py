@@ -63,7 +63,7 @@ TRIAL: dict[str, Any] = {
         "warnings": TEXTS,
     },
     "options": {
-        "choose": Maybe(TEXT),
+        "select": Maybe(TEXT),
         "classic": Maybe(
             _numbers(
                 "rotation_repeats rotation_degrees translation_repeats translation scale_repeats scale_low scale_high"
@@ -73,7 +73,7 @@ TRIAL: dict[str, Any] = {
         "classifier": Maybe(
             {"network": Maybe(TEXT), **_counts("image_size batch_size learning_rate momentum")}
         ),
-        **_counts("ratio versions copy_percentile"),
+        **_counts("ratio augmented_copies copy_percentile"),
     },
     "folds": Maybe(
         [

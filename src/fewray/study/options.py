@@ -5,18 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from fewray.config import CrossvalOptions, PublishedOptions
-from fewray.errors import InputError
+from fewray.errors import InputError, check_choice
 from fewray.presets import PROTOCOLS, recipe
-from fewray.study.crossval.checks import check_options
-from fewray.study.published.arms import arm_mixture
-
-FLAGS = {
-    "generator_replicates": "--replicates",
-    "classic_per_class": "--classic",
-    "synthetic_per_class": "--synthetic",
-    "subsets": "--without/--pair",
-}
-"""Options of the command line that are called otherwise than those of Python."""
+from fewray.study.crossval.inner_selection import candidates
 
 
 def preset_options(
@@ -32,20 +23,17 @@ def preset_options(
 
     InputError names an unknown preset, protocol or arm, or an option that the protocol does not have.
     """
-    if protocol not in PROTOCOLS:
-        raise InputError(
-            f"--protocol {protocol}: no such protocol; there are {', '.join(PROTOCOLS)}"
-        )
+    check_choice("--protocol", protocol, tuple(PROTOCOLS))
     presets = PROTOCOLS[protocol]
     if preset not in presets:
-        raise InputError(f"--preset {preset}: protocol {protocol} has {', '.join(presets)}")
+        message = f"--preset {preset}: protocol {protocol} has {', '.join(presets)}"
+        raise InputError("unknown_preset", message, preset=preset, known=list(presets))
     options = presets[preset]
     wanted = {name: value for name, value in changes.items() if value is not None}
-    if unexpected := [name for name in wanted if not hasattr(options, name)]:
-        flags = ", ".join(FLAGS.get(name, "--" + name.replace("_", "-")) for name in unexpected)
-        raise InputError(
-            f"{flags}: protocol {protocol} has no such option; see `fewray study --help`"
-        )
+    if unknown := [name for name in wanted if not hasattr(options, name)]:
+        flags = ["--without/--pair" if name == "subsets" else _flag(name) for name in unknown]
+        message = f"{', '.join(flags)}: not an option of protocol {protocol}"
+        raise InputError("option_of_other_protocol", message, options=flags, protocol=protocol)
     if "arms" in wanted:
         wanted["arms"] = tuple(dict.fromkeys(wanted["arms"]))
     options = options.with_(**wanted)
@@ -57,9 +45,10 @@ def preset_options(
     options = options.with_(
         classifier=classifier if steps is None else classifier.with_(steps=steps)
     )
-    if isinstance(options, CrossvalOptions):
-        check_options(options)
-    else:
-        for arm in options.arms:
-            arm_mixture(arm)
+    if isinstance(options, CrossvalOptions) and options.select:
+        candidates(options)
     return options
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")

@@ -23,7 +23,7 @@ def trial(phantoms: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
         paper_classic=True,
         ratios=(0.5,),
         resnet=True,
-        generator_replicates=2,
+        generator_repeats=2,
         subsets=("without covid", "pneumonia_bac:pneumonia_vir"),
     )
     run_crossval(phantoms, options, out, machine=MACHINE)

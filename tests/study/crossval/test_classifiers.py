@@ -105,9 +105,7 @@ def test_pca_images_stand_in_for_synthetic_ones(store: JobStore):
 
 
 def test_every_arm_is_described_and_compared_once():
-    options = OPTIONS.with_(
-        paper_classic=True, ratios=(0.5, 2.0), resnet=True, generator_replicates=2
-    )
+    options = OPTIONS.with_(paper_classic=True, ratios=(0.5, 2.0), resnet=True, generator_repeats=2)
     made = analyses(options)
     assert [condition.arm for condition in made[0].conditions] == list(ARMS)
     assert made[0].reference.arm == "classic"
@@ -143,7 +141,7 @@ def test_an_arm_that_adds_information_is_found_and_shuffled_labels_know_nothing(
 
 
 def test_a_chosen_ratio_leaves_analyses_of_fixed_ratios_alone():
-    options = OPTIONS.with_(choose="ratio", choices=("1", "3"), ratios=(1.0, 2.0))
+    options = OPTIONS.with_(select="ratio", candidates=("1", "3"), ratios=(1.0, 2.0))
     setting = SelectedConfig(ratio=3.0, gan=options.gan, chosen="3")
     by_name = {
         (c.analysis, c.arm): as_chosen(c, setting, options).ratio

@@ -125,7 +125,7 @@ def test_one_external_set_is_wanted(phantoms: Manifest):
 
 
 @pytest.mark.parametrize(
-    ("what", "choices"),
+    ("what", "candidates"),
     [
         ("ratio", ("0.5", "1.5")),
         pytest.param("recipe", ("first", "second"), marks=pytest.mark.long),
@@ -136,15 +136,15 @@ def test_a_choice_is_made_on_training_rows_alone(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     what: str,
-    choices: tuple[str, str],
+    candidates: tuple[str, str],
 ):
     recipes = {"first": OPTIONS.gan.with_(epochs=1), "second": OPTIONS.gan.with_(epochs=2)}
     monkeypatch.setattr("fewray.study.crossval.inner_selection.recipe", recipes.__getitem__)
-    options = ARMS.with_(choose=what, choices=choices)
+    options = ARMS.with_(select=what, candidates=candidates)
     found = run_crossval(phantoms, options, tmp_path, machine=MACHINE)
     assert [(row["repeat"], row["fold"]) for row in found["chosen"]] == [(0, 0), (0, 1)]
     for row in found["chosen"]:
-        assert set(row["accuracies"]) == set(choices)
+        assert set(row["accuracies"]) == set(candidates)
         assert row["accuracies"][row["chosen"]] == max(row["accuracies"].values())
     cohort = assemble_cohort(phantoms, options)
     by_fold = {

@@ -52,7 +52,7 @@ def test_other_films_and_other_patients_are_told_apart(tmp_path: Path):
 
 def test_what_folds_nothing_may_change(tmp_path: Path):
     options = OPTIONS.with_(
-        seeds=5, ratios=(2.0,), arms=("classic", "pca"), repeats=3, generator_replicates=2
+        seeds=5, ratios=(2.0,), arms=("classic", "pca"), repeats=3, generator_repeats=2
     )
     moved = replace(
         DATA,

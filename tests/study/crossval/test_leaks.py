@@ -136,47 +136,53 @@ def test_synthetic_images_are_no_films(phantoms: Manifest, trial: Path, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("changes", "code", "found"),
     [
-        ({"arms": ("classic", "magic")}, "arm magic"),
-        ({"arms": ("classic",)}, "at least two"),
+        ({"arms": ("classic", "magic")}, "unknown_value", "magic"),
+        ({"arms": ("classic",)}, "too_few_arms", None),
+        ({"arms": ("classic", "classic")}, "too_few_arms", None),
         (
             {"reference": "no_augmentation", "arms": ("classic", "pca")},
-            "--reference no_augmentation",
+            "unknown_value",
+            "no_augmentation",
         ),
-        ({"folds": 1}, "--folds 1"),
-        ({"ratio": 0.0}, "--ratio 0"),
-        ({"choose": "ratio"}, "0 choices"),
-        ({"choose": "ratio", "choices": ("1", "x")}, "--choices x"),
-        ({"choose": "ratio", "choices": ("1", "1")}, "--choices 1,1: one stands there twice"),
+        ({"folds": 1}, "out_of_range", 1),
+        ({"ratio": 0.0}, "out_of_range", 0),
+        ({"ratios": (0.5, 101.0)}, "out_of_range", 101),
+        ({"copy_percentile": 51.0}, "out_of_range", 51),
+        ({"seed": -1}, "out_of_range", -1),
+        ({"select": "ratio"}, "too_few_candidates", None),
+        ({"select": "ratio", "candidates": ("1", "x")}, "not_a_number", "x"),
+        ({"select": "ratio", "candidates": ("1", "101")}, "out_of_range", 101),
+        ({"select": "ratio", "candidates": ("1", "1")}, "too_few_candidates", None),
+        ({"select": "ratio", "candidates": ("1", "2", "1.0")}, "too_few_candidates", None),
+        ({"select": "recipe", "candidates": ("paper", "magic")}, "unknown_value", "magic"),
+        ({"select": "depth", "candidates": ("1", "2")}, "unknown_value", "depth"),
         (
-            {"choose": "ratio", "choices": ("1", "2", "1.0")},
-            "--choices 1,2,1.0: one stands there twice",
+            {"select": "ratio", "candidates": ("1", "2"), "arms": ("classic", "pca")},
+            "selection_arm_missing",
+            None,
         ),
-        ({"choose": "recipe", "choices": ("paper", "magic")}, "--recipe magic"),
-        ({"choices": ("1", "2")}, "--choices"),
-        ({"mixtures": True}, "--mixtures: protocol trial has no such option"),
-        ({"protocol": "guess"}, "--protocol guess"),
-        ({"preset": "huge"}, "--preset huge"),
+        ({"candidates": ("1", "2")}, "candidates_without_select", None),
+        ({"mixtures": True}, "option_of_other_protocol", None),
+        ({"protocol": "guess"}, "unknown_value", "guess"),
+        ({"preset": "huge"}, "unknown_preset", None),
     ],
 )
-def test_bad_options_are_named(changes: dict, message: str):
-    with pytest.raises(InputError, match=message):
+def test_bad_options_are_named(changes: dict, code: str, found: object):
+    with pytest.raises(InputError) as raised:
         preset_options(**changes)
+    assert raised.value.code == code
+    assert raised.value.fields.get("value") == found
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"ratio": 0.0}, "--ratio 0"),
-        ({"ratio": float("nan")}, "--ratio nan"),
-        ({"seeds": 0}, "--seeds 0"),
-    ],
+    "changes", [{"ratio": 0.0}, {"ratio": float("nan")}, {"seeds": 0}, {"augmented_copies": 0}]
 )
-def test_bad_options_are_named_from_python_too(tmp_path: Path, changes: dict, message: str):
-    with pytest.raises(InputError, match=message):
-        run_crossval(made_up("a", "b"), ARMS.with_(**changes), tmp_path / "out", machine=MACHINE)
-    assert not (tmp_path / "out").exists()
+def test_options_check_themselves_from_python_too(changes: dict):
+    with pytest.raises(InputError) as raised:
+        ARMS.with_(**changes)
+    assert raised.value.code == "out_of_range"
 
 
 def test_one_class_is_refused_at_once():

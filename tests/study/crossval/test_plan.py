@@ -31,7 +31,7 @@ def test_choices_have_their_own_generators_and_classifiers_on_the_inner_rows(fil
     plan = {
         row["job"]: row
         for row in plan_crossval(
-            films, ARMS.with_(choose="ratio", choices=("1", "2")), machine=HERE
+            films, ARMS.with_(select="ratio", candidates=("1", "2")), machine=HERE
         )
     }
     classic = 2 * OPTIONS.gan.classic_images
@@ -44,7 +44,7 @@ def test_choices_have_their_own_generators_and_classifiers_on_the_inner_rows(fil
 
 
 def test_sets_of_larger_ratios_and_of_replicates_are_planned(films: Manifest):
-    options = ARMS.with_(ratios=(0.5, 2.0), generator_replicates=2)
+    options = ARMS.with_(ratios=(0.5, 2.0), generator_repeats=2)
     plan = {row["job"]: row for row in plan_crossval(films, options, machine=HERE)}
     assert plan["synthetic images, copies replaced, repeat-0-fold-0"]["images"] == 12 + 2 * 12 + 12
 
@@ -52,7 +52,7 @@ def test_sets_of_larger_ratios_and_of_replicates_are_planned(films: Manifest):
 def test_each_recipe_is_planned(films: Manifest, monkeypatch: pytest.MonkeyPatch):
     recipes = {"short": OPTIONS.gan.with_(epochs=1), "long": OPTIONS.gan.with_(epochs=5)}
     monkeypatch.setattr("fewray.study.crossval.inner_selection.recipe", recipes.__getitem__)
-    options = ARMS.with_(choose="recipe", choices=("short", "long"))
+    options = ARMS.with_(select="recipe", candidates=("short", "long"))
     plan = {row["job"]: row for row in plan_crossval(films, options, machine=HERE)}
     steps = {name: plan[f"generators, repeat-0-fold-0 choice {name}"]["steps"] for name in recipes}
     assert steps["long"] == 5 * steps["short"]
@@ -71,9 +71,9 @@ def test_what_is_not_timed_has_no_minutes_and_is_not_in_the_sum(films: Manifest)
 
 def test_folds_too_small_to_choose_in_are_refused_before_anything_is_trained(tmp_path: Path):
     data = load_dataset(noise_films(tmp_path / "set", {"a": 12, "b": 6}))
-    options = ARMS.with_(choose="ratio", choices=("1", "2"))
+    options = ARMS.with_(select="ratio", candidates=("1", "2"))
     message = (
-        "--choose ratio: the training films of repeat-0-fold-0 are split by patient into 4 parts: each class needs "
+        "--select ratio: the training films of repeat-0-fold-0 are split by patient into 4 parts: each class needs "
         "4 patients, b has 3; more patients are wanted"
     )
     with pytest.raises(InputError, match=message):

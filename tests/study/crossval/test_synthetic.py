@@ -134,14 +134,14 @@ def test_images_whose_generators_saw_a_test_row(films: Manifest, copied: Path):
 def test_images_of_another_address(films: Manifest, copied: Path):
     mine = synthetic_keys(copied)[0]
     run_crossval(
-        films, CHOICE.with_(versions=3), copied, machine=HERE
+        films, CHOICE.with_(augmented_copies=3), copied, machine=HERE
     )  # other sets of the same generators
     record = copied / "jobs" / f"synthetic-{synthetic_keys(copied)[0]}.json"
     shutil.copy(copied / "jobs" / f"synthetic-{mine}.json", record)
     with pytest.raises(
         InputError, match=f"{record.name}: these images were made as set {mine}, of other rows"
     ):
-        run_crossval(films, CHOICE.with_(versions=3), copied, machine=HERE)
+        run_crossval(films, CHOICE.with_(augmented_copies=3), copied, machine=HERE)
 
 
 def test_arrays_of_another_fold_are_made_again(films: Manifest, plain: Path, copied: Path):

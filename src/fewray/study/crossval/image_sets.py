@@ -31,12 +31,14 @@ def row_sets(cohort: Cohort, options: CrossvalOptions, store: JobStore) -> dict[
         recipes["paper-versions"] = ClassicAugmentation()
     for name, recipe in recipes.items():
         keys[name] = key_of(
-            **about, options=recipe.to_json(), versions=options.versions, seed=options.seed
+            **about, options=recipe.to_json(), versions=options.augmented_copies, seed=options.seed
         )
 
         def make(recipe: ClassicAugmentation = recipe) -> np.ndarray:
             large = load_images(cohort.rows.paths(), recipe.work_size, fit)
-            return versions_of(large, options.versions, recipe, size=size, seed=options.seed)
+            return versions_of(
+                large, options.augmented_copies, recipe, size=size, seed=options.seed
+            )
 
         _keep(store, name, keys[name], make)
     if cohort.external is not None and cohort.external_images is not None:

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from fewray.compute.seeds import child_seed
-from fewray.config import CrossvalOptions, GanOptions
-from fewray.errors import InputError
+from fewray.config import SELECTION_ARM, CrossvalOptions, GanOptions
 from fewray.presets import recipe
 from fewray.study.crossval.cohort import Cohort, Part
 from fewray.study.crossval.design import PRIMARY, Condition
@@ -19,8 +18,6 @@ from fewray.study.folds import Folds, check_disjoint, make_folds
 
 INNER_FOLDS = 4
 """One of so many inner folds is kept for the choice: a quarter of the training patients."""
-ARM = "classic+synthetic"
-"""The arm whose accuracy decides."""
 
 Fit = Callable[
     [Cohort, CrossvalOptions, Path, list[Condition], str],
@@ -48,7 +45,7 @@ def settings(
     training rows alone, and the fold's test rows are not touched. The first of equal choices is taken.
     """
     fixed = SelectedConfig(ratio=options.ratio, gan=options.gan)
-    if not options.choose:
+    if not options.select:
         return {(part.repeat, part.fold): fixed for part in cohort.parts()}
     inner = inner_splits(cohort, options)
     return {
@@ -60,30 +57,13 @@ def settings(
 
 
 def candidates(options: CrossvalOptions) -> dict[str, SelectedConfig]:
-    """Return the choices by name; InputError for one that is no ratio or no recipe, or for fewer than two."""
-    if len(options.choices) < 2:
-        raise InputError(
-            f"--choose {options.choose}: {len(options.choices)} choices; at least 2 are wanted in --choices"
-        )
-    found = {}
-    for name in options.choices:
-        if options.choose == "recipe":
-            found[name] = SelectedConfig(
-                ratio=options.ratio, gan=recipe(name).with_(fit=options.classifier.fit)
-            )
-            continue
-        try:
-            ratio = float(name)
-        except ValueError:
-            raise InputError(f"--choices {name}: a number is wanted with --choose ratio") from None
-        if not 0 < ratio <= 100:
-            raise InputError(f"--choices {name}: a ratio above 0, at most 100, is wanted")
-        found[name] = SelectedConfig(ratio=ratio, gan=options.gan)
-    if len(set(found.values())) < len(options.choices):
-        raise InputError(
-            f"--choices {','.join(options.choices)}: one stands there twice; different ones are wanted"
-        )
-    return found
+    """Return the candidates by name; InputError for a recipe that does not exist."""
+    if options.select == "recipe":
+        fit = options.classifier.fit
+        gans = {name: recipe(name).with_(fit=fit) for name in options.candidates}
+        return {name: SelectedConfig(ratio=options.ratio, gan=gan) for name, gan in gans.items()}
+    ratios = {name: options.ratio_of(name) for name in options.candidates}
+    return {name: SelectedConfig(ratio=each, gan=options.gan) for name, each in ratios.items()}
 
 
 def _chosen(
@@ -93,13 +73,13 @@ def _chosen(
     accuracies: dict[str, float] = {}
     choices = candidates(options)
     for name, setting in choices.items():
-        condition = Condition(arm=ARM, ratio=setting.ratio, network=options.classifier.network)
-        folder = f"{part.name}-inner" + (f"-{name}" if options.choose == "recipe" else "")
+        condition = Condition(
+            arm=SELECTION_ARM, ratio=setting.ratio, network=options.classifier.network
+        )
+        folder = f"{part.name}-inner" + (f"-{name}" if options.select == "recipe" else "")
         # Classifiers of several ratios share the inner generators, and each its own images: the largest ratio's first ones.
         largest = max(each.ratio for each in choices.values())
-        asked = options.with_(
-            gan=setting.gan, ratio=largest, arms=(ARM,), reference=ARM, generator_replicates=1
-        )
+        asked = options.with_(gan=setting.gan, ratio=largest, generator_repeats=1)
         results = fit(inner, asked, run / folder, [condition], f"{part.name} choice {name}")
         test = inner.parts()[0].test
         right = [
@@ -115,7 +95,7 @@ def as_chosen(condition: Condition, setting: SelectedConfig, options: CrossvalOp
     """Return what is trained: without the analysis's name, and with the fold's ratio where the analysis fixes none."""
     ratio = condition.ratio
     if (
-        options.choose == "ratio"
+        options.select == "ratio"
         and setting.chosen
         and condition.needs_generators
         and not condition.fixes_ratio
@@ -134,7 +114,7 @@ def inner_splits(cohort: Cohort, options: CrossvalOptions) -> dict[tuple[int, in
             likenesses,
             n_splits=INNER_FOLDS,
             seed=child_seed(options.seed, "inner", part.repeat, part.fold),
-            inner=f"--choose {options.choose}: the training films of {part.name} are split by patient into {INNER_FOLDS} parts",
+            inner=f"--select {options.select}: the training films of {part.name} are split by patient into {INNER_FOLDS} parts",
         )
         train, test = split.split(0)
         sides = [tuple(rows.rows[i] for i in side) for side in (train, test)]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fewray.compute.machine import Machine
-from fewray.config import CrossvalOptions, GanOptions
+from fewray.config import SELECTION_ARM, CrossvalOptions, GanOptions
 from fewray.data.manifest import Manifest
 from fewray.generators.training import batches_per_epoch
 from fewray.pipelines.estimate import (
@@ -18,10 +18,9 @@ from fewray.pipelines.estimate import (
     gan_step_seconds,
     with_total,
 )
-from fewray.study.crossval.checks import check_options
 from fewray.study.crossval.cohort import Cohort, assemble_cohort
 from fewray.study.crossval.design import Condition, added_counts, all_conditions
-from fewray.study.crossval.inner_selection import ARM, candidates, inner_splits
+from fewray.study.crossval.inner_selection import candidates, inner_splits
 
 
 def plan_crossval(
@@ -37,7 +36,6 @@ def plan_crossval(
     The films are read and folded, inside the folds too where something is chosen there, so that a leak or a class too
     small is found here already. Of what is no training the minutes are None: they were not estimated.
     """
-    check_options(options)
     cohort = assemble_cohort(manifest, options, external)
     inner = _inner_rows(cohort, options)
     conditions = all_conditions(options)
@@ -59,10 +57,12 @@ def plan_crossval(
         job = f"{name}, {options.seeds} seed{'' if options.seeds == 1 else 's'}"
         return {"job": job, "images": images, "steps": steps, "seconds": per_step[network] * steps}
 
-    for part in cohort.parts() if options.choose else ():
+    for part in cohort.parts() if options.select else ():
         rows = inner[part.repeat, part.fold]
         for name, setting in candidates(options).items():
-            condition = Condition(arm=ARM, ratio=setting.ratio, network=options.classifier.network)
+            condition = Condition(
+                arm=SELECTION_ARM, ratio=setting.ratio, network=options.classifier.network
+            )
             images = _images(condition, cohort, rows)
             planned.append(classifier(f"choice {name}, {part.name}", images, condition.network))
     for condition in conditions:
@@ -85,7 +85,7 @@ def plan_crossval(
 
 def _inner_rows(cohort: Cohort, options: CrossvalOptions) -> dict[tuple[int, int], np.ndarray]:
     """Return by repeat and fold the indices of the rows that choices are trained on; empty where nothing is chosen."""
-    splits = inner_splits(cohort, options) if options.choose else {}
+    splits = inner_splits(cohort, options) if options.select else {}
     parts = {(part.repeat, part.fold): part for part in cohort.parts()}
     return {place: parts[place].train[split.split(0)[0]] for place, split in splits.items()}
 
@@ -106,7 +106,7 @@ def _generators(
     )
     choices = (
         {name: setting.gan for name, setting in candidates(options).items()}
-        if options.choose
+        if options.select
         else {}
     )
     seconds = {gan: gan_step_seconds(gan, machine) for gan in {options.gan, *choices.values()}}
@@ -124,16 +124,16 @@ def _generators(
     planned = []
     for part in cohort.parts():
         name = f"generators, {part.name}"
-        own = tuple(choices.values()) if options.choose == "recipe" else (options.gan,)
+        own = tuple(choices.values()) if options.select == "recipe" else (options.gan,)
         planned.append(
             max(
                 (row(name, gan, part.train, replicates) for gan in own),
                 key=lambda planned: planned["seconds"],
             )
         )
-        if options.choose:
+        if options.select:
             apart = {f" choice {each}": gan for each, gan in choices.items()}
-            apart = apart if options.choose == "recipe" else {" choice": options.gan}
+            apart = apart if options.select == "recipe" else {" choice": options.gan}
             rows = inner[part.repeat, part.fold]
             planned += [row(f"{name}{which}", gan, rows) for which, gan in apart.items()]
     return planned
@@ -156,9 +156,9 @@ def _the_rest(
     k = len(cohort.rows.classes)
     for part in cohort.parts() if made else ():
         choices = (
-            [setting.ratio for setting in candidates(options).values()] if options.choose else []
+            [setting.ratio for setting in candidates(options).values()] if options.select else []
         )
-        largest = max(choices) if options.choose == "ratio" else options.ratio
+        largest = max(choices) if options.select == "ratio" else options.ratio
         ratios = {
             (c.replicate, max(c.ratio if c.fixes_ratio else largest, options.ratio)) for c in made
         }
@@ -166,10 +166,10 @@ def _the_rest(
             f"{what}, {part.name}",
             sum(sum(added_counts(cohort.labels[part.train], k, ratio)) for _, ratio in ratios),
         )
-        if options.choose:
+        if options.select:
             rows, sets = (
                 inner[part.repeat, part.fold],
-                len(choices) if options.choose == "recipe" else 1,
+                len(choices) if options.select == "recipe" else 1,
             )
             add(
                 f"{what}, {part.name} choice",

@@ -15,7 +15,6 @@ from fewray.data.manifest import Manifest
 from fewray.storage.files import locked, write_json
 from fewray.storage.jobs import JobStore
 from fewray.storage.timing import Clock
-from fewray.study.crossval.checks import check_options
 from fewray.study.crossval.cohort import assemble_cohort
 from fewray.study.crossval.design import all_conditions
 from fewray.study.crossval.fold_generators import as_recorded
@@ -45,7 +44,6 @@ def run_crossval(
     ``jobs/``. InputError for options that no trial can be run with, a folder that holds a trial with other folds or a
     study of the other protocol, or a leak.
     """
-    check_options(options)
     store, run, machine = (
         JobStore(out / "jobs"),
         generators or out / "generators",

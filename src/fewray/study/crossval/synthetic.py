@@ -55,7 +55,7 @@ def synthetic_task(
         checkpoints={label: source["checkpoint_sha256"] for label, source in sources.items()},
         rows=generators.train.sha256(),
         counts=counts,
-        versions=options.versions,
+        versions=options.augmented_copies,
         classic=options.classic.to_json(),
         paper=options.paper_classic,
         copy_percentile=options.copy_percentile,
@@ -164,7 +164,7 @@ def make_synthetic(
         seed = child_seed(options.seed, kind, name)
         size = options.classifier.image_size
         made_versions = versions_of(
-            made, options.versions, recipe, size=size, seed=seed, names=names
+            made, options.augmented_copies, recipe, size=size, seed=seed, names=names
         )
         store.save_array(kind, key, made_versions)
     store.save_array("synthetic", key, made)

@@ -41,13 +41,6 @@ class Counts(Protocol):
     def synthetic(self) -> int: ...  # noqa: D102
 
 
-def arm_mixture(arm: str) -> tuple[int, int]:
-    """Return whether ``arm`` adds classic and synthetic images; InputError lists the arms there are."""
-    if arm not in ARMS:
-        raise InputError(f"--arms {arm}: no such arm; there are {', '.join(ARMS)}")
-    return ARMS[arm]
-
-
 @dataclass(frozen=True, kw_only=True)
 class ArmSet:
     """All images of a study: uint8, real and test (n, 1, S, S), added ones (classes, count, 1, S, S)."""

@@ -14,7 +14,7 @@ from fewray.compute.seeds import child_seed
 from fewray.compute.workers import Report
 from fewray.config import PublishedOptions
 from fewray.storage.jobs import JobStore, are_probabilities
-from fewray.study.published.arms import ArmSet, arm_mixture
+from fewray.study.published.arms import ARMS, ArmSet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ def cells(options: PublishedOptions) -> list[Cell]:
     """Return the arms, and with ``mixtures`` the predecessor's grid of classic against synthetic counts as well."""
     found = []
     for arm in dict.fromkeys(options.arms):
-        uses_classic, uses_synthetic = arm_mixture(arm)
+        uses_classic, uses_synthetic = ARMS[arm]
         found.append(
             Cell(
                 name=arm,

@@ -1,0 +1,32 @@
+"""Every option of every run, as frozen dataclasses that check their own values.
+
+Options are saved in ``options.json`` beside what they produced. Recipes and presets
+(:mod:`fewray.presets`) are instances of these classes.
+"""
+
+from fewray.config.base import FITS, Fit, Options
+from fewray.config.classifier import ClassifierOptions
+from fewray.config.generator import ClassicAugmentation, GanOptions
+from fewray.config.study import (
+    CROSSVAL_ARMS,
+    PUBLISHED_ARMS,
+    SELECTION_ARM,
+    SMALL_AUGMENTATION,
+    CrossvalOptions,
+    PublishedOptions,
+)
+
+__all__ = [
+    "CROSSVAL_ARMS",
+    "FITS",
+    "PUBLISHED_ARMS",
+    "SELECTION_ARM",
+    "SMALL_AUGMENTATION",
+    "ClassicAugmentation",
+    "ClassifierOptions",
+    "CrossvalOptions",
+    "Fit",
+    "GanOptions",
+    "Options",
+    "PublishedOptions",
+]

@@ -1,0 +1,77 @@
+"""Options of classic augmentation and of a generator's training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from fewray.config.base import FITS, Fit, Options
+from fewray.errors import check_choice, check_range
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassicAugmentation(Options):
+    """Random affine augmentation: each operation has probability ``p`` and is tried ``repeats`` times.
+
+    The defaults are those of the paper's public predecessor without its colour jitter, which the
+    paper does not name. Images are augmented at ``work_size`` pixels, then reduced.
+    """
+
+    p: float = 0.5
+    rotation_degrees: float = 5.0
+    rotation_repeats: int = 2
+    flip_repeats: int = 2
+    scale_low: float = 0.9
+    scale_high: float = 1.1
+    scale_repeats: int = 4
+    translation: float = 0.1
+    """Largest shift, as a share of the width and of the height."""
+    translation_repeats: int = 4
+    intensity: float = 0.0
+    """Largest relative change of brightness and of contrast; 0 leaves grey values unchanged."""
+    work_size: int = 128
+
+    def __post_init__(self) -> None:
+        check_range("p", self.p, 0, 1)
+        check_range("scale_low", self.scale_low, 0, self.scale_high, above=True)
+        check_range("translation", self.translation, 0, 1)
+        check_range("intensity", self.intensity, 0, 1)
+        for name in ("rotation", "flip", "scale", "translation"):
+            check_range(f"{name}_repeats", getattr(self, f"{name}_repeats"), 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GanOptions(Options):
+    """Training of one generator; the defaults are the paper's per-class DCGAN (Radford et al. 2015)."""
+
+    recipe: str = "paper"
+    image_size: int = 64
+    fit: Fit = "squash"
+    latent_dim: int = 100
+    latent: Literal["uniform", "normal"] = "uniform"
+    base_channels: int = 64
+    dropout: tuple[float, float, float] = (0.5, 0.5, 0.25)
+    """Dropout of the discriminator's blocks 1, 3 and 4: the predecessor's, as the paper gives none."""
+    batch_size: int = 32
+    epochs: int = 200
+    classic_images: int = 1000
+    """Classic-augmented images added to the real images of the class before training."""
+    augmentation: ClassicAugmentation = ClassicAugmentation()
+    learning_rate: float = 2e-4
+    beta1: float = 0.5
+    beta2: float = 0.999
+    init_std: float = 0.02
+    ema_half_life: float = 0.0
+    """Half-life of the averaged generator in images seen; 0 samples the raw generator (the paper)."""
+    quality_images: int = 500
+    """Synthetic images used for each FID, KID and IS measured during training."""
+
+    def __post_init__(self) -> None:
+        check_choice("fit", self.fit, FITS)
+        check_choice("latent", self.latent, ("uniform", "normal"))
+        check_range("--epochs", self.epochs, 1)
+        for name in ("image_size", "latent_dim", "base_channels", "batch_size", "quality_images"):
+            check_range(name, getattr(self, name), 1)
+        check_range("classic_images", self.classic_images, 0)
+        check_range("learning_rate", self.learning_rate, 0, above=True)
+        check_range("ema_half_life", self.ema_half_life, 0)
