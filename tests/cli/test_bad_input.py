@@ -12,24 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from fewray.cli import main
+from tests.helpers import run_cli, save_noise
 
 QUICK = ["--recipe", "quick", "--quality-every", "0", "--processes", "1", "--threads", "1"]
-
-
-def call(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["fewray", *map(str, words)])
-    with pytest.raises(SystemExit) as left:
-        main()
-    return left.value.code if isinstance(left.value.code, int) else 0
-
-
-def film(path: Path, seed: int) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (40, 40), np.uint8)).save(path)
-    return path
 
 
 @pytest.fixture
@@ -37,7 +23,7 @@ def films(tmp_path: Path) -> Path:
     """Three films of each of two classes."""
     for label, first in (("a", 0), ("b", 10)):
         for index in range(3):
-            film(tmp_path / "films" / label / f"{index}.png", first + index)
+            save_noise(tmp_path / "films" / label / f"{index}.png", first + index)
     return tmp_path / "films"
 
 
@@ -46,7 +32,7 @@ def split(tmp_path: Path) -> Path:
     """Training and test films of two classes."""
     for place, first in (("train/a", 0), ("train/b", 10), ("test/a", 20), ("test/b", 30)):
         for index in range(3):
-            film(tmp_path / "split" / place / f"{index}.png", first + index)
+            save_noise(tmp_path / "split" / place / f"{index}.png", first + index)
     return tmp_path / "split"
 
 
@@ -54,7 +40,7 @@ def refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object
 ) -> str:
     """Run the words, which must end with one line on stderr and exit 2; return the line."""
-    assert call(monkeypatch, *words) == 2
+    assert run_cli(monkeypatch, *words) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     lines = captured.err.strip().splitlines()
@@ -102,7 +88,7 @@ def test_a_damaged_training_image_is_named_before_anything_is_written(
 def test_the_patients_of_an_external_set_are_found_by_the_same_pattern(
     tmp_path, films, monkeypatch, capsys
 ):
-    film(tmp_path / "elsewhere" / "a" / "0-later.png", 99)
+    save_noise(tmp_path / "elsewhere" / "a" / "0-later.png", 99)
     words = [
         "study",
         "--data",
@@ -164,14 +150,14 @@ def test_the_published_protocol_judges_its_data_first(tmp_path, films, split, mo
         in line
     )
     (films / "generators.json").write_text('{"a": {}}')
-    film(films / "a" / "seed000000.png", 40)
+    save_noise(films / "a" / "seed000000.png", 40)
     assert "1 synthetic images; real films are wanted" in refused(
         monkeypatch, capsys, *published(films, out)
     )
     twin = split / "test" / "a" / "twin.png"
     twin.write_bytes((split / "train" / "a" / "0.png").read_bytes())
     assert "twin.png" in refused(monkeypatch, capsys, *published(split, out))
-    twin.write_bytes(film(split / "test/a/twin.png", 99).read_bytes()[:200])
+    twin.write_bytes(save_noise(split / "test/a/twin.png", 99).read_bytes()[:200])
     assert "twin.png" in refused(monkeypatch, capsys, *published(split, out))
     twin.unlink()
     for label in ("train/b", "test/b"):
@@ -192,7 +178,9 @@ def test_test_rows_are_never_training_rows_whatever_else_the_split_says(
         + "".join(f"{path},{label},{'test' if path.stem == '2' else ''}\n" for path, label in rows)
     )
     out = tmp_path / "o"
-    assert call(monkeypatch, "train", "--data", table, *QUICK, "--epochs", "1", "--out", out) == 0
+    assert (
+        run_cli(monkeypatch, "train", "--data", table, *QUICK, "--epochs", "1", "--out", out) == 0
+    )
     from fewray.storage.files import sha256_of
 
     for label in ("a", "b"):
@@ -214,7 +202,7 @@ def test_a_run_resumed_with_other_images_before_its_first_checkpoint_trains_on_t
 
     out, other = tmp_path / "o", tmp_path / "other"
     for index in range(3):
-        film(other / "a" / f"{index}.png", 50 + index)
+        save_noise(other / "a" / f"{index}.png", 50 + index)
     options = recipe("quick").with_(epochs=1, classic_images=8)
     train_generator(
         load_dataset(films), out, options=options, classes=["a"], probe_every=0, threads=1
@@ -239,7 +227,7 @@ def test_a_run_resumed_with_other_images_before_its_first_checkpoint_trains_on_t
 
 def test_a_refused_resume_leaves_the_run_as_it_was(tmp_path, films, monkeypatch, capsys):
     words = ["train", "--data", films, "--classes", "a,a", *QUICK, "--out", tmp_path / "o"]
-    assert call(monkeypatch, *words, "--epochs", "1") == 0
+    assert run_cli(monkeypatch, *words, "--epochs", "1") == 0
     capsys.readouterr()
     before = (tmp_path / "o" / "options.json").read_bytes()
     assert "seed" in refused(
@@ -269,7 +257,7 @@ def test_signs_that_the_terminal_lacks_do_not_cost_the_result(tmp_path, films, m
     for words in ((), ("--json",)):
         written = io.BytesIO()
         monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
-        assert call(monkeypatch, "data", "check", films, *words) == 0
+        assert run_cli(monkeypatch, "data", "check", films, *words) == 0
         sys.stdout.flush()
         text = written.getvalue().decode("ascii")
         if words:

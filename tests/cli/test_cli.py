@@ -11,24 +11,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewray.cli import main
 from fewray.cli.show import epoch_line, print_table
 from fewray.data.phantom.cohort import PhantomOptions
+from tests.helpers import run_cli
 
 PHANTOM = "phantom:size=64,train=6,test=2"
 
 
-def call(monkeypatch: pytest.MonkeyPatch, *words: str | Path) -> int:
-    monkeypatch.setattr(sys, "argv", ["fewray", *map(str, words)])
-    with pytest.raises(SystemExit) as left:
-        main()
-    return int(left.value.code or 0)
-
-
 def test_help_and_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    assert call(monkeypatch, "--version") == 0
+    assert run_cli(monkeypatch, "--version") == 0
     assert capsys.readouterr().out == "fewray 0.1.0\n"
-    assert call(monkeypatch, "--help") == 0
+    assert run_cli(monkeypatch, "--help") == 0
     out = capsys.readouterr().out
     for command in ("data", "summary", "train", "generate", "quality", "study", "report"):
         assert f"  {command}" in out
@@ -51,21 +44,21 @@ def test_threads_sleep_where_they_wait(
     monkeypatch.delenv("OMP_WAIT_POLICY") if before is None else monkeypatch.setenv(
         "OMP_WAIT_POLICY", before
     )
-    assert call(monkeypatch, command, "nothing") == 2
+    assert run_cli(monkeypatch, command, "nothing") == 2
     assert os.environ.get("OMP_WAIT_POLICY") == after
 
 
 def test_summary_is_the_paper_s(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    assert call(monkeypatch, "summary", "paper", "--json") == 0
+    assert run_cli(monkeypatch, "summary", "paper", "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert found["generator"]["params"] == 3_574_656
     assert found["generator"]["mult_adds"] == pytest.approx(423.53, abs=0.005)
     assert found["discriminator"]["params"] == 2_763_520
     assert found["discriminator"]["mult_adds"] == pytest.approx(104.48, abs=0.005)
     assert len(found["layers"]["generator"]) == 14
-    assert call(monkeypatch, "summary", "paper") == 0
+    assert run_cli(monkeypatch, "summary", "paper") == 0
     out = capsys.readouterr().out
     assert "3,574,656" in out
     assert "[-1, 512, 4, 4]" in out
@@ -154,7 +147,7 @@ def test_bad_input_is_one_line_and_exit_2(
     tmp_path: Path,
 ):
     monkeypatch.chdir(tmp_path)
-    assert call(monkeypatch, *words) == 2
+    assert run_cli(monkeypatch, *words) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     *before, last = captured.err.splitlines()
@@ -174,28 +167,28 @@ def test_data_check_names_what_is_wrong(
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.random.default_rng(seed).integers(0, 256, (40, 40), np.uint8)).save(path)
     (tmp_path / "set/b/4.png").write_text("no image")
-    assert call(monkeypatch, "data", "check", tmp_path / "set", "--json") == 0
+    assert run_cli(monkeypatch, "data", "check", tmp_path / "set", "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert [entry["path"] for entry in found["unreadable"]] == ["b/4.png"]
     assert found["duplicates"] == [["a/1.png", "a/2.png"]]
-    assert call(monkeypatch, "data", "check", tmp_path / "set") == 0
+    assert run_cli(monkeypatch, "data", "check", tmp_path / "set") == 0
     out = capsys.readouterr().out
     assert "b/4.png" in out
     assert "`fewray data check` lists them" not in out
     assert out.count("byte-equal files:") == 1
-    assert call(monkeypatch, "data", "check", tmp_path / "nofolder") == 2
+    assert run_cli(monkeypatch, "data", "check", tmp_path / "nofolder") == 2
     assert capsys.readouterr().err.startswith(
         f"fewray: data check {tmp_path / 'nofolder'}: not found"
     )
 
 
 def test_data_list(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    assert call(monkeypatch, "data", "list", "--json") == 0
+    assert run_cli(monkeypatch, "data", "list", "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert [row["name"] for row in found] == ["phantom", "covid4"]
     assert all(f"{field.name}=" in found[0]["what"] for field in fields(PhantomOptions))
     monkeypatch.setenv("FEWRAY_COVID4", "nowhere")
-    assert call(monkeypatch, "data", "list") == 0
+    assert run_cli(monkeypatch, "data", "list") == 0
     assert "not here: fewray data fetch covid4" in " ".join(capsys.readouterr().out.split())
 
 
@@ -216,29 +209,31 @@ def test_from_training_to_quality(
         "--out",
         run,
     ]
-    assert call(monkeypatch, *train, "--dry-run") == 0
+    assert run_cli(monkeypatch, *train, "--dry-run") == 0
     assert "generator normal" in capsys.readouterr().out
     assert not run.exists()
-    assert call(monkeypatch, *train, "--quality-every", "0") == 0
+    assert run_cli(monkeypatch, *train, "--quality-every", "0") == 0
     captured = capsys.readouterr()
     assert "normal [1/1][31/32] Loss_D: " in captured.err
     assert f"Generators in {run} (no FID, KID, IS" in " ".join(captured.out.split())
-    assert call(monkeypatch, *train) == 2
+    assert run_cli(monkeypatch, *train) == 2
     assert "--resume (in Python: resume=True)" in capsys.readouterr().err
-    assert call(monkeypatch, "generate", run, "--per-class", 4, "--out", made, "--json") == 0
+    assert run_cli(monkeypatch, "generate", run, "--per-class", 4, "--out", made, "--json") == 0
     assert json.loads(capsys.readouterr().out)["images"] == 4
     for more in ([], ["--dry-run"]):
-        assert call(monkeypatch, "train", "--data", made, "--out", run.parent / "again", *more) == 2
+        assert (
+            run_cli(monkeypatch, "train", "--data", made, "--out", run.parent / "again", *more) == 2
+        )
         assert "4 synthetic images; real films are wanted" in capsys.readouterr().err
     assert (
-        call(
+        run_cli(
             monkeypatch, "quality", "--real", PHANTOM, "--synthetic", made, "--extractor", "pixels"
         )
         == 2
     )
     assert "classes: real" in capsys.readouterr().err
     assert (
-        call(
+        run_cli(
             monkeypatch,
             "quality",
             "--real",
@@ -254,7 +249,7 @@ def test_from_training_to_quality(
     found = json.loads(capsys.readouterr().out)
     assert found["classes"]["normal"]["fid"] == pytest.approx(0, abs=1e-6)
     assert found["classes"]["normal"]["extractor"] == "pixels@32"
-    assert call(monkeypatch, "report", run) == 0
+    assert run_cli(monkeypatch, "report", run) == 0
     assert Path(capsys.readouterr().out.strip()).is_file()
 
 
@@ -273,7 +268,7 @@ def test_a_trial_that_is_only_planned_writes_nothing(
         tmp_path / "x",
         "--dry-run",
     ]
-    assert call(monkeypatch, *words, "--json") == 0
+    assert run_cli(monkeypatch, *words, "--json") == 0
     plan = json.loads(capsys.readouterr().out)
     jobs = [row["job"] for row in plan]
     assert jobs[0] == "generators, repeat-0-fold-0"
@@ -308,7 +303,7 @@ def test_a_study_says_before_it_begins_that_patients_are_unknown(
         "fewray.api.plan_study", lambda *args, **named: [{"job": "all", "seconds": 1}]
     )
     assert (
-        call(
+        run_cli(
             monkeypatch,
             "study",
             "--data",
@@ -327,7 +322,7 @@ def test_a_study_says_before_it_begins_that_patients_are_unknown(
     )
     (tmp_path / "own.csv").write_text("path,label,patient_id\na/1.png,a,x\nb/1.png,b,y\n")
     assert (
-        call(
+        run_cli(
             monkeypatch,
             "study",
             "--data",

@@ -2,23 +2,16 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from fewray.cli import main, planned
+from fewray.cli import planned
 from fewray.compute.process import busy
 from fewray.storage.files import write_json
-
-
-def call(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["fewray", *map(str, words)])
-    with pytest.raises(SystemExit) as left:
-        main()
-    return int(left.value.code or 0)
+from tests.helpers import run_cli
 
 
 @pytest.fixture
@@ -69,12 +62,12 @@ def test_minutes_are_said_to_be_timed(
     monkeypatch.setattr(os, "getloadavg", lambda: (1000.0, 0.0, 0.0))
     preset = ["--preset", "quick"] if command == "study" else ["--recipe", "quick"]
     words = [command, "--data", films, *preset, "--out", tmp_path / "o", "--dry-run"]
-    assert call(monkeypatch, *words) == 0
+    assert run_cli(monkeypatch, *words) == 0
     printed = capsys.readouterr()
     assert "timing a few training steps" in printed.err.splitlines()
     assert "minutes: from a few training steps timed just now" in printed.out
     assert "the machine is busy (load 1000.0 on " in printed.out
-    assert call(monkeypatch, *words, "--json") == 0
+    assert run_cli(monkeypatch, *words, "--json") == 0
     printed = capsys.readouterr()
     assert json.loads(printed.out)
     assert "note: the machine is busy (load 1000.0 on " in printed.err
@@ -88,7 +81,7 @@ def test_a_folder_of_another_trial_is_refused_by_the_plan_too(
     write_json(out / "folding.json", {"films": "others", "data": "elsewhere"})
     words = ["study", "--data", films, "--preset", "quick", "--out", out]
     for more in (["--dry-run"], []):
-        assert call(monkeypatch, *words, *more) == 2
+        assert run_cli(monkeypatch, *words, *more) == 2
         assert (
             "this folder holds a trial of other films than these"
             in capsys.readouterr().err.splitlines()[-1]
@@ -103,12 +96,12 @@ def test_options_that_exclude_each_other_are_refused_before_any_film_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     words = ["study", "--data", "nowhere", "--external", "elsewhere", "--out", tmp_path / "o"]
-    assert call(monkeypatch, *words, "--keep-test") == 2
+    assert run_cli(monkeypatch, *words, "--keep-test") == 2
     assert (
         "--keep-test and --external elsewhere: one external set is wanted"
         in capsys.readouterr().err
     )
-    assert call(monkeypatch, *words, "--protocol", "published") == 2
+    assert run_cli(monkeypatch, *words, "--protocol", "published") == 2
     assert (
         "--external elsewhere: protocol published tests on its own split" in capsys.readouterr().err
     )

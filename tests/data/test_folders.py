@@ -2,19 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
-
-
-def film(path: Path, seed: int = 0) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (20, 16), np.uint8)).save(path)
-    return path
+from tests.helpers import save_noise
 
 
 @pytest.fixture
@@ -22,7 +15,7 @@ def folder(tmp_path: Path) -> Path:
     for index, name in enumerate(
         ["train/a/p1_1.png", "train/a/p1_2.PNG", "train/b/p2_1.jpg", "Test/a/p3_1.tif"]
     ):
-        film(tmp_path / "set" / name, index)
+        save_noise(tmp_path / "set" / name, index)
     return tmp_path / "set"
 
 
@@ -38,7 +31,7 @@ def test_splits_and_classes_come_from_folders(folder: Path):
 
 
 def test_class_folders_alone_have_no_split(tmp_path: Path):
-    film(tmp_path / "a/1.png"), film(tmp_path / "b/2.png", 1)
+    save_noise(tmp_path / "a/1.png"), save_noise(tmp_path / "b/2.png", 1)
     assert load_dataset(tmp_path).counts() == {"": {"a": 1, "b": 1}}
 
 
@@ -49,7 +42,7 @@ def test_group_regex_names_patients(folder: Path):
     for bad in ("(", "p1", r"(x\d+)"):
         with pytest.raises(InputError, match="--group-regex"):
             load_dataset(folder, group_regex=bad)
-    film(folder / "train/a/other.png", 9)
+    save_noise(folder / "train/a/other.png", 9)
     data = load_dataset(folder, group_regex=r"(p\d+)_")
     assert "train/a/other.png" in {row.group for row in data.rows}
     assert any("1 of 5 images name no patient" in warning for warning in data.notes["warnings"])
@@ -59,13 +52,13 @@ def test_link_loops_are_harmless(folder: Path, tmp_path: Path):
     (folder / "train/a/loop").symlink_to(folder / "train")
     (folder / "loop").symlink_to(folder)
     assert len(load_dataset(folder)) == 4
-    film(tmp_path / "flat/a/1.png"), film(tmp_path / "flat/b/2.png", 1)
+    save_noise(tmp_path / "flat/a/1.png"), save_noise(tmp_path / "flat/b/2.png", 1)
     (tmp_path / "flat/up").symlink_to(tmp_path)
     assert load_dataset(tmp_path / "flat").counts() == {"": {"a": 1, "b": 1}}
 
 
 def test_linked_classes_and_broken_links(folder: Path, tmp_path: Path):
-    film(tmp_path / "archive/1.png", 7)
+    save_noise(tmp_path / "archive/1.png", 7)
     (folder / "train/c").symlink_to(tmp_path / "archive")
     assert load_dataset(folder).counts()["train"] == {"a": 2, "b": 1, "c": 1}
     (folder / "train/a/gone.png").symlink_to(tmp_path / "nowhere.png")
@@ -89,13 +82,13 @@ def test_an_empty_file_and_an_empty_folder_are_named(folder: Path, tmp_path: Pat
 
 
 def test_one_file_in_two_classes_is_an_error(folder: Path):
-    film(folder / "train/b/copy.png", 0)
+    save_noise(folder / "train/b/copy.png", 0)
     with pytest.raises(InputError, match="same bytes in the classes a, b"):
         load_dataset(folder)
 
 
 def test_all_faults_are_named_at_once_and_an_audit_may_pass_them(folder: Path):
-    film(folder / "train/b/copy.png", 0)
+    save_noise(folder / "train/b/copy.png", 0)
     for name in ("zero", "nought"):
         (folder / f"train/a/{name}.png").write_bytes(b"")
     with pytest.raises(InputError) as caught:
@@ -118,19 +111,19 @@ def test_all_faults_are_named_at_once_and_an_audit_may_pass_them(folder: Path):
     ],
 )
 def test_a_third_split_is_refused(folder: Path, extra: str, words: str):
-    film(folder / extra, 9)
+    save_noise(folder / extra, 9)
     with pytest.raises(InputError, match=words):
         load_dataset(folder)
 
 
 def test_a_split_inside_a_class_is_refused(tmp_path: Path):
-    film(tmp_path / "a/train/1.png"), film(tmp_path / "b/train/2.png", 1)
+    save_noise(tmp_path / "a/train/1.png"), save_noise(tmp_path / "b/train/2.png", 1)
     with pytest.raises(InputError, match="a split inside a class"):
         load_dataset(tmp_path)
 
 
 def test_loose_images_are_left_out_and_told(folder: Path):
-    film(folder / "stray.png", 7), film(folder / "train/astray.png", 8)
+    save_noise(folder / "stray.png", 7), save_noise(folder / "train/astray.png", 8)
     data = load_dataset(folder)
     assert len(data) == 4
     assert data.notes["outside_classes"] == ["stray.png", "train/astray.png"]
@@ -145,12 +138,12 @@ def test_unknown_sources_are_refused(source: str):
 
 def test_a_folder_with_a_manifest_is_read_by_it(folder: Path):
     load_dataset(folder, group_regex=r"(p\d+)_").to_csv(folder / "manifest.csv")
-    film(folder / "train/a/later.png", 9)
+    save_noise(folder / "train/a/later.png", 9)
     data = load_dataset(folder)
     assert data.name == folder.name
     assert len(data) == 4
     assert {row.group for row in data.rows} == {"p1", "p2", "p3"}
-    film(folder / "train/a/p1_1.png", 10)
+    save_noise(folder / "train/a/p1_1.png", 10)
     with pytest.raises(InputError, match=r"p1_1\.png: sha256 .* has changed"):
         load_dataset(folder)
 
@@ -180,7 +173,7 @@ def test_the_content_hash_sees_labels_but_not_places(folder: Path, tmp_path: Pat
     moved = folder.rename(tmp_path / "elsewhere")
     assert load_dataset(moved, group_regex=r"(p\d+)_").sha256() == before
     (moved / "train/b/p2_1.jpg").rename(moved / "train/a/p2_1.jpg")
-    film(moved / "train/b/p9_1.jpg", 9)
+    save_noise(moved / "train/b/p9_1.jpg", 9)
     assert load_dataset(moved, group_regex=r"(p\d+)_").sha256() != before
 
 

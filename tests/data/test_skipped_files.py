@@ -2,21 +2,14 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from fewray.data.audit.check import audit
 from fewray.data.hold_out import check_no_synthetic
 from fewray.data.loading import load_dataset
 from fewray.errors import InputError
 from fewray.imaging.decode import Unreadable, decode
-
-
-def film(path: Path, seed: int = 0) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (40, 40), np.uint8)).save(path)
-    return path
+from tests.helpers import save_noise
 
 
 def dicom(path: Path) -> Path:
@@ -28,7 +21,7 @@ def dicom(path: Path) -> Path:
 @pytest.fixture
 def films(tmp_path: Path) -> Path:
     for index, name in enumerate(("a/1.png", "a/2.png", "b/3.png")):
-        film(tmp_path / "set" / name, index)
+        save_noise(tmp_path / "set" / name, index)
     return tmp_path / "set"
 
 
@@ -58,7 +51,7 @@ def test_dicom_alone_is_called_that(films: Path, tmp_path: Path):
 
 def test_a_manifest_says_which_images_it_hides(films: Path):
     (films / "manifest.csv").write_text("path,label\na/1.png,a\nb/3.png,b\n")
-    film(films / "runs" / "picture.png")  # no class folder
+    save_noise(films / "runs" / "picture.png")  # no class folder
     expected = (
         "manifest.csv is read, not the folders: 1 image that it does not name left out: a/2.png"
     )
@@ -72,7 +65,7 @@ def test_generated_images_are_known_with_and_without_their_manifest(films: Path)
     assert not any("synthetic" in warning for warning in audit(load_dataset(films)).warnings)
     check_no_synthetic(load_dataset(films))
     (films / "generators.json").write_text('{"a": {}}')
-    film(films / "a" / "seed000004.png", 4)
+    save_noise(films / "a" / "seed000004.png", 4)
     found = load_dataset(films)
     assert [row.path.name for row in found.where(origin="synthetic").rows] == ["seed000004.png"]
     assert (

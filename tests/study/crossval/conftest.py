@@ -7,7 +7,7 @@ import pytest
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.study.crossval.run import run_crossval
-from tests.small import MACHINE, OPTIONS
+from tests.helpers import MACHINE, OPTIONS
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from fewray.study.crossval.classifiers import training_set
 from fewray.study.crossval.design import ARMS, Condition, analyses
 from fewray.study.crossval.inner_selection import SelectedConfig, as_chosen
 from fewray.study.crossval.run import run_crossval
-from tests.small import MACHINE, OPTIONS
+from tests.helpers import MACHINE, OPTIONS
 
 LABELS = np.array([0, 0, 0, 1, 1, 0, 1])
 TRAIN = np.array([0, 1, 2, 3, 4])

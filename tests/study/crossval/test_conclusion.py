@@ -14,7 +14,7 @@ from fewray.study.crossval.conclusion import answer
 from fewray.study.crossval.design import analyses
 from fewray.study.crossval.fold_generators import FoldGenerators, generator_facts
 from fewray.study.statistics.compare import compare
-from tests.small import OPTIONS
+from tests.helpers import OPTIONS
 
 
 def compared(**verdicts: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from fewray.generators.checkpoint import read_header
 from fewray.study.crossval.cohort import assemble_cohort
 from fewray.study.crossval.run import run_crossval
 from fewray.study.folds import external_warning
-from tests.small import MACHINE, OPTIONS, made_up, noise_films
+from tests.helpers import MACHINE, OPTIONS, manifest_of, noise_dataset
 
 ARMS = OPTIONS.with_(arms=("classic", "classic+synthetic"), seeds=1)
 
@@ -52,12 +52,12 @@ def test_synthetic_images_are_no_external_set(phantoms: Manifest):
 
 
 def test_patients_of_an_external_set_are_found_as_those_of_the_data(tmp_path: Path):
-    place = noise_films(tmp_path / "elsewhere", {"a": 2, "b": 2})
+    place = noise_dataset(tmp_path / "elsewhere", {"a": 2, "b": 2})
     named = load_external(place, group_regex=r"[ab](\d)")
     assert {row.group for row in named.rows} == {"0", "1"}
     unknown = load_external(place, group_regex=r"(p\d)")
     assert {row.group for row in unknown.rows} == {"a/a0.png", "a/a1.png", "b/b0.png", "b/b1.png"}
-    data = made_up("a", "b")
+    data = manifest_of("a", "b")
     assert external_warning(data, named) is None
     warning = external_warning(data, unknown)
     assert warning is not None
@@ -69,7 +69,7 @@ def test_patients_of_an_external_set_are_found_as_those_of_the_data(tmp_path: Pa
 
 
 def test_an_external_set_without_patients_is_noted(tmp_path: Path):
-    films = load_dataset(noise_films(tmp_path / "set", {"a": 4, "b": 4}), group_regex=r"([ab]\d)")
+    films = load_dataset(noise_dataset(tmp_path / "set", {"a": 4, "b": 4}), group_regex=r"([ab]\d)")
     other = tmp_path / "elsewhere" / "a"
     other.mkdir(parents=True)
     Image.fromarray(np.random.default_rng(7).integers(0, 256, (64, 64), np.uint8)).save(
@@ -84,7 +84,7 @@ def test_an_external_set_without_patients_is_noted(tmp_path: Path):
 def test_a_patient_on_both_sides_of_a_kept_split_is_refused(
     tmp_path: Path, origin: str, named: str
 ):
-    noise_films(tmp_path, {"a": 5, "b": 5})
+    noise_dataset(tmp_path, {"a": 5, "b": 5})
     lines = [
         f"{label}/{label}{i}.png,{label},{named if label == 'a' and i in (0, 4) else f'{label}p{i}'},"
         f"{'test' if i == 4 else 'train'},{origin}"
@@ -100,7 +100,7 @@ def test_a_patient_on_both_sides_of_a_kept_split_is_refused(
 
 
 def test_copies_within_an_external_set_count_as_one_patient(tmp_path: Path):
-    data = load_dataset(noise_films(tmp_path / "set", {"a": 4, "b": 4}), group_regex=r"([ab]\d)")
+    data = load_dataset(noise_dataset(tmp_path / "set", {"a": 4, "b": 4}), group_regex=r"([ab]\d)")
     other = tmp_path / "elsewhere" / "a"
     other.mkdir(parents=True)
     for name, seed in (("x", 7), ("y", 8), ("z", 7)):

@@ -15,14 +15,14 @@ from fewray.study.crossval.fold_generators import (
     generator_facts,
     train_fold_generators,
 )
-from tests.small import GAN, HERE, Here, noise_films
+from tests.helpers import GAN, SERIAL, SerialMachine, noise_dataset
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> FoldGenerators:
     """One class of four films, trained for an epoch."""
     place = tmp_path_factory.mktemp("generators")
-    data = load_dataset(noise_films(place / "films", {"a": 6}))
+    data = load_dataset(noise_dataset(place / "films", {"a": 6}))
     made = FoldGenerators(
         folder=place / "run" / "repeat-0-fold-0",
         train=replace(data, rows=data.rows[:4]),
@@ -30,7 +30,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> FoldGenerators:
         options=GAN.with_(epochs=1, classic_images=0, batch_size=4),
         seed=5,
     )
-    train(made, HERE)
+    train(made, SERIAL)
     return made
 
 
@@ -48,7 +48,7 @@ def test_what_is_trained_is_not_begun_again_and_its_record_stays(trained: FoldGe
     before = facts_of(trained).read_bytes()
     said = json.loads(before)
     assert (said["precision"], said["threads"], said["device"]) == ("fp32", 1, "cpu")
-    again = Here(device="cpu", precision="fp32", processes=2, threads=1)
+    again = SerialMachine(device="cpu", precision="fp32", processes=2, threads=1)
     train(trained, again)
     assert again.done == []
     assert facts_of(trained).read_bytes() == before
@@ -66,7 +66,7 @@ def test_another_machine_is_refused_where_the_record_tells(
     trained: FoldGenerators, changes: dict, message: str
 ):
     with pytest.raises(InputError, match=message):
-        train(trained, replace(HERE, **changes))
+        train(trained, replace(SERIAL, **changes))
 
 
 def test_a_record_without_threads_and_device_is_taken(trained: FoldGenerators):
@@ -77,13 +77,13 @@ def test_a_record_without_threads_and_device_is_taken(trained: FoldGenerators):
         if name not in ("threads", "device")
     }
     facts_of(trained).write_text(json.dumps(old))
-    train(trained, replace(HERE, threads=2))
+    train(trained, replace(SERIAL, threads=2))
     facts_of(trained).write_text(whole)
 
 
 def test_another_seed_is_refused(trained: FoldGenerators):
     with pytest.raises(InputError, match="was trained with other seed"):
-        train(replace(trained, seed=6), HERE)
+        train(replace(trained, seed=6), SERIAL)
 
 
 def test_what_is_left_open_is_as_it_was(trained: FoldGenerators):
@@ -98,7 +98,7 @@ def test_a_lost_log_is_named_before_anything_is_trained(trained: FoldGenerators)
     log = trained.folder / "a" / "stats.jsonl"
     kept = log.read_bytes()
     log.unlink()
-    for look in (lambda: train(trained, HERE), lambda: generator_facts([trained])):
+    for look in (lambda: train(trained, SERIAL), lambda: generator_facts([trained])):
         with pytest.raises(
             InputError,
             match=r"a/stats.jsonl: the log of this generator ends at epoch 0, 1 is wanted",

@@ -9,9 +9,9 @@ from fewray.data.loading import load_dataset
 from fewray.errors import InputError
 from fewray.study.crossval.folding import FOLDING, check_folding, folding_of, keep_folding
 from fewray.study.crossval.run import run_crossval
-from tests.small import HERE, OPTIONS, made_up, noise_films
+from tests.helpers import OPTIONS, SERIAL, manifest_of, noise_dataset
 
-DATA = made_up("a", "a", "b", "b")
+DATA = manifest_of("a", "a", "b", "b")
 
 
 def begun(out: Path) -> Path:
@@ -33,7 +33,7 @@ def begun(out: Path) -> Path:
 )
 def test_other_folds_are_refused_before_a_film_is_read(tmp_path: Path, changes: dict, message: str):
     with pytest.raises(InputError, match=message):
-        run_crossval(DATA, OPTIONS.with_(**changes), begun(tmp_path), machine=HERE)
+        run_crossval(DATA, OPTIONS.with_(**changes), begun(tmp_path), machine=SERIAL)
 
 
 def test_other_films_and_other_patients_are_told_apart(tmp_path: Path):
@@ -80,7 +80,7 @@ def test_a_trial_that_made_nothing_binds_nobody(tmp_path: Path):
 
 
 def test_a_later_study_in_the_folder_tells_of_the_earlier_one_whenever_it_is_run(tmp_path: Path):
-    films, out = load_dataset(noise_films(tmp_path / "films", {"a": 6, "b": 6})), tmp_path / "out"
+    films, out = load_dataset(noise_dataset(tmp_path / "films", {"a": 6, "b": 6})), tmp_path / "out"
     first = OPTIONS.with_(arms=("no_augmentation", "classic"), seeds=1)
     entry = {"reference": "classic", "arms": ["no_augmentation", "classic"], "seeds": 1}
     for options, earlier in (
@@ -88,13 +88,13 @@ def test_a_later_study_in_the_folder_tells_of_the_earlier_one_whenever_it_is_run
         (first.with_(seeds=2), [entry]),
         (first.with_(reference="no_augmentation"), [entry]),
     ):
-        study = run_crossval(films, options, out, machine=HERE)
+        study = run_crossval(films, options, out, machine=SERIAL)
         assert (study.get("earlier") or [None])[0] == (earlier or [None])[0]
         whole = (out / "study.json").read_bytes()
         (out / "study.json").unlink()  # as if killed before it was written
-        run_crossval(films, options, out, machine=HERE)
+        run_crossval(films, options, out, machine=SERIAL)
         assert (out / "study.json").read_bytes() == whole
     alone = run_crossval(
-        films, first.with_(reference="no_augmentation"), tmp_path / "alone", machine=HERE
+        films, first.with_(reference="no_augmentation"), tmp_path / "alone", machine=SERIAL
     )
     assert study == alone | {"earlier": [entry, entry | {"seeds": 2}]}

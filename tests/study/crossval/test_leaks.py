@@ -18,7 +18,7 @@ from fewray.study.crossval.cohort import assemble_cohort
 from fewray.study.crossval.design import subset_classes
 from fewray.study.crossval.run import run_crossval
 from fewray.study.options import preset_options
-from tests.small import GAN, MACHINE, OPTIONS, made_up
+from tests.helpers import GAN, MACHINE, OPTIONS, manifest_of
 
 ARMS = OPTIONS.with_(arms=("classic", "synthetic"), seeds=1)
 
@@ -187,14 +187,14 @@ def test_options_check_themselves_from_python_too(changes: dict):
 
 def test_one_class_is_refused_at_once():
     with pytest.raises(InputError, match="--data made up: 1 class, a; at least 2 are wanted"):
-        assemble_cohort(made_up("a", "a", "a"), OPTIONS)
+        assemble_cohort(manifest_of("a", "a", "a"), OPTIONS)
 
 
 def test_a_pair_is_of_two_classes():
     with pytest.raises(
         InputError, match="--pair a:b:c: 3 classes; two, as CLASS:CLASS, are wanted"
     ):
-        assemble_cohort(made_up("a", "b", "c"), OPTIONS.with_(subsets=("a:b:c",)))
+        assemble_cohort(manifest_of("a", "b", "c"), OPTIONS.with_(subsets=("a:b:c",)))
 
 
 def test_a_pair_may_hold_classes_with_a_colon():

@@ -15,7 +15,7 @@ from fewray.errors import InputError
 from fewray.pipelines.train_generators import train_generators
 from fewray.storage.files import read_jsonl
 from fewray.study.crossval.run import run_crossval
-from tests.small import MACHINE, OPTIONS
+from tests.helpers import MACHINE, OPTIONS
 
 TWO = "dask:2"
 SMALL = OPTIONS.with_(seeds=1, arms=("no_augmentation", "classic", "pca", "synthetic"))

@@ -10,7 +10,7 @@ from fewray.errors import InputError
 from fewray.study.crossval.cohort import assemble_cohort
 from fewray.study.crossval.inner_selection import settings
 from fewray.study.crossval.plan import plan_crossval
-from tests.small import HERE, OPTIONS, noise_films
+from tests.helpers import OPTIONS, SERIAL, noise_dataset
 
 ARMS = OPTIONS.with_(arms=("classic", "classic+synthetic"), seeds=2)
 
@@ -18,7 +18,7 @@ ARMS = OPTIONS.with_(arms=("classic", "classic+synthetic"), seeds=2)
 @pytest.fixture(scope="module")
 def films(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     """Sixteen films of one class, eight of the other: twelve and four, six and two inside the folds."""
-    return load_dataset(noise_films(tmp_path_factory.mktemp("films") / "set", {"a": 16, "b": 8}))
+    return load_dataset(noise_dataset(tmp_path_factory.mktemp("films") / "set", {"a": 16, "b": 8}))
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def test_choices_have_their_own_generators_and_classifiers_on_the_inner_rows(fil
     plan = {
         row["job"]: row
         for row in plan_crossval(
-            films, ARMS.with_(select="ratio", candidates=("1", "2")), machine=HERE
+            films, ARMS.with_(select="ratio", candidates=("1", "2")), machine=SERIAL
         )
     }
     classic = 2 * OPTIONS.gan.classic_images
@@ -45,7 +45,7 @@ def test_choices_have_their_own_generators_and_classifiers_on_the_inner_rows(fil
 
 def test_sets_of_larger_ratios_and_of_replicates_are_planned(films: Manifest):
     options = ARMS.with_(ratios=(0.5, 2.0), generator_repeats=2)
-    plan = {row["job"]: row for row in plan_crossval(films, options, machine=HERE)}
+    plan = {row["job"]: row for row in plan_crossval(films, options, machine=SERIAL)}
     assert plan["synthetic images, copies replaced, repeat-0-fold-0"]["images"] == 12 + 2 * 12 + 12
 
 
@@ -53,14 +53,14 @@ def test_each_recipe_is_planned(films: Manifest, monkeypatch: pytest.MonkeyPatch
     recipes = {"short": OPTIONS.gan.with_(epochs=1), "long": OPTIONS.gan.with_(epochs=5)}
     monkeypatch.setattr("fewray.study.crossval.inner_selection.recipe", recipes.__getitem__)
     options = ARMS.with_(select="recipe", candidates=("short", "long"))
-    plan = {row["job"]: row for row in plan_crossval(films, options, machine=HERE)}
+    plan = {row["job"]: row for row in plan_crossval(films, options, machine=SERIAL)}
     steps = {name: plan[f"generators, repeat-0-fold-0 choice {name}"]["steps"] for name in recipes}
     assert steps["long"] == 5 * steps["short"]
     assert plan["generators, repeat-0-fold-0"]["steps"] >= steps["long"]
 
 
 def test_what_is_not_timed_has_no_minutes_and_is_not_in_the_sum(films: Manifest):
-    plan = plan_crossval(films, ARMS.with_(linear=True), machine=HERE)
+    plan = plan_crossval(films, ARMS.with_(linear=True), machine=SERIAL)
     untimed = [row["job"] for row in plan if row["minutes"] is None]
     copies = [f"synthetic images, copies replaced, repeat-0-fold-{fold}" for fold in (0, 1)]
     assert untimed == [*copies, "pretrained features", "shortcut audit"]
@@ -70,14 +70,14 @@ def test_what_is_not_timed_has_no_minutes_and_is_not_in_the_sum(films: Manifest)
 
 
 def test_folds_too_small_to_choose_in_are_refused_before_anything_is_trained(tmp_path: Path):
-    data = load_dataset(noise_films(tmp_path / "set", {"a": 12, "b": 6}))
+    data = load_dataset(noise_dataset(tmp_path / "set", {"a": 12, "b": 6}))
     options = ARMS.with_(select="ratio", candidates=("1", "2"))
     message = (
         "--select ratio: the training films of repeat-0-fold-0 are split by patient into 4 parts: each class needs "
         "4 patients, b has 3; more patients are wanted"
     )
     with pytest.raises(InputError, match=message):
-        plan_crossval(data, options, machine=HERE)
+        plan_crossval(data, options, machine=SERIAL)
 
     def fit(*_: object) -> dict:
         raise AssertionError

@@ -11,12 +11,12 @@ import numpy as np
 from fewray.data.manifest import Manifest
 from fewray.study.crossval.design import Condition
 from fewray.study.crossval.results import write_trial_predictions
-from tests.small import made_up
+from tests.helpers import manifest_of
 
 
 def names(folder: Path, *paths: str, labels: str = "") -> list[str]:
     """Return what predictions.csv calls films of class a, or of ``labels``, at ``paths``."""
-    rows = made_up(*(labels or "a" * len(paths))).rows
+    rows = manifest_of(*(labels or "a" * len(paths))).rows
     rows = tuple(
         dataclasses.replace(row, path=folder / path) for row, path in zip(rows, paths, strict=True)
     )

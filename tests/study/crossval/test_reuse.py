@@ -11,7 +11,7 @@ from fewray.compute.machine import Machine
 from fewray.compute.process import fixed_threads
 from fewray.data.manifest import Manifest
 from fewray.study.crossval.run import run_crossval
-from tests.small import OPTIONS
+from tests.helpers import OPTIONS
 
 SMALL = OPTIONS.with_(arms=("none", "classic"), seeds=1)
 LARGE = OPTIONS.with_(arms=("none", "classic", "pca"), seeds=2)

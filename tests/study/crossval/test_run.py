@@ -14,7 +14,7 @@ from fewray.classify.scores import balanced_accuracy, confusion_matrix, fold_aur
 from fewray.config import CROSSVAL_ARMS
 from fewray.data.manifest import Manifest
 from fewray.study.crossval.run import run_crossval
-from tests.small import MACHINE, OPTIONS
+from tests.helpers import MACHINE, OPTIONS
 
 FIELDS = (
     "difference",
@@ -173,7 +173,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from tests.small import MACHINE, OPTIONS
+from tests.helpers import MACHINE, OPTIONS
 from fewray.data.loading import load_dataset
 from fewray.study.crossval.run import run_crossval
 if __name__ == "__main__":

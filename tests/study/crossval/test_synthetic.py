@@ -14,7 +14,7 @@ from fewray.errors import InputError
 from fewray.storage.jobs import JobStore
 from fewray.study.crossval.run import run_crossval
 from fewray.study.crossval.synthetic import image_names
-from tests.small import HERE, OPTIONS, noise_films
+from tests.helpers import OPTIONS, SERIAL, noise_dataset
 
 CHOICE = OPTIONS.with_(
     arms=("classic", "synthetic", "classic+synthetic"), seeds=1, copy_percentile=0.0
@@ -24,14 +24,14 @@ SUFFIXES = (".json", ".npy", ".npy.sha256")
 
 @pytest.fixture(scope="module")
 def films(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
-    return load_dataset(noise_films(tmp_path_factory.mktemp("films"), {"a": 9, "b": 6}))
+    return load_dataset(noise_dataset(tmp_path_factory.mktemp("films"), {"a": 9, "b": 6}))
 
 
 @pytest.fixture(scope="module")
 def plain(films: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished trial of the primary design alone."""
     out = tmp_path_factory.mktemp("plain")
-    run_crossval(films, CHOICE, out, machine=HERE)
+    run_crossval(films, CHOICE, out, machine=SERIAL)
     return out
 
 
@@ -68,7 +68,7 @@ def test_other_ratios_change_nothing_of_the_primary_design(
     before, out = kept(plain), copied
     if not same_folder:
         shutil.rmtree(out / "jobs")
-    run_crossval(films, CHOICE.with_(ratios=(2.0, 0.5)), out, machine=HERE)
+    run_crossval(films, CHOICE.with_(ratios=(2.0, 0.5)), out, machine=SERIAL)
     after = kept(out)
     assert {name: after[name] for name in before} == before
     added = [name for name in after if name not in before and name.startswith("trial-classifier")]
@@ -80,9 +80,9 @@ def test_other_ratios_change_nothing_of_the_primary_design(
 
 
 def test_a_larger_set_begins_with_the_smaller_one_in_every_class(films: Manifest, copied: Path):
-    run_crossval(films, CHOICE.with_(ratios=(2.0,)), copied, machine=HERE)
+    run_crossval(films, CHOICE.with_(ratios=(2.0,)), copied, machine=SERIAL)
     doubled, store = kept(copied), JobStore(copied / "jobs")
-    run_crossval(films, CHOICE.with_(ratios=(2.0, 3.0)), copied, machine=HERE)
+    run_crossval(films, CHOICE.with_(ratios=(2.0, 3.0)), copied, machine=SERIAL)
     assert kept(copied).items() >= doubled.items()
     keys = study_of(copied)["provenance"]["keys"]
     names = [f"synthetic/0/0/0{ratio}" for ratio in ("", "/ratio 2", "/ratio 3")]
@@ -127,26 +127,26 @@ def test_images_whose_generators_saw_a_test_row(films: Manifest, copied: Path):
     with pytest.raises(
         InputError, match=r"generators of these images saw \d+ test rows of repeat-0-fold-0"
     ):
-        run_crossval(films, CHOICE, copied, machine=HERE)
+        run_crossval(films, CHOICE, copied, machine=SERIAL)
     assert not list((copied / "jobs").glob("trial-classifier-*"))
 
 
 def test_images_of_another_address(films: Manifest, copied: Path):
     mine = synthetic_keys(copied)[0]
     run_crossval(
-        films, CHOICE.with_(augmented_copies=3), copied, machine=HERE
+        films, CHOICE.with_(augmented_copies=3), copied, machine=SERIAL
     )  # other sets of the same generators
     record = copied / "jobs" / f"synthetic-{synthetic_keys(copied)[0]}.json"
     shutil.copy(copied / "jobs" / f"synthetic-{mine}.json", record)
     with pytest.raises(
         InputError, match=f"{record.name}: these images were made as set {mine}, of other rows"
     ):
-        run_crossval(films, CHOICE.with_(augmented_copies=3), copied, machine=HERE)
+        run_crossval(films, CHOICE.with_(augmented_copies=3), copied, machine=SERIAL)
 
 
 def test_arrays_of_another_fold_are_made_again(films: Manifest, plain: Path, copied: Path):
     swap(copied, ("synthetic", "synthetic-versions"), SUFFIXES[1:])
-    run_crossval(films, CHOICE, copied, machine=HERE)
+    run_crossval(films, CHOICE, copied, machine=SERIAL)
     assert kept(copied) == kept(plain)
 
 
@@ -172,6 +172,6 @@ def test_sets_without_their_record_are_made_again(
     stamps = {
         path: path.stat().st_mtime_ns for path in (copied / "jobs").glob("trial-classifier-*")
     }
-    run_crossval(films, CHOICE, copied, machine=HERE)
+    run_crossval(films, CHOICE, copied, machine=SERIAL)
     assert kept(copied) == kept(plain)
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
