@@ -13,8 +13,8 @@ from fewray.data.manifest import Manifest
 from fewray.study.crossval.run import run_crossval
 from tests.helpers import OPTIONS
 
-SMALL = OPTIONS.with_(arms=("none", "classic"), seeds=1)
-LARGE = OPTIONS.with_(arms=("none", "classic", "pca"), seeds=2)
+SMALL = OPTIONS.with_(arms=("no_augmentation", "classic"), seeds=1)
+LARGE = OPTIONS.with_(arms=("no_augmentation", "classic", "pca"), seeds=2)
 
 
 class InProcess(Machine):
