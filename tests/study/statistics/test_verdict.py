@@ -12,12 +12,12 @@ def comparison(**changed: object) -> Comparison:
     values = {
         "difference": -0.029, "ci": (-0.064, 0.005), "p": 0.1, "p_mcnemar": 0.6, "p_corrected_t": 0.7,
         "minimal_detectable": 0.05, "minimal_detectable_holm": 0.076, "discordance": 0.1,
-        "standard_error": 0.016, "df": 200.0, "training_share": 0.1, "trainings": 8, "seeds_disagree": 0.2,
+        "standard_error": 0.016, "df": 200.0, "training_share": 0.1, "training_df": 8, "seed_disagreement": 0.2,
     }  # fmt: skip
     return Comparison(**{**values, **changed})
 
 
-ONE_SEED = {"training_share": None, "trainings": 0}
+ONE_SEED = {"training_share": None, "training_df": 0}
 
 
 @pytest.mark.parametrize(
@@ -28,8 +28,8 @@ ONE_SEED = {"training_share": None, "trainings": 0}
         ({"difference": 0.06}, 0.05, False, "no_evidence", None),
         ({"difference": 0.06}, 0.01, True, "no_verdict", None),
         ({"difference": 0.06, **ONE_SEED}, 0.01, False, "inconclusive", "one_seed"),
-        ({"difference": 0.06, "trainings": 2}, 0.01, False, "inconclusive", "few_training_runs"),
-        ({"difference": 0.06, "trainings": 4}, 0.01, False, "helps", None),
+        ({"difference": 0.06, "training_df": 2}, 0.01, False, "inconclusive", "few_training_runs"),
+        ({"difference": 0.06, "training_df": 4}, 0.01, False, "helps", None),
         ({"minimal_detectable_holm": 0.11}, 0.5, False, "inconclusive", "low_power"),
         ({"minimal_detectable_holm": 0.10}, 0.5, False, "no_evidence", None),
     ],
@@ -73,7 +73,7 @@ def test_no_evidence_is_one_sentence_with_its_numbers():
             "(-2.9 points, 95% CI -6.4 to +0.5).",
         ),
         (
-            {"trainings": 2},
+            {"training_df": 2},
             0.5,
             False,
             "inconclusive, because there are too few classifier seeds and folds "

@@ -12,7 +12,7 @@ from fewray.results.names import arm_name
 from fewray.study.crossval.cohort import Cohort
 from fewray.study.crossval.design import Analysis, Condition, subset_classes
 from fewray.study.crossval.scores import accuracy_only, renormalised
-from fewray.study.statistics.compare import compare, holm
+from fewray.study.statistics.compare import Comparison, compare, holm
 from fewray.study.statistics.patients import PatientBootstrap
 from fewray.study.statistics.verdict import decide
 
@@ -40,7 +40,7 @@ def comparisons_of(
     for arm, comparison in found.items():
         verdict = decide(comparison, adjusted[arm], quick=quick)
         made[arm] = {
-            **comparison.to_json(),
+            **_fields(comparison),
             "p_holm": adjusted[arm],
             "verdict": verdict.code,
             "text": verdict.sentence(arm_name(arm)),
@@ -90,14 +90,21 @@ def sensitivity_of(
             c.arm: {"accuracy": accuracy_only(correct[c], draws)} for c in analysis.conditions
         },
         "comparisons": {
-            c.arm: _short(compare(correct[analysis.reference], correct[c], folds, groups).to_json())
+            c.arm: _short(compare(correct[analysis.reference], correct[c], folds, groups))
             for c in compared
         },
     }
 
 
-def _short(comparison: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: comparison[name] for name in ("difference", "ci", "p")}
+def _short(comparison: Comparison) -> dict[str, Any]:
+    return {"difference": comparison.difference, "ci": list(comparison.ci), "p": comparison.p}
+
+
+def _fields(comparison: Comparison) -> dict[str, Any]:
+    """Return the fields under their names in ``study.json``."""
+    names = {"training_df": "trainings", "seed_disagreement": "seeds_disagree"}
+    found = {names.get(name, name): value for name, value in vars(comparison).items()}
+    return found | {"ci": list(comparison.ci)}
 
 
 def subset_of(
@@ -123,7 +130,7 @@ def subset_of(
         "rows": len(rows),
         "arms": {c.arm: {"accuracy": accuracy_only(correct[c], draws)} for c in primary.conditions},
         "comparisons": {
-            c.arm: _short(compare(correct[primary.reference], correct[c], inside, groups).to_json())
+            c.arm: _short(compare(correct[primary.reference], correct[c], inside, groups))
             for c in others
         },
     }

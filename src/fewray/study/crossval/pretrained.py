@@ -59,12 +59,16 @@ def pretrained_analysis(
         store.save("pretrained", key, found)
     right = np.array(found["predicted"])[:, None] == cohort.labels
     correct = np.repeat(right, reference.shape[1], axis=1)
-    compared = compare(reference, correct, folds, cohort.groups).to_json()
+    compared = compare(reference, correct, folds, cohort.groups)
     return {
         "description": f"no augmentation: the real images at {SIZE} px, frozen features {EXTRACTOR}, a linear head",
         "reference": f"{options.reference} (primary)",
         "arms": {"no_augmentation": {"accuracy": accuracy_only(correct, draws)}},
         "comparisons": {
-            "no_augmentation": {name: compared[name] for name in ("difference", "ci", "p")}
+            "no_augmentation": {
+                "difference": compared.difference,
+                "ci": list(compared.ci),
+                "p": compared.p,
+            }
         },
     }

@@ -93,7 +93,7 @@ def _decide(
         return "no_verdict", None
     if comparison.training_share is None:
         return "inconclusive", "one_seed"
-    if comparison.trainings < MIN_TRAINING_DF:
+    if comparison.training_df < MIN_TRAINING_DF:
         return "inconclusive", "few_training_runs"
     if p_holm < ALPHA and comparison.difference:
         return ("helps" if comparison.difference > 0 else "harms"), None
