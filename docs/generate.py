@@ -1,8 +1,13 @@
-"""Make the generated pages from the command tree and docs/results/*.json; ``--check`` compares only."""
+"""Generate pages of docs/ from the commands, the typed results and the committed results.
+
+``--check`` compares without writing and exits 1 if a page differs.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +18,10 @@ sys.path.insert(0, str(DOCS.parent))
 
 
 def command_reference() -> str:
-    """Return docs/cli.md: the help text of every command."""
+    """Return docs/cli.md: the help of every command."""
     from fewray.cli.main import app
 
-    parts = ["# Commands\n\nMade by `make docs` from the commands themselves.\n"]
+    parts = ["# Commands\n\nGenerated from the commands by `make docs`.\n"]
 
     def add(command: Any, path: str) -> None:
         context = command.make_context(path, [], resilient_parsing=True)
@@ -30,40 +35,22 @@ def command_reference() -> str:
 
 
 def results() -> str:
-    """Return docs/results.md from the committed studies: the trial in ``results/crossval``, the published protocol in ``results``.
-
-    Until there is one of the latter, the page shows the committed state of training.
-    """
+    """Return docs/results.md from the committed studies of both protocols."""
     from fewray.report.markdown import render_results
-    from fewray.report.training_markdown import render_training
-    from fewray.storage.files import read_json
 
     folder = DOCS / "results"
-    pages = (
-        [render_results(folder / "crossval", DOCS)]
-        if (folder / "crossval" / "study.json").exists()
-        else []
-    )
-    if (folder / "study.json").exists():
-        pages.append(render_results(folder))
-    else:
-        pages.append(
-            render_training(
-                read_json(folder / "training.json"), read_json(folder / "run.json"), folder
-            )
-        )
-    return "\n".join(pages)
+    return "\n".join([render_results(folder / "crossval", DOCS), render_results(folder)])
 
 
 def metrics() -> str:
-    """Return docs/metrics.md with its table of planted defects made from docs/results/defects.json."""
+    """Return docs/metrics.md with its table of planted defects from docs/results/defects.json."""
     from experiments.defects import render
 
     return _filled("metrics.md", "defects", render())
 
 
-def trial() -> str:
-    """Return docs/crossval.md with its tables made from docs/results/calibration.json."""
+def crossval() -> str:
+    """Return docs/crossval.md with its tables from docs/results/calibration.json."""
     from experiments.calibration import render
 
     return _filled("crossval.md", "calibration", render())
@@ -76,27 +63,41 @@ def _filled(name: str, block: str, text: str) -> str:
     return f"{before}{start}{text}{end}{after}"
 
 
-def main() -> None:
-    """Write the pages, or exit 1 naming those that are not what would be written."""
+def schemas() -> dict[str, str]:
+    """Return the JSON Schema of each kind of result, by file name below docs/."""
+    from fewray.results.files import json_schemas
+
+    return {
+        f"schema/{name}": json.dumps(schema, indent=1) + "\n"
+        for name, schema in json_schemas().items()
+    }
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": command_reference,
+    "results.md": results,
+    "metrics.md": metrics,
+    "crossval.md": crossval,
+}
+
+
+def main() -> int:
+    """Write or check the pages and return the exit status."""
     check = "--check" in sys.argv[1:]
     drifted = []
-    pages = {
-        "cli.md": command_reference(),
-        "results.md": results(),
-        "metrics.md": metrics(),
-        "crossval.md": trial(),
-    }
-    for name, text in pages.items():
+    for name, text in {**{name: page() for name, page in PAGES.items()}, **schemas()}.items():
         path = DOCS / name
         if check and (not path.exists() or path.read_text(encoding="utf-8") != text):
-            drifted.append(name)
+            drifted.append(f"docs/{name}")
         elif not check:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text, encoding="utf-8")
     if drifted:
-        sys.exit(f"docs/{', docs/'.join(drifted)}: not what the code makes; run `make docs`")
-    if check:
-        print("docs: as generated")
+        print(f"{', '.join(drifted)}: out of date; run `make docs`", file=sys.stderr)
+    elif check:
+        print("docs: up to date")
+    return 1 if drifted else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
