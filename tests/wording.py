@@ -54,7 +54,7 @@ PER = (
 )
 COUNTED = (
     "one|two|three|four|five|six|ten|generators?|images?|seeds?|dots?|threads?|runs?|jobs?|networks?|steps?|models?|"
-    r"tasks?|files?|GiB|MiB|MB|seconds?|minutes?|points?|rows?|\d+"
+    r"tasks?|GiB|MiB|MB|seconds?|minutes?|points?|\d+"
 )
 STUDY = ("src/fewray/study", "src/fewray/report", "src/fewray/cli", "docs", "README")
 TERMS = (
@@ -84,7 +84,7 @@ TERMS = (
     Term(name="strangers", pattern=word("strangers?", "Strangers?"), use="unexpected files"),
     Term(
         name="rows (of features)",
-        pattern=r"\)\.rows\b|\bfeatures\.rows\b|FeatureRows|feature_rows",
+        pattern=r"extractor\([^)]*\)\.rows\b|\bfeatures\.rows\b|feature_rows",
         use="feature matrix",
     ),
     Term(name="judge", pattern=word("judges?", "judged", "Judge"), use="quality report"),

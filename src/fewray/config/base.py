@@ -24,7 +24,7 @@ class Options:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """Rebuild from :meth:`to_json`; InputError names options that do not exist."""
-        defaults = {field.name: field.default for field in fields(cls)}
+        defaults: dict[str, Any] = {field.name: field.default for field in fields(cls)}
         if unknown := sorted(set(values) - set(defaults)):
             raise InputError(
                 "unknown_option",
@@ -34,8 +34,9 @@ class Options:
             )
         made: dict[str, Any] = {}
         for name, value in values.items():
-            if isinstance(defaults[name], Options) and isinstance(value, Mapping):
-                value = defaults[name].from_json(value)
+            default = defaults[name]
+            if isinstance(default, Options) and isinstance(value, Mapping):
+                value = default.from_json(value)
             made[name] = tuple(value) if isinstance(value, list) else value
         return cls(**made)
 
