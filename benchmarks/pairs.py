@@ -122,8 +122,7 @@ class _Team:
 
 
 def _serve(pipe: Any, side: Side, part: int, warm_up: bool) -> None:
-    from fewray.compute.process import keep_freed_memory
-    from fewray.compute.workers import end_with_parent
+    from fewray.compute.process import end_with_parent, keep_freed_memory
 
     end_with_parent()
     keep_freed_memory()

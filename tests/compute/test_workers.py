@@ -2,14 +2,12 @@
 
 import os
 import pickle
-import queue
 import threading
 from pathlib import Path
 
 import pytest
 import torch
 
-from fewray.compute import workers
 from fewray.compute.workers import run_parallel
 from fewray.errors import InputError, RunFailed
 from fewray.imaging.decode import Unreadable
@@ -35,11 +33,6 @@ def die(*, x: int, report) -> None:
     os.kill(os.getpid(), 9)
 
 
-def die_with_the_result(*, x: int, report) -> None:
-    workers._messages = queue.Queue()
-    threading.Timer(0.5, os.kill, (os.getpid(), 9)).start()
-
-
 def test_workers_return_in_order_and_tell_everything():
     told: list[int] = []
     done: dict[int, int] = {}
@@ -58,10 +51,6 @@ def test_a_worker_s_error_and_death_reach_the_caller():
         )
     with pytest.raises(RunFailed, match="killed"):
         run_parallel(die, [{"x": 1}], processes=1, threads=1, on_message=lambda _: None)
-    with pytest.raises(RunFailed, match="killed"):
-        run_parallel(
-            die_with_the_result, [{"x": 1}], processes=1, threads=1, on_message=lambda _: None
-        )
 
 
 meeting = threading.Barrier(3, timeout=60)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -48,6 +50,18 @@ def wait_asleep() -> None:
     they wait for (benchmarks/NOTES.md).
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+def end_with_parent() -> None:
+    """End this process as soon as its parent is gone, even killed: it must not go on writing."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def busy() -> str:

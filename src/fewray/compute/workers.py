@@ -1,43 +1,33 @@
-"""Independent pieces of work side by side: on all cores a process each, on a GPU a thread each with a stream of its own."""
+"""Run independent tasks side by side: in local processes, in streams of a GPU, or on a cluster."""
 
 from __future__ import annotations
 
 import multiprocessing
-import os
-import pickle
-import queue
 import signal
-import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    Future,
-    ProcessPoolExecutor,
-    ThreadPoolExecutor,
-    as_completed,
-    wait,
-)
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from fewray.compute.cuda_graph import side_stream
 from fewray.compute.dask.cluster import connected, connection
 from fewray.compute.dask.executors import LOCAL
-from fewray.compute.device import explain_full_memory
-from fewray.compute.process import keep_freed_memory
+from fewray.compute.process import end_with_parent, keep_freed_memory
+from fewray.compute.tasks import Done, Outcome, Pool, Report, Task, receive_from, run_tasks
 from fewray.errors import RunFailed
 
-Report = Callable[[Any], None]
-"""What a piece of work calls to tell of its progress."""
+MESSAGE_SECONDS = 30.0
+"""How long to wait for a finished task's last messages. A progress bar is no reason to fail."""
 
 _messages: Any = None
-_DONE = "\0done"
-"""The first of a message (_DONE, index of the task, its pickled result)."""
+"""The queue to the parent, in a worker process."""
 
 
 def run_parallel(
     function: Callable[..., Any],
-    tasks: Sequence[dict[str, Any]],
+    tasks: Sequence[Task],
     *,
     processes: int,
     threads: int,
@@ -49,137 +39,109 @@ def run_parallel(
 ) -> list[Any]:
     """Call ``function(**task, report=...)`` for every task and return the results in order.
 
-    ``function`` must be importable and its arguments picklable. Each process computes with ``threads`` threads, so a
-    result does not depend on how many run side by side. The first error stops the rest; Ctrl-C stops all at once.
-    With ``streams`` above 1 one process does so many tasks at a time, each in a thread and a stream of ``device``: processes
-    take turns on a GPU, streams of one process share it.
-    ``executor`` may be a Dask cluster (:mod:`fewray.compute.dask.cluster`), which has its own number of processes and tries the tasks
-    of a lost worker again; there, work on the ``device`` cuda goes to workers with the resource GPU.
+    ``function`` must be importable and its arguments picklable. Each process computes with
+    ``threads`` threads, so results do not depend on how many run at a time. The first error stops
+    the rest, and Ctrl-C stops everything. ``streams`` above 1 runs all tasks in one process, so
+    many at a time, each in a thread with its own stream of ``device``: processes take turns on a
+    GPU, streams share it. ``executor`` may name a Dask cluster (:mod:`fewray.compute.dask`), which
+    has its own number of workers and repeats the tasks of a lost one.
     """
     if not tasks:
         return []
-    if executor != LOCAL:
-        with connected(executor):
-            return connection(executor).run(
-                function,
-                tasks,
-                threads=threads,
-                device=device,
-                on_message=on_message,
-                on_done=on_done,
-            )
-    context = multiprocessing.get_context("spawn")
-    messages = context.Queue()
-    shares = (
-        [dict(enumerate(tasks))]
-        if streams > 1
-        else [{index: task} for index, task in enumerate(tasks)]
-    )
-    pool = ProcessPoolExecutor(
-        min(processes, len(shares)),
-        mp_context=context,
-        initializer=_prepare,
-        initargs=(messages, threads),
-    )
+    if streams > 1 and executor == LOCAL:
+        shares = [dict(enumerate(tasks))]
+    else:
+        shares = [{index: task} for index, task in enumerate(tasks)]
     results: dict[int, Any] = {}
 
-    def hear(message: Any) -> None:
-        if isinstance(message, tuple) and message[:1] == (_DONE,):
-            _, index, packed = message
-            results[index] = pickle.loads(packed)
-            on_done(index, results[index])
-        else:
-            on_message(message)
+    def finish(index: int, result: Any) -> None:
+        if index not in results:
+            results[index] = result
+            on_done(index, result)
 
-    try:
-        pending: set[Future[Any]] = {
-            pool.submit(_work, function, share, streams, device) for share in shares
-        }
-        while len(results) < len(tasks):
+    def pool() -> AbstractContextManager[Pool]:
+        if executor != LOCAL:
+            return connection(executor).pool(function, threads=threads, device=device)
+        count = min(processes, len(shares))
+        return _local_pool(function, count, threads=threads, streams=streams, device=device)
+
+    with connected(executor), pool() as workers:
+        pending = {workers.submit(share) for share in shares}
+        received: Counter[str] = Counter()
+        returned: list[tuple[float, Outcome]] = []
+        while pending or returned:
             finished, pending = wait(pending, timeout=0.1, return_when=FIRST_COMPLETED)
-            for future in finished:
-                future.result()  # raises what went wrong
-            _drain(messages, hear)
-            if not pending and len(results) < len(
-                tasks
-            ):  # are they on their way, or did their worker die with them?
-                pending = {pool.submit(int)}
-        return [results[index] for index in range(len(tasks))]
+            deadline = time.monotonic() + MESSAGE_SECONDS
+            returned += [(deadline, future.result()) for future in finished]
+            for attempt, message in workers.receive():
+                received[attempt] += 1
+                if isinstance(message, Done):
+                    finish(message.index, message.result)
+                else:
+                    on_message(message)
+            late = []  # a task ends when its last message has arrived
+            for deadline, outcome in returned:
+                if received[outcome.attempt] < outcome.sent and time.monotonic() < deadline:
+                    late.append((deadline, outcome))
+                    continue
+                for index, result in outcome.results.items():
+                    finish(index, result)
+            returned = late
+    return [results[index] for index in range(len(tasks))]
+
+
+class _LocalPool:
+    def __init__(self, executor: ProcessPoolExecutor, inbox: Any, *arguments: Any) -> None:
+        self.executor, self.inbox, self.arguments = executor, inbox, arguments
+
+    def submit(self, tasks: Mapping[int, Task]) -> Future[Outcome]:
+        return self.executor.submit(_work, tasks, *self.arguments)
+
+    def receive(self) -> Iterator[tuple[str, Any]]:
+        return receive_from(self.inbox)
+
+
+@contextmanager
+def _local_pool(
+    function: Callable[..., Any], processes: int, *, threads: int, streams: int, device: str
+) -> Iterator[Pool]:
+    """Start worker processes, and end them with the block."""
+    context = multiprocessing.get_context("spawn")
+    inbox = context.Queue()
+    executor = ProcessPoolExecutor(
+        processes, mp_context=context, initializer=_prepare, initargs=(inbox, threads)
+    )
+    try:
+        yield _LocalPool(executor, inbox, function, streams, device)
     except BrokenProcessPool:
         raise RunFailed(
-            "a worker process was killed (out of memory?); run the same command again to go on"
+            "worker_killed",
+            "a worker process was killed (out of memory?); run the same command again to resume",
         ) from None
     finally:
-        _stop(pool)
-        messages.close()
+        processes_now = list((executor._processes or {}).values())
+        executor.shutdown(wait=False, cancel_futures=True)
+        for process in processes_now:
+            process.terminate()
+        for process in processes_now:
+            process.join()
+        inbox.close()
 
 
 def _work(
-    function: Callable[..., Any], tasks: Mapping[int, dict[str, Any]], streams: int, device: str
-) -> None:
-    """Do the tasks of this worker; results go the way of the messages, each after all that its task told."""
-    import torch
-
-    def do(index: int) -> None:
-        with explain_full_memory(), side_stream(device):
-            result = function(**tasks[index], report=_messages.put)
-        _messages.put((_DONE, index, pickle.dumps(result)))
-
-    if streams == 1:
-        for index in tasks:
-            do(index)
-        return
-    pool = ThreadPoolExecutor(
-        streams, initializer=torch.set_num_threads, initargs=(torch.get_num_threads(),)
-    )
-    try:
-        for future in as_completed([pool.submit(do, index) for index in tasks]):
-            future.result()
-    finally:
-        pool.shutdown(
-            wait=False, cancel_futures=True
-        )  # after an error those that run end with this process
+    tasks: Mapping[int, Task], function: Callable[..., Any], streams: int, device: str
+) -> Outcome:
+    return run_tasks(function, tasks, _messages.put, device=device, streams=streams)
 
 
 def _prepare(messages: Any, threads: int) -> None:
     global _messages
     _messages = messages
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and stops its workers
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and ends its workers
     end_with_parent()
     keep_freed_memory()
     import torch
     from threadpoolctl import threadpool_limits
 
     torch.set_num_threads(threads)
-    threadpool_limits(threads)  # NumPy's products as well: bits depend on how they are shared out
-
-
-def end_with_parent() -> None:
-    """From now on end this process when its parent is gone, kill -9 included: an orphan must not write on."""
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _drain(messages: Any, hear: Report) -> None:
-    """Hand on the messages that have come; not for ever, where they come all the time."""
-    for _ in range(1000):
-        try:
-            message = messages.get(timeout=0.05)
-        except queue.Empty:
-            return
-        hear(message)
-
-
-def _stop(pool: ProcessPoolExecutor) -> None:
-    workers = list((pool._processes or {}).values())
-    pool.shutdown(wait=False, cancel_futures=True)
-    for worker in workers:
-        worker.terminate()
-    for worker in workers:
-        worker.join()
+    threadpool_limits(threads)  # NumPy too: the bits of its products depend on the threads

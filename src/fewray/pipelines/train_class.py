@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fewray.compute.dask.parcels import travels
 from fewray.compute.device import choose_device
 from fewray.compute.machine import Machine
 from fewray.compute.process import fixed_threads
 from fewray.compute.seeds import child_seed
-from fewray.compute.workers import Report
+from fewray.compute.tasks import Report
 from fewray.config import GanOptions
 from fewray.data.manifest import Manifest
 from fewray.imaging.arrays import load_images
@@ -76,12 +74,6 @@ def check_class(
         )
 
 
-def _read_by_training(task: Mapping[str, Any]) -> list[Path]:
-    earlier = sorted(task["folder"].glob("[!.]*")) if task["resume"] else []
-    return [*task["rows"].paths(), *task["held_out"].paths(), *earlier]
-
-
-@travels(_read_by_training, again=lambda task: {**task, "resume": True})
 def train_class(
     *,
     rows: Manifest,

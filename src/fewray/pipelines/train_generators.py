@@ -76,7 +76,7 @@ def train_generators(
             "options": options,
             "folder": out / label,
             "seed": child_seed(seed, "generator", label),
-            "resume": resume,
+            "resume": True,  # checked above; a task repeated after a crash must resume
             "checkpoint_every": checkpoint_every,
             "probe_every": probe_every,
             "extractor": extractor,

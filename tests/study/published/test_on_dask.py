@@ -1,10 +1,8 @@
-"""The published protocol on a Dask cluster, with and without a shared folder, ends with the bytes of a local one."""
+"""The published protocol on a Dask cluster writes the bytes of a local run."""
 
 from pathlib import Path
 
-import pytest
-
-from fewray.compute.dask.cluster import connected, connection
+from fewray.compute.dask.cluster import connected
 from fewray.compute.machine import Machine
 from fewray.config import ClassifierOptions, GanOptions, PublishedOptions
 from fewray.data.loading import load_dataset
@@ -25,9 +23,7 @@ OPTIONS = PublishedOptions(
 FILES = ("study.json", "predictions.csv", "classifier.safetensors")
 
 
-def test_the_same_bytes_with_and_without_a_shared_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_cluster_writes_the_bytes_of_a_local_run(tmp_path: Path):
     data = load_dataset("phantom:size=64,train=6,test=3")
     on_cluster = Machine(device="cpu", precision="fp32", threads=1, executor=TWO)
     found = {}
@@ -38,7 +34,5 @@ def test_the_same_bytes_with_and_without_a_shared_folder(
 
     run("local", Machine(device="cpu", precision="fp32", threads=1, processes=1))
     with connected(TWO):
-        run("shared", on_cluster)
-        monkeypatch.setattr(connection(TWO), "_seen_files", lambda reads: None)
-        run("apart", on_cluster)
-    assert found["local"] == found["shared"] == found["apart"]
+        run("cluster", on_cluster)
+    assert found["local"] == found["cluster"]

@@ -1,4 +1,4 @@
-"""Who does the work, by name: local processes, a Dask cluster of this machine, or one that is running elsewhere."""
+"""Names of executors, and how to start or reach the cluster that a name means."""
 
 from __future__ import annotations
 
@@ -13,54 +13,60 @@ if TYPE_CHECKING:
 
 LOCAL = "local"
 CONNECT_SECONDS, WORKER_SECONDS = 10, 60
-"""How long a scheduler, and its first worker, are waited for."""
+"""How long to wait for a scheduler, and for its first worker."""
 RETRIES = 3
-"""A local cluster's task is given up when so many workers and one more died of it (Dask's own default)."""
-
-
+"""A local cluster gives a task up after it killed this many workers and one more (Dask's default)."""
 MOST_WORKERS, MOST_PORT = 999, 65535
-"""The largest numbers that ``dask:N`` and a scheduler's address may have."""
+"""The largest numbers in ``dask:N`` and in the address of a scheduler."""
 
 
 def check_executor(name: str) -> str:
-    """Return ``name`` if it is ``local``, ``dask:N`` or ``tcp://host:port`` (``tls`` as well), else raise InputError."""
+    """Return ``name`` if it is ``local``, ``dask:N``, ``tcp://host:port`` or ``tls://host:port``.
+
+    InputError otherwise.
+    """
     number = re.fullmatch(r"dask:(\d{1,5})|(?:tcp|tls)://[^\s/]+:(\d{1,5})", name, re.ASCII)
     if name == LOCAL or (
         number and 1 <= int(number[1] or number[2]) <= (MOST_WORKERS if number[1] else MOST_PORT)
     ):
         return name
     raise InputError(
-        f"--executor {name}: local, dask:N (N workers here, 1 to {MOST_WORKERS}) or tcp://host:port (a scheduler) is wanted"
+        "unknown_executor",
+        f"--executor {name}: expected local, dask:N (N workers on this machine, 1 to "
+        f"{MOST_WORKERS}) or tcp://host:port (a scheduler)",
+        executor=name,
     )
 
 
 def open_client(executor: str) -> tuple[Client, LocalCluster | None]:
-    """Return a client of the cluster, which has a worker by then, and the cluster itself where it was started here.
+    """Return a client of a cluster with at least one worker, and the cluster if started here.
 
-    InputError without the package or a scheduler at the address, RunFailed when no worker comes.
+    InputError if Dask is not installed or no scheduler answers; RunFailed if no worker comes.
     """
     try:
         from distributed import Client, Security
     except ImportError:
         raise InputError(
-            f"--executor {executor}: needs the package distributed; pip install fewray[cluster]"
+            "dask_not_installed",
+            f"--executor {executor}: needs the package distributed; pip install fewray[cluster]",
         ) from None
     if executor.startswith("dask:"):
         cluster = _local_cluster(executor)
         return Client(cluster, set_as_default=False, name="fewray"), cluster
-    if (
-        executor.startswith("tls:")
-        and Security().get_connection_args("client").get("ssl_context") is None
-    ):
-        raise InputError(
-            f"--executor {executor}: Dask's configuration names no certificates (distributed.comm.tls.ca-file, ...client.cert, "
-            "...client.key)"
-        )
+    if executor.startswith("tls:"):
+        certificates = Security().get_connection_args("client").get("ssl_context")
+        if certificates is None:
+            raise InputError(
+                "no_certificates",
+                f"--executor {executor}: Dask's configuration names no certificates "
+                "(distributed.comm.tls.ca-file, ...client.cert, ...client.key)",
+            )
     try:
         client = Client(executor, timeout=CONNECT_SECONDS, set_as_default=False, name="fewray")
     except OSError:
         raise InputError(
-            f"--executor {executor}: no scheduler answers there; start one with `dask scheduler`"
+            "no_scheduler",
+            f"--executor {executor}: no scheduler answers; start one with `dask scheduler`",
         ) from None
     try:
         await_worker(client, executor)
@@ -75,11 +81,13 @@ def _local_cluster(executor: str) -> LocalCluster:
     from distributed import LocalCluster
     from distributed.gc import disable_gc_diagnosis
 
-    # Workers compute in the environment that local processes would have: Dask's own would fix numbers of threads.
-    # Nobody looks at the statistical profile of their threads, which samples all frames every 10 ms.
-    with config.set(
-        {"distributed.nanny.pre-spawn-environ": {}, "distributed.worker.profile.enabled": False}
-    ):
+    # Workers get the environment of local processes, not Dask's numbers of threads, and no
+    # profiler that samples their frames every 10 ms.
+    settings = {
+        "distributed.nanny.pre-spawn-environ": {},
+        "distributed.worker.profile.enabled": False,
+    }
+    with config.set(settings):
         try:
             cluster = LocalCluster(
                 n_workers=int(executor.removeprefix("dask:")),
@@ -88,28 +96,27 @@ def _local_cluster(executor: str) -> LocalCluster:
                 memory_limit=None,
                 silence_logs=logging.CRITICAL,
                 scheduler_kwargs={"allowed_failures": RETRIES, "dashboard": False},
-                preload=["fewray.compute.dask.remote"],
+                preload=["fewray.compute.dask.worker"],
             )
         except (OSError, RuntimeError) as error:
             raise RunFailed(
-                f"--executor {executor}: the workers could not be started ({error}); fewer need less memory and fewer "
-                "files (ulimit -n)"
+                "workers_not_started",
+                f"--executor {executor}: the workers could not be started ({error}); fewer "
+                "workers need less memory and fewer open files (ulimit -n)",
             ) from None
-    # A Ctrl-C during a garbage collection would be raised in the scheduler's report on it, where Python drops it.
+    # Python drops a KeyboardInterrupt that is raised in the scheduler's garbage collection hook.
     disable_gc_diagnosis(force=True)
     return cluster
 
 
 def await_worker(client: Client, executor: str) -> None:
-    """Return when the cluster has a worker; RunFailed where none comes in ``WORKER_SECONDS``."""
+    """Wait until the cluster has a worker; RunFailed after ``WORKER_SECONDS``."""
     try:
         client.wait_for_workers(1, timeout=WORKER_SECONDS)
     except TimeoutError:
-        start = (
-            ""
-            if executor.startswith("dask:")
-            else f"start some with `dask worker {executor} --nthreads 1` and "
-        )
+        start = f"start some with `dask worker {executor} --nthreads 1` and "
         raise RunFailed(
-            f"--executor {executor}: no worker in {WORKER_SECONDS} s; {start}run again"
+            "no_worker",
+            f"--executor {executor}: no worker in {WORKER_SECONDS} s; "
+            f"{'' if executor.startswith('dask:') else start}run the same command again",
         ) from None

@@ -5,15 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fewray.compute.dask.parcels import travels
 from fewray.compute.machine import Machine
 from fewray.compute.seeds import child_seed
-from fewray.compute.workers import Report
+from fewray.compute.tasks import Report
 from fewray.config import ClassifierOptions
 from fewray.storage.jobs import JobStore, are_probabilities
 from fewray.study.crossval.design import MIXUP, MODERN_LEARNING_RATE, Condition, added_counts
@@ -96,21 +94,6 @@ def kept_result(
     return store.load("trial-classifier", key, whole=whole)
 
 
-def _read_by_cell(task: Mapping[str, Any]) -> list[Path]:
-    kinds = {
-        "rows": ["rows"],
-        "external": ["external"],
-        "versions": ["versions", "paper-versions"],
-        "added": ["pca", "synthetic"],
-        "added-versions": ["synthetic-versions", "synthetic-paper-versions"],
-    }
-    keys, store = task["keys"], task["store"]
-    return [
-        store.array_path(kind, keys[name]) for name in kinds if name in keys for kind in kinds[name]
-    ]
-
-
-@travels(_read_by_cell)
 def train_trial_cell(
     *,
     key: str,

@@ -7,15 +7,13 @@ smaller ratio takes the first ones. So what the primary design trains on does no
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fewray.compute.dask.parcels import travels
 from fewray.compute.machine import Machine
 from fewray.compute.seeds import child_seed
-from fewray.compute.workers import Report
+from fewray.compute.tasks import Report
 from fewray.config import ClassicAugmentation, CrossvalOptions
 from fewray.errors import InputError, RunFailed
 from fewray.storage.jobs import JobStore, key_of
@@ -120,17 +118,6 @@ def _formed(found: Mapping[str, Any], classes: Sequence[str]) -> bool:
     )
 
 
-def _read_by_synthesis(task: Mapping[str, Any]) -> list[Path]:
-    from fewray.generators.run import CHECKPOINT
-
-    generators: FoldGenerators = task["generators"]
-    return [
-        *generators.train.paths(),
-        *(generators.folder / name / CHECKPOINT for name in generators.train.classes),
-    ]
-
-
-@travels(_read_by_synthesis)
 def make_synthetic(
     *,
     key: str,

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fewray.compute.dask.parcels import travels
 from fewray.compute.machine import Machine
 from fewray.compute.seeds import child_seed
-from fewray.compute.workers import Report
+from fewray.compute.tasks import Report
 from fewray.config import PublishedOptions
 from fewray.storage.jobs import JobStore, are_probabilities
 from fewray.study.published.arms import ARMS, ArmSet
@@ -80,11 +79,6 @@ def kept_result(
     return store.load("classifier", key, fields=("seed",), whole=whole)
 
 
-def _read_by_cell(task: Mapping[str, Any]) -> list[Path]:
-    return list(task["sets"]["paths"].values())
-
-
-@travels(_read_by_cell)
 def train_cell(
     *,
     key: str,
