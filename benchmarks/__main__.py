@@ -27,7 +27,7 @@ def bench(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compare this machine with plain references and with its own peak; run nothing else meanwhile."""
+    """Compare fewray with plain references and with the peak of an idle machine."""
     from benchmarks import table
     from benchmarks.run import SUBJECTS, measure
     from fewray.compute.process import busy

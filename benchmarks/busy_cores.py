@@ -1,4 +1,4 @@
-"""Measure how other work on the same cores slows metrics, with and without ``OMP_WAIT_POLICY=passive`` (NOTES.md)."""
+"""Measure how busy cores slow metrics, with and without ``OMP_WAIT_POLICY=passive``."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Time several classifier training runs side by side against the textbook loop, which runs them one by one."""
+"""Time parallel training runs of classifiers against the textbook loop, which is serial."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Check that the fast path trains the same models as the textbook: losses and KID of both, and of bf16 against fp32."""
+"""Compare losses and KID of the fast path with the textbook, and of bf16 with fp32."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ def equality(
     real: int = REAL,
     base_channels: int = 64,
 ) -> dict[str, Any]:
-    """Train the fast path and the textbook on the same images, once per seed (2 or more), and compare the results.
+    """Train the fast path and the textbook on the same images, once per seed (2 or more).
 
-    Losses are means over the last quarter of the steps. KID compares 200 generated images with images that neither
-    has seen. The textbook draws other weights, batches and masks from the same seed, so the interval of the
-    difference is Welch's (1947). The fast path draws the same numbers in bf16 and in fp32, so that interval is the
-    paired one (Student 1908); where the fast path is fp32 itself there are no pairs. Three seeds at full width detect
-    gross differences only; two dozen detect a sixth of a loss.
+    Losses are means over the last quarter of the steps. KID compares 200 generated images with
+    images that neither has seen. The textbook draws other weights, batches and masks from the same
+    seed, so the interval of the difference is Welch's (1947). The fast path draws the same numbers
+    in bf16 and in fp32, so that interval is the paired one (Student 1908); where the fast path is
+    fp32 itself there are no pairs. Three seeds at full width detect gross differences only; two
+    dozen detect a sixth of a loss.
     """
     import torch
 
@@ -50,7 +51,8 @@ def equality(
     if len(ways) == 3:
         columns.append("bf16 - fp32, same draws (95% CI, paired)")
     return {
-        "design": f"phantom images, one class, recipe paper, {base_channels} base channels, {steps} steps, "
+        "design": f"phantom images, one class, recipe paper, {base_channels} base channels, "
+        f"{steps} steps, "
         f"{len(seeds)} seeds from {seeds[0]}: mean (min to max)",
         "columns": columns,
         "rows": {
@@ -60,7 +62,7 @@ def equality(
 
 
 def compared(ways: Sequence[np.ndarray]) -> list[str]:
-    """Return the texts of one table row from the values (seeds,) of each way, the textbook last, and their differences."""
+    """Return the texts of one table row from the values (seeds,) of each way, textbook last."""
     from scipy import stats
 
     fast, textbook = ways[0], ways[-1]
@@ -106,7 +108,7 @@ def trained(
 def train(
     way: str, images: np.ndarray, steps: int, seed: int, base_channels: int
 ) -> tuple[list[tuple[float, float]], np.ndarray]:
-    """Train one generator for ``steps`` steps; return the losses of D and G per step or epoch, and generated images."""
+    """Train one generator; return its losses of D and G per step or epoch, and its images."""
     import torch
 
     if way == "textbook":

@@ -1,4 +1,4 @@
-"""Time recipe ``paper`` for four classes against the textbook DCGAN, which trains one class after another."""
+"""Time recipe ``paper`` for four classes against the textbook DCGAN, one class at a time."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def one_by_one(part: int, *, device: str) -> Task:
 
 
 def step_flops() -> float:
-    """Return the floating-point operations of one training step, without gradients that nothing uses.
+    """Return the floating-point operations of one training step without unused gradients.
 
     PyTorch counts them in a step whose pass of the fakes stops at D's parameters, as in our loop.
     """

@@ -1,6 +1,7 @@
-"""Measure on a GPU: the paper's generators at full length, classifiers, a reduced study, features and metrics.
+"""Measure generators, classifiers, a reduced study, features and metrics on a GPU.
 
-Every part is compared with the textbook on the same card. ``benchmarks/gpu.sh`` runs them within 8 minutes.
+Every part is compared with the textbook on the same card. ``benchmarks/gpu.sh`` runs them within 8
+minutes.
 """
 
 from __future__ import annotations
@@ -135,7 +136,7 @@ def dataset(sizes: Sizes) -> Manifest:
 
 
 def full_length(data: Manifest, sizes: Sizes, *, device: str) -> TableRow:
-    """Return the row of one generator per class, with its log, grids, checkpoints and quality measurements."""
+    """Return the row of one generator per class with all files and quality measurements."""
     side = Side(
         name="generators",
         make=generators,
@@ -158,13 +159,14 @@ def full_length(data: Manifest, sizes: Sizes, *, device: str) -> TableRow:
         memory_mib=ours.peak_mib,
         target=f"{GANS_SECONDS:g} s, {GANS_TARGET:g} x",
         reached=ours.median <= GANS_SECONDS and ratio >= GANS_TARGET,
-        note=f"{data.name}, {steps:,} steps, including the start of the process; the reference is the "
+        note=f"{data.name}, {steps:,} steps, including the start of the process; the reference is "
+        "the "
         f"textbook's rate over {sizes.textbook_steps} steps per class, without files or quality",
     )
 
 
 def reduced_study(data: Manifest, sizes: Sizes, *, device: str) -> TableRow:
-    """Return the row of a study from images to report; the reference is the textbook's time for its training steps."""
+    """Return the row of a whole study; the reference is the textbook's time for its steps."""
     options = sizes.study
     side = Side(
         name="study", make=study, options={"data": data, "options": options, "device": device}
@@ -185,13 +187,14 @@ def reduced_study(data: Manifest, sizes: Sizes, *, device: str) -> TableRow:
         high=ratio,
         rounds=1,
         memory_mib=ours.peak_mib,
-        note=f"{data.name}, {len(data)} images, from files to report; the reference is the textbook's time for "
+        note=f"{data.name}, {len(data)} images, from files to report; the reference is the "
+        "textbook's time for "
         f"{gan_steps:,} GAN and {classifier_steps:,} classifier steps alone",
     )
 
 
 def training_steps(data: Manifest, options: CrossvalOptions) -> tuple[int, int]:
-    """Return the steps of all generators and of all classifiers of a study, with folds of equal size."""
+    """Return the steps of all generators and all classifiers of a study with equal folds."""
     from fewray.generators.training import batches_per_epoch
 
     gan, share = options.gan, (options.folds - 1) / options.folds
@@ -206,7 +209,7 @@ def training_steps(data: Manifest, options: CrossvalOptions) -> tuple[int, int]:
 def textbook_seconds(
     classes: int, sizes: Sizes, *, device: str, classifiers: bool = True
 ) -> tuple[float, float]:
-    """Return the textbook's seconds per GAN step and per classifier step; 0 for the latter unless asked for."""
+    """Return the textbook's seconds per GAN step and per classifier step (0 if not asked for)."""
     steps = sizes.textbook_steps
     book = Side(
         name="textbook gan",
@@ -227,7 +230,7 @@ def textbook_seconds(
 
 
 def generators(part: int, *, data: Manifest, options: GanOptions, device: str) -> Task:
-    """Prepare the training of one generator per class; the task returns the number of steps of each."""
+    """Prepare the training of one generator per class; the task returns their steps."""
     from fewray.api import train_generator
 
     def work(folder: Path) -> list[int]:
@@ -248,7 +251,7 @@ def study(part: int, *, data: Manifest, options: CrossvalOptions, device: str) -
 
 
 def textbook(part: int, *, classes: int, steps: int, device: str) -> Task:
-    """Prepare the textbook loop of ``classes`` generators, one after another, for ``steps`` steps each."""
+    """Prepare the textbook loop of ``classes`` generators, ``steps`` steps each."""
     from benchmarks.textbook import TextbookGan
 
     noise = np.random.default_rng(0).integers(0, 256, (34 * 32, 1, 64, 64), dtype=np.uint8)

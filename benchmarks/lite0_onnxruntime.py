@@ -1,6 +1,7 @@
-"""Compare lite0 at 224 px in onnxruntime (optimised graph, exported from PyTorch) with our network, one thread each.
+"""Compare lite0 at 224 px in onnxruntime with our network, one thread each.
 
-Prints the relative difference of the features and the median CPU seconds per batch of 32; the two take turns.
+Prints the relative difference of the features and the median CPU seconds per batch of 32; the two
+take turns.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ def main() -> None:
     own, other = map(statistics.median, zip(*times, strict=True))
     print(f"relative difference {np.linalg.norm(found - expected) / np.linalg.norm(expected):.1e}")
     print(
-        f"fewray {own:.3f} s, onnxruntime {onnxruntime.__version__} {other:.3f} s per batch of {BATCH}: "
+        f"fewray {own:.3f} s, onnxruntime {onnxruntime.__version__} {other:.3f} s per batch of "
+        f"{BATCH}: "
         f"ratio {other / own:.2f}"
     )
 

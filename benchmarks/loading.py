@@ -1,4 +1,4 @@
-"""Time decoding of large images to 64 px against plain Pillow, cold and from the cache, and the cost of more files."""
+"""Time decoding to 64 px against plain Pillow, cold and cached, and the cost of more files."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ SIZE = 64
 TARGET, CACHED_SECONDS = 3.0, 0.3
 DRAWN = 60
 LEVELS = 1
-"""Grey levels by which an image may differ from plain Pillow's: each side rounds once more or less."""
+"""Allowed difference from plain Pillow in grey levels; one side rounds once more."""
 FEW, SOME, MANY, FLAT = 100, 10_000, 100_000, 0.10
 """Image counts at which the cost per image should be the same, within this share of the fastest."""
 FILES = 1_000
-"""Distinct files, each read as often as needed: 100,000 distinct ones would take minutes to write."""
+"""Distinct files, each read as often as needed: writing 100,000 would take minutes."""
 
 
 def measure(peak: dict[str, float], *, rounds: int, device: str = "auto") -> list[TableRow]:
@@ -67,8 +67,8 @@ def measure(peak: dict[str, float], *, rounds: int, device: str = "auto") -> lis
 def growth(folder: Path, *, rounds: int) -> TableRow:
     """Return the row that compares the cost per image of MANY small images with that of fewer.
 
-    Reached if, by medians, an image among MANY takes at most FLAT longer than with the fastest smaller count. Small
-    counts are read many times over, so that their rounds are not shorter.
+    Reached if, by medians, an image among MANY takes at most FLAT longer than with the fastest
+    smaller count. Small counts are read many times over, so that their rounds are not shorter.
     """
     _write_noise(folder / "small")
     paths = sorted((folder / "small").iterdir()) * (MANY // FILES)

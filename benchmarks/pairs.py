@@ -1,4 +1,4 @@
-"""Time two or more ways of doing the same work in turn, each in its own processes so that memory is measured separately."""
+"""Time ways of doing the same work in turn, each in its own processes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Task = Callable[[], Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """One way of doing the work: ``make(part, **options)`` prepares the task of one of its ``processes``."""
+    """One way of doing the work; ``make(part, **options)`` prepares the task of a process."""
 
     name: str
     make: Callable[..., Task]
@@ -30,7 +30,7 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True)
 class Timed:
-    """Seconds per round, what the last round returned (one value per process), and the peak MiB of all processes."""
+    """Seconds per round, results of the last round by process, and peak MiB of all processes."""
 
     seconds: list[float]
     results: list[Any]
@@ -45,8 +45,9 @@ class Timed:
 def alternate(sides: Sequence[Side], rounds: int, *, warm_up: bool = True) -> list[Timed]:
     """Time ``sides`` in turn for ``rounds`` rounds, every second round in reverse order.
 
-    A round ends when the slowest process has finished its part. Before the first round all processes are prepared
-    and, with ``warm_up``, have done the work once. RunFailed if a process fails or ends.
+    A round ends when the slowest process has finished its part. Before the first round all
+    processes are prepared and, with ``warm_up``, have done the work once. RunFailed if a process
+    fails or ends.
     """
     teams = [_Team(side, warm_up) for side in sides]
     try:
@@ -146,7 +147,7 @@ def _serve(pipe: Any, side: Side, part: int, warm_up: bool) -> None:
 
 
 def _peak_mib() -> float:
-    """Return the peak memory of this process in MiB, without that of the process it was started from."""
+    """Return the peak memory of this process in MiB, without that of its parent."""
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
             if line.startswith("VmHWM"):

@@ -15,9 +15,10 @@ COPIED = 256 * 2**20
 
 
 def measure_peak(rounds: int = 5) -> dict[str, float]:
-    """Return ``cores``, ``gflops_fp32`` and ``gflops_bf16`` of large products, and ``copied_gb_s`` (read and written).
+    """Return ``cores``, ``gflops_fp32``, ``gflops_bf16`` and ``copied_gb_s`` (read and written).
 
-    One process per core, all at the same time: what independent training runs side by side can reach.
+    One process per core, all at the same time: what independent training runs side by side can
+    reach.
     """
     n = cores()
     sides = [

@@ -1,4 +1,4 @@
-"""Time the quality metrics for 5,000 real and 5,000 synthetic images, and the search for copies of training images."""
+"""Time the quality metrics for 5,000 images per side, and the search for copies."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ SYNTHETIC, REAL = 1000, 60
 
 
 def measure(peak: dict[str, float], *, rounds: int, device: str = "cpu") -> list[TableRow]:
-    """Return the rows: three metrics against their definitions, all metrics of a class, and the copy search."""
+    """Return the rows of three metrics, of all metrics of a class, and of the copy search."""
     return [metrics_row(device=device), all_metrics_row(), copies_row(peak, rounds=rounds)]
 
 
 def metrics_row(*, device: str = "cpu", rows: int = ROWS, dim: int = DIM) -> TableRow:
-    """Return the row of FID, KID and PRDC against the textbook, which holds whole matrices in memory."""
+    """Return the row of FID, KID and PRDC against their definitions with whole matrices."""
     where = str(choose_device(device))
     options = {"rows": rows, "dim": dim, "device": where}
     on_gpu = where != "cpu"
@@ -127,7 +127,7 @@ def class_metrics(part: int, *, rows: int, dim: int) -> Task:
 
 
 def copies(part: int) -> Task:
-    """Prepare the search for the training image that each synthetic image may be a copy of, by pixels."""
+    """Prepare the search, by pixels, for the training image nearest to each synthetic one."""
     from fewray.quality.copies.alignment import nearest_aligned
 
     rng = np.random.default_rng(0)
@@ -138,7 +138,7 @@ def copies(part: int) -> Task:
 
 
 def search_flops() -> float:
-    """Return the operations of the products of queries and windows: first every pair, then the candidates."""
+    """Return the operations of the products of queries and windows, in both stages."""
     from fewray.quality.copies.alignment import CANDIDATES, COARSE, FINE
 
     total = 0
@@ -150,7 +150,7 @@ def search_flops() -> float:
 
 
 def whole(part: int, *, rows: int, dim: int, device: str = "cpu") -> Task:
-    """Prepare the metrics as they are defined, with whole distance and kernel matrices: SciPy, or PyTorch on a GPU."""
+    """Prepare the metrics by their definitions: SciPy on a CPU, PyTorch on a GPU."""
     x, y = (side.astype(np.float64) for side in _features(rows, dim))
     return _whole_on_gpu(x, y, device) if device != "cpu" else _whole_on_cpu(x, y)
 

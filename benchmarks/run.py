@@ -26,10 +26,11 @@ def measure(
     equal: bool = True,
     on_row: Callable[[TableRow], None] = lambda row: None,
 ) -> dict[str, Any]:
-    """Measure ``subjects`` one after another and return the results as JSON values; ``on_row`` gets each row at once.
+    """Measure ``subjects`` in turn and return JSON values; ``on_row`` gets each row at once.
 
-    With ``equal``, subject ``gan`` also checks that losses and KID of the fast path agree with the textbook's, which
-    takes minutes. Without a GPU the rows of subject ``gpu`` are marked as not measured.
+    With ``equal``, subject ``gan`` also checks that losses and KID of the fast path agree with the
+    textbook's, which takes minutes. Without a GPU the rows of subject ``gpu`` are marked as not
+    measured.
     """
     for name in subjects:
         if name not in SUBJECTS:

@@ -1,4 +1,4 @@
-"""Time a small study: jobs in parallel against one at a time, two Dask workers against one; and the start of fewray."""
+"""Time a small study with parallel jobs and on Dask, and the start of fewray."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HELP_SECONDS, IMPORT_SECONDS = 0.3, 0.1
 DATA = "phantom:train=16,test=0"
 WORKERS_TARGET = 1.8
 LONGER = 2
-"""Factor on the training steps for the cluster: starting workers and writing the report take as long in both."""
+"""Factor on the training steps for the cluster, where the start of workers takes longer."""
 COMMANDS = {
     "fewray --help": (["-c", "from fewray.cli import main; main()", "--help"], HELP_SECONDS),
     "import fewray": (["-c", "import fewray"], IMPORT_SECONDS),
@@ -28,7 +28,7 @@ COMMANDS = {
 
 
 def measure(peak: dict[str, float], *, rounds: int, device: str = "auto") -> list[TableRow]:
-    """Return the rows: the study by local processes and by Dask, ``fewray --help`` and ``import fewray``."""
+    """Return the rows of the study by local processes and by Dask, and of the start."""
     return [side_by_side(), clustered(), *starts(rounds=rounds)]
 
 
@@ -92,7 +92,7 @@ def starts(*, rounds: int) -> list[TableRow]:
 def study(
     part: int, *, processes: int = 0, threads: int = 1, executor: str = "local", longer: int = 1
 ) -> Task:
-    """Prepare a study of half a minute, or of ``longer`` times its steps; every round runs in a new folder.
+    """Prepare a study of half a minute, or of ``longer`` times its steps, in a new folder.
 
     The task returns the hash of ``study.json``.
     """

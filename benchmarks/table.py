@@ -25,10 +25,11 @@ HEADER = (
 
 @dataclass(frozen=True, kw_only=True)
 class TableRow:
-    """One measured task. ``ours`` and ``reference`` are medians in ``unit``; ``ratio`` is the speed-up.
+    """One measured task; ``ours`` and ``reference`` are in ``unit``, ``ratio`` is the speed-up.
 
-    ``peak_share`` is the share, 0 to 1, of the machine's peak that ``peak_of`` names. Memory is in MiB. ``reached``
-    is None without a target, and where nothing was measured: ``note`` then gives the reason.
+    ``peak_share`` is the share, 0 to 1, of the machine's peak that ``peak_of`` names. Memory is in
+    MiB. ``reached`` is None without a target, and where nothing was measured: ``note`` then gives
+    the reason.
     """
 
     subject: str
@@ -64,7 +65,7 @@ def paired(
     target: float,
     **more: Any,
 ) -> TableRow:
-    """Return the row of two sides that each did ``work`` units per round; ``target`` is the expected speed-up.
+    """Return the row of two sides with ``work`` units per round and a target for the speed-up.
 
     A target counts as missed if a loss that our side returned is not finite.
     """
@@ -134,11 +135,12 @@ def _markdown_table(header: Sequence[str], body: Sequence[Sequence[str]]) -> lis
 
 
 def peak_line(found: dict[str, Any]) -> str:
-    """Return the sentence about the machine's peak, with a warning if other processes were running."""
+    """Return the sentence about the machine's peak, and a warning if it was busy."""
     peak = found["peak"]
     line = (
         f"Peak of this machine, measured in the same run on {peak['cores']} cores: "
-        f"{peak['gflops_fp32']:.0f} GFLOP/s in fp32 and {peak['gflops_bf16']:.0f} in bf16 for products "
+        f"{peak['gflops_fp32']:.0f} GFLOP/s in fp32 and {peak['gflops_bf16']:.0f} in bf16 for "
+        "products "
         f"of 2,048 x 2,048 matrices, {peak['copied_gb_s']:.1f} GB/s for copies."
     )
     if found.get("busy"):

@@ -1,7 +1,7 @@
-"""The plain references: training loops as in a PyTorch tutorial (fp32, NCHW, one training run after another).
+"""Plain references: training loops as in a PyTorch tutorial (fp32, NCHW, serial).
 
-The networks are those of the paper, made of standard PyTorch layers. The GAN loop is that of the DCGAN tutorial
-(Inkawhich 2018).
+The networks are those of the paper, made of standard PyTorch layers. The GAN loop is that of the
+DCGAN tutorial (Inkawhich 2018).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LATENT, BATCH, RATE = 100, 32, 2e-4
 
 
 class Generator(nn.Module):
-    """Map z (n, 100, 1, 1) to images (n, 1, 64, 64) in -1 to 1; the paper uses a width ``c`` of 64."""
+    """Map z (n, 100, 1, 1) to images (n, 1, 64, 64) in -1 to 1; ``c`` is 64 in the paper."""
 
     def __init__(self, c: int = 64) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class TextbookGan:
         self.images = torch.from_numpy(images).float() / 127.5 - 1
 
     def steps(self) -> Iterator[tuple[float, float]]:
-        """Train with two passes of D and one of G per step and the binary cross-entropy of the paper."""
+        """Train with two passes of D and one of G per step, by binary cross-entropy."""
         loader = DataLoader(TensorDataset(self.images), BATCH, shuffle=True, drop_last=True)
         criterion = nn.BCELoss()
         optimiser_d = torch.optim.Adam(self.D.parameters(), RATE, (0.5, 0.999))

@@ -1,7 +1,8 @@
-"""What stands in for CUDA where there is none: a graph that records a step's operations and does them again, one by one.
+"""Replace CUDA graphs on a CPU: record the operations of a step and replay them one by one.
 
-Like a CUDA graph it knows nothing of the Python that led to the operations, works on the tensors it was recorded with, leaves
-everything as it was while it records, and refuses what would wait for the device. It tells whether a step may be recorded.
+Like a CUDA graph it knows nothing of the Python that led to the operations, works on the tensors it
+was recorded with, leaves everything as it was while it records, and refuses what would wait for the
+device. It tells whether a step may be recorded.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class Graph(TorchDispatchMode):
 
 @pytest.fixture
 def fake_cuda(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Graph]]:
-    """Return a function that puts the fakes in place and returns the list of the graphs that will be made.
+    """Return a function that installs the fakes and returns the list of graphs to come.
 
     ``kept`` returns the tensors that a step changes: recording must leave them alone.
     """

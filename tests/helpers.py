@@ -1,4 +1,4 @@
-"""Shared by the tests: noise images and data sets, options of studies that take seconds, the command line."""
+"""Shared by the tests: noise images, options of studies that take seconds, the command line."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MACHINE = Machine(device="cpu", precision="fp32", processes=2, threads=1)
 
 @dataclass(frozen=True, kw_only=True)
 class SerialMachine(Machine):
-    """A machine that runs tasks one after another in this process; ``done`` lists their functions."""
+    """A machine that runs tasks in this process; ``done`` lists their functions."""
 
     done: list[str] = field(default_factory=list, compare=False)
 

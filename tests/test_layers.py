@@ -1,4 +1,4 @@
-"""Check the layers of ARCHITECTURE.md: which package may import which, no circles, no oversized files or packages."""
+"""Check the layers of ARCHITECTURE.md, and that files and packages stay small."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ PURE: dict[str, set[str]] = {
     "classify.fused": ARRAY_HELPERS,
     "classify.scores": ARRAY_HELPERS,
 }
-"""Networks, losses, metrics and statistics import array helpers only: they could be used elsewhere as they are."""
+"""Networks, losses, metrics and statistics import array helpers only."""
 
 PENDING = {
     ("pipelines", "study"),
@@ -80,7 +80,7 @@ PENDING_LENGTH = 340
 
 
 def modules(root: Path = ROOT) -> dict[str, Path]:
-    """Return the path of every module by its name within the package; a package's own is that of its ``__init__``."""
+    """Return the path of every module by its name below ``fewray``."""
     names = {}
     for path in sorted(root.rglob("*.py")):
         parts = path.relative_to(root).with_suffix("").parts
@@ -89,7 +89,7 @@ def modules(root: Path = ROOT) -> dict[str, Path]:
 
 
 def imports(path: Path, known: Mapping[str, Path]) -> set[str]:
-    """Return the modules of fewray that a file imports anywhere, except under ``if TYPE_CHECKING``."""
+    """Return the modules of fewray that a file imports, except under ``if TYPE_CHECKING``."""
     found = set()
     for node in _outside_type_checking(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
@@ -127,7 +127,7 @@ def violations(name: str, imported: set[str]) -> list[str]:
                 f"{name} imports {other}: {part or 'fewray'} may not import {to or 'fewray'}"
             )
         for inner, forbidden in NEVER.items():
-            # A part's own modules, not its sub-packages, are meant where the part itself is forbidden.
+            # A sub-package may import itself although its part is forbidden.
             hits = [f for f in forbidden if within(other, f) and not within(other, inner)]
             if within(name, inner) and hits:
                 wrong.append(f"{name} imports {other}: {inner} may not import {hits[0]}")

@@ -1,7 +1,8 @@
-"""Find retired terms in the source and the docs: ``python -m tests.wording [PATH ...]`` prints file, line and term.
+"""Find retired terms in source and docs: ``python -m tests.wording [PATH ...]``.
 
-CONTRIBUTING.md says why: one thing has one name, and the name is the standard one. Invented words are searched for as
-whole words everywhere; ordinary words that once named something special ("choose", "cells") only where they did.
+One thing has one name, and the name is the standard one (CONTRIBUTING.md). Invented words are
+searched for everywhere as whole words; ordinary words that once had a special meaning ("choose",
+"cells") only where they had it.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Term:
 
 
 def word(*words: str) -> str:
-    """Return a pattern for whole words; an underscore or a change of case ends a word as a space does."""
+    """Return a pattern for whole words, which underscores and capitals delimit as well."""
     return rf"(?<![A-Za-z])(?:{'|'.join(words)})(?![a-z])"
 
 
@@ -97,7 +98,8 @@ TERMS = (
     Term(name="rows_seen", pattern="rows_seen", use="training_hashes"),
     Term(
         name="finished/earlier/folding",
-        pattern=r'class Finished|def finished|"finished"|study\.finished|\.earlier\b|\bearlier[=:]|\bfolding\b',
+        pattern=r'class Finished|def finished|"finished"|study\.finished|'
+        r"\.earlier\b|\bearlier[=:]|\bfolding\b",
         use="history, fold assignment",
     ),
     Term(
@@ -168,14 +170,16 @@ TERMS = (
     Term(name="modern", pattern=word("modern", "Modern"), use="resnet"),
     Term(
         name="versions (of an image)",
-        pattern=r"\bn_versions|\bversions_per|augmented versions|versions of (an?|the|each|every|its) (image|row|film)|"
+        pattern=r"\bn_versions|\bversions_per|augmented versions|"
+        r"versions of (an?|the|each|every|its) (image|row|film)|"
         r"options\.versions|\bversions: int",
         use="augmented copies",
     ),
     Term(name="trainings", pattern=word("trainings", "Trainings"), use="training runs"),
     Term(
         name="a training",
-        pattern=r"\b([Aa]|one|each|every|per|another) training\b(?=[.,;:)`]|$| (is|was|that|which|of|in|on|with|and|takes|can)\b)",
+        pattern=r"\b([Aa]|one|each|every|per|another) training\b"
+        r"(?=[.,;:)`]|$| (is|was|that|which|of|in|on|with|and|takes|can)\b)",
         use="a training run",
     ),
     Term(name="film", pattern=word("films?", "Films?"), use="image"),
@@ -260,7 +264,7 @@ def search_file(path: Path, root: Path = ROOT) -> list[Finding]:
 
 
 def _seed_labels(lines: Sequence[str]) -> Iterator[int]:
-    """Yield the lines with labels of random streams: a label decides the numbers, so it never changes."""
+    """Yield the lines with labels of random streams, which decide the numbers and never change."""
     for number, line in enumerate(lines, 1):
         if "child_seed(" in line:
             yield number

@@ -1,4 +1,4 @@
-"""Test the benchmark itself: sides take turns, rows, references that do the same work. No timing is asserted."""
+"""Test the benchmark itself; no timing is asserted."""
 
 from __future__ import annotations
 
@@ -121,7 +121,8 @@ def test_the_table_marks_what_was_not_measured():
     ]
     assert second == ["y", "", NOT_MEASURED, "", "", "", "", "30 s", ""]
     found = {
-        "command": "python -m benchmarks", "date": "2026-01-01", "hardware": "h", "torch": "2", "precision": "fp32",
+        "command": "python -m benchmarks", "date": "2026-01-01", "hardware": "h", "torch": "2",
+        "precision": "fp32",
         "peak": {"cores": 2, "gflops_fp32": 1.0, "gflops_bf16": 2.0, "copied_gb_s": 3.0},
         "rows": [json.loads(json.dumps(row.to_json())) for row in rows],
     }  # fmt: skip
@@ -132,7 +133,8 @@ def test_the_table_marks_what_was_not_measured():
         {**found, "busy": "it was busy"}
     )
     assert [line(row) for row in rows] == [
-        "x: 300 images/s; reference 100 images/s; ratio 3.00 (3.00 to 3.00); 50% of it; target 2.5 x; reached",
+        "x: 300 images/s; reference 100 images/s; ratio 3.00 (3.00 to 3.00); 50% of it; "
+        "target 2.5 x; reached",
         f"y: {NOT_MEASURED}; target 30 s; no GPU",
     ]
     assert text.count("\n| ") == 4
@@ -218,9 +220,11 @@ def test_a_round_ends_with_the_slowest_process_and_memory_is_summed(
 
 def test_sides_end_when_the_benchmark_is_killed(tmp_path: Path):
     (tmp_path / "side.py").write_text(
-        "def endless(part):\n    def work():\n        print('at work', flush=True)\n        while True: pass\n    return work\n"
+        "def endless(part):\n    def work():\n        print('at work', flush=True)\n"
+        "        while True: pass\n    return work\n"
     )
-    code = "import side; from benchmarks.pairs import *; alternate([Side(name='s', make=side.endless)], 1, warm_up=False)"
+    code = "import side; from benchmarks.pairs import *; "
+    code += "alternate([Side(name='s', make=side.endless)], 1, warm_up=False)"
     bench = subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=tmp_path,

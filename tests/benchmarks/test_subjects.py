@@ -1,4 +1,4 @@
-"""Test the subjects of the benchmark: references train like the recipe, sides do all the work, results must agree."""
+"""Test the subjects of the benchmark: all do the same work, and results must agree."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_both_sides_do_all_of_the_work(monkeypatch: pytest.MonkeyPatch):
 
 
 def planned(monkeypatch: pytest.MonkeyPatch, module: object, **given: Timed) -> list[Side]:
-    """Replace the timing of a subject by given results per side name; return the sides it asks for."""
+    """Replace the timing of a subject by given results; return the sides it asks for."""
     asked: list[Side] = []
 
     def alternate(sides: list[Side], rounds: int, *, warm_up: bool = True) -> list[Timed]:
