@@ -1,4 +1,4 @@
-"""Shared fixtures."""
+"""Shared fixtures, and which tests are slow."""
 
 import os
 from pathlib import Path
@@ -7,16 +7,66 @@ import pytest
 
 from tests.fake_cuda import fake_cuda  # noqa: F401 (a fixture)
 
+SLOW = (
+    "benchmarks/test_benchmarks.py::test_a_gpu_part",
+    "benchmarks/test_benchmarks.py::test_an_error",
+    "benchmarks/test_benchmarks.py::test_both",
+    "benchmarks/test_benchmarks.py::test_gpu_parts",
+    "benchmarks/test_benchmarks.py::test_gpu_script",
+    "benchmarks/test_benchmarks.py::test_memory",
+    "benchmarks/test_benchmarks.py::test_sides",
+    "benchmarks/test_subjects.py::test_a_study",
+    "benchmarks/test_subjects.py::test_both",
+    "benchmarks/test_subjects.py::test_the_textbook",
+    "classify/test_classifier.py",
+    "classify/test_residual.py",
+    "cli/test_bad_input.py",
+    "cli/test_cli.py",
+    "compute/test_dask.py",
+    "compute/test_workers.py",
+    "data/audit/test_shortcuts.py",
+    "data/phantom/test_cohort.py",
+    "experiments/",
+    "generators/test_graphed_training.py",
+    "generators/test_health.py",
+    "generators/test_membership.py",
+    "generators/test_training.py",
+    "pipelines/",
+    "quality/copies/",
+    "quality/metrics/test_kid_interval.py",
+    "quality/metrics/test_metrics.py::test_kid_is_unbiased",
+    "quality/test_evaluate.py",
+    "quality/test_gallery.py",
+    "study/crossval/",
+    "study/published/",
+    "study/statistics/test_power.py",
+)
+"""Start of the paths of tests that take about a second or more, or use a fixture that does."""
+FAST = (
+    "pipelines/test_estimate.py",
+    "study/crossval/test_conclusion.py",
+    "study/crossval/test_predictions.py",
+)
+"""Exceptions."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark slow tests: ``make check`` leaves them to ``make test``."""
+    for item in items:
+        name = item.nodeid.removeprefix("tests/")
+        if name.startswith(SLOW) and not name.startswith(FAST):
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep drawn phantoms and decoded films of the tests out of the user's cache."""
+    """Give the tests their own cache folder."""
     os.environ["FEWRAY_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="session")
 def covid4() -> Path:
-    """Return the folder of the real data set; skip with the reason where it is not present."""
+    """Return the folder of the real data set, or skip the test if it is not present."""
     named = os.environ.get("FEWRAY_COVID4", "")
     if named and (Path(named) / "train").is_dir():
         return Path(named)
@@ -25,4 +75,4 @@ def covid4() -> Path:
     kept = data_folder("covid4")
     if (kept / "train").is_dir():
         return kept
-    pytest.skip("covid4 is not here: set FEWRAY_COVID4 or run `fewray data fetch covid4`")
+    pytest.skip("covid4 not found: set FEWRAY_COVID4 or run `fewray data fetch covid4`")
