@@ -35,11 +35,32 @@ def command_reference() -> str:
 
 
 def results() -> str:
-    """Return docs/results.md from the committed studies of both protocols."""
-    from fewray.report.markdown import render_results
+    """Return docs/results.md: the verdict, the forest plot, one table, three caveats and links."""
+    from fewray.report.render import render_summary
+    from fewray.results.files import read_study
 
-    folder = DOCS / "results"
-    return "\n".join([render_results(folder / "crossval", DOCS), render_results(folder)])
+    published = read_study(DOCS / "results" / "published").conclusion.verdicts[0].text
+    links = [
+        "Full results of this study: [results/crossval.md](results/crossval.md)",
+        f"The paper's own protocol: [results/published.md](results/published.md). {published}",
+        "How the results were made: [results/notes.md](results/notes.md)",
+    ]
+    return render_summary(DOCS / "results" / "crossval", DOCS, links)
+
+
+def crossval_results() -> str:
+    """Return docs/results/crossval.md: all tables of the cross-validation study."""
+    from fewray.report.render import render_markdown
+
+    return render_markdown(DOCS / "results" / "crossval")
+
+
+def published_results() -> str:
+    """Return docs/results/published.md: all tables and pictures of the published protocol."""
+    from fewray.report.render import render_markdown
+
+    pictures = "".join(f"\n![{text}](../{name})\n\n*{text}.*\n" for name, text in PICTURES.items())
+    return render_markdown(DOCS / "results" / "published") + pictures
 
 
 def metrics() -> str:
@@ -73,9 +94,18 @@ def schemas() -> dict[str, str]:
     }
 
 
+PICTURES = {
+    "synthetic.png": "The first twelve seeds of each class, not hand-picked",
+    "curves.png": "Losses, discriminator outputs, FID and KID during training",
+    "closest.png": "The twelve synthetic images of each class nearest to a training image",
+}
+"""By file name in docs/; made by experiments/picture.py."""
+
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": command_reference,
     "results.md": results,
+    "results/crossval.md": crossval_results,
+    "results/published.md": published_results,
     "metrics.md": metrics,
     "crossval.md": crossval,
 }

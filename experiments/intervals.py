@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fewray.report.text import table
+from fewray.report.tables import Table, to_markdown
 from fewray.study.crossval.scores import accuracy_only
 from fewray.study.statistics.patients import PatientBootstrap
 
@@ -37,10 +37,8 @@ def main() -> None:
         for films in (1, 10)
         for patients in (5, 10, 20, 70)
     ]
-    print(
-        table(("patients", "films of each", *(f"accuracy {share:g}" for share in SHARES)), rows),
-        end="",
-    )
+    columns = ("patients", "images per patient", *(f"accuracy {share:g}" for share in SHARES))
+    print(to_markdown(Table.of("", columns, rows)), end="")
 
 
 if __name__ == "__main__":

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
+import msgspec
 import numpy as np
 
-from fewray.config import SMALL_AUGMENTATION
+from fewray.config import ClassifierOptions, CrossvalOptions, GanOptions
+from fewray.results.crossval import CrossvalStudy
 
 CLASSES = ("covid", "normal", "pneumonia_bac", "pneumonia_vir")
 COUNTS = (69, 79, 79, 79)
@@ -33,95 +36,78 @@ FINAL = {
 CLASS_CENTRES = {"sensitivity": 0.75, "specificity": 0.9, "ppv": 0.76, "f1": 0.75, "auroc": 0.91}
 
 
-def trial_study(seed: int = 0, *, k: int = 4, repeats: int = 1, seeds: int = 3) -> dict[str, Any]:
-    """Return the dict; differences are the arms' accuracies less the reference's, folds add up to the rows."""
+def crossval_study(
+    seed: int = 0, *, k: int = 4, repeats: int = 1, seeds: int = 3, **changes: Any
+) -> CrossvalStudy:
+    """Return the study with ``changes`` to its fields.
+
+    Differences are the arms' accuracies minus the reference's; folds add up to all images.
+    """
     rng = np.random.default_rng(seed)
     effects = rng.normal(0, 0.035, k * repeats)
     arms = {name: _arm(rng, name, effects.reshape(repeats, k), seeds) for name in ARMS}
-    study = {
-        "schema": 3,
+    study: dict[str, Any] = {
         "protocol": "crossval",
         "preset": "standard",
         "data": {
             "name": f"invented test data, seed {seed}",
             "origin": "real",
-            "classes": list(CLASSES),
+            "classes": CLASSES,
+            "display_names": {"covid": "COVID-19", "pneumonia_bac": "bacterial pneumonia"},
             "counts": dict(zip(CLASSES, COUNTS, strict=True)),
-            "groups": 288,
+            "images": sum(COUNTS),
+            "patients": 288,
             "patients_known": "all",
-            "rows": sum(COUNTS),
-            "warnings": ["these figures are invented for tests"],
             "sha256": "0123456789abcdef" * 4,
         },
-        "options": {
-            "protocol": "crossval",
-            "seed": 0,
-            "select": None,
-            "ratio": 1.0,
-            "augmented_copies": 20,
-            "copy_percentile": 2.0,
-            "classic": SMALL_AUGMENTATION.to_json(),
-            "classifier": {
-                "network": "paper",
-                "image_size": 64,
-                "fit": "pad",
-                "batch_size": 64,
-                "steps": 300,
-                "learning_rate": 0.01,
-                "momentum": 0.9,
+        "conclusion": {
+            "reference": "classic",
+            "verdicts": [
+                {"arm": arm, "verdict": "no_evidence", "text": f"Invented verdict on {arm}."}
+                for arm in ("synthetic", "classic+synthetic")
+            ],
+        },
+        "warnings": [
+            {"code": "invented", "text": "These numbers are invented for tests."},
+            {
+                "code": "shortcut",
+                "text": "File metadata identifies COVID-19.",
+                "classes": ["covid"],
             },
-            "gan": {"recipe": "fast", "epochs": 40, "batch_size": 16},
-        },
-        "seeds": list(range(seeds)),
-        "folds": [_fold(repeat, fold, k) for repeat in range(repeats) for fold in range(k)],
-        "joined_groups": [["person8", "person9"]],
-        "generators": {
-            label: {
-                "recipe": "fast",
-                "steps": 1400,
-                "images_seen": 22400,
-                "epochs": 40,
-                "final": {name: _drawn(rng, *ends) for name, ends in FINAL.items()},
-            }
-            for label in CLASSES
-        },
-        "rejected": {
-            label: {"kept": 240, "rejected": int(rng.integers(0, 30))} for label in CLASSES
-        },
-        "arms": arms,
-        "score_intervals": {"resampled": "patients", "draws": 1000},
+        ],
         "reference": "classic",
         "comparisons": _comparisons(rng, arms),
-        "descriptive": {"synthetic - pca": {"difference": 0.0251, "ci": [-0.0149, 0.0651]}},
+        "descriptive": [
+            {"arm": "synthetic", "other": "pca", "difference": 0.0251, "ci": [-0.0149, 0.0651]}
+        ],
+        "arms": arms,
         "sensitivity": {
-            "paper classic": _block(
-                rng,
-                arms,
-                ("synthetic",),
-                description="the paper's classic augmentation",
-                reference="classic (paper classic)",
+            "paper-classic": _block(
+                rng, arms, ("synthetic",), "the paper's classic augmentation", "paper-classic"
             ),
             "ratio 2": _block(
-                rng, arms, ("synthetic", "classic+synthetic"), description="two images a real film"
+                rng, arms, ("synthetic", "classic+synthetic"), "two images per real image"
             ),
         },
         "subsets": {
-            "without covid": {"rows": 237, **_block(rng, arms, ("no_augmentation", "synthetic"))},
-            "pneumonia_bac:pneumonia_vir": {"rows": 158, **_block(rng, arms, ("synthetic",))},
+            "without covid": _block(rng, arms, ("no_augmentation", "synthetic"), images=237),
+            "pneumonia_bac:pneumonia_vir": _block(rng, arms, ("synthetic",), images=158),
         },
         "external": {
             "name": "invented other hospital",
-            "kept_split": False,
+            "own_test_split": False,
+            "images": 120,
             "networks": k * repeats,
-            "rows": 120,
-            "arms": {name: {"accuracy": _scored(rng, 0.6)} for name in ARMS},
+            "accuracy": {name: _scored(rng, 0.6) for name in ARMS},
         },
         "audit": {
-            "chance": 79 / 306,
+            "majority_class_rate": 79 / 306,
             "models": {
                 name: {
+                    "description": f"invented view: {name}",
                     "accuracy": accuracy,
                     "auroc": {label: _drawn(rng, 0.6, 0.89) for label in CLASSES},
+                    "identified": ["covid"] if name == "metadata" else [],
                 }
                 for name, accuracy in (
                     ("metadata", 0.7683),
@@ -130,13 +116,32 @@ def trial_study(seed: int = 0, *, k: int = 4, repeats: int = 1, seeds: int = 3) 
                     ("centre removed", 0.6465),
                 )
             },
-            "told_apart": ["covid"],
-            "warnings": [
-                "covid can be told by file metadata alone (AUROC 0.98): the classifiers may read the source"
-            ],
         },
-        "methods": "",
-        "answer": "classic+synthetic: no evidence either way against classic. Invented test data.",
+        "seeds": list(range(seeds)),
+        "folds": [_fold(repeat, fold, k) for repeat in range(repeats) for fold in range(k)],
+        "merged_patients": [["person8", "person9"]],
+        "generators": {
+            label: {
+                "recipe": "fast",
+                "recipes": {"fast": k * repeats},
+                "generators": k * repeats,
+                "epochs": 40,
+                "steps": 1400,
+                "images_seen": 22400,
+                "final": {name: _drawn(rng, *ends) for name, ends in FINAL.items()},
+            }
+            for label in CLASSES
+        },
+        "selections": [],
+        "rejected_copies": {
+            label: {"kept": 240, "rejected": int(rng.integers(0, 30))} for label in CLASSES
+        },
+        "bootstrap_draws": 1000,
+        "history": [],
+        "options": CrossvalOptions(
+            gan=GanOptions(fit="pad"),
+            classifier=ClassifierOptions(fit="pad", batch_size=64, steps=300),
+        ),
         "provenance": {
             "versions": {"python": "3.11", "fewray": "0.1.0", "torch": "2.9"},
             "device": "cpu",
@@ -146,7 +151,19 @@ def trial_study(seed: int = 0, *, k: int = 4, repeats: int = 1, seeds: int = 3) 
         },
     }
     study["audit"]["models"]["metadata"]["auroc"]["covid"] = 0.98
-    return study
+    built = msgspec.to_builtins(study | changes)
+    return msgspec.convert(built, CrossvalStudy)
+
+
+def changed(study: CrossvalStudy, **parts: dict[str, Any]) -> CrossvalStudy:
+    """Return ``study`` with changes to fields of its parts: ``changed(study, data={"origin": ...})``."""
+    replaced = {
+        name: msgspec.structs.replace(getattr(study, name), **fields)
+        if isinstance(getattr(study, name), msgspec.Struct)
+        else replace(getattr(study, name), **fields)
+        for name, fields in parts.items()
+    }
+    return msgspec.structs.replace(study, **replaced)
 
 
 def _drawn(rng: np.random.Generator, low: float, high: float) -> float:
@@ -203,17 +220,16 @@ def _comparisons(rng: np.random.Generator, arms: dict[str, Any]) -> dict[str, An
             "discordance": _drawn(rng, 0.1, 0.2),
             "standard_error": error,
             "df": 287.0,
+            "training_share": 0.1,
+            "training_df": 8,
+            "seed_disagreement": 0.1,
         }
     worst = 0.0
     for rank, name in enumerate(sorted(made, key=lambda arm: made[arm]["p"])):
         worst = max(worst, min(1.0, made[name]["p"] * (len(made) - rank)))
         decided = "helps" if made[name]["difference"] > 0 else "harms"
-        verdict = decided if worst < 0.05 else "no evidence"
-        made[name] |= {
-            "p_holm": round(worst, 6),
-            "verdict": verdict,
-            "text": f"invented: {name}, {verdict}",
-        }
+        verdict = decided if worst < 0.05 else "no_evidence"
+        made[name] |= {"p_holm": round(worst, 6), "verdict": verdict, "text": f"Invented: {name}."}
     return made
 
 
@@ -228,18 +244,20 @@ def _block(
     rng: np.random.Generator,
     arms: dict[str, Any],
     compared: tuple[str, ...],
-    description: str | None = None,
-    reference: str = "classic (primary)",
+    description: str = "",
+    reference: str = "primary",
+    images: int = 306,
 ) -> dict[str, Any]:
-    found = {
-        name: {"accuracy": _scored(rng, arms[name]["accuracy"]["value"])}
-        for name in ("classic", *compared)
-    }
+    found = {name: _scored(rng, arms[name]["accuracy"]["value"]) for name in ("classic", *compared)}
     differences = {
-        name: _compared(found[name], found["classic"], _drawn(rng, 0.02, 0.03)) for name in compared
+        name: _compared({"accuracy": found[name]}, {"accuracy": found["classic"]}, 0.025)
+        for name in compared
     }
-    return ({} if description is None else {"description": description, "reference": reference}) | {
-        "arms": found,
+    return {
+        "description": description,
+        "reference": f"classic ({reference})",
+        "images": images,
+        "accuracy": found,
         "comparisons": differences,
     }
 
@@ -252,8 +270,8 @@ def _fold(repeat: int, fold: int, k: int) -> dict[str, Any]:
         "fold": fold,
         "train": sum(COUNTS) - sum(test),
         "test": sum(test),
-        "train_groups": 288 - groups,
-        "test_groups": groups,
+        "train_patients": 288 - groups,
+        "test_patients": groups,
         "counts": {
             label: {"train": n - here, "test": here}
             for label, n, here in zip(CLASSES, COUNTS, test, strict=True)

@@ -231,7 +231,7 @@ def run_study(
     ``executor`` is ``local``, ``dask:N`` or a scheduler's ``tcp://host:port`` (docs/cluster.md); ``study.json`` is the same
     whichever it is.
     """
-    from fewray.report.render import render_report
+    from fewray.report.render import write_report
     from fewray.study.options import preset_options
 
     settled = preset_options(options) if isinstance(options, str) else options
@@ -268,7 +268,7 @@ def run_study(
             machine=machine,
             on_progress=on_progress,
         )
-    return render_report(Path(out))
+    return write_report(Path(out))
 
 
 def plan_study(

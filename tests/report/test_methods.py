@@ -1,103 +1,21 @@
-"""The methods paragraph and the checklist say what the fields hold, and nothing else."""
+"""Methods paragraph, limits and checklist say what the study's fields hold, and nothing else."""
 
-import copy
-from typing import Any
-
+import msgspec
 import pytest
 
 from fewray.config import ClassicAugmentation
 from fewray.report.checklist import AUTHORS, claim_items
-from fewray.report.fields import cohort, detectable, earlier, folding, patients_known, title
 from fewray.report.limits import limits
 from fewray.report.methods import augmentation, methods_paragraph
-from fewray.report.text import escaped, interval, number, p_value, points, points_interval, score
-from tests.crossval_study import trial_study
+from fewray.report.phrases import cohort, detectable, earlier, folding, title
+from fewray.results.crossval import CrossvalStudy, EarlierStudy, Selection
+from tests.crossval_study import changed, crossval_study
+
+DUPLICATES = "byte-identical, resized or re-encoded duplicate"
 
 
-def test_the_paragraph_follows_the_fields():
-    study = trial_study(repeats=3, seeds=5)
-    text = methods_paragraph(study)
-    for words in (
-        "306 images",
-        "288 patients",
-        "covid 69, normal 79, pneumonia_bac 79 and pneumonia_vir 79",
-        "4 folds, stratified by class and grouped by patient (StratifiedGroupKFold), repeated over 3 repeats",
-        "8 arms",
-        "300 optimiser steps of 64 images",
-        "5 random seeds",
-        "inside each fold on its training rows alone",
-        f"{sum(r['rejected'] for r in study['rejected'].values())} rejected, 960 kept",
-        "Holm's method over 7 comparisons",
-        "conditional on the generators trained",
-        "metadata 0.768",
-        "fewray 0.1.0",
-    ):
-        assert words in text, words
-    assert ".." not in text
-    assert "\n" not in text
-
-
-def test_unequal_budgets_and_missing_generators_are_told():
-    study = trial_study() | {"generators": None, "rejected": None, "options": {}}
-    study["arms"]["mixup"]["steps"] = 301
-    undefined = {"minimal_detectable": None, "minimal_detectable_holm": None}
-    study["comparisons"] = {name: c | undefined for name, c in study["comparisons"].items()}
-    text = methods_paragraph(study)
-    assert "mixup 301" in text
-    assert "All arms had" not in text
-    assert "No generator was trained" in text
-    assert "80 % power is undefined" in text
-    assert "conditional on the images added" in text
-    assert "repeated over" not in text
-
-
-def test_the_checklist_leaves_to_the_authors_what_it_cannot_know():
-    study = trial_study()
-    items = dict(claim_items(study))
-    assert len(items) == len(claim_items(study))
-    assert items["Ethics, de-identification"] == AUTHORS
-    assert items["Selection of model or settings"] == "nothing was chosen on these data"
-    assert items["External evaluation"].startswith(
-        "invented other hospital, 120 images, predicted by the mean"
-    )
-    assert "4 folds" in items["Data repeats"]
-    rows = [
-        {"repeat": 0, "fold": f, "chosen": str(2 - f % 2), "accuracies": {"1": 0.5, "2": 0.5}}
-        for f in range(4)
-    ]
-    options = {"select": "ratio"}
-    chosen = dict(
-        claim_items(study | {"external": None, "audit": None, "options": options, "chosen": rows})
-    )
-    assert chosen["Selection of model or settings"].startswith("ratio: on an inner")
-    assert chosen["Selection of model or settings"].endswith("taken: 1 and 2")
-    assert chosen["External evaluation"] == "none"
-    assert chosen["Preprocessing"] == AUTHORS
-    assert dict(claim_items(study | {"options": {}}))["Selection of model or settings"] == AUTHORS
-
-
-def test_limits_depend_on_the_study():
-    study = trial_study()
-    found = " ".join(limits(study))
-    assert "covid can be told by a shortcut" in found
-    assert "One repeat" in found
-    assert "No external test set" not in found
-    assert "phantoms" not in found
-    assert "patient of its own" not in found
-    study["data"] |= {"origin": "phantom", "patients_known": "none"}
-    found = " ".join(limits(study | {"external": None, "seeds": [0], "preset": "quick"}))
-    for words in (
-        "phantoms",
-        "No external test set",
-        "One classifier seed",
-        "Preset quick",
-        "patient of its own",
-    ):
-        assert words in found
-
-
-def said(study: dict[str, Any]) -> dict[str, str]:
-    """Return all that is ready to paste."""
+def everything(study: CrossvalStudy) -> dict[str, str]:
+    """Return all text that is ready to paste."""
     items = "; ".join(f"{name}: {text}" for name, text in claim_items(study))
     return {
         "methods": methods_paragraph(study),
@@ -106,216 +24,205 @@ def said(study: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def test_unknown_patients_are_never_called_patients():
-    study = trial_study()
-    study["data"] |= {"patients_known": "none", "groups": 305}  # one copy was joined
-    shown = f"{cohort(study['data'])}, {folding(study)}"
-    assert (
-        shown
-        == "306 images, each counted as a patient of its own (none is known), 4 folds, 1 repeat"
+def item(study: CrossvalStudy, name: str) -> str:
+    return dict(claim_items(study))[name]
+
+
+def selected(*values: str) -> tuple[Selection, ...]:
+    return tuple(
+        Selection(repeat=0, fold=fold, selected=value, accuracies={"1": 0.6, "2": 0.5})
+        for fold, value in enumerate(values)
     )
-    for where, text in said(study).items():
-        for false in (
-            "305 patients",
-            "grouped by patient",
-            "No patient and",
-            "by patient, hash",
-            "over patients",
-            "of patients",
-        ):
+
+
+def test_the_paragraph_follows_the_fields():
+    study = crossval_study(repeats=3, seeds=5)
+    text = methods_paragraph(study)
+    assert study.rejected_copies is not None
+    rejected = sum(each.rejected for each in study.rejected_copies.values())
+    for words in (
+        "306 images from 288 patients",
+        "69 COVID-19, 79 normal, 79 bacterial pneumonia, 79 pneumonia vir",
+        "4-fold cross-validation, stratified by class and grouped by patient",
+        "repeated three times with new splits",
+        "eight arms",
+        "300 optimiser steps with a batch size of 64",
+        "SGD, learning rate 0.01, Nesterov momentum 0.9",
+        "five random seeds",
+        "20 variants of each image",
+        "rotation by up to 7°, translation by up to 6%, scaling by 0.9 to 1.1",
+        "brightness and contrast changes of up to 15%. Images were never mirrored",
+        "within each fold, on its training images only",
+        f"closest 2% of held-out real images were replaced ({rejected} rejected, 960 kept)",
+        "clustered by patient and by training run",
+        "Holm's method for 7 comparisons",
+        "conditional on the trained generators",
+        "bootstrap over patients (1000 resamples)",
+        "synthetic images with PCA samples, for information only",
+        "without COVID-19; bacterial pneumonia and pneumonia vir",
+        "0.768 (invented view: metadata)",
+        "fewray 0.1.0",
+    ):
+        assert words in text, words
+    assert ".." not in text
+    assert "\n" not in text
+
+
+def test_unequal_budgets_and_missing_generators_are_reported():
+    study = crossval_study(generators={}, rejected_copies=None)
+    mixup = msgspec.structs.replace(study.arms["mixup"], steps=301)
+    text = methods_paragraph(
+        msgspec.structs.replace(study, arms=study.arms | {"mixup": mixup}, comparisons={})
+    )
+    assert "mixup 301" in text
+    assert "were trained for" not in text.split("batch size")[0]
+    assert "No generator was trained" in text
+    assert "No arm was compared" in text
+    assert "with new splits" not in text
+
+
+def test_the_checklist_leaves_to_the_authors_what_it_cannot_know():
+    study = crossval_study()
+    assert len(dict(claim_items(study))) == len(claim_items(study))
+    assert item(study, "Ethics, de-identification") == AUTHORS
+    assert "no model or setting was selected" in item(study, "Selection of model or settings")
+    assert item(study, "External evaluation").startswith("external test set: invented other")
+    assert "4-fold" in item(study, "Data partitions")
+    chosen = crossval_study(external=None, selections=selected("2", "1", "2"))
+    chosen = changed(chosen, options={"select": "ratio", "candidates": ("1", "2")})
+    assert "selected: 1 and 2" in item(chosen, "Selection of model or settings")
+    assert item(chosen, "External evaluation") == "none"
+
+
+def test_limits_depend_on_the_study():
+    found = " ".join(limits(crossval_study()))
+    assert "COVID-19 can be recognised by a shortcut" in found
+    assert "run once" in found
+    assert "Extra seeds" in found
+    assert "No images from elsewhere" not in found
+    assert "patient ID" not in found
+    study = crossval_study(external=None, seeds=1, comparisons={})
+    found = " ".join(limits(changed(study, data={"patients_known": "none"})))
+    for words in ("No images from elsewhere", "one classifier seed", "patient ID"):
+        assert words in found
+
+
+def test_unknown_patients_are_never_called_patients():
+    study = changed(crossval_study(), data={"patients_known": "none", "patients": 305})
+    assert (
+        cohort(study.data) == "306 images without patient IDs, each counted as a separate patient"
+    )
+    assert folding(study) == "4-fold cross-validation, run once"
+    for where, text in everything(study).items():
+        for false in ("305", "grouped by patient", "No patient,", "by patient", "over patients"):
             assert false not in text, (where, false)
-    assert "each counted as a patient of its own (none is known)" in said(study)["checklist"]
-    assert "whether a patient was is not known" in methods_paragraph(study)
-    assert "No patient is known" in said(study)["limits"]
-    study["data"]["patients_known"] = "some"
-    assert "patients of their own" in said(study)["limits"]
-    assert "grouped by patient where one is named" in methods_paragraph(study)
+    assert "patient may have appeared in both" in methods_paragraph(study)
+    some = changed(study, data={"patients_known": "some"})
+    assert "grouped by patient where the patient was known" in methods_paragraph(some)
+    assert "Some images lack a patient ID" in everything(some)["limits"]
 
 
 @pytest.mark.parametrize("known", ["all", "some", "none"])
-def test_what_copies_are_looked_for_and_what_are_not_is_said(known: str):
-    study = trial_study()
-    study["data"]["patients_known"] = known
+def test_searched_and_unsearched_duplicates_are_named(known: str):
+    study = changed(crossval_study(), data={"patients_known": known})
     text = methods_paragraph(study)
     assert (
-        "o byte-equal, resized or re-encoded copy of an image was found on both sides of a fold"
-        in text
+        f"o {DUPLICATES}, appeared in both" in text
+        or f"o {DUPLICATES} appeared in both" in text
+        or "resized or re-encoded duplicate appeared" in text
     )
-    assert "Mirrored, turned, cropped or inverted copies were not looked for." in text
-    assert "near-duplicate" not in " ".join(said(study).values())
-    (limit,) = [line for line in limits(study) if line.startswith("Copies were looked for")]
-    assert limit.endswith(f"counts as another {'image' if known == 'none' else 'patient'}.")
+    assert "We did not search for mirrored, rotated, cropped or inverted duplicates." in text
+    assert any("mirrored, rotated, cropped or inverted" in line for line in limits(study))
 
 
-def test_studies_without_the_field_are_read_by_their_warnings():
-    data = trial_study()["data"]
-    del data["patients_known"]
-    assert patients_known(data) == "all"
-    assert patients_known(data | {"warnings": ["no patients are known: every"]}) == "none"
-    assert patients_known(data | {"warnings": ["3 of 9 images name no patient: each"]}) == "some"
+def test_operations_of_the_augmentation_that_do_nothing_are_left_out():
+    assert "mirroring (2 times)" in augmentation(ClassicAugmentation())
+    assert "rotation" not in augmentation(ClassicAugmentation(rotation_repeats=0))
+    assert "brightness" not in augmentation(ClassicAugmentation(intensity=0))
 
 
-def test_the_paragraph_names_rule_augmentation_threshold_and_intervals():
-    study = trial_study()
-    text = methods_paragraph(study)
-    for words in (
-        "clustered two ways, over patients and over trainings (Cameron, Gelbach & Miller 2011), Student's t with Satterthwaite's",
-        "SGD, learning rate 0.01, Nesterov momentum 0.9",
-        "20 versions beside every image",
-        "turned by up to 7 degrees, shifted by up to 6 % of each side, scaled by 0.9 to 1.1, brightness and contrast changed by "
-        "up to 15 %, never mirrored; each change with probability 0.8",
-        "Images added per real one of the class in pca, synthetic, classic+synthetic and shuffled: 1.",
-        "nearer to one than the nearest 2 % of real images held out",
-        "Compared without a verdict: synthetic - pca",
-        "bootstrap of patients, 1000 draws, and, over trainings, the score's variance divided by their number",
-        "paper classic (the paper's classic augmentation); ratio 2 (two images a real film)",
-        "some classes only: without covid and pneumonia_bac:pneumonia_vir",
-        "an external set, was only predicted: by the mean probability of all 4 folds' networks of a seed",
-    ):
-        assert words in text, words
-    assert "mirrored (2 times over)" in augmentation(ClassicAugmentation().to_json())
+def test_the_paragraph_says_what_was_selected_where():
+    study = changed(
+        crossval_study(selections=selected("1", "1")),
+        options={"select": "ratio", "candidates": ("1", "2")},
+    )
+    assert "The ratio was selected from 1 and 2 in each fold" in methods_paragraph(study)
+    assert "1 in every fold" in methods_paragraph(study)
+    study = msgspec.structs.replace(study, selections=selected("1", "2"))
+    assert "1 in fold 0 and 2 in fold 1" in methods_paragraph(study)
 
 
-def test_the_paragraph_says_what_was_chosen_where():
-    study = trial_study()
-    study["options"] |= {"select": "ratio"}
-    rows = [
-        {"repeat": 0, "fold": f, "chosen": "1", "accuracies": {"1": 0.6, "2": 0.5}}
-        for f in range(2)
-    ]
-    assert "among 1 and 2 in each fold" in methods_paragraph(study | {"chosen": rows})
-    assert "1 in every fold" in methods_paragraph(study | {"chosen": rows})
-    rows[1]["chosen"] = "2"
-    assert "1 in fold 0 and 2 in fold 1" in methods_paragraph(study | {"chosen": rows})
-
-
-def test_nothing_is_called_rejected_where_nothing_was_searched():
-    study = trial_study() | {"rejected": None}
-    assert "not searched for copies" in methods_paragraph(study)
-    assert "replaced" not in methods_paragraph(study)
-    earlier = trial_study()  # counted what was kept all the same
-    earlier["options"]["copy_percentile"] = 0.0
-    assert "not searched for copies" in methods_paragraph(earlier)
+def test_nothing_is_called_rejected_without_a_search():
+    text = methods_paragraph(crossval_study(rejected_copies=None))
+    assert "not checked for memorised training images" in text
+    assert "were replaced" not in text
 
 
 @pytest.mark.parametrize(
-    ("changed", "chest"), [({}, False), ({"name": "covid4"}, True), ({"origin": "phantom"}, True)]
+    ("data", "noun", "hidden"),
+    [
+        ({}, "306 images", "middle of the image"),
+        ({"name": "covid4"}, "306 chest radiographs", "lungs"),
+        ({"origin": "phantom"}, "306 computer-generated chest phantoms", "lungs"),
+    ],
 )
-def test_only_known_sets_are_of_the_chest(changed: dict[str, str], chest: bool):
-    study = trial_study()
-    study["data"] |= changed
-    text = methods_paragraph(study)
-    assert (any(words in text for words in ("chest films", "phantom films")), "lungs" in text) == (
-        chest,
-        chest,
-    )
+def test_only_known_data_sets_show_the_chest(data: dict[str, str], noun: str, hidden: str):
+    text = methods_paragraph(changed(crossval_study(), data=data))
+    assert noun in text
+    assert f"view of the {hidden}" in text
 
 
-def test_earlier_studies_of_the_folder_are_told_and_only_where_they_differ():
-    study = trial_study()
-    assert earlier(study) == []
-    assert "the reference named before" in methods_paragraph(study)
-    then = {"reference": "classic", "arms": list(study["arms"]), "seeds": 2}
-    words = (
-        "An earlier study in this folder had 2 seeds; its results were there when this one was run"
-    )
-    study["earlier"] = [then]
-    assert earlier(study) == [words]
-    assert "the reference named before" in methods_paragraph(study)
-    assert f"{words}." in methods_paragraph(study)
-    assert f"{words}." in limits(study)
-    assert (
-        dict(claim_items(study))["Selection of model or settings"]
-        == f"nothing was chosen on these data; a{words[1:]}"
-    )
-    study["earlier"] = [
-        then,
-        {"reference": "no_augmentation", "arms": ["no_augmentation", "pca"], "seeds": 3},
-    ]
-    words = (
-        "Earlier studies in this folder had 2 seeds; then the reference no_augmentation, the arms no_augmentation and pca; "
-        "their results were there when this one was run"
-    )
-    assert f"{words}." in methods_paragraph(study)
-    assert "named before" not in methods_paragraph(study)
+def test_earlier_studies_in_the_folder_are_reported_if_they_differ():
+    study = crossval_study()
+    same = EarlierStudy(reference="classic", arms=tuple(study.arms), seeds=3)
+    assert earlier(msgspec.structs.replace(study, history=(same,))) == []
+    assert "prespecified reference" in methods_paragraph(study)
+    fewer = msgspec.structs.replace(same, seeds=2)
+    one = msgspec.structs.replace(study, history=(fewer,))
+    (words,) = earlier(one)
+    assert "two seeds" in words
+    assert "prespecified reference" in methods_paragraph(one)
+    for text in everything(one).values():
+        assert words in text
+    other = EarlierStudy(reference="no_augmentation", arms=("no_augmentation", "pca"), seeds=3)
+    both = msgspec.structs.replace(study, history=(fewer, other))
+    (words,) = earlier(both)
+    assert "two seeds; then no augmentation as the reference" in words
+    assert "the arms no augmentation and PCA samples" in words
+    assert "prespecified" not in methods_paragraph(both)
 
 
-def test_the_smallest_difference_is_the_corrected_one():
-    study = trial_study()
-    found = [c["minimal_detectable_holm"] for c in study["comparisons"].values()]
-    assert detectable(study).startswith(
-        f"{100 * min(found):.1f} to {100 * max(found):.1f} points, by arm (as the first"
-    )
-    assert all(detectable(study) in text for text in said(study).values())
+def test_the_smallest_detectable_difference_is_the_corrected_one():
+    study = crossval_study()
+    found = [c.minimal_detectable_holm for c in study.comparisons.values()]
+    low, high = 100 * min(found), 100 * max(found)
+    assert detectable(study).startswith(f"{low:.1f} to {high:.1f} percentage points after Holm")
+    assert all(detectable(study) in text for text in everything(study).values())
+    assert detectable(crossval_study(comparisons={})) == "undefined"
 
 
 def test_the_own_test_split_is_no_external_evaluation():
-    study = trial_study()
-    study["external"] |= {"kept_split": True}
-    found = said(study)
-    assert (
-        "No external test set (the test split that was kept is of the same set)" in found["limits"]
-    )
-    assert dict(claim_items(study))["External evaluation"].startswith(
-        "none; its own test split, kept apart: "
-    )
-    assert "the data set's own test split, was only predicted" in found["methods"]
-    assert "not comparable with the out-of-fold ones" in found["methods"]
+    study = changed(crossval_study(), external={"own_test_split": True})
+    found = everything(study)
+    assert "No images from elsewhere were tested" in found["limits"]
+    assert item(study, "External evaluation").startswith("test split of the same data set")
+    assert "was never used for training; each prediction averages 4 networks" in found["methods"]
 
 
-def test_studies_without_the_mark_are_read_by_their_options():
-    study = trial_study()
-    del study["external"]["kept_split"]
-    assert "No external test set" not in said(study)["limits"]
-    study["options"]["keep_test"] = True
-    assert "No external test set (the test split" in said(study)["limits"]
+def test_one_seed_is_clustered_by_patient_only():
+    assert "clustered by patient only" in methods_paragraph(crossval_study(seeds=1))
 
 
-def test_one_seed_clusters_over_patients_alone():
-    assert "clustered over patients alone" in methods_paragraph(trial_study(seeds=1))
-
-
-def test_the_title_asks_what_the_arms_ask():
-    study = trial_study()
+def test_the_title_asks_about_the_arms_of_the_study():
+    study = crossval_study()
     assert title(study).startswith("Does synthetic augmentation help on")
-    arms = {
-        name: arm for name, arm in copy.deepcopy(study["arms"]).items() if "synthetic" not in name
-    }
-    assert title(study | {"arms": arms}).startswith("Does augmentation help on")
+    arms = {name: arm for name, arm in study.arms.items() if "synthetic" not in name}
+    assert title(msgspec.structs.replace(study, arms=arms)).startswith("Does augmentation help on")
 
 
-def test_numbers_are_shown_one_way():
-    assert (
-        number(None)
-        == interval(None)
-        == points(None)
-        == p_value(None)
-        == score(None)
-        == "undefined"
-    )
-    assert interval([0.5, None]) == points_interval([None, 1]) == "undefined"
-    assert (points(0.0214), points(-0.0004), points(-0.021), points(0.06, signed=False)) == (
-        "+2.1",
-        "0.0",
-        "-2.1",
-        "6.0",
-    )
-    assert points_interval([-0.021, 0.043]) == "-2.1 to +4.3"
-    assert score({"value": 0.7666, "ci": [0.7161, 0.811]}) == "0.767 [0.72, 0.81]"
-    assert score({"value": 0.7666, "ci": None}) == "0.767 [undefined]"
-    assert (p_value(0.0496), p_value(0.0504), p_value(0.0004), p_value(1)) == (
-        "0.0496",
-        "0.0504",
-        "< 0.001",
-        "1.000",
-    )
-    assert escaped("a|b <c>\n& d") == "a\\|b &lt;c&gt; &amp; d"
-
-
-@pytest.mark.parametrize(("apart", "said"), [(0.12, False), (0.31, True), (None, False)])
-def test_restless_trainings_are_a_limit(apart: float | None, said: bool):
-    study = trial_study()
-    study["comparisons"]["synthetic"]["seeds_disagree"] = apart
-    found = " ".join(limits(study))
-    assert ("disagree on up to 31 % of the images" in found) is said
-    assert ("restless" in found) is said
+@pytest.mark.parametrize(("share", "high"), [(0.12, False), (0.31, True), (None, False)])
+def test_high_training_variance_is_a_limit(share: float | None, high: bool):
+    study = crossval_study()
+    found = msgspec.structs.replace(study.comparisons["synthetic"], seed_disagreement=share)
+    study = msgspec.structs.replace(study, comparisons=study.comparisons | {"synthetic": found})
+    assert any("disagree on up to 31% of the images" in line for line in limits(study)) is high

@@ -131,15 +131,12 @@ def report(
     """Write report.html again from a finished study's files, or a report on generators alone."""
     if markdown and as_json:
         raise InputError("--markdown and --json: one of them is wanted")
-    from fewray.report.markdown import render_results
-    from fewray.report.render import render_report, render_train_report
-    from fewray.report.training_markdown import render_training, training_facts
+    from fewray.report.render import render_markdown, write_report
 
     if markdown:
-        finished = (run / "study.json").exists()
-        print(render_results(run) if finished else render_training(training_facts(run)), end="")
+        print(render_markdown(run), end="")
         return
-    path = render_report(run) if (run / "study.json").exists() else render_train_report(run)
+    path = write_report(run)
     if as_json:
         print_json({"report": str(path)})
     else:

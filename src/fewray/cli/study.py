@@ -20,8 +20,7 @@ from fewray.cli.generators import (
 )
 from fewray.cli.places import place
 from fewray.cli.planned import print_plan, told
-from fewray.cli.show import AsJson, EpochProgress, log, print_json, print_table
-from fewray.cli.study_tables import published_tables, trial_tables
+from fewray.cli.show import AsJson, EpochProgress, log, print_json
 from fewray.cli.teller import StudyTeller
 from fewray.errors import InputError
 
@@ -226,15 +225,19 @@ def study(
             on_progress=teller,
             **where,
         )
-    found = read_json(out / "study.json")
     if as_json:
-        print_json(found)
+        print_json(read_json(out / "study.json"))
         return
-    for title, header, table in (trial_tables if protocol == "crossval" else published_tables)(
-        found
-    ):
-        print_table(title, header, table)
-    print(f"\n{found['answer']}\n\nNot for clinical use.\nreport: {path}")
+    from fewray.report.render import terminal_tables
+    from fewray.report.tables import print_table
+    from fewray.results.files import read_study
+
+    found = read_study(out)
+    for table in terminal_tables(found):
+        print_table(table)
+    for text in (*(each.text for each in found.warnings), found.conclusion.text):
+        print(text)
+    print(f"\nNot for clinical use.\nreport: {path}")
 
 
 def _counts(option: str, text: str | None) -> tuple[int, ...] | None:

@@ -1,77 +1,78 @@
-"""What a study can answer of CLAIM 2024 and TRIPOD+AI; what its fields do not hold is left to the authors."""
+"""Selected items of CLAIM 2024 and TRIPOD+AI, filled in as far as a study holds the information."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from fewray.report.fields import (
+from fewray.report.limits import limits
+from fewray.report.methods import DUPLICATE, NETWORKS
+from fewray.report.phrases import (
+    audit_view,
+    class_counts,
     cohort,
     detectable,
     earlier,
-    every,
-    kept_split,
-    patients_known,
-    shape,
+    external_kind,
+    folding,
+    subset_name,
     units,
 )
-from fewray.report.methods import NETWORKS, averaged, unseen
-from fewray.report.text import count, listed, score
+from fewray.report.text import count, estimate, listed, spelled
+from fewray.results.crossval import CrossvalStudy
+from fewray.results.names import arm_name
 
-AUTHORS = "to be filled by the authors"
-DISJOINT = {
-    "all": "disjoint by patient, hash, resized or re-encoded copy",
-    "some": "disjoint by patient where one is named, by hash, resized or re-encoded copy",
-    "none": "disjoint by hash, resized or re-encoded copy; no patient is known, so not by patient",
-}
+AUTHORS = "to be completed by the authors"
+FITS = {"pad": "padded to a square", "squash": "squashed to a square"}
 
 
-def claim_items(study: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return (item, what the study says or :data:`AUTHORS`), items of CLAIM 2024 and TRIPOD+AI by topic, not number."""
-    data, (k, repeats), arms = study["data"], shape(study), study["arms"]
-    options = study.get("options") or {}
-    counts = ", ".join(f"{label} {data['counts'].get(label, 0)}" for label in data["classes"])
-    classifier = options.get("classifier") or {}
-    size = classifier.get("image_size")
-    extra = [*(study.get("sensitivity") or {}), *(study.get("subsets") or {})]
-    reference = arms.get(study["reference"]) or {}
-    chosen = options.get("select")
-    taken = listed(sorted({str(row["chosen"]) for row in study.get("chosen") or []}))
-    choice = (
-        f"{chosen}: on an inner split of each fold's training images, then refitted; taken: {taken}"
-    )
-    choice = choice if chosen else "nothing was chosen on these data"
-    choice = "; ".join([choice, *(said[0].lower() + said[1:] for said in earlier(study))])
-    versions = (study.get("provenance") or {}).get("versions") or {}
+def claim_items(study: CrossvalStudy) -> list[tuple[str, str]]:
+    """Return (item, what the study reports or :data:`AUTHORS`), by topic."""
+    data, options, arms = study.data, study.options, study.arms
+    classifier, size = options.classifier, options.classifier.image_size
+    reference = arms[study.reference]
+    patient = "" if data.patients_known == "none" else "patient, "
+    analyses = [*study.sensitivity, *(subset_name(study, name) for name in study.subsets)]
+    selection = "no model or setting was selected using these data"
+    if study.selections:
+        taken = listed(sorted({row.selected for row in study.selections}))
+        selection = (
+            f"{options.select}: selected on an inner split of each fold's training images, then "
+            f"refitted; selected: {taken}"
+        )
+    steps = sorted({arm.steps for arm in arms.values()})
     return [
-        ("Study aim", f"does an augmentation arm change a classifier's accuracy; reference {study['reference']}"),
-        ("Source of data", f"{data['name']}; sha256 of its table {_hash(data.get('sha256'))}"),
-        ("SelectedConfig, dates, eligibility", AUTHORS),
+        ("Study aim", "to determine whether augmentation changes classifier accuracy, compared "
+         f"with {arm_name(study.reference)}"),
+        ("Source of data", f"{data.name}; SHA-256 of its table {data.sha256[:16]}"),
+        ("Setting, dates, eligibility", AUTHORS),
         ("Ethics, de-identification", AUTHORS),
         ("Reference standard, annotators", AUTHORS),
-        ("Participants", f"{cohort(data)}: {counts}"),
+        ("Participants", f"{cohort(data)}: {class_counts(data)}"),
         ("Demographics, fairness between groups", AUTHORS),
         ("Missing data", AUTHORS),
-        ("Preprocessing", f"grey, {size} x {size} pixels, {classifier.get('fit', 'fit undefined')}" if size else AUTHORS),
-        ("Data repeats", f"{k} folds, {count(repeats, 'repeat')}; {DISJOINT[patients_known(data)]}"),
-        ("Class imbalance", f"folds stratified by class; {counts}"),
-        ("Sample size", f"not planned by fewray; smallest difference seen with 80 % power: {detectable(study)}"),
-        ("Model", NETWORKS.get(classifier.get("network", ""), str(classifier.get("network") or AUTHORS))),
-        ("Training", f"{count(len(arms), 'arm')}, {_steps(arms)}, {count(len(study['seeds']), 'seed')}"),
-        ("Selection of model or settings", choice if "select" in options else AUTHORS),
-        ("Measures of performance", "accuracy, balanced accuracy, AUROC, Brier, calibration error; by class: sensitivity, "
-         "specificity, PPV, F1, AUROC; 95 % intervals"),
-        ("Statistical comparison", f"paired over {units(data)}, seeds averaged first; two-way clustered variance, Student's t; Holm over "
-         "arms"),
-        ("Robustness, sensitivity analyses", listed(extra) if extra else "none"),
+        ("Preprocessing", f"greyscale, {FITS[classifier.fit]}, resized to {size} × {size} pixels"),
+        ("Data partitions", f"{folding(study)}; no {patient}{DUPLICATE} is shared between folds"),
+        ("Class imbalance", "folds stratified by class"),
+        ("Sample size", "no prior sample-size calculation; smallest difference detectable with "
+         f"80% power: {detectable(study)}"),
+        ("Model", NETWORKS[classifier.network]),
+        ("Training", f"{spelled(len(arms), 'arm')}, {' or '.join(map(str, steps))} optimiser steps "
+         f"each, {spelled(len(study.seeds), 'seed')}"),
+        ("Selection of model or settings", " ".join([f"{selection}.", *earlier(study)])),
+        ("Measures of performance", "accuracy, balanced accuracy, AUROC, Brier score, calibration "
+         "error; per class: sensitivity, specificity, PPV, F1, AUROC; 95% confidence intervals"),
+        ("Statistical comparison", f"paired by {units(data)} after averaging over seeds; two-way "
+         "clustered variance; Student's t; Holm correction across arms"),
+        ("Robustness, sensitivity analyses", '; '.join(analyses) or 'none'),
         ("External evaluation", _external(study)),
-        ("Calibration", f"arm {study['reference']}: calibration error {score(reference.get('calibration_error'))}, "
-         f"Brier {score(reference.get('brier'))}"),
-        ("Analysis of failures", f"confusion matrices are in the report; reading of single images: {AUTHORS}"),
-        ("Explainability", f"shortcut audit (what is told from {unseen(study)}); no saliency maps"
-         if study.get("audit") else AUTHORS),
-        ("Limitations", f"listed in the report; clinical ones: {AUTHORS}"),
-        ("Software and code", f"fewray {versions.get('fewray', 'undefined')}; options in the report"),
+        ("Calibration", f"{arm_name(study.reference)}: calibration error "
+         f"{estimate(reference.calibration_error)}, Brier score {estimate(reference.brier)}"),
+        ("Analysis of failures", "confusion matrices included; review of individual errors "
+         f"{AUTHORS}"),
+        ("Explainability", f"shortcut audit (what can be predicted with {audit_view(data)}); no "
+         "saliency maps"),
+        ("Limitations", f"{count(len(limits(study)), 'limitation')} listed in the report; clinical "
+         f"limitations {AUTHORS}"),
+        ("Software and code", f"fewray {study.provenance.versions.get('fewray', 'undefined')}; "
+         "options in the report"),
         ("Registration, protocol", AUTHORS),
         ("Data availability", AUTHORS),
         ("Funding, conflicts of interest", AUTHORS),
@@ -79,20 +80,8 @@ def claim_items(study: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]  # fmt: skip
 
 
-def _external(study: Mapping[str, Any]) -> str:
-    found = study.get("external")
-    if not found:
+def _external(study: CrossvalStudy) -> str:
+    found = study.external
+    if found is None:
         return "none"
-    what = "none; its own test split, kept apart: " if kept_split(study) else ""
-    return f"{what}{found['name']}, {count(found['rows'], 'image')}, predicted {averaged(found)}"
-
-
-def _steps(arms: Mapping[str, Any]) -> str:
-    steps = every(arms, "steps")
-    return (
-        "optimiser steps differ between arms" if steps is None else f"{steps} optimiser steps each"
-    )
-
-
-def _hash(value: Any) -> str:
-    return value[:16] if isinstance(value, str) else "undefined"
+    return f"{external_kind(found)}: {found.name}, {count(found.images, 'image')}"

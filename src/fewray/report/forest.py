@@ -1,16 +1,14 @@
-"""Figures of the trial: the differences as a forest plot, and accuracy over seeds and over folds. Inline SVG.
-
-They are drawn narrow, so that their words can be read on a phone.
-"""
+"""The forest plot, and accuracy by seed and by fold, as inline SVG narrow enough for a phone."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from fewray.report.fields import accuracies
 from fewray.report.figures import SERIES, new_figure, to_svg
-from fewray.report.text import points, points_interval
+from fewray.report.text import points, points_interval, verdict_name
+from fewray.results.crossval import Comparison, CrossvalStudy
+from fewray.results.names import arm_name
 
 WIDTH = 4.0
 """Inches."""
@@ -18,127 +16,87 @@ COLOURS = {"helps": "#2f6f3a", "harms": "#b3401f"}
 UNDECIDED = "#3b4650"
 
 
-def forest_plot(study: Mapping[str, Any]) -> str | None:
-    """Return each arm's difference to the reference with its 95 % interval as SVG, or None without a comparison.
+def forest_plot(study: CrossvalStudy) -> str | None:
+    """Return each arm's difference from the reference with its 95% interval, or None without any.
 
-    Shaded: differences smaller than the arm's minimal detectable one after Holm's correction. The verdict stands in words in every row.
+    Shaded: differences smaller than the arm's minimal detectable one after Holm's correction. Each
+    row also gives the verdict in words.
     """
-    comparisons = study.get("comparisons") or {}
-    if not comparisons:
+    found = study.comparisons
+    if not found:
         return None
-    figure, (axes,) = new_figure(1, height=0.52 * len(comparisons) + 0.75, width=WIDTH)
-    reach = [1.0]
-    for row, (name, found) in enumerate(comparisons.items()):
-        y = len(comparisons) - row
-        colour = COLOURS.get(found["verdict"], UNDECIDED)
-        smallest = found.get("minimal_detectable_holm")
-        if smallest is not None:
-            axes.barh(
-                y, 200 * smallest, height=0.36, left=-100 * smallest, color="#dfe5ea", linewidth=0
-            )
-            reach.append(100 * smallest)
-        ends = found.get("ci")
-        if ends is not None and None not in ends:
-            axes.plot(
-                [100 * ends[0], 100 * ends[1]],
-                [y, y],
-                color=colour,
-                linewidth=1.8,
-                solid_capstyle="butt",
-            )
-            reach += [100 * abs(end) for end in ends]
-        if found.get("difference") is not None:
-            axes.plot([100 * found["difference"]], [y], "s", color=colour, markersize=5)
-            reach.append(100 * abs(found["difference"]))
-        axes.plot(
-            [0, 0], [y - 0.26, y + 0.22], color="black", linewidth=0.8
-        )  # broken, so that no word is struck out
-        axes.annotate(
-            f"{name}: {found['verdict']}",
-            (0, y + 0.3),
-            xycoords=("axes fraction", "data"),
-            fontsize=7.5,
-            weight="bold",
-            color=colour,
-            parse_math=False,
-        )
-        axes.annotate(
-            f"{points(found.get('difference'))} ({points_interval(ends)})",
-            (1, y + 0.3),
-            xycoords=("axes fraction", "data"),
-            fontsize=7,
-            ha="right",
-            color=UNDECIDED,
-        )
-    axes.set_xlim(-1.06 * max(reach), 1.06 * max(reach))
-    axes.set_ylim(0.66, len(comparisons) + 0.6)
+    figure, (axes,) = new_figure(1, height=0.52 * len(found) + 0.9, width=WIDTH)
+    for row, (arm, comparison) in enumerate(found.items()):
+        _draw_comparison(axes, len(found) - row, arm_name(arm), comparison)
+    values = [v for c in found.values() for v in (c.difference, *c.ci, c.minimal_detectable_holm)]
+    reach = 106 * max(0.01, *map(abs, values))
+    axes.set_xlim(-reach, reach)
+    axes.set_ylim(0.66, len(found) + 0.6)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     axes.set_xlabel(
-        f"points of accuracy; right of 0: better than {study['reference']}",
+        "Difference in accuracy (percentage points)\n"
+        f"values above 0 favour the arm over {arm_name(study.reference)}",
         fontsize=8,
         parse_math=False,
     )
     return to_svg(figure)
 
 
-def seed_figure(study: Mapping[str, Any]) -> str | None:
-    """Return each arm's accuracy by classifier seed, with its interval, or None where no seed was scored."""
-    return _spread(study, "by_seed", "accuracy, a dot a seed", joined=False)
+def _draw_comparison(axes: Any, y: int, name: str, found: Comparison) -> None:
+    colour = COLOURS.get(verdict_name(found.verdict), UNDECIDED)
+    smallest = 100 * found.minimal_detectable_holm
+    axes.barh(y, 2 * smallest, height=0.36, left=-smallest, color="#dfe5ea", linewidth=0)
+    ends = [100 * end for end in found.ci]
+    axes.plot(ends, [y, y], color=colour, linewidth=1.8, solid_capstyle="butt")
+    axes.plot([100 * found.difference], [y], "s", color=colour, markersize=5)
+    # The zero line is interrupted, so that it strikes out no word.
+    axes.plot([0, 0], [y - 0.26, y + 0.22], color="black", linewidth=0.8)
+    place = {"xycoords": ("axes fraction", "data"), "parse_math": False}
+    text = f"{name}: {verdict_name(found.verdict)}"
+    axes.annotate(text, (0, y + 0.3), fontsize=7.5, weight="bold", color=colour, **place)
+    text = f"{points(found.difference)} ({points_interval(found.ci)})"
+    axes.annotate(text, (1, y + 0.3), fontsize=7, ha="right", color=UNDECIDED, **place)
 
 
-def fold_figure(study: Mapping[str, Any]) -> str | None:
-    """Return each arm's accuracy by fold, a thin line through the same fold of all arms, or None without folds."""
-    return _spread(study, "by_fold", "accuracy, a dot a fold", joined=True)
+def seed_figure(study: CrossvalStudy) -> str | None:
+    """Return each arm's accuracy by classifier seed with its interval, or None without seeds."""
+    found = {name: list(arm.accuracy.by_seed) for name, arm in study.arms.items()}
+    return _spread(study, found, "accuracy (one dot per seed)", lines=False)
 
 
-def _spread(study: Mapping[str, Any], key: str, words: str, *, joined: bool) -> str | None:
-    arms = study.get("arms") or {}
-    found = {name: accuracies(arm, key) for name, arm in arms.items()}
-    if not any(value is not None for values in found.values() for value in values):
+def fold_figure(study: CrossvalStudy) -> str | None:
+    """Return each arm's accuracy by fold, with a thin line for each fold, or None without folds."""
+    found = {
+        name: [value for repeat in arm.accuracy.by_fold for value in repeat]
+        for name, arm in study.arms.items()
+    }
+    return _spread(study, found, "accuracy (one dot per fold)", lines=True)
+
+
+def _spread(
+    study: CrossvalStudy, found: dict[str, list[float]], label: str, *, lines: bool
+) -> str | None:
+    if not any(found.values()):
         return None
-    figure, (axes,) = new_figure(1, height=0.34 * len(arms) + 0.75, width=WIDTH)
-    heights = {name: len(arms) - row for row, name in enumerate(arms)}
-    if joined:
-        for index in range(max(map(len, found.values()))):
-            line = [
-                (v[index], heights[n])
-                for n, v in found.items()
-                if index < len(v) and v[index] is not None
-            ]
-            axes.plot(
-                *zip(*line, strict=True), color="#c4ccd3", linewidth=0.6, zorder=1
-            ) if line else None
-    for name, arm in arms.items():
-        y, ends = heights[name], arm["accuracy"].get("ci")
-        if ends is not None and None not in ends:
-            axes.plot(
-                ends,
-                [y, y],
-                color="#999999",
-                linewidth=6,
-                alpha=0.4,
-                solid_capstyle="butt",
-                zorder=2,
-            )
-        if arm["accuracy"].get("value") is not None:
-            axes.plot([arm["accuracy"]["value"]], [y], "|", color="black", markersize=11, zorder=3)
-        _dots(axes, found[name], y)
-    axes.set_yticks(list(heights.values()), list(heights), parse_math=False)
-    axes.set_ylim(0.4, len(arms) + 0.6)
-    axes.set_xlabel(words, fontsize=8)
+    figure, (axes,) = new_figure(1, height=0.34 * len(found) + 0.75, width=WIDTH)
+    heights = [len(found) - row for row in range(len(found))]
+    if lines:
+        for values in zip(*found.values(), strict=True):
+            axes.plot(values, heights, color="#c4ccd3", linewidth=0.6, zorder=1)
+    for y, (name, values) in zip(heights, found.items(), strict=True):
+        accuracy = study.arms[name].accuracy
+        if accuracy.ci is not None:
+            bar = {"color": "#999999", "linewidth": 6, "alpha": 0.4, "solid_capstyle": "butt"}
+            axes.plot(accuracy.ci, [y, y], zorder=2, **bar)
+        axes.plot([accuracy.value], [y], "|", color="black", markersize=11, zorder=3)
+        _dots(axes, values, y)
+    axes.set_yticks(heights, list(map(arm_name, found)), parse_math=False)
+    axes.set_ylim(0.4, len(found) + 0.6)
+    axes.set_xlabel(label, fontsize=8)
     return to_svg(figure)
 
 
-def _dots(axes: Any, values: Sequence[float | None], y: float) -> None:
-    there = [value for value in values if value is not None]
-    axes.plot(
-        there,
-        [y] * len(there),
-        "o",
-        color=SERIES[0],
-        markersize=4,
-        alpha=0.75,
-        markeredgewidth=0,
-        zorder=4,
-    )
+def _dots(axes: Any, values: Sequence[float], y: float) -> None:
+    style = {"color": SERIES[0], "markersize": 4, "alpha": 0.75, "markeredgewidth": 0}
+    axes.plot(values, [y] * len(values), "o", zorder=4, **style)

@@ -1,108 +1,90 @@
-"""What a trial cannot say, in sentences, from its own fields."""
+"""The limits of a cross-validation study, in sentences, from its own fields."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from fewray.report.phrases import cohort, detectable, earlier, folds_and_repeats, units
+from fewray.report.text import class_name, listed, percent
+from fewray.results.crossval import CrossvalStudy
 
-from fewray.report.fields import (
-    cohort,
-    counted,
-    detectable,
-    earlier,
-    kept_split,
-    patients_known,
-    shape,
-)
-from fewray.report.text import listed
+SEED_DISAGREEMENT, TRAINING_SHARE = 0.25, 0.3
+"""Share of images on which two seeds disagree, and mean share of the variance due to training.
 
-NOT_NAMED = {
-    "all": "",
-    "some": "Images that name no patient count as patients of their own",
-    "none": "No patient is known: every image counts as a patient of its own",
-}
-
-RESTLESS, SWAYED = 0.25, 0.3
-"""Share of images that two seeds disagree on, and mean share of the variance that is the trainings', from which the rule was
-measured to err more often than it says (31 % and 0.35 to 0.42; 14 % and 0.15 where it holds)."""
+Above either, the rule was measured to err more often than it states (at 31%, and at 0.35 to 0.42);
+it holds at 14% and 0.15 (docs/trial.md).
+"""
 
 
-def limits(study: Mapping[str, Any]) -> list[str]:
-    """Return the limits of ``study`` (schema 3), the gravest first."""
-    data, (_, repeats), found = study["data"], shape(study), []
-    audit = study.get("audit") or {}
-    if data.get("origin") == "phantom":
+def limits(study: CrossvalStudy) -> list[str]:
+    """Return the limits of ``study``, the most serious first."""
+    data, (_, repeats), found = study.data, folds_and_repeats(study), []
+    unit = units(data)
+    if study.audit.identified:
+        named = listed([class_name(data, label) for label in study.audit.identified])
         found.append(
-            "The images are drawings of chest films (phantoms): this shows the method, not a finding."
+            f"{named} can be recognised by a shortcut (see the audit), so accuracy may reflect "
+            "where an image came from rather than what it shows."
         )
-    if study.get("preset") == "quick":
-        found.append("Preset quick is too short and too small to decide anything.")
-    if told := audit.get("told_apart"):
+    if study.comparisons:
         found.append(
-            f"{listed(told)} can be told by a shortcut (see the audit): accuracy may measure where an image comes from, not what it shows."
+            f"With {cohort(data)}, the smallest difference detectable with 80% power is "
+            f"{detectable(study)}. A smaller effect could have been missed."
+        )
+    if data.patients_known != "all":
+        which = "Some" if data.patients_known == "some" else "All"
+        found.append(
+            f"{which} images lack a patient ID and count as separate patients. If such images "
+            "share a patient, accuracies are too high and intervals too narrow."
         )
     found.append(
-        f"{cohort(data)}: the smallest difference seen with 80 % power is {detectable(study)}. A smaller one may be there "
-        "unseen."
+        "We searched for duplicates that were byte-identical, resized or re-encoded. A mirrored, "
+        "rotated, cropped or inverted duplicate would have been missed."
     )
-    if said := NOT_NAMED[patients_known(data)]:
+    if study.generators:
         found.append(
-            f"{said}; if patients share images, two of one may be in train and test: accuracies are then too high and intervals "
-            "too narrow."
+            "Intervals and p-values hold for the trained generators only. Generators trained with "
+            "other seeds may do better or worse."
         )
     found.append(
-        "Copies were looked for as byte-equal, resized or re-encoded images: one that is mirrored, turned, cropped or inverted "
-        f"counts as another {counted(data)[1].removeprefix('one ')}."
+        "With one classifier seed, the variation between training runs is unknown."
+        if len(study.seeds) == 1
+        else f"Extra seeds on the same folds are not extra {unit}s and do not reduce sampling "
+        "error."
     )
-    if study.get("generators"):
-        found.append(
-            "Intervals and p are conditional on the generators trained: others, of other seeds, may do better or worse."
-        )
-    if len(study["seeds"]) == 1:
-        found.append("One classifier seed: what training by chance adds is not seen.")
-    else:
-        found.append(
-            "Seeds on the same folds are not new patients: more of them do not narrow the sampling error."
-        )
-    found += _restless(study)
-    found += [f"{said}." for said in earlier(study)]
+    found += _training_variance(study)
+    found += earlier(study)
     if repeats == 1:
         found.append(
-            "One repeat: other folds may give other figures; the corrected t test needs several."
+            "The cross-validation was run once; a different split could give different results."
         )
-    if study.get("sensitivity") or study.get("subsets"):
+    if study.sensitivity or study.subsets:
         found.append(
-            "Sensitivity analyses and subsets are not corrected for their number: they lead to no verdict."
+            "Sensitivity and subset analyses are not corrected for multiple comparisons, so no "
+            "verdict is based on them."
         )
-    kept = " (the test split that was kept is of the same set)" if kept_split(study) else ""
-    if kept or study.get("external") is None:
+    if study.external is None or study.external.own_test_split:
         found.append(
-            f"No external test set{kept}: how the classifiers do on images from elsewhere is not known."
+            "No images from elsewhere were tested, so performance at other sites is unknown."
         )
     found.append(
-        "The networks are small and the images reduced: this compares arms, it is no diagnostic system."
+        "The networks are small and the images low-resolution. This study compares augmentation "
+        "methods; it is not a diagnostic system."
     )
     return found
 
 
-def _restless(study: Mapping[str, Any]) -> list[str]:
-    comparisons = (study.get("comparisons") or {}).values()
-    apart = max((c.get("seeds_disagree") or 0.0 for c in comparisons), default=0.0)
-    shares = [share for c in comparisons if (share := c.get("training_share")) is not None]
-    swayed = sum(shares) / len(shares) if shares else 0.0
-    signs = (
-        [f"two seeds disagree on up to {100 * apart:.0f} % of the images"]
-        if apart > RESTLESS
-        else []
-    )
-    if swayed > SWAYED:
-        signs.append(
-            f"{100 * swayed:.0f} % of the comparisons' variance is the trainings', mean over arms"
-        )
+def _training_variance(study: CrossvalStudy) -> list[str]:
+    found = study.comparisons.values()
+    disagreement = max((c.seed_disagreement or 0.0 for c in found), default=0.0)
+    shares = [c.training_share for c in found if c.training_share is not None]
+    share = sum(shares) / len(shares) if shares else 0.0
+    signs = []
+    if disagreement > SEED_DISAGREEMENT:
+        signs.append(f"two seeds disagree on up to {percent(disagreement)} of the images")
+    if share > TRAINING_SHARE:
+        signs.append(f"{percent(share)} of the variance of the comparisons comes from training")
     if not signs:
         return []
-    said = " and ".join(signs)
     return [
-        f"{said[0].upper()}{said[1:]}: with trainings so restless the rule called up to 7.3 % of differences real that were "
-        "none, where 5 were meant (docs/crossval.md of fewray)."
+        f"Training runs vary a lot: {' and '.join(signs)}. In simulations with such variation, up "
+        "to 7.3% of true null differences were declared significant instead of 5%."
     ]

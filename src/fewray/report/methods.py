@@ -1,317 +1,286 @@
-"""The trial in sentences: a methods paragraph ready to paste. Only what the study's fields hold is said."""
+"""The methods paragraph of a cross-validation study, ready to paste."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from fewray.report.fields import (
+from fewray.config import ClassicAugmentation
+from fewray.report.phrases import (
+    audit_view,
+    class_counts,
     cohort,
-    counted,
     detectable,
     earlier,
-    every,
-    is_chest,
-    kept_split,
-    patients_known,
-    reference_named,
-    rejected,
-    shape,
+    external_kind,
+    folds_and_repeats,
+    image_noun,
+    merged,
+    prespecified,
+    subset_name,
     units,
 )
-from fewray.report.text import count, listed, number, sentence
+from fewray.report.text import count, listed, number, sentence, spelled
+from fewray.results.crossval import CrossvalStudy
+from fewray.results.names import arm_name
 
 NETWORKS = {
-    "paper": "the three-block CNN of the published protocol",
+    "paper": "the three-block CNN of Davoodi & Lo Giudice",
     "resnet": "a small residual network",
 }
+DUPLICATE = "byte-identical, resized or re-encoded duplicate"
+UNSEARCHED = "mirrored, rotated, cropped or inverted"
+"""Kinds of duplicates that are searched for, and those that are not."""
 
-COPY = "no byte-equal, resized or re-encoded copy of an image"
-UNSOUGHT = "Mirrored, turned, cropped or inverted copies"
-"""Of an image, what would be found in train and test, and what would not."""
 
-
-def methods_paragraph(study: Mapping[str, Any]) -> str:
-    """Return one paragraph of plain English on how the trial was done, true to ``study`` (schema 3)."""
+def methods_paragraph(study: CrossvalStudy) -> str:
+    """Return one paragraph that says how the study was done; only what its fields hold."""
     parts = (
-        _folds,
+        _data,
         _arms,
-        _added,
+        _augmentation,
         _generators,
-        _chosen,
+        _selection,
         _comparison,
         _scores,
-        _beside,
+        _further,
         _audit,
         _software,
     )
     return " ".join(sentence(text) for part in parts for text in part(study))
 
 
-def _folds(study: Mapping[str, Any]) -> list[str]:
-    data, (k, repeats) = study["data"], shape(study)
-    what = (
-        "drawn phantom films; "
-        if data.get("origin") == "phantom"
-        else "chest films; "
-        if is_chest(data)
-        else ""
-    )
-    counts = listed([f"{label} {data['counts'].get(label, 0)}" for label in data["classes"]])
-    how = {
+def _data(study: CrossvalStudy) -> list[str]:
+    data, (k, repeats) = study.data, folds_and_repeats(study)
+    grouped = {
         "all": " and grouped by patient",
-        "some": " and grouped by patient where one is named",
-        "none": ", image by image, since no patient is known",
-    }
-    apart = {
-        "all": f"No patient and {COPY} was found on both sides of a fold",
-        "some": f"No named patient and {COPY} was found on both sides of a fold; of images that name no patient it is not "
-        "known whether one patient was on both sides",
-        "none": f"N{COPY[1:]} was found on both sides of a fold; whether a patient was is not known",
-    }
-    known = patients_known(data)
-    text = [
-        f"The data were {cohort(data)}, from {data['name']} ({what}{counts})",
-        f"They were split into {k} folds, stratified by class{how[known]} (StratifiedGroupKFold)"
-        + ("" if repeats <= 1 else f", repeated over {repeats} repeats"),
-        apart[known],
-        f"{UNSOUGHT} were not looked for",
-    ]
-    if joined := study.get("joined_groups"):
-        text.append(
-            f"{count(len(joined), 'pair')} counted as {counted(data)[1]}, since images of theirs look alike or are equal"
-        )
-    return text
-
-
-def _arms(study: Mapping[str, Any]) -> list[str]:
-    arms, classifier = study["arms"], (study.get("options") or {}).get("classifier") or {}
-    network = classifier.get("network")
-    named = NETWORKS.get(network, f"the network {network}") if network else "the same network"
-    size = (
-        f" on {classifier['image_size']} x {classifier['image_size']} pixels"
-        if classifier.get("image_size")
-        else ""
-    )
-    batch = f" of {classifier['batch_size']} images" if classifier.get("batch_size") else ""
-    rate = (
-        classifier.get("learning_rate") if network == "paper" else None
-    )  # other networks have their own
-    step = (
-        f" (SGD, learning rate {rate:g}, Nesterov momentum {classifier.get('momentum') or 0:g})"
-        if rate
-        else ""
-    )
-    steps = every(arms, "steps")
-    budget = (
-        f"All arms had the same real training images, {steps} optimiser steps{batch}{step} and the same seeds"
-        if steps is not None
-        else "Optimiser steps differed between arms: "
-        + listed([f"{name} {arm.get('steps') or 'undefined'}" for name, arm in arms.items()])
-    )
+        "some": " and grouped by patient where the patient was known",
+        "none": "",
+    }[data.patients_known]
+    separate = f"no {DUPLICATE}, appeared in both the training and the test part of any fold"
+    disjoint = {
+        "all": f"No patient, and {separate}",
+        "some": f"No identified patient, and {separate}. Images without a patient ID were treated "
+        "as separate patients",
+        "none": f"{separate.replace(',', '')}. Because no patient IDs were available, the same "
+        "patient may have appeared in both",
+    }[data.patients_known]
+    times = "" if repeats == 1 else f", repeated {spelled(repeats, 'time')} with new splits"
     return [
-        f"In each fold a classifier ({named}{size}) was trained in {count(len(arms), 'arm')}: "
-        + "; ".join(
-            f"{name} ({arm['description']})" if arm.get("description") else name
-            for name, arm in arms.items()
-        ),
-        budget,
-        f"Each was trained with {count(len(study['seeds']), 'random seed')} a fold; test images were predicted once by each",
+        f"We used {cohort(data, image_noun(data))}, in the {data.name} data set "
+        f"({class_counts(data)})",
+        f"Classifiers were evaluated by {k}-fold cross-validation, stratified by class{grouped} "
+        f"(StratifiedGroupKFold){times}",
+        disjoint,
+        f"We did not search for {UNSEARCHED} duplicates",
+        *([merged(study)] if study.merged_patients else []),
     ]
 
 
-def _added(study: Mapping[str, Any]) -> list[str]:
-    """Say the classic arm's strengths and the ratio."""
-    arms, options = study["arms"], study.get("options") or {}
-    text = []
-    if any("classic" in arm for arm in arms) and (classic := options.get("classic")):
-        beside = (
-            f": {options['augmented_copies']} versions beside every image, which count as one with it"
-            if options.get("augmented_copies")
-            else ""
+def _arms(study: CrossvalStudy) -> list[str]:
+    classifier = study.options.classifier
+    network, size = NETWORKS[classifier.network], classifier.image_size
+    named = [f"{arm_name(name)} ({arm.description})" for name, arm in study.arms.items()]
+    steps = {arm.steps for arm in study.arms.values()}
+    optimiser = f"a batch size of {classifier.batch_size}"
+    if classifier.network == "paper":
+        optimiser += (
+            f" (SGD, learning rate {classifier.learning_rate:g}, Nesterov momentum "
+            f"{classifier.momentum:g})"
         )
-        text.append(f"Classic augmentation{beside}; {augmentation(classic)}")
-    added = [arm for arm in arms if "synthetic" in arm or arm in ("pca", "shuffled")]
-    if added and options.get("ratio") is not None:
-        chosen = "; the synthetic arms' was chosen" if options.get("select") == "ratio" else ""
-        text.append(
-            f"Images added per real one of the class in {listed(added)}: {options['ratio']:g}{chosen}"
-        )
-    return text
-
-
-def augmentation(classic: Mapping[str, Any]) -> str:
-    """Return an augmentation's strengths in words, from its options; operations that do nothing are left out."""
-
-    def often(name: str) -> str:
-        repeats = classic.get(f"{name}_repeats", 1)
-        return "" if repeats == 1 else f" ({repeats} times over)"
-
-    done = [
-        (classic["rotation_repeats"] and classic["rotation_degrees"],
-         f"turned by up to {classic['rotation_degrees']:g} degrees{often('rotation')}"),
-        (classic["translation_repeats"] and classic["translation"],
-         f"shifted by up to {100 * classic['translation']:g} % of each side{often('translation')}"),
-        (classic["scale_repeats"], f"scaled by {classic['scale_low']:g} to {classic['scale_high']:g}{often('scale')}"),
-        (classic["intensity"], f"brightness and contrast changed by up to {100 * classic['intensity']:g} %"),
-        (True, f"mirrored{often('flip')}" if classic["flip_repeats"] else "never mirrored"),
-    ]  # fmt: skip
-    return f"{', '.join(words for there, words in done if there)}; each change with probability {classic['p']:g}"
-
-
-def _generators(study: Mapping[str, Any]) -> list[str]:
-    generators, options = study.get("generators"), study.get("options") or {}
-    if not generators:
-        return ["No generator was trained"]
-    recipes = " or ".join(
-        dict.fromkeys(str(g.get("recipe") or "undefined") for g in generators.values())
-    )
-    steps = sorted({g["steps"] for g in generators.values() if g.get("steps") is not None})
-    length = "a number of steps that is undefined" if not steps else f"{steps[0]:.0f}"
-    length += "" if len(steps) < 2 else f" to {steps[-1]:.0f}"
-    length += " steps" if steps else ""
-    text = [
-        f"Generators (recipe {recipes}; one a class, {length}) were trained inside each fold on its training rows alone"
-    ]
-    if found := rejected(study):
-        gone = sum(facts.get("rejected") or 0 for facts in found.values())
-        kept = sum(facts.get("kept") or 0 for facts in found.values())
-        share = options.get("copy_percentile")
-        bar = (
-            f": those nearer to one than the nearest {share:g} % of real images held out"
-            if share
-            else ""
-        )
-        text.append(
-            f"Synthetic images that copied a training image were replaced{bar} ({gone} rejected, {kept} kept)"
-        )
+    same = "All arms used the same real training images and the same seeds"
+    if len(steps) == 1:
+        budget = f"{same}, and were trained for {steps.pop()} optimiser steps with {optimiser}"
     else:
-        text.append("Synthetic images were not searched for copies of training images")
+        each = listed([f"{arm_name(name)} {arm.steps}" for name, arm in study.arms.items()])
+        budget = f"{same}, with {optimiser}. The number of optimiser steps differed: {each}"
+    return [
+        f"In each fold, {network} was trained on {size} × {size}-pixel images in "
+        f"{spelled(len(named), 'arm')}: {'; '.join(named)}",
+        budget,
+        f"Each arm was trained with {spelled(len(study.seeds), 'random seed')} per fold, and each "
+        "trained network predicted every test image of its fold once",
+    ]
+
+
+def _augmentation(study: CrossvalStudy) -> list[str]:
+    options, text = study.options, []
+    if any("classic" in arm for arm in study.arms):
+        text.append(
+            f"For classic augmentation, we generated {options.augmented_copies} variants of each image; "
+            "together they were drawn as often as a single image in the other arms"
+        )
+        text.append(augmentation(options.classic))
+    added = [arm_name(a) for a in study.arms if "synthetic" in a or a in ("pca", "shuffled")]
+    if added:
+        selected = ", unless selected otherwise" if options.select == "ratio" else ""
+        text.append(
+            f"Images added per real image of the same class: {options.ratio:g}{selected} "
+            f"({listed(added)})"
+        )
     return text
 
 
-def _chosen(study: Mapping[str, Any]) -> list[str]:
-    rows, what = study.get("chosen") or [], (study.get("options") or {}).get("select")
-    if not rows or not what:
+def augmentation(classic: ClassicAugmentation) -> str:
+    """Return the strengths of an augmentation in words, without operations that do nothing."""
+
+    def times(repeats: int) -> str:
+        return "" if repeats == 1 else f" ({repeats} times)"
+
+    done = []
+    if classic.rotation_repeats and classic.rotation_degrees:
+        done.append(
+            f"rotation by up to {classic.rotation_degrees:g}°{times(classic.rotation_repeats)}"
+        )
+    if classic.translation_repeats and classic.translation:
+        done.append(
+            f"translation by up to {100 * classic.translation:g}%"
+            f"{times(classic.translation_repeats)}"
+        )
+    if classic.scale_repeats:
+        done.append(
+            f"scaling by {classic.scale_low:g} to {classic.scale_high:g}"
+            f"{times(classic.scale_repeats)}"
+        )
+    if classic.intensity:
+        done.append(f"brightness and contrast changes of up to {100 * classic.intensity:g}%")
+    if classic.flip_repeats:
+        done.append(f"mirroring{times(classic.flip_repeats)}")
+    never = "" if classic.flip_repeats else ". Images were never mirrored"
+    return (
+        f"Each of the following was applied with probability {classic.p:g}: {listed(done)}{never}"
+    )
+
+
+def _generators(study: CrossvalStudy) -> list[str]:
+    found = study.generators
+    if not found:
+        return ["No generator was trained"]
+    recipes = listed(sorted({name for each in found.values() for name in each.recipes}))
+    steps = sorted({each.steps for each in found.values()})
+    length = f"{steps[0]}" if len(steps) == 1 else f"{steps[0]} to {steps[-1]}"
+    text = [
+        f"Generators (recipe {recipes}; one per class, {length} steps) were trained within each "
+        "fold, on its training images only"
+    ]
+    if study.rejected_copies is None:
+        return [*text, "Synthetic images were not checked for memorised training images"]
+    rejected = sum(each.rejected for each in study.rejected_copies.values())
+    kept = sum(each.kept for each in study.rejected_copies.values())
+    return [
+        *text,
+        "Synthetic images closer to a training image than the closest "
+        f"{study.options.copy_percentile:g}% of held-out real images were replaced "
+        f"({rejected} rejected, {kept} kept)",
+    ]
+
+
+def _selection(study: CrossvalStudy) -> list[str]:
+    rows = study.selections
+    if not rows:
         return []
-    several = len({row["repeat"] for row in rows}) > 1
-    places = [
-        f"repeat {row['repeat']} fold {row['fold']}" if several else f"fold {row['fold']}"
+    several = len({row.repeat for row in rows}) > 1
+    selected = {row.selected for row in rows}
+    where = [
+        f"{row.selected} in {f'repeat {row.repeat}, ' if several else ''}fold {row.fold}"
         for row in rows
     ]
-    same = len({row["chosen"] for row in rows}) == 1
-    found = (
-        f"{rows[0]['chosen']} in every fold"
-        if same
-        else listed(
-            [f"{row['chosen']} in {place}" for row, place in zip(rows, places, strict=True)]
-        )
-    )
-    among = listed(list(rows[0].get("accuracies") or {}))
+    found = f"{selected.pop()} in every fold" if len(selected) == 1 else listed(where)
     return [
-        f"The {what} was chosen among {among} in each fold, by the accuracy of classic+synthetic on an inner split of its "
-        f"training images alone: {found}"
+        f"The {study.options.select} was selected from {listed(list(rows[0].accuracies))} in each "
+        f"fold, by the accuracy of {arm_name('classic+synthetic')} on an inner split of its "
+        f"training images: {found}"
     ]
 
 
-def _comparison(study: Mapping[str, Any]) -> list[str]:
-    comparisons, reference, of = (
-        study.get("comparisons") or {},
-        study["reference"],
-        units(study["data"]),
-    )
-    if not comparisons:
+def _comparison(study: CrossvalStudy) -> list[str]:
+    if not study.comparisons:
         return ["No arm was compared with another"]
-    ways = (
-        f"clustered two ways, over {of} and over trainings"
-        if len(study["seeds"]) > 1
-        else (f"clustered over {of} alone, since one seed does not show how trainings scatter")
+    unit, n = units(study.data), len(study.comparisons)
+    reference = f"{'prespecified ' if prespecified(study) else ''}reference"
+    clustered = (
+        f"two-way cluster-robust variance, clustered by {unit} and by training run"
+        if len(study.seeds) > 1
+        else f"cluster-robust variance, clustered by {unit} only because one seed was used,"
     )
+    correction = (
+        "With only one comparison, no multiplicity correction was needed"
+        if n == 1
+        else f"p-values were corrected by Holm's method for {n} comparisons; intervals were not "
+        "corrected"
+    )
+    conditional = "the trained generators" if study.generators else "the images added"
     return [
-        f"The outcome was the paired difference in out-of-fold accuracy between each arm and {reference}, "
-        f"{reference_named(study)}, over {of}, after averaging over seeds",
+        "The primary outcome was the difference in out-of-fold accuracy between each arm and the "
+        f"{reference}, {arm_name(study.reference)}, averaged over seeds and paired by {unit}",
         *earlier(study),
-        f"One rule gave interval (95 %), p and verdict: variance {ways} "
-        "(Cameron, Gelbach & Miller 2011), Student's t with Satterthwaite's degrees of freedom (docs/crossval.md of fewray)",
-        f"p was corrected by Holm's method over {count(len(comparisons), 'comparison')}, at 0.05; intervals were not corrected",
-        "Intervals and p are conditional on the generators trained" if study.get("generators") else
-        "Intervals and p are conditional on the images added",
-        f"The smallest difference this design sees with 80 % power is {detectable(study)}",
-        "Exact McNemar and Nadeau-Bengio corrected t tests are descriptive",
-    ]  # fmt: skip
-
-
-def _scores(study: Mapping[str, Any]) -> list[str]:
-    how = study.get("score_intervals") or {}
-    draws = f", {how['draws']} draws" if how.get("draws") else ""
-    trainings = (
-        "and, over trainings, the score's variance divided by their number"
-        if len(study["seeds"]) * shape(study)[1] > 1
-        else "conditional on the trained networks"
-    )
-    return [
-        f"Intervals of scores (95 %) are Wilson's, with the number that the score's variance is worth and Student's t, "
-        f"symmetric for the calibration error; the variance is that of a bootstrap of {units(study['data'])}{draws}, {trainings}"
+        f"The 95% confidence intervals, p-values and verdicts all use {clustered} (Cameron, "
+        "Gelbach & Miller 2011), and Student's t with Satterthwaite degrees of freedom",
+        f"The significance level was 0.05. {correction}",
+        f"Intervals and p-values are conditional on {conditional}",
+        f"The smallest difference detectable with 80% power was {detectable(study)}",
+        "Exact McNemar tests and Nadeau–Bengio corrected t-tests are reported for information only",
     ]
 
 
-def _beside(study: Mapping[str, Any]) -> list[str]:
-    """Say what was analysed beside the primary design: descriptive pairs, sensitivity analyses, subsets, an external set."""
+def _scores(study: CrossvalStudy) -> list[str]:
+    _, repeats = folds_and_repeats(study)
+    bootstrap = f"a bootstrap over {units(study.data)}s ({study.bootstrap_draws} resamples)"
+    variance = (
+        f"combines {bootstrap} with the variance between training runs divided by their number"
+        if len(study.seeds) * repeats > 1
+        else f"comes from {bootstrap} and treats the trained networks as fixed"
+    )
+    return [
+        "Confidence intervals for single scores are Wilson intervals with an effective sample size "
+        "derived from the score's variance and a Student's t quantile (symmetric for calibration "
+        f"error). The variance {variance}"
+    ]
+
+
+def _further(study: CrossvalStudy) -> list[str]:
     text = []
-    if pairs := study.get("descriptive"):
-        text.append(f"Compared without a verdict: {listed(list(pairs))}")
-    if analyses := study.get("sensitivity"):
-        named = "; ".join(
-            f"{n} ({b['description']})" if b.get("description") else n for n, b in analyses.items()
-        )
+    if study.descriptive:
+        pairs = [f"{arm_name(p.arm)} with {arm_name(p.other)}" for p in study.descriptive]
+        text.append(f"We also compared {listed(pairs)}, for information only")
+    if study.sensitivity:
+        named = "; ".join(f"{n} ({a.description})" for n, a in study.sensitivity.items())
+        text.append(f"Sensitivity analyses, without multiplicity correction, were: {named}")
+    if study.subsets:
         text.append(
-            f"Sensitivity analyses, not corrected for their number and without a verdict: {named}"
+            f"The same predictions were also scored on some classes only: "
+            f"{'; '.join(subset_name(study, name) for name in study.subsets)}"
         )
-    if subsets := study.get("subsets"):
+    if external := study.external:
         text.append(
-            f"The same predictions were scored on some classes only: {listed(list(subsets))}"
-        )
-    if external := study.get("external"):
-        what = "the data set's own test split" if kept_split(study) else "an external set"
-        text.append(
-            f"{external['name']}, {count(external['rows'], 'image')}, {what}, was only predicted: {averaged(external)}"
+            f"The {external_kind(external)} ({external.name}, {count(external.images, 'image')}) "
+            f"was never used for training; each prediction averages {external.networks} networks"
         )
     return text
 
 
-def averaged(external: Mapping[str, Any]) -> str:
-    """Return how an external set is predicted, and what its accuracy may not be compared with."""
-    many = f" {external['networks']}" if external.get("networks") else ""
-    return (
-        f"by the mean probability of all{many} folds' networks of a seed, so that its accuracies are not comparable with the "
-        "out-of-fold ones, which are of single networks"
-    )
-
-
-def _audit(study: Mapping[str, Any]) -> list[str]:
-    models = (study.get("audit") or {}).get("models") or {}
+def _audit(study: CrossvalStudy) -> list[str]:
+    models = study.audit.models
     if not models:
         return []
-    figures = listed([f"{name} {number(model.get('accuracy'))}" for name, model in models.items()])
+    figures = listed([f"{number(m.accuracy)} ({m.description})" for m in models.values()])
     return [
-        f"A shortcut audit fitted models that see {unseen(study)} in the same folds; their accuracy: {figures}"
+        f"As a check for shortcuts, we trained models with {audit_view(study.data)} on the same "
+        f"folds. Their accuracies were {figures}"
     ]
 
 
-def unseen(study: Mapping[str, Any]) -> str:
-    """Return what the models of the shortcut audit do not see."""
-    return f"little or nothing of {'the lungs' if is_chest(study['data']) else 'the middle of the image'}"
+def _software(study: CrossvalStudy) -> list[str]:
+    about = study.provenance
+    packages = [name for name in ("fewray", "torch", "scikit-learn") if name in about.versions]
+    named = listed([f"{name} {about.versions[name]}" for name in packages])
+    return [f"Software: {named}; {machine(about.device, about.precision, about.threads)}"]
 
 
-def _software(study: Mapping[str, Any]) -> list[str]:
-    about = study.get("provenance") or {}
-    versions = about.get("versions") or {}
-    named = listed(
-        [
-            f"{name} {versions[name]}"
-            for name in ("fewray", "torch", "scikit-learn")
-            if name in versions
-        ]
+PRECISIONS = {"bf16": "bfloat16", "fp32": "single precision"}
+
+
+def machine(device: str, precision: str, threads: int) -> str:
+    """Return "run on a CPU in bfloat16, with one thread per training run"."""
+    where = "a CPU" if device == "cpu" else "a GPU" if device.startswith("cuda") else device
+    return (
+        f"run on {where} in {PRECISIONS.get(precision, precision)}, with "
+        f"{spelled(threads, 'thread')} per training run"
     )
-    where = f" on {about.get('device') or 'undefined'} in {about.get('precision') or 'undefined'}"
-    return [f"Software: {named}{where}, {count(about.get('threads'), 'thread')} a training"]

@@ -1,19 +1,142 @@
-"""The HTML side of a report: templates, how they show numbers, the pictures of generators."""
+"""The page model: sections of text, tables and figures, rendered as one HTML file or as Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-from fewray.generators.health import findings
-from fewray.generators.log import read_log
-from fewray.report import figures, text
+from fewray.report.tables import Table, markdown_text, to_html, to_markdown
+
+NOT_CLINICAL = "Not for clinical use."
 
 
-def template(name: str) -> Any:
-    """Return a page of ``templates/``; what it prints is escaped, but for SVG through the filter ``svg``."""
+@dataclass(frozen=True)
+class Text:
+    """A paragraph. ``tone`` is a CSS class: "", "soft", "warn" or "paste"."""
+
+    text: str
+    tone: str = ""
+    kind: str = "text"
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A bulleted list."""
+
+    items: tuple[str, ...]
+    kind: str = "bullets"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """An inline SVG figure. Markdown shows ``file`` instead, if the page's folder holds it."""
+
+    svg: str
+    label: str
+    caption: str = ""
+    narrow: bool = False
+    file: str = ""
+    kind: str = "drawing"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG image as a data address; HTML only."""
+
+    source: str
+    label: str
+    caption: str
+    kind: str = "picture"
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """A confusion matrix (rows: true class, columns: predicted class), shaded by row."""
+
+    title: str
+    labels: tuple[str, ...]
+    counts: Sequence[Sequence[float | None]]
+    kind: str = "matrix"
+
+
+@dataclass(frozen=True)
+class Code:
+    """Preformatted text."""
+
+    text: str
+    kind: str = "code"
+
+
+@dataclass(frozen=True)
+class Details:
+    """Blocks that HTML shows only when the reader opens them; Markdown leaves them out."""
+
+    summary: str
+    blocks: tuple[Block, ...]
+    kind: str = "details"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Blocks side by side; ``layout`` is a CSS class."""
+
+    blocks: tuple[Block, ...]
+    layout: str = "pair"
+    kind: str = "group"
+
+
+Block = Text | Bullets | Drawing | Picture | Matrix | Code | Details | Group | Table
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading with blocks. ``name`` is its anchor."""
+
+    name: str
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page: the question, the verdict, warnings below it, and sections."""
+
+    title: str
+    subtitle: str
+    verdict: tuple[str, ...]
+    warnings: tuple[str, ...]
+    sections: tuple[Section, ...]
+
+    @classmethod
+    def of(
+        cls,
+        title: str,
+        subtitle: str,
+        verdict: Sequence[str],
+        warnings: Sequence[str],
+        sections: Sequence[Section],
+    ) -> Page:
+        """Return the page without empty sections, repeated warnings and repeated titles."""
+        kept = tuple(_titled_once(section) for section in sections if section.blocks)
+        return cls(title, subtitle, tuple(verdict), tuple(dict.fromkeys(warnings)), kept)
+
+
+def _titled_once(section: Section) -> Section:
+    blocks = tuple(
+        replace(block, title="")
+        if isinstance(block, Table) and block.title == section.title
+        else block
+        for block in section.blocks
+    )
+    return replace(section, blocks=blocks)
+
+
+def page_html(page: Page) -> str:
+    """Return ``page`` as one HTML file that needs no other file. All text is escaped."""
     import jinja2
+    from markupsafe import Markup, escape
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("fewray.report"),
@@ -21,83 +144,53 @@ def template(name: str) -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    figures_of = {
-        "number": text.number,
-        "points": text.points,
-        "interval": text.interval,
-        "score": text.score,
-    }
-    figures_of |= {"points_interval": text.points_interval, "p": text.p_value}
-    for called, shown in figures_of.items():
-        environment.filters[called] = _absent_as_null(shown)
-    environment.filters["svg"] = _inline
-    environment.filters["breakable"] = _breakable
-    environment.filters["sentence"] = text.sentence
-    environment.filters["listed"] = text.listed
-    environment.globals["count"] = text.count
-    return environment.get_template(name)
+    environment.filters["table"] = lambda table: Markup(to_html(table))
+    environment.filters["svg"] = Markup  # matplotlib has escaped the text inside
+    environment.filters["breakable"] = lambda name: Markup(str(escape(name)).replace("_", "_<wbr>"))
+    template = environment.get_template("page.html.j2")
+    return template.render(page=page, not_clinical=NOT_CLINICAL, version=version("fewray"))
 
 
-def generator_pictures(
-    folders: Mapping[str, Path], sources: Mapping[str, str] | None = None
-) -> dict[str, Any]:
-    """Return ``grids`` and ``logs`` of the generator in each class's folder for ``_generator_pictures.html.j2``.
+def page_markdown(page: Page, folder: Path | None = None, level: int = 1) -> str:
+    """Return ``page`` as Markdown with its title at heading ``level``.
 
-    ``sources`` says by class, in words, which generator it is.
+    ``folder`` is where the page will lie; drawings whose file is there are shown.
     """
-    return {"logs": _log_figures(folders), "grids": _grids(folders, sources or {})}
+    mark = "#" * level
+    parts = [f"{mark} {markdown_text(page.title)}\n", f"{markdown_text(page.subtitle)}\n"]
+    parts += [f"**{markdown_text(line)}**\n" for line in page.verdict]
+    parts += _bullets(page.warnings)
+    for section in page.sections:
+        shown = [text for block in section.blocks for text in _markdown(block, folder, level + 2)]
+        if shown:
+            parts += [f"{mark}# {markdown_text(section.title)}\n", *shown]
+    return "\n".join(parts)
 
 
-def _absent_as_null(shown: Callable[..., str]) -> Callable[..., str]:
-    """Let a filter show a figure that a file does not hold as one that is null there."""
-    from jinja2 import Undefined
-
-    return lambda value, *options, **named: shown(
-        None if isinstance(value, Undefined) else value, *options, **named
-    )
-
-
-def _inline(drawn: str) -> Any:
-    """Pass on SVG that the figures' code made; the text inside it was escaped by matplotlib."""
-    from markupsafe import Markup
-
-    return Markup(drawn)
-
-
-def _breakable(name: str) -> Any:
-    """Let a name break after its underscores."""
-    from markupsafe import Markup, escape
-
-    return Markup(str(escape(name)).replace("_", "_<wbr>"))
-
-
-def _log_figures(folders: Mapping[str, Path]) -> dict[str, Any]:
-    logs = {label: read_log(folder) for label, folder in folders.items()}
-    extractors = {
-        row["extractor"] for rows in logs.values() for row in rows if row.get("extractor")
-    }
-    named = ", ".join(sorted(extractors)) or "not measured"
-    counts = {row["num_fake"] for rows in logs.values() for row in rows if row.get("num_fake")}
-    fakes = "/".join(map(str, sorted(counts)))
-    return {
-        "health": {label: [str(found) for found in findings(rows)] for label, rows in logs.items()},
-        "held_out": figures.quality_curves(
-            logs, "kid_held_out", f"KID to held-out films ({named}, {fakes} synthetic images)"
-        ),
-        "losses": {label: figures.loss_curves(rows, label) for label, rows in logs.items()},
-        "fid": figures.quality_curves(logs, "fid", f"FID ({named}, {fakes} synthetic images)"),
-        "kid": figures.quality_curves(logs, "kid", f"KID ({named}, {fakes} synthetic images)"),
-    }
+def _markdown(block: Block, folder: Path | None, level: int) -> list[str]:
+    match block:
+        case Table():
+            return [to_markdown(block, level)]
+        case Text():
+            return [f"{markdown_text(block.text)}\n"]
+        case Bullets():
+            return _bullets(block.items)
+        case Code():
+            return [f"```\n{block.text}\n```\n"]
+        case Drawing() if folder is not None and block.file and (folder / block.file).is_file():
+            caption = markdown_text(block.caption)
+            return [f"![{markdown_text(block.label)}]({block.file})\n", f"*{caption}*\n"]
+        case Matrix():
+            rows = [
+                (label, *("" if value is None else f"{value:.1f}" for value in counts))
+                for label, counts in zip(block.labels, block.counts, strict=True)
+            ]
+            return [to_markdown(Table.of(block.title, ("", *block.labels), rows), level)]
+        case Group():
+            return [text for part in block.blocks for text in _markdown(part, folder, level)]
+        case _:
+            return []
 
 
-def _grids(folders: Mapping[str, Path], sources: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    grids = {}
-    for label, folder in folders.items():
-        fakes = sorted(folder.glob("fakes-*.png"))
-        grids[label] = {
-            "real": figures.picture(folder / "reals.png"),
-            "fake": figures.picture(fakes[-1]) if fakes else None,
-            "source": sources.get(label),
-            "epoch": int(fakes[-1].stem.removeprefix("fakes-")) if fakes else None,
-        }
-    return grids
+def _bullets(items: Sequence[str]) -> list[str]:
+    return ["".join(f"- {markdown_text(item)}\n" for item in items)] if items else []

@@ -1,99 +1,117 @@
-"""report.html and the tables of docs/results.md from a study's files. Nothing is computed here but means to show."""
+"""Choose and write the page of a folder: report.html, Markdown, and the results page of the docs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from importlib.metadata import version
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from fewray.errors import InputError
-from fewray.quality.names import METRICS
-from fewray.quality.remarks import k_of, remarks_of
-from fewray.report import figures
-from fewray.report.page import generator_pictures, template
-from fewray.report.pages.crossval import trial_page
-from fewray.report.reading import read_study, read_timing
-from fewray.storage.files import read_object, write_bytes
+from fewray.generators.log import LOG
+from fewray.report.files import read_run, read_timing
+from fewray.report.limits import limits
+from fewray.report.page import Bullets, Code, Page, Section, Text, page_html, page_markdown
+from fewray.report.pages import crossval_tables
+from fewray.report.pages.crossval import comparison_blocks, crossval_page
+from fewray.report.pages.generators import (
+    quality_sections,
+    read_quality,
+    read_training,
+    training_page,
+    training_tables,
+)
+from fewray.report.pages.published import published_page, published_tables
+from fewray.report.tables import Table
+from fewray.report.text import sentence
+from fewray.results.crossval import CrossvalStudy
+from fewray.results.files import STUDY, Study, read_study
+from fewray.results.quality import QualityReport
+from fewray.results.training import TrainingReport
+from fewray.storage.files import read_json, write_bytes
 
-PAPER_TABLE4 = {
-    "classic": {
-        "covid": (0.988, 0.962, 0.997, 0.978),
-        "normal": (0.898, 0.635, 0.985, 0.767),
-        "pneumonia_bac": (0.82, 0.716, 0.855, 0.776),
-        "pneumonia_vir": (0.855, 0.808, 0.87, 0.835),
-    },
-    "synthetic": {
-        "covid": (1.0, 1.0, 1.0, 1.0),
-        "normal": (0.948, 0.802, 0.997, 0.888),
-        "pneumonia_bac": (0.82, 0.636, 0.882, 0.733),
-        "pneumonia_vir": (0.867, 0.833, 0.878, 0.852),
-    },
-}
-"""Accuracy, sensitivity, specificity and "F1Score" printed in the paper's Tables 4 (a) and (b)."""
+CAVEATS = 3
+"""Caveats on the summary page."""
 
 
-def render_report(study_dir: Path) -> Path:
-    """Write ``study_dir/report.html``, one file that needs nothing else, and return its path.
+def write_report(folder: Path) -> Path:
+    """Write ``folder/report.html`` of a study or of generators alone and return its path.
 
-    InputError for a study.json that this version of fewray does not write, or a damaged timing.json.
+    The page is one file that needs no other. InputError for a folder that holds neither, or for
+    damaged files.
     """
-    study, timing = read_study(study_dir), read_timing(study_dir)
-    path = study_dir / "report.html"
-    make = trial_page if study["protocol"] == "crossval" else _published_page
-    write_bytes(path, make(study_dir, study, timing).encode())
+    path = folder / "report.html"
+    write_bytes(path, page_html(page_of(folder)).encode())
     return path
 
 
-def _published_page(study_dir: Path, study: Mapping[str, Any], timing: Mapping[str, Any]) -> str:
-    folders = _generator_folders(study_dir, study, timing)
-    sources = {
-        label: f"checkpoint {facts['sha256'][:12]}"
-        for label, facts in (study.get("generators") or {}).items()
-    }
-    return template("report.html.j2").render(
-        study=study,
-        timing=timing,
-        **generator_pictures(folders, sources),
-        spread=figures.seed_spread(study["arms"], study["paper"]) if study.get("arms") else None,
-        mixtures=figures.mixture_curves(study["mixtures"]) if study.get("mixtures") else None,
-        printed=PAPER_TABLE4,
-        quality_metrics=METRICS,
-        quality_rows={**quality["classes"], "all": quality["pooled"]}
-        if (quality := study.get("quality"))
-        else {},
-        quality_k=k_of(quality) if quality else "",
-        quality_remarks=remarks_of(quality) if quality else [],
-        version=version("fewray"),
-    )
+def render_markdown(folder: Path, pictures: Path | None = None, level: int = 1) -> str:
+    """Return the page of ``folder`` as Markdown; ``pictures`` is where the page will lie."""
+    return page_markdown(page_of(folder), pictures, level)
 
 
-def render_train_report(run_dir: Path) -> Path:
-    """Write ``run_dir/report.html`` for a folder of generators alone and return its path."""
-    folders = {path.parent.name: path.parent for path in sorted(run_dir.glob("*/stats.jsonl"))}
-    if not folders:
+def page_of(folder: Path) -> Page:
+    """Return the page of a study, or of generators alone if there is no study."""
+    if not (folder / STUDY).exists():
+        folders = {path.parent.name: path.parent for path in sorted(folder.glob(f"*/{LOG}"))}
+        return training_page(read_training(folder), folders, _quality(folder))
+    study, timing = read_study(folder), read_timing(folder)
+    if isinstance(study, CrossvalStudy):
+        page = crossval_page(study, timing, folder)
+    else:
+        page = published_page(study, timing, folder)
+    return replace(page, sections=(*page.sections, *_beside(folder)))
+
+
+def _beside(folder: Path) -> list[Section]:
+    """Return sections on the files that people put beside a committed study."""
+    found = []
+    if (path := folder / "training.json").exists():
+        tables = training_tables(msgspec.json.decode(path.read_bytes(), type=TrainingReport))
+        found.append(Section("training", "Training of the generators", tables))
+    found += quality_sections(_quality(folder))
+    if run := read_run(folder):
+        made = Text(sentence(f"{run.hardware}; {run.date}; {run.made_by}"))
+        blocks = (Code("\n".join(run.commands)), made, Bullets(run.caveats))
+        found.append(Section("commands", "How these results were made", blocks))
+    return found
+
+
+def _quality(folder: Path) -> QualityReport | None:
+    path = folder / "quality.json"
+    return read_quality(read_json(path)) if path.exists() else None
+
+
+def terminal_tables(study: Study) -> list[Table]:
+    """Return the tables that ``fewray study`` prints."""
+    if isinstance(study, CrossvalStudy):
+        return crossval_tables.terminal_tables(study)
+    return published_tables(study)
+
+
+def render_summary(folder: Path, pictures: Path, more: Sequence[str]) -> str:
+    """Return a short Markdown page of the cross-validation study in ``folder``.
+
+    It has the verdict, the forest plot, one table and three caveats; ``more`` are lines of Markdown
+    at its end. ``pictures`` is where the page will lie.
+    """
+    study, run = read_study(folder), read_run(folder)
+    if not isinstance(study, CrossvalStudy):
         raise InputError(
-            f"{run_dir}: holds no study.json and no <class>/stats.jsonl; a folder made by fewray is wanted"
+            "not_crossval", f"{folder}: expected a cross-validation study.", path=folder
         )
-    options = read_object(run_dir / "options.json") if (run_dir / "options.json").exists() else {}
-    page = template("report.html.j2").render(
-        study=None,
-        options=options,
-        timing={},
-        **generator_pictures(folders),
-        version=version("fewray"),
+    page = crossval_page(study, read_timing(folder), folder)
+    caveats = [*page.warnings, *limits(study)][:CAVEATS]
+    made = []
+    if run and run.made_by:
+        stale = "The present version of fewray gives slightly different numbers"
+        made = [Text(f"Made on {run.date} with {run.made_by}. {stale}.")]
+    blocks = (
+        *comparison_blocks(study)[:1],
+        crossval_tables.summary_table(study),
+        Bullets(tuple(caveats)),
+        *made,
     )
-    path = run_dir / "report.html"
-    write_bytes(path, page.encode())
-    return path
-
-
-def _generator_folders(
-    study_dir: Path, study: Mapping[str, Any], timing: Mapping[str, Any]
-) -> dict[str, Path]:
-    base = Path(timing["generators"]) if timing.get("generators") else study_dir / "generators"
-    if not base.is_dir():
-        base = study_dir / "generators"
-    return {
-        label: base / facts["folder"] for label, facts in (study.get("generators") or {}).items()
-    }
+    short = replace(page, warnings=(), sections=(Section("arms", "Results by arm", blocks),))
+    return "\n".join([page_markdown(short, pictures), "".join(f"- {line}\n" for line in more)])

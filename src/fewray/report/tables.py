@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
-from typing import Literal
+from operator import attrgetter
+from typing import Any, Literal
 
 Align = Literal["auto", "left", "right"]
 
@@ -71,6 +72,32 @@ class Table:
             chosen.append(index)
         body = tuple(tuple(row[index] for index in chosen) for row in cells)
         return cls(title, tuple(kept), body, caption, tuple(footnotes))
+
+
+Field = tuple[Column | str, str, Callable[[Any], object]]
+"""A column, the attribute it shows (``a.b`` for nested ones), and how a value is written.
+
+None gives an empty cell.
+"""
+
+
+def fields_table(
+    title: str,
+    first: str,
+    found: Mapping[str, object],
+    fields: Sequence[Field],
+    caption: str = "",
+    footnotes: Sequence[str] = (),
+) -> Table:
+    """Return a table with one row per entry of ``found``: its key, then its ``fields``."""
+    rows = [[name, *(_shown(each, field) for field in fields)] for name, each in found.items()]
+    columns = [first, *(column for column, _, _ in fields)]
+    return Table.of(title, columns, rows, caption, footnotes)
+
+
+def _shown(each: object, field: Field) -> object:
+    value = attrgetter(field[1])(each)
+    return None if value is None else field[2](value)
 
 
 _NUMERIC = re.compile(r"[<>≥≤]?\s?[-+−\[]?\d|undefined$")

@@ -1,23 +1,23 @@
-"""The pages of a trial that was really run: every field has the shape that the pages read."""
+"""The pages of a cross-validation study that was really run."""
 
-import json
 from pathlib import Path
 
-from fewray.report.markdown import render_results
-from fewray.report.render import render_report
+from fewray.report.render import render_markdown, write_report
+from fewray.results.crossval import CrossvalStudy
+from fewray.results.files import read_study
 
 
-def test_the_pages_of_a_trial_that_was_run(trial: Path):
-    study = json.loads((trial / "study.json").read_text())
-    text, page = render_results(trial), render_report(trial).read_text(encoding="utf-8")
-    for arm in study["arms"].values():
-        (folds,) = arm["accuracy"]["by_fold"]
-        assert f"| {', '.join(f'{value:.3f}' for value in folds)} |" in text
-    assert "Verdict." in text
-    assert study["answer"].startswith("Synthetic images: ")
-    assert study["answer"].split(":")[0] in page
-    assert list(study["descriptive"]) == ["synthetic - pca"]
-    assert study["data"]["patients_known"] == "all"
-    assert "bootstrap of patients, 1000 draws" in page
-    assert "classic (resnet)" in text
-    assert "its own learning rate of 0.05" in text
+def test_the_pages_show_the_study(trial: Path):
+    study = read_study(trial)
+    assert isinstance(study, CrossvalStudy)
+    text, page = render_markdown(trial), write_report(trial).read_text(encoding="utf-8")
+    for arm in study.arms.values():
+        assert f"{arm.accuracy.value:.3f}" in text
+    for verdict in study.conclusion.verdicts:
+        assert verdict.text in text
+        assert page.count(verdict.text) == 1
+    assert [(pair.arm, pair.other) for pair in study.descriptive] == [("synthetic", "pca")]
+    assert study.data.patients_known == "all"
+    assert "bootstrap over patients (1000 resamples)" in page
+    assert "resnet" in study.sensitivity
+    assert "learning rate of 0.05" in text

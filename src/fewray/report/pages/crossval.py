@@ -1,86 +1,191 @@
-"""report.html of a trial: what its template needs beside the study itself."""
+"""The page of a cross-validation study."""
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Mapping
-from importlib.metadata import version
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from fewray.errors import InputError
-from fewray.generators.health import findings
-from fewray.generators.log import read_log
-from fewray.report.checklist import AUTHORS, claim_items
-from fewray.report.fields import (
-    cohort,
-    counted,
-    external_title,
-    folding,
-    kept_split,
-    rejected,
-    shape,
-    title,
-    units,
-)
+from fewray.report.checklist import claim_items
+from fewray.report.files import Timing
 from fewray.report.forest import fold_figure, forest_plot, seed_figure
 from fewray.report.limits import limits
-from fewray.report.methods import averaged, methods_paragraph, unseen
-from fewray.report.page import generator_pictures, template
-from fewray.report.trial_markdown import ARM_SCORES, CLASS_SCORES, LOSSES
+from fewray.report.methods import machine, methods_paragraph
+from fewray.report.page import (
+    Block,
+    Bullets,
+    Code,
+    Details,
+    Drawing,
+    Group,
+    Matrix,
+    Page,
+    Section,
+    Text,
+)
+from fewray.report.pages import crossval_tables as tables
+from fewray.report.pages.generators import generator_blocks, took
+from fewray.report.phrases import class_counts, cohort, external_kind, folding, merged, title
+from fewray.report.tables import Column, Table
+from fewray.report.text import class_name, count, listed, percent, sentence, spelled
+from fewray.results.crossval import CrossvalStudy
+from fewray.results.names import arm_name
 from fewray.storage.files import read_json
 
+FOREST = "forest.svg"
+"""The forest plot beside a Markdown page."""
 
-def trial_page(study_dir: Path, study: Mapping[str, Any], timing: Mapping[str, Any]) -> str:
-    """Return the page for the trial in ``study_dir``; pictures of its generators are shown where it holds them."""
-    trained = generator_folders(_home(study_dir, timing), study["data"]["classes"])
-    shown = {label: folders[0] for label, folders in trained.items()}
-    sources = {label: f"generator {_place(folder, study_dir)}" for label, folder in shown.items()}
-    pictures = generator_pictures(shown, sources)
-    pictures["logs"]["health"] = {
-        label: [
-            f"{_place(f, study_dir)}: {found}" for f in folders for found in findings(read_log(f))
-        ]
-        for label, folders in trained.items()
-    }
-    external = study.get("external")
-    warnings = (study.get("audit") or {}).get("warnings") or []
-    return template("trial.html.j2").render(
-        study=study,
-        timing=timing,
-        title=title(study),
-        cohort=cohort(study["data"]),
-        folding=folding(study),
-        units=units(study["data"]),
-        groups=counted(study["data"])[0],
-        one_group=counted(study["data"])[1],
-        repeats=shape(study)[1],
-        external_title=external_title(study),
-        kept_split=kept_split(study),
-        rejected=rejected(study),
-        averaged=averaged(external) if external else "",
-        unseen=unseen(study),
-        warnings=[warning for warning in warnings if warning not in study["answer"]],
-        forest=forest_plot(study),
-        by_seed=seed_figure(study),
-        by_fold=fold_figure(study),
-        arm_scores=ARM_SCORES,
-        class_scores=CLASS_SCORES,
-        losses=LOSSES,
-        trained={label: len(folders) for label, folders in trained.items()},
-        limits=limits(study),
-        methods=study.get("methods") or methods_paragraph(study),
-        items=claim_items(study),
-        authors=AUTHORS,
-        version=version("fewray"),
-        **pictures,
+
+def crossval_page(study: CrossvalStudy, timing: Timing, folder: Path) -> Page:
+    """Return the whole page of ``study``; ``folder`` holds its generators' logs and pictures."""
+    data = study.data
+    subtitle = (
+        f"{cohort(data)}; {folding(study)}; {spelled(len(study.seeds), 'training seed')} per arm "
+        f"({study.preset} preset)."
     )
+    matrices = tuple(
+        Matrix(arm_name(name), tuple(class_name(data, c) for c in data.classes), arm.confusion)
+        for name, arm in study.arms.items()
+    )
+    reading = "Mean counts over seeds and repeats. Rows: true class. Columns: predicted class. "
+    items = [(item, text) for item, text in claim_items(study)]
+    checklist = Table.of(
+        "",
+        (Column("item", wrap=True), Column("reported", wrap=True)),
+        items,
+        "Selected CLAIM 2024 and TRIPOD+AI items, grouped by topic and completed where fewray has "
+        "the information. These are not the full checklists.",
+    )
+    uncorrected = Text("No correction for multiple comparisons, and no verdicts.", "soft")
+    again = Text(
+        "The predictions of the main analysis on some classes only, again without correction.",
+        "soft",
+    )
+    sensitivity = tables.analysis_tables(study, study.sensitivity)
+    subsets = tables.analysis_tables(study, study.subsets)
+    return Page.of(
+        title(study),
+        subtitle,
+        verdict(study),
+        [warning.text for warning in study.warnings],
+        [
+            Section("comparisons", f"Each arm compared with {arm_name(study.reference)}",
+                    comparison_blocks(study)),
+            Section("arms", "Arms, training budgets and scores", _arm_blocks(study)),
+            Section("classes", "Classes", tuple(tables.class_tables(study))),
+            Section("confusion", "Confusion matrices", (
+                Text(f"{reading}Shading shows the proportion of the row.", "soft"),
+                Group(matrices, "pair matrices"))),
+            Section("sensitivity", "Sensitivity analyses",
+                    (uncorrected, *sensitivity) if sensitivity else ()),
+            Section("subsets", "Subsets of the classes", (again, *subsets) if subsets else ()),
+            Section("external", "External evaluation", tuple(tables.external_tables(study))),
+            Section("audit", "Shortcut audit", _audit_blocks(study)),
+            Section("folds", "Cohort and folds", _fold_blocks(study)),
+            Section("generators", "Generators", _generator_section(study, timing, folder)),
+            Section("limits", "Limitations", (Bullets(tuple(limits(study))),)),
+            Section("checklist", "Reporting checklist", (checklist,)),
+            Section("methods", "Methods, ready to paste", (Text(methods_paragraph(study), "paste"),)),
+            Section("reproducibility", "Reproducibility", _reproducibility(study, timing)),
+        ],
+    )  # fmt: skip
 
 
-def generator_folders(home: Path, classes: list[str]) -> dict[str, list[Path]]:
-    """Return by class the folders under ``home`` that hold a training's log, in the order of their paths.
+def verdict(study: CrossvalStudy) -> list[str]:
+    """Return the verdicts, and what was found on an external set."""
+    found = [sentence(each.text) for each in study.conclusion.verdicts]
+    if (external := study.external) is None:
+        return found
+    concerned = (study.reference, *(each.arm for each in study.conclusion.verdicts))
+    scores = [
+        f"{percent(accuracy.value, 1)} with {arm_name(arm)}"
+        for arm, accuracy in external.accuracy.items()
+        if arm in concerned and accuracy.value is not None
+    ]
+    return [
+        *found,
+        f"Accuracy on the {external_kind(external)} ({external.name}, "
+        f"{count(external.images, 'image')}): {listed(scores)}.",
+    ]
 
-    The class is the one in the folder's ``options.json``, else the folder's own name; others are passed over.
+
+def comparison_blocks(study: CrossvalStudy) -> tuple[Block, ...]:
+    """Return the forest plot and the tables of comparisons."""
+    drawn = forest_plot(study)
+    if drawn is None:
+        return (Text("No arm was compared with another.", "soft"),)
+    reference = arm_name(study.reference)
+    holm = ", after Holm correction" if len(study.comparisons) > 1 else ""
+    plot = Drawing(
+        drawn,
+        "Forest plot of the differences in accuracy; the table below has the same numbers",
+        "The square marks the difference in accuracy and the line its 95% confidence interval (in "
+        f"brackets at top right). Values to the right of 0 favour the arm over {reference}. "
+        f"Shaded: differences this study had less than 80% power to detect{holm}.",
+        narrow=True,
+        file=FOREST,
+    )
+    table, described = tables.comparison_table(study), tables.descriptive_table(study)
+    return (plot, table, described, *tables.pair_tables(study))
+
+
+def _arm_blocks(study: CrossvalStudy) -> tuple[Block, ...]:
+    drawn = (
+        (seed_figure(study), "Accuracy of each arm by seed", "One dot per seed, all folds "
+         "combined. Tick: overall value. Bar: 95% confidence interval."),
+        (fold_figure(study), "Accuracy of each arm by fold", "One dot per fold, averaged over "
+         "seeds. Thin lines join results from the same fold."),
+    )  # fmt: skip
+    figures = tuple(
+        Drawing(svg, label, caption, narrow=True) for svg, label, caption in drawn if svg
+    )
+    spread = Details("Accuracy by seed and by fold", (tables.spread_table(study),))
+    return (tables.arm_table(study), tables.score_table(study), Group(figures), spread)
+
+
+def _audit_blocks(study: CrossvalStudy) -> tuple[Block, ...]:
+    found = tables.audit_tables(study)
+    if not found:
+        return ()
+    named = [class_name(study.data, label) for label in study.audit.identified]
+    identified = (
+        Text(f"Classes that at least one such model can identify: {listed(named)}.", "warn")
+        if named
+        else Text("No such model can identify a class.")
+    )
+    return (*found, identified)
+
+
+def _fold_blocks(study: CrossvalStudy) -> tuple[Block, ...]:
+    blocks: list[Block] = [
+        Text(f"{cohort(study.data)}: {class_counts(study.data)}."),
+        tables.fold_table(study),
+    ]
+    if study.merged_patients:
+        pairs = tuple(listed(pair) for pair in study.merged_patients)
+        blocks.append(Details(sentence(merged(study)), (Bullets(pairs),)))
+    return tuple(blocks)
+
+
+def _generator_section(study: CrossvalStudy, timing: Timing, folder: Path) -> tuple[Block, ...]:
+    if not study.generators:
+        return ()
+    home = Path(timing.generators) if timing.generators else folder
+    home = home if home.is_dir() else folder
+    found = generator_folders(home, study.data.classes)
+    folders = {class_name(study.data, label): paths[0] for label, paths in found.items()}
+    phantom = study.data.origin == "phantom"
+    shown = "Pictures show one generator per class, the first by folder name."
+    note = (Text(shown, "soft"),) if any(len(paths) > 1 for paths in found.values()) else ()
+    return (tables.generator_table(study), *note, *generator_blocks(folders, phantom=phantom))
+
+
+def generator_folders(home: Path, classes: Sequence[str]) -> dict[str, list[Path]]:
+    """Return by class the folders under ``home`` that hold a training log, sorted by path.
+
+    The class is the label in the folder's ``options.json``, or else the folder's own name.
     """
     found = defaultdict(list)
     for log in sorted(home.rglob("stats.jsonl")):
@@ -88,19 +193,24 @@ def generator_folders(home: Path, classes: list[str]) -> dict[str, list[Path]]:
     return {label: found[label] for label in classes if label in found}
 
 
-def _home(study_dir: Path, timing: Mapping[str, Any]) -> Path:
-    named = Path(timing["generators"]) if timing.get("generators") else study_dir
-    return named if named.is_dir() else study_dir
-
-
 def _label(folder: Path) -> str:
     try:
-        said = read_json(folder / "options.json")
+        options = read_json(folder / "options.json")
     except InputError:
         return folder.name
-    label = said.get("label") if isinstance(said, dict) else None
+    label = options.get("label") if isinstance(options, dict) else None
     return label if isinstance(label, str) else folder.name
 
 
-def _place(folder: Path, study_dir: Path) -> str:
-    return str(folder.relative_to(study_dir)) if folder.is_relative_to(study_dir) else folder.name
+def _reproducibility(study: CrossvalStudy, timing: Timing) -> tuple[Block, ...]:
+    about = study.provenance
+    seeds = listed(list(map(str, study.seeds)))
+    packages = ", ".join(f"{name} {version}" for name, version in about.versions.items())
+    where = sentence(machine(about.device, about.precision, about.threads))
+    hashes = {"data": study.data.sha256, "keys": about.keys}
+    return (
+        Text(f"{where[:-1]}; classifier seeds {seeds}. {packages}."),
+        *took(timing),
+        Details("All options", (Code(json.dumps(study.options.to_json(), indent=1)),)),
+        Details("Hashes of data and inputs", (Code(json.dumps(hashes, indent=1)),)),
+    )

@@ -1,0 +1,300 @@
+"""The tables of a cross-validation study, for the terminal, Markdown and HTML alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
+
+from fewray.report.pages.generators import FINAL_LOSSES
+from fewray.report.phrases import (
+    audit_view,
+    cohort,
+    external_kind,
+    folding,
+    folds_and_repeats,
+    subset_name,
+    units,
+)
+from fewray.report.tables import Column, Field, Table, fields_table
+from fewray.report.text import (
+    class_name,
+    count,
+    estimate,
+    number,
+    p_value,
+    points,
+    points_interval,
+    sentence,
+    verdict_name,
+)
+from fewray.results.crossval import Analysis, CrossvalStudy
+from fewray.results.names import arm_name, sentence_case
+from fewray.results.scores import SplitCounts
+
+unsigned = partial(points, signed=False)
+VERDICT: Field = (Column("verdict", bold=True), "verdict", verdict_name)
+DIFFERENCE: tuple[Field, ...] = (
+    (Column("difference", "points", "right"), "difference", points),
+    (Column("95% CI", "points", "right"), "ci", points_interval),
+)
+P: Field = ("p", "p", p_value)
+ONE_COMPARISON: tuple[Field, ...] = (
+    P,
+    (Column("detectable", "points"), "minimal_detectable", unsigned),
+)
+SEVERAL_COMPARISONS: tuple[Field, ...] = (
+    ("p (Holm)", "p_holm", p_value),
+    *ONE_COMPARISON,
+    (Column("detectable, Holm", "points"), "minimal_detectable_holm", unsigned),
+)
+DESCRIPTIVE: tuple[Field, ...] = (
+    ("p (exact McNemar)", "p_mcnemar", p_value),
+    ("p (corrected resampled t-test)", "p_corrected_t", p_value),
+    ("discordance", "discordance", number),
+    (Column("standard error", "points"), "standard_error", partial(unsigned, digits=2)),
+    ("degrees of freedom", "df", partial(number, digits=0)),
+)
+ARM: tuple[Field, ...] = (
+    ("training images", "train_images", str),
+    ("optimiser steps", "steps", str),
+    (Column("description", wrap=True), "description", str),
+)
+ACCURACY: Field = (Column("accuracy", align="right"), "accuracy", estimate)
+AUROC: Field = (Column("AUROC", align="right"), "auroc", estimate)
+ARM_SCORES: tuple[Field, ...] = (
+    ACCURACY,
+    (Column("balanced accuracy", align="right"), "balanced_accuracy", estimate),
+    AUROC,
+    (Column("Brier score", align="right"), "brier", estimate),
+    (Column("calibration error", align="right"), "calibration_error", estimate),
+)
+CLASS_SCORES: tuple[Field, ...] = (
+    (Column("sensitivity", align="right"), "sensitivity", estimate),
+    (Column("specificity", align="right"), "specificity", estimate),
+    (Column("PPV", align="right"), "ppv", estimate),
+    (Column("F1", align="right"), "f1", estimate),
+    AUROC,
+)
+GENERATOR: tuple[Field, ...] = (
+    ("recipe", "recipe", str),
+    ("epochs", "epochs", str),
+    ("steps", "steps", str),
+    ("images seen", "images_seen", str),
+    *FINAL_LOSSES,
+)
+Each = TypeVar("Each")
+
+
+def terminal_tables(study: CrossvalStudy) -> list[Table]:
+    """Return the tables that ``fewray study`` prints."""
+    return [
+        overview_table(study),
+        *pair_tables(study),
+        *analysis_tables(study, study.sensitivity),
+        *analysis_tables(study, study.subsets),
+        *external_tables(study),
+        *audit_tables(study),
+    ]
+
+
+def overview_table(study: CrossvalStudy) -> Table:
+    """Return every arm's accuracy and its comparison with the reference."""
+    tested = _tested(study)
+    fields = (*DIFFERENCE, tested[0], tested[-1], VERDICT)
+    scores = fields_table("", "arm", _named(study.arms), (ARM[0], ACCURACY, AUROC))
+    compared = fields_table("", "arm", _named(study.comparisons), fields)
+    cells = {row[0]: row[1:] for row in compared.rows}
+    rows = [(*row, *cells.get(row[0], ("reference", "", "", "", ""))) for row in scores.rows]
+    caption = f"{cohort(study.data)}; {folding(study)}; {count(len(study.seeds), 'seed')} per arm."
+    title = f"Arms compared with {arm_name(study.reference)}"
+    return Table.of(title, (*scores.columns, *compared.columns[1:]), rows, caption)
+
+
+def _named(by_arm: Mapping[str, Each]) -> dict[str, Each]:
+    return {arm_name(arm): each for arm, each in by_arm.items()}
+
+
+def _tested(study: CrossvalStudy) -> tuple[Field, ...]:
+    return SEVERAL_COMPARISONS if len(study.comparisons) > 1 else ONE_COMPARISON
+
+
+def comparison_table(study: CrossvalStudy) -> Table:
+    """Return the comparisons that the verdicts are based on."""
+    several, unit = len(study.comparisons) > 1, units(study.data)
+    caption = (
+        f"Accuracy of each arm minus that of {arm_name(study.reference)}, in percentage points. "
+        f"Results are averaged over seeds, then compared {unit} by {unit}. Detectable: the "
+        "smallest difference the study had 80% power to detect"
+    )
+    caption += (
+        ", without and with Holm correction. Verdicts use the Holm-corrected p-value; intervals "
+        "are not corrected."
+        if several
+        else "."
+    )
+    fields = (VERDICT, *DIFFERENCE, *_tested(study))
+    return fields_table("", "arm", _named(study.comparisons), fields, caption)
+
+
+def summary_table(study: CrossvalStudy) -> Table:
+    """Return difference, interval and verdict of each arm."""
+    return fields_table("", "arm", _named(study.comparisons), (*DIFFERENCE, VERDICT))
+
+
+def descriptive_table(study: CrossvalStudy) -> Table:
+    """Return the statistics that no verdict depends on."""
+    caption = (
+        "For information only; not used for the verdict. Discordance: share of images that one arm "
+        "classifies correctly and the other does not."
+    )
+    return fields_table("", "arm", _named(study.comparisons), DESCRIPTIVE, caption)
+
+
+def pair_tables(study: CrossvalStudy) -> list[Table]:
+    """Return the comparisons of two arms other than the reference, if any."""
+    pairs = {f"{arm_name(p.arm)} minus {arm_name(p.other)}": p for p in study.descriptive}
+    caption = "Two arms other than the reference, described without a test or a verdict."
+    return [fields_table("", "arms", pairs, DIFFERENCE, caption)] if pairs else []
+
+
+def arm_table(study: CrossvalStudy) -> Table:
+    """Return what each arm was trained on."""
+    return fields_table("", "arm", _named(study.arms), ARM)
+
+
+def score_table(study: CrossvalStudy) -> Table:
+    """Return the out-of-fold scores of each arm."""
+    caption = (
+        "Out-of-fold scores with 95% confidence intervals. To judge whether an arm helps, use the "
+        "paired comparisons above; don't compare these intervals with one another."
+    )
+    return fields_table("", "arm", _named(study.arms), ARM_SCORES, caption)
+
+
+def spread_table(study: CrossvalStudy) -> Table:
+    """Return the accuracy of each arm by seed and by fold."""
+    fields: list[Field] = [
+        (Column("by seed", align="left"), "by_seed", _numbers),
+        (Column("by fold", align="left"), "by_fold", lambda found: ", ".join(map(_numbers, found))),
+    ]
+    accuracies = {name: arm.accuracy for name, arm in _named(study.arms).items()}
+    return fields_table("", "arm", accuracies, fields, "Accuracy by seed and by fold.")
+
+
+def _numbers(found: Sequence[float]) -> str:
+    return ", ".join(map(number, found))
+
+
+def class_tables(study: CrossvalStudy) -> list[Table]:
+    """Return the scores of each class against all others, one table per class."""
+    arms = _named(study.arms).items()
+    return [
+        fields_table(
+            sentence_case(class_name(study.data, label)),
+            "arm",
+            {name: arm.per_class[label] for name, arm in arms},
+            CLASS_SCORES,
+        )
+        for label in study.data.classes
+    ]
+
+
+def analysis_tables(study: CrossvalStudy, found: Mapping[str, Analysis]) -> list[Table]:
+    """Return one table per sensitivity analysis or subset."""
+    tables = []
+    for name, analysis in found.items():
+        compared = fields_table("", "arm", _named(analysis.comparisons), (*DIFFERENCE, P))
+        cells = {row[0]: row[1:] for row in compared.rows}
+        rows = [
+            (arm, estimate(accuracy), *cells.get(arm, ("reference", "", "")))
+            for arm, accuracy in _named(analysis.accuracy).items()
+        ]
+        reference, _, source = analysis.reference.rstrip(")").partition(" (")
+        where = "main" if source in ("", "primary") else "same"
+        compared_with = f"compared with {arm_name(reference)} in the {where} analysis"
+        images = count(analysis.images, "image")
+        caption = "; ".join(filter(None, (analysis.description, images, compared_with)))
+        title = subset_name(study, name) if name in study.subsets else name
+        columns = ("arm", ACCURACY[0], *compared.columns[1:])
+        tables.append(Table.of(title, columns, rows, sentence(caption)))
+    return tables
+
+
+def external_tables(study: CrossvalStudy) -> list[Table]:
+    """Return the accuracy of each arm on the external set, if there is one."""
+    if (found := study.external) is None:
+        return []
+    rows = [(name, estimate(accuracy)) for name, accuracy in _named(found.accuracy).items()]
+    images = f"{count(found.images, 'image')}, never used for training"
+    caption = (
+        f"{found.name}: {images}. Each prediction averages the networks of all {found.networks} "
+        "folds. The cross-validated accuracies come from single networks, so the two are not "
+        "strictly comparable."
+    )
+    columns = ("arm", ACCURACY[0])
+    return [Table.of(sentence_case(external_kind(found)), columns, rows, caption)]
+
+
+def audit_tables(study: CrossvalStudy) -> list[Table]:
+    """Return what models reach that see little or nothing of the lungs, beside the reference."""
+    classes, reference = study.data.classes, study.arms[study.reference]
+    if not study.audit.models:
+        return []
+    rows = [
+        (model.description, number(model.accuracy), *(number(model.auroc[c]) for c in classes))
+        for model in study.audit.models.values()
+    ]
+    own = (estimate(reference.per_class[label].auroc) for label in classes)
+    rows.append((f"arm: {arm_name(study.reference)}", estimate(reference.accuracy), *own))
+    names = (Column(f"AUROC, {class_name(study.data, c)}", align="right") for c in classes)
+    columns = (Column("what the model sees", wrap=True), ACCURACY[0], *names)
+    caption = (
+        f"How well can a model do with {audit_view(study.data)}? Same folds. AUROC: each class "
+        "versus all others. Always guessing the most common class gives an accuracy of "
+        f"{number(study.audit.majority_class_rate)}."
+    )
+    return [Table.of("Shortcut audit", columns, rows, caption)]
+
+
+def fold_table(study: CrossvalStudy) -> Table:
+    """Return the images and patients of each fold."""
+    data, several = study.data, folds_and_repeats(study)[1] > 1
+    fields: list[Field] = [("repeat", "repeat", str)] if several else []
+    fields += [("fold", "fold", str)]
+    for part in ("train", "test"):
+        name = f"{part}ing" if part == "train" else part
+        fields.append((f"{name} images", part, str))
+        if data.patients_known != "none":
+            fields.append((f"{name} patients", f"{part}_patients", str))
+    for label in data.classes:
+        column = Column(class_name(data, label), align="right")
+        fields.append((column, "counts", partial(_train_test, label)))
+    rows = {str(index): fold for index, fold in enumerate(study.folds)}
+    caption = "The class columns show training / test images."
+    table = fields_table("", "", rows, fields, caption)
+    return replace(table, columns=table.columns[1:], rows=tuple(row[1:] for row in table.rows))
+
+
+def _train_test(label: str, counts: Mapping[str, SplitCounts]) -> str | None:
+    return f"{counts[label].train} / {counts[label].test}" if label in counts else None
+
+
+def generator_table(study: CrossvalStudy) -> Table:
+    """Return the length, the last losses and the rejected copies of each class's generators."""
+    found = {class_name(study.data, label): each for label, each in study.generators.items()}
+    recipes, copies = {each.recipe for each in found.values()}, study.rejected_copies
+    table = fields_table("", "class", found, GENERATOR[len(recipes) == 1 :])
+    counts = [
+        (copies[c].kept, copies[c].rejected) if copies else ("", "") for c in study.generators
+    ]
+    rows = [(*row, *extra) for row, extra in zip(table.rows, counts, strict=True)]
+    caption = f"Recipe {recipes.pop()}. " if len(recipes) == 1 else ""
+    caption += (
+        "Means over folds; each generator saw only the training images of its own fold. Losses and "
+        "discriminator outputs: last epoch."
+    )
+    notes = () if copies else ("Synthetic images were not checked for memorised images.",)
+    columns = (*table.columns, "images kept", "copies rejected")
+    return Table.of("", columns, rows, caption, notes)

@@ -1,0 +1,263 @@
+"""The page of a folder of generators, and the blocks that study pages share with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fewray.errors import InputError
+from fewray.generators.health import findings
+from fewray.generators.log import LOG, read_log, trained_with
+from fewray.report import figures
+from fewray.report.files import Timing
+from fewray.report.page import Block, Bullets, Details, Drawing, Group, Page, Picture, Section, Text
+from fewray.report.tables import Column, Field, Table, fields_table
+from fewray.report.text import interval, listed, number, sentence, spelled
+from fewray.results.quality import METRICS, QualityReport
+from fewray.results.training import EpochRow, RunOptions, TrainedClass, TrainingReport
+from fewray.storage.files import read_object
+
+LOSSES: tuple[Field, ...] = (
+    ("Loss_D", "loss_d", number),
+    ("Loss_G", "loss_g", number),
+    ("D(x)", "d_x", number),
+    ("D(G(z)) before", "d_g_z1", number),
+    ("D(G(z)) after", "d_g_z2", number),
+)
+FINAL_LOSSES = tuple((name, f"final.{key}", show) for name, key, show in LOSSES)
+MEASURED: tuple[Field, ...] = (
+    ("epoch", "epoch", str),
+    ("real", "num_real", str),
+    ("synthetic", "num_fake", str),
+    ("FID", "fid", partial(number, digits=1)),
+    ("KID", "kid", number),
+    ("IS", "inception_score", partial(number, digits=2)),
+    ("extractor", "extractor", str),
+)
+QUALITY: tuple[Field, ...] = (
+    ("real", "num_real", str),
+    ("synthetic", "num_fake", str),
+    *((shown, key, partial(number, digits=digits)) for key, (shown, digits) in METRICS.items()),
+    (Column("KID, 95% CI", align="right"), "kid_ci", partial(interval, digits=3)),
+    ("memorised images", "copies", len),
+)
+
+
+def read_training(run_dir: Path) -> TrainingReport:
+    """Return how far the generators in ``run_dir`` have been trained; InputError without any."""
+    logs = {path.parent.name: read_log(path.parent) for path in sorted(run_dir.glob(f"*/{LOG}"))}
+    if not any(logs.values()):
+        raise InputError(
+            "no_run",
+            f"{run_dir}: contains no study.json and no <class>/{LOG}. Give a folder made by "
+            "`fewray study` or `fewray train`.",
+            path=run_dir,
+        )
+    path = run_dir / "options.json"
+    try:
+        options = msgspec.convert(read_object(path), RunOptions)
+        trained = {
+            label: _trained(run_dir / label, rows, options) for label, rows in logs.items() if rows
+        }
+        return TrainingReport(options=options, classes=trained)
+    except msgspec.ValidationError as error:
+        raise InputError(
+            "run_damaged",
+            f"{path} or a {LOG} beside it: {error}. Train again, or remove the damaged class.",
+            path=path,
+            detail=str(error),
+        ) from None
+
+
+def _trained(folder: Path, rows: Sequence[dict[str, Any]], options: RunOptions) -> TrainedClass:
+    found, about = _typed(rows), trained_with(folder)
+    return TrainedClass(
+        last=found[-1],
+        measured=tuple(row for row in found if row.fid is not None),
+        precision=about.get("precision", options.precision),
+        threads=about.get("threads", options.threads),
+        device=about.get("device", options.device),
+    )
+
+
+def _typed(rows: Sequence[dict[str, Any]]) -> list[EpochRow]:
+    new = {"is": "inception_score"}
+    return [
+        msgspec.convert({new.get(key, key): value for key, value in row.items()}, EpochRow)
+        for row in rows
+    ]
+
+
+def training_page(
+    training: TrainingReport, folders: Mapping[str, Path], quality: QualityReport | None = None
+) -> Page:
+    """Return the page of generators alone; it says which are unfinished."""
+    options, unfinished = training.options, []
+    for label in options.classes:
+        trained = training.classes.get(label)
+        if trained is None or not _finished(trained.last):
+            unfinished.append(label)
+    warnings = [f"Training is not finished: {listed(unfinished)}."] if unfinished else []
+    return Page.of(
+        f"Generators trained on {options.data}",
+        f"Recipe {options.gan.recipe}, seed {options.seed}.",
+        ["Generators only: no classifier was trained, so nothing is known about augmentation."],
+        warnings,
+        [
+            Section("training", "Training", training_tables(training)),
+            *quality_sections(quality),
+            Section("images", "Images and training curves", generator_blocks(folders)),
+        ],
+    )
+
+
+def _finished(last: EpochRow) -> bool:
+    return last.finite and last.epoch >= last.epochs
+
+
+def training_tables(training: TrainingReport) -> tuple[Table, ...]:
+    """Return how each training run ended, and the scores that were measured on the way."""
+    losses = fields_table("", "class", {c: t.last for c, t in training.classes.items()}, LOSSES)
+    rows = []
+    for trained, row in zip(training.classes.values(), losses.rows, strict=True):
+        last = trained.last
+        epochs = f"{last.epoch} of {last.epochs}{'' if last.finite else ', not finite'}"
+        machine = (number(last.seconds / 60, 0), trained.precision, trained.threads)
+        rows.append((row[0], epochs, last.step, last.images_seen, *row[1:], *machine))
+    columns = ("class", "epochs", "steps", "images seen", *losses.columns[1:])
+    columns = (*columns, "minutes", "precision", "threads")
+    caption = "Losses and discriminator outputs are means over the last epoch."
+    measured = {(c, row.epoch): row for c, t in training.classes.items() for row in t.measured}
+    scores = fields_table(
+        "",
+        "class",
+        {f"{label}, {epoch}": row for (label, epoch), row in measured.items()},
+        MEASURED,
+        "Against the real training images. KID is unbiased. At these sample sizes FID is far above "
+        "its large-sample value.",
+    )
+    return (Table.of("", columns, rows, caption), *([scores] if measured else []))
+
+
+def read_quality(found: object) -> QualityReport:
+    """Return the quality report that ``found``, decoded JSON, holds."""
+    try:
+        return msgspec.convert(found, QualityReport)
+    except msgspec.ValidationError as error:
+        raise InputError(
+            "quality_damaged",
+            f"quality report: {error}. Run `fewray quality` again.",
+            detail=str(error),
+        ) from None
+
+
+def quality_sections(quality: QualityReport | None) -> list[Section]:
+    """Return the section with scores by class, and where each lies between real images and noise."""
+    if quality is None:
+        return []
+    caption = (
+        f"Synthetic images against the real training images; extractor {quality.extractor}; "
+        f"nearest neighbours k = {quality.k_text}."
+    )
+    scale = []
+    for key, (shown, digits) in METRICS.items():
+        for label, found in quality.rows.items():
+            if base := found.baselines.get(key):
+                real = f"{base.real_vs_real:.{digits}f} ± {base.real_vs_real_sd:.{digits}f}"
+                noise = None if base.noise is None else number(base.noise, digits)
+                row = (shown, label, base.m, number(base.synthetic, digits), real, noise, base.text)
+                scale.append(row)
+    columns = ("metric", "class", "m", "synthetic", "real vs real", "noise", "verdict")
+    how = (
+        "Each score with m images per side, between the real-vs-real baseline (mean ± SD over "
+        "random halves; for MS-SSIM the real images' own value and standard error) and the noise "
+        "baseline."
+    )
+    details = Table.of("", columns, scale, how)
+    notes = tuple(map(sentence, (*quality.sentences, *quality.remarks)))
+    blocks = (
+        fields_table("", "class", quality.rows, QUALITY, caption),
+        Bullets(notes),
+        Details("Each score between real images and noise", (details,)),
+    )
+    return [Section("quality", "Quality of the synthetic images", blocks)]
+
+
+def generator_blocks(
+    folders: Mapping[str, Path], sources: Mapping[str, str] | None = None, *, phantom: bool = False
+) -> tuple[Block, ...]:
+    """Return sample grids, training curves and health findings of the generator of each class.
+
+    ``folders`` is by display name of the class; ``sources`` says which generator it is.
+    """
+    rows = {label: read_log(folder) for label, folder in folders.items()}
+    logs = {label: _typed(found) for label, found in rows.items()}
+    pictures: list[Block] = []
+    for label, folder in folders.items():
+        pictures += _grids(label, folder, (sources or {}).get(label, ""), phantom=phantom)
+    curves: list[Block] = [
+        Drawing(drawn, f"Losses of {label}")
+        if drawn
+        else Text(f"{label}: no training log.", "soft")
+        for label, found in logs.items()
+        for drawn in [figures.loss_curves(found, label)]
+    ]
+    health: list[Block] = [
+        Text(f"{label}: {finding}.", "warn")
+        for label, found in rows.items()
+        for finding in findings(found)
+    ]
+    grids = [Group(tuple(pictures), "grids")] if pictures else []
+    return (*grids, *health, *curves, *_scores(logs))
+
+
+def _grids(label: str, folder: Path, source: str, *, phantom: bool) -> list[Block]:
+    found: list[Block] = []
+    if real := figures.picture(folder / "reals.png"):
+        kind = "computer-generated phantoms" if phantom else "images"
+        caption = f"{label}: training {kind} of the generator."
+        found.append(Picture(real, f"Training images of {label}", caption))
+    fakes = sorted(folder.glob("fakes-*.png"))
+    if fakes and (fake := figures.picture(fakes[-1])):
+        epoch = int(fakes[-1].stem.removeprefix("fakes-"))
+        caption = f"{label}: synthetic images, epoch {epoch}, fixed seeds"
+        caption += f", {source}." if source else "."
+        found.append(Picture(fake, f"Synthetic images of {label}", caption))
+    return found
+
+
+def _scores(logs: Mapping[str, Sequence[EpochRow]]) -> list[Block]:
+    rows = [row for log in logs.values() for row in log]
+    extractors = ", ".join(sorted({row.extractor for row in rows if row.extractor}))
+    fakes = "/".join(map(str, sorted({row.num_fake for row in rows if row.num_fake})))
+    shown = {"fid": "FID", "kid": "KID", "kid_held_out": "KID to held-out images"}
+    found = []
+    for key, name in shown.items():
+        title = f"{name} ({extractors}, {fakes} synthetic images)"
+        if drawn := figures.quality_curves(logs, key, title):
+            found.append(Drawing(drawn, f"{name} over training"))
+    return found
+
+
+def took(timing: Timing) -> tuple[Block, ...]:
+    """Return when a study was run and how long it took, if known."""
+    if timing.seconds is None:
+        return ()
+    where = f" on {timing.host}" if timing.host else ""
+    text = f"took {spelled(max(1, round(timing.seconds / 60)), 'minute')}{where}"
+    if timing.started:
+        text = f"started {_date(timing.started)}; {text}"
+    return (Text(sentence(text)),)
+
+
+def _date(started: str) -> str:
+    try:
+        found = datetime.fromisoformat(started)
+    except ValueError:
+        return started
+    return f"{found.day} {found:%B %Y, %H:%M %Z}".strip()
