@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from PIL import Image
 
 from fewray.compute.machine import Machine
 from fewray.config import ClassifierOptions, CrossvalOptions, GanOptions, PublishedOptions
+from fewray.data.images import COMPARISON_FIT, COMPARISON_SIZE, ImageSource
 from fewray.data.manifest import Manifest, Row
+from fewray.errors import InputError
 
 GAN = GanOptions(
     recipe="test", fit="pad", base_channels=4, epochs=2, batch_size=16, classic_images=8
@@ -99,3 +102,18 @@ def run_cli(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:
     with pytest.raises(SystemExit) as ended:
         main()
     return ended.value.code if isinstance(ended.value.code, int) else 0
+
+
+@contextmanager
+def refused(code: str, match: str | None = None) -> Iterator[pytest.ExceptionInfo[InputError]]:
+    """Expect an InputError with this code, whose message contains the pattern ``match``."""
+    with pytest.raises(InputError, match=match) as caught:
+        yield caught
+    assert caught.value.code == code
+
+
+def source_of(data: Manifest, images: np.ndarray) -> ImageSource:
+    """Return an image source whose images for comparison are ``images``; no file is read."""
+    source = ImageSource(data)
+    source._decoded[COMPARISON_SIZE, COMPARISON_FIT] = images
+    return source

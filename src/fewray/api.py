@@ -290,16 +290,16 @@ def plan_study(
     """
     machine = _machine(device, precision, processes, threads, "local")
     if out is not None:
-        from fewray.study.history import check_protocol
+        from fewray.study.resume import check_protocol
 
         check_protocol(Path(out), options.protocol)
     rows = _dataset(data)
     if isinstance(options, CrossvalOptions):
-        from fewray.study.crossval.folding import check_folding, folding_of
         from fewray.study.crossval.plan import plan_crossval
+        from fewray.study.resume import FoldAssignment, check_folds
 
         if out is not None:
-            check_folding(Path(out), folding_of(rows, options))
+            check_folds(Path(out), FoldAssignment.of(rows, options))
         tested = None if external is None else _dataset(external, "--external")
         return plan_crossval(
             rows, options, external=tested, machine=machine, on_progress=on_progress

@@ -265,6 +265,6 @@ def test_the_real_set_is_whole_and_its_traps_are_found(covid4: Path):
     assert "F4341CE7" in pair["second"]
     assert pair["correlation"] == pytest.approx(0.98, abs=0.005)
     assert found.shortcut is not None
-    assert "covid" in found.shortcut.told_apart
+    assert "covid" in found.shortcut.identified
     assert found.shortcut.accuracy == pytest.approx(0.768, abs=0.05)
     assert any("metadata" in warning for warning in found.warnings)

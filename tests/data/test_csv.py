@@ -12,7 +12,6 @@ from fewray.data.audit.check import audit
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest, Row
 from fewray.errors import InputError
-from fewray.study.folds import data_warnings
 
 
 def table(tmp_path: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -72,7 +71,7 @@ def test_a_class_called_none_is_one_where_a_folder_has_that_name(tmp_path: Path)
 def test_classes_that_differ_only_in_case_or_blanks_are_told(tmp_path: Path):
     path = table(tmp_path, "path,label\n1.png,Viral pneumonia\n2.png,viral  Pneumonia\n")
     data = load_dataset(path)
-    (said,) = [warning for warning in data_warnings(data) if "differ only" in warning]
+    (said,) = [warning for warning in data.notes["warnings"] if "differ only" in warning]
     assert said.startswith(
         "classes 'Viral pneumonia', 'viral  Pneumonia' differ only in case or blanks"
     )

@@ -152,8 +152,8 @@ def study(
     from fewray.compute.dask.executors import check_executor
     from fewray.data.external import load_external
     from fewray.storage.files import read_json
-    from fewray.study.folds import patient_warnings
     from fewray.study.options import preset_options
+    from fewray.study.warnings import patient_warnings
 
     subsets = (*(f"without {label}" for label in without or ()), *(pair or ()))
     options = preset_options(
@@ -197,7 +197,7 @@ def study(
     rows = api.load_dataset(data, group_regex=group_regex)
     tested = None if external is None else load_external(external, group_regex=group_regex)
     for warning in patient_warnings(rows) if protocol == "crossval" else []:
-        log(f"note: {warning}")
+        log(f"note: {warning.text}")
     where = {"device": device, "precision": precision, "processes": processes, "threads": threads}
     if dry_run:
         print_plan(

@@ -14,7 +14,7 @@ class StudyTeller:
 
     def __init__(self, progress: EpochProgress, steps: int) -> None:
         self.progress, self.steps = progress, steps
-        self.left, self.trained, self.started = 0, 0, 0.0
+        self.trained, self.started = 0, 0.0
 
     def __call__(self, kind: str, event: Mapping[str, Any]) -> None:
         """Tell of one event; kinds without anything to see are passed over."""
@@ -37,26 +37,19 @@ class StudyTeller:
             )
 
     def _classifiers(self, event: Mapping[str, Any]) -> None:
-        self.left, self.trained, self.started = event["total"] - event["done"], 0, time.monotonic()
+        self.trained, self.started = 0, time.monotonic()
         if event["done"]:
             self.progress.line(
                 f"classifiers: {event['done']} of {event['total']} are there already"
             )
 
     def _step(self, event: Mapping[str, Any]) -> None:
-        self.progress.advance(f"{event['arm']}, seed {event['seed']}", event["step"], self.steps)
-
-    def _cell_step(self, event: Mapping[str, Any]) -> None:
-        self.progress.advance(event["cell"], event["step"], self.steps)
+        self.progress.advance(event["run"], event["step"], self.steps)
 
     def _classifier(self, event: Mapping[str, Any]) -> None:
-        self._cell({"shown": f"arm {event['arm']}, seed {event['seed']}", **event})
-
-    def _cell(self, event: Mapping[str, Any]) -> None:
         self.trained += 1
-        self.left -= 1
-        minutes = (time.monotonic() - self.started) / self.trained * self.left / 60
-        after = f"; {self.left} left, about {minutes:.0f} min" if self.left > 0 else ""
+        minutes = (time.monotonic() - self.started) / self.trained * event["left"] / 60
+        after = f"; {event['left']} left, about {minutes:.0f} min" if event["left"] else ""
         self.progress.line(
-            f"{event['shown']}: accuracy {event['accuracy']:.3f} in {event['seconds']:.0f} s{after}"
+            f"{event['run']}: accuracy {event['accuracy']:.3f} in {event['seconds']:.0f} s{after}"
         )

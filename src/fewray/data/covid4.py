@@ -13,7 +13,7 @@ from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
-from fewray.data.manifest import Manifest, Row
+from fewray.data.manifest import CONFOUNDED, DataWarning, Manifest, Row
 from fewray.data.skipped_files import files_below
 from fewray.errors import InputError, RunFailed
 from fewray.imaging.decode import SUFFIXES
@@ -30,8 +30,7 @@ NAMED = 5
 Progress = Callable[[int, int], None]
 """Called with the bytes downloaded so far and those to come in all (0: the server does not say)."""
 WARNINGS = (
-    "covid4: class is confounded with source and age (covid: adults, from publications; the rest: children, from one "
-    "hospital); a classifier can tell covid without looking at the lungs; not for clinical use",
+    DataWarning("COVID images are of adults, all others of children at one hospital.", CONFOUNDED),
 )
 
 

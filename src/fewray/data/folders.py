@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Any, cast
 
 from fewray.data.labels import alike_labels, label_of
-from fewray.data.manifest import COLUMNS, MANIFEST, ORIGINS, Manifest, Origin, Row
+from fewray.data.manifest import (
+    COLUMNS,
+    MANIFEST,
+    ORIGINS,
+    PATIENTS,
+    DataWarning,
+    Manifest,
+    Origin,
+    Row,
+)
 from fewray.data.patients import patient_of, unread_patients
 from fewray.data.skipped_files import (
     files_below,
@@ -182,11 +191,17 @@ class _Films:
                 )
             notes["warnings"].insert(
                 0,
-                "no patients are known: every image counts as its own; name them in a CSV column group or by --group-regex",
+                DataWarning(
+                    "no patients are known: every image counts as its own; name them in a CSV column group or by --group-regex",
+                    PATIENTS,
+                ),
             )
         elif self.alone:
             notes["warnings"].append(
-                f"{self.alone} of {len(self.rows)} images name no patient: each counts as its own"
+                DataWarning(
+                    f"{self.alone} of {len(self.rows)} images name no patient: each counts as its own",
+                    PATIENTS,
+                )
             )
         if max(Counter(row.sha256 for row in self.rows).values()) > 1:
             notes["warnings"].append(BYTE_EQUAL)

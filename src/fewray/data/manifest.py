@@ -23,6 +23,22 @@ MANIFEST, SOURCES = "manifest.csv", "generators.json"
 """Files of a folder of images: its rows, read in place of its subfolders, and the generators of synthetic images."""
 
 
+class DataWarning(str):
+    """A sentence about a data set with a ``code`` for programs."""
+
+    code: str
+
+    def __new__(cls, text: str, code: str = "data_set") -> DataWarning:
+        """Return the sentence with its code."""
+        made = super().__new__(cls, text)
+        made.code = code
+        return made
+
+
+PATIENTS, UNREAD, CONFOUNDED = "patients_unknown", "unread_patients", "confounded_source"
+"""Codes: some patients are unknown; a column that may name them is not read; classes differ in source."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
     """One image. ``group`` is the patient; ``split`` is ``train``, ``test`` or empty."""
@@ -37,7 +53,11 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """The rows of a data set. ``notes`` is plain JSON: ``warnings`` (sentences for the user), ``group_regex`` if given."""
+    """The rows of a data set.
+
+    ``notes`` holds plain JSON: ``warnings``, a list of :class:`DataWarning` or plain text, and
+    ``group_regex`` if given.
+    """
 
     name: str
     classes: tuple[str, ...]

@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from fewray.data.manifest import Row
+from fewray.data.manifest import UNREAD, DataWarning, Row
 
 MISSING = ("", "nan", "na", "n/a", "none", "null")
 """Cells, in small letters, that programs write where there is no value."""
@@ -14,7 +14,6 @@ PATIENT = re.compile(
     r"(patient|subject|case|person|participant)s?(id|ids|no|nr|num|number|name|code|key|hash|identifier|index)?|pid|mrn"
 )
 """Names of columns, letters alone, that are likely to hold the patient."""
-UNREAD = "patients are taken from a column called group"
 
 
 def patient_of(cell: str) -> str:
@@ -25,6 +24,11 @@ def patient_of(cell: str) -> str:
 def called_by_file(row: Row) -> bool:
     """Whether the row's patient is called by its own file, as folders and CSV files without patients do."""
     return row.group.replace("\\", "/").rsplit("/", 1)[-1] == row.path.name
+
+
+def has_global_name(row: Row) -> bool:
+    """Return whether the patient's name means the same person in another data set."""
+    return row.origin != "phantom" and not called_by_file(row)
 
 
 def unnamed(rows: Sequence[Row]) -> list[bool]:
@@ -49,4 +53,5 @@ def unread_patients(columns: Iterable[object]) -> list[str]:
     ]
     if not found:
         return []
-    return [f"column {', '.join(found)} is not read: {UNREAD}; rename it"]
+    text = f"column {', '.join(found)} is not read: patients are taken from a column called group; rename it"
+    return [DataWarning(text, UNREAD)]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fewray.data.manifest import Manifest
 from fewray.data.near_duplicates import THUMBNAIL, near_pairs, thumbnail_of
+from fewray.data.patients import has_global_name
 from fewray.errors import InputError
 from fewray.imaging.arrays import load_images
 from fewray.pipelines.provenance import Sources, training_hashes
-from fewray.study.folds import is_named_across_sets
 
 WANTED = "films that the generator did not see are wanted"
 NAMED = 5
@@ -35,10 +35,8 @@ def check_apart(real: Manifest, held_out: Manifest, sources: Sources) -> list[st
             f"--held-out: {len(twins)} of {len(held_out)} files show films that are among the real ones too, first "
             f"{held_out.rows[apart].path}, which shows {real.rows[film].path}; {WANTED}"
         )
-    known = {row.group for row in real.rows if is_named_across_sets(row)}
-    shared = [
-        row.group for row in held_out.rows if is_named_across_sets(row) and row.group in known
-    ]
+    known = {row.group for row in real.rows if has_global_name(row)}
+    shared = [row.group for row in held_out.rows if has_global_name(row) and row.group in known]
     if not shared:
         return []
     names = list(dict.fromkeys(shared))

@@ -19,6 +19,7 @@ from fewray.results.scores import (
     Provenance,
     SplitCounts,
     StudyWarning,
+    VerdictCode,
 )
 
 
@@ -81,13 +82,9 @@ class CopyCounts(Model, frozen=True, kw_only=True):
     rejected: int
 
 
-class ArmResult(Model, frozen=True, kw_only=True):
+class ArmScores(Model, frozen=True, kw_only=True):
     """Out-of-fold scores of one arm, means over seeds and repeats."""
 
-    description: str
-    train_images: int
-    """Mean over folds; augmented copies count as part of their original."""
-    steps: int
     accuracy: Accuracy
     balanced_accuracy: Estimate
     auroc: Estimate
@@ -97,6 +94,15 @@ class ArmResult(Model, frozen=True, kw_only=True):
     per_class: dict[str, ClassScores]
     confusion: Matrix
     """Rows: true class. Columns: predicted class. Mean counts over seeds and repeats."""
+
+
+class ArmResult(ArmScores, frozen=True, kw_only=True):
+    """An arm, its scores, and what its classifiers were trained on."""
+
+    description: str
+    train_images: int
+    """Mean over folds; augmented copies count as part of their original."""
+    steps: int
 
 
 class Comparison(Difference, frozen=True, kw_only=True):
@@ -118,8 +124,11 @@ class Comparison(Difference, frozen=True, kw_only=True):
     """Degrees of freedom of that share."""
     seed_disagreement: float | None
     """Share of images on which two seeds of one arm disagree; None with one seed."""
-    verdict: str
+    verdict: VerdictCode
+    reason: Literal["one_seed", "few_training_runs", "low_power"] | None
+    """Why the verdict is inconclusive; None for other verdicts."""
     text: str
+    """The verdict as one sentence."""
 
 
 class PairDifference(Model, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ import msgspec
 Interval = tuple[float, float]
 Matrix = tuple[tuple[float, ...], ...]
 Origin = Literal["real", "phantom"]
+VerdictCode = Literal["helps", "harms", "no_evidence", "inconclusive", "no_verdict"]
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -82,10 +83,10 @@ class StudyWarning(Model, frozen=True, kw_only=True):
 
 
 class Verdict(Model, frozen=True, kw_only=True):
-    """One arm's verdict: a word and a sentence that can be quoted alone."""
+    """One arm's verdict: a code and a sentence that can be quoted alone."""
 
     arm: str
-    verdict: str
+    verdict: VerdictCode
     text: str
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from fewray.config import CrossvalOptions, PublishedOptions
 from fewray.errors import InputError, check_choice
 from fewray.presets import PROTOCOLS, recipe
-from fewray.study.crossval.inner_selection import candidates
+from fewray.study.crossval.design import candidates
 
 
 def preset_options(

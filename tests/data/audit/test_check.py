@@ -41,7 +41,7 @@ def test_a_clean_set_has_no_faults(clean: Path):
     assert not found.unreadable
     assert not found.duplicates
     assert not found.groups_across_splits
-    assert found.shortcut is None or not found.shortcut.told_apart
+    assert found.shortcut is None or not found.shortcut.identified
     json.dumps(found.to_json(), allow_nan=False)
 
 
@@ -151,4 +151,4 @@ def test_a_class_with_its_own_file_format_is_told_apart(clean: Path, tmp_path: P
         Image.fromarray(decode(film)).convert("RGB").save(film)
     found = audit(load_dataset(root, group_regex=PATIENT))
     assert found.shortcut is not None
-    assert "covid" in found.shortcut.told_apart
+    assert "covid" in found.shortcut.identified

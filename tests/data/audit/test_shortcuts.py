@@ -1,7 +1,5 @@
 """A planted shortcut is found where it was planted and its class is named; where there is none, none is claimed."""
 
-import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +7,7 @@ import pytest
 from PIL import Image
 
 from fewray.data.audit.metadata import COLUMNS, file_metadata
-from fewray.data.audit.shortcuts import ShortcutAudit, shortcut_audit, shortcut_warnings
+from fewray.data.audit.shortcuts import ShortcutAudit, shortcut_audit
 from fewray.data.loading import load_dataset
 from fewray.errors import InputError
 from fewray.imaging.arrays import load_images
@@ -30,39 +28,28 @@ def audited(spec: str, *, per_class: int = 16, seed: int = 0) -> ShortcutAudit:
 @pytest.mark.parametrize("confound", ["border", "mark"])
 def test_a_planted_confound_is_found_by_the_frames_and_its_class_named(confound: str):
     found = audited(f",confound={confound},confound_class=normal")
-    assert found.told_apart == ["normal"]
+    assert found.identified == ["normal"]
     assert found.auroc["border"]["normal"] > 0.95
     assert found.auroc["centre removed"]["normal"] > 0.95
     assert found.auroc["metadata"]["normal"] < 0.9
-    (said,) = found.warnings
-    assert said.startswith("normal is told apart")
-    assert "border (6 of 64 pixels): AUROC" in said
-    assert "--without normal" in said
+    assert set(found.identified_by["border"]) == {"normal"}
 
 
 def test_seeds_beyond_those_of_scikit_learn_are_taken_modulo():
     assert audited("", per_class=8, seed=2**32 + 1) == audited("", per_class=8, seed=1)
 
 
-def test_without_a_confound_no_class_is_told_apart():
+def test_without_a_confound_no_class_is_identified():
     found = audited("")
-    assert found.told_apart == []
-    assert found.warnings == []
-    assert found.chance == 0.25
+    assert found.identified == []
+    assert found.majority_class_rate == 0.25
     assert max(found.accuracy[name] for name in ("metadata", "border", "centre removed")) < 0.45
-    shown = json.loads(json.dumps(found.to_json(), allow_nan=False))
-    assert set(shown) == {"chance", "models", "told_apart", "warnings"}
-    assert list(shown["models"]) == ["metadata", *PIXELS]
-    assert set(shown["models"]["border"]["auroc"]) == {
-        "covid",
-        "normal",
-        "pneumonia_bac",
-        "pneumonia_vir",
-    }
+    assert list(found.auroc) == ["metadata", *PIXELS]
+    assert set(found.auroc["border"]) == {"covid", "normal", "pneumonia_bac", "pneumonia_vir"}
 
 
 def test_noise_of_a_few_films_is_no_alarm():
-    """Without the standard error, one such set in fifteen had a class told apart."""
+    """Without the standard error, a class would be identified in one such set in fifteen."""
     rng = np.random.default_rng(0)
     labels, folds = np.arange(20) % 2, np.arange(20) // 2 % 2
     reached = 0.0
@@ -72,36 +59,8 @@ def test_noise_of_a_few_films_is_no_alarm():
             images, rng.standard_normal((20, 3)), labels, folds, ("a", "b"), seed=0
         )
         reached = max(reached, *(value for each in found.auroc.values() for value in each.values()))
-        assert found.told_apart == []
+        assert found.identified == []
     assert reached > 0.75
-
-
-def test_of_two_classes_one_sentence_and_none_is_to_be_left_out():
-    labels = np.arange(40) % 2
-    metadata = labels[:, None] + np.random.default_rng(0).normal(0, 0.01, (40, 1))
-    images = np.random.default_rng(1).integers(0, 256, (40, 1, 16, 16), np.uint8)
-    (said,) = shortcut_audit(
-        images, metadata, labels, np.arange(40) // 2 % 2, ("a", "b"), seed=0
-    ).warnings
-    assert said.startswith("a and b are told apart with little or nothing")
-    assert "--without" not in said
-
-
-def test_arms_at_chance_owe_nothing_to_a_shortcut():
-    (said,) = shortcut_warnings(
-        figures(accuracy={"metadata": 0.5, "border": 0.24}), {"classic": 0.27}
-    )
-    assert "owe" not in said
-    assert "no arm is right more often than chance may be" in said
-
-
-def test_the_thumbnail_is_called_what_it_is():
-    found = replace(
-        figures(), tells={"thumbnail": ["a"]}, auroc={"thumbnail": {"a": 0.95, "b": 0.7, "c": 0.6}}
-    )
-    (said,) = shortcut_warnings(found, {})
-    assert "told apart from the rest at 8x8 pixels" in said
-    assert "brightness or framing" in said
 
 
 @pytest.mark.parametrize("size", [32, 96])
@@ -158,45 +117,6 @@ def test_what_cannot_be_audited_is_refused():
         shortcut_audit(images, None, labels, np.array([0, 0, 1, 0, 1, 1]), ("a", "b"), seed=0)
     with pytest.raises(InputError, match="as many each"):
         shortcut_audit(images[:5], None, labels, np.zeros(6, int), ("a", "b"), seed=0)
-
-
-def figures(**changes: object) -> ShortcutAudit:
-    accuracy = {"metadata": 0.77, "thumbnail": 0.5, "border": 0.3}
-    auroc = {name: {"covid": 0.6, "normal": 0.5} for name in accuracy}
-    return replace(ShortcutAudit(rows=300, chance=0.25, accuracy=accuracy, auroc=auroc), **changes)
-
-
-def test_a_model_near_the_best_arm_is_named_with_both_figures():
-    (said,) = shortcut_warnings(figures(), {"no_augmentation": 0.70, "classic": 0.80})
-    assert "best arm (classic, 80 % right; chance 25 %)" in said
-    assert "file metadata (no pixel read) 77 %" in said
-    assert "thumbnail" not in said
-    assert "--external" in said
-    assert shortcut_warnings(figures(), {"classic": 0.90}) == []
-
-
-def test_at_few_films_the_margin_is_the_standard_error():
-    assert shortcut_warnings(figures(rows=300), {"classic": 0.83}) == []
-    assert (
-        len(shortcut_warnings(figures(rows=60), {"classic": 0.83})) == 1
-    )  # 2 standard errors are 11 points
-
-
-def test_a_model_at_chance_is_not_held_against_arms_at_chance():
-    assert (
-        shortcut_warnings(figures(accuracy={"metadata": 0.27, "border": 0.24}), {"classic": 0.26})
-        == []
-    )
-
-
-def test_a_model_beyond_chance_is_told_where_no_arm_is():
-    few = figures(rows=56, chance=0.5, accuracy={"border": 0.714, "thumbnail": 0.53})
-    (said,) = shortcut_warnings(few, {"no_augmentation": 0.6, "classic": 0.625})
-    assert said.startswith(
-        "no arm is right more often than chance may be (classic, 62 % right; chance 50 %)"
-    )
-    assert "71 %" in said
-    assert "53 %" not in said
 
 
 def test_metadata_is_what_the_header_says(tmp_path: Path):

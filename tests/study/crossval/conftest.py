@@ -1,4 +1,4 @@
-"""The trial that several tests look at."""
+"""The study that several tests look at."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def phantoms() -> Manifest:
 
 @pytest.fixture(scope="session")
 def trial(phantoms: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All arms, every sensitivity analysis but the pretrained one, and a subset."""
+    """All arms, every sensitivity analysis but the pretrained one, and two subsets."""
     out = tmp_path_factory.mktemp("trial")
     options = OPTIONS.with_(
         paper_classic=True,

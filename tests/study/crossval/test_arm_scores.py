@@ -5,7 +5,9 @@ import pytest
 from scipy.stats import t
 
 from fewray.classify.scores import wilson
-from fewray.study.crossval.scores import accuracy_only, arm_scores, renormalised
+from fewray.results.crossval import ArmScores
+from fewray.results.scores import Estimate
+from fewray.study.crossval.scores import accuracy_of, arm_scores, renormalised
 from fewray.study.statistics.patients import PatientBootstrap, effective_patients
 
 CLASSES = ("a", "b")
@@ -19,35 +21,34 @@ def certain(predicted: np.ndarray, confidence: float = 0.9) -> np.ndarray:
     return np.where(np.eye(2)[predicted] > 0, confidence, 1 - confidence)
 
 
-def scores(predicted: np.ndarray, **options: float) -> dict:
+def scores(predicted: np.ndarray, **options: float) -> ArmScores:
     return arm_scores(certain(predicted, **options)[None], LABELS, FOLDS, DRAWS, CLASSES)
 
 
 def test_all_right_is_not_certainty():
     found = scores(np.stack([LABELS, LABELS]))
-    assert found["accuracy"]["value"] == 1
-    assert found["accuracy"]["ci"] == pytest.approx(wilson(40, 40))
+    assert found.accuracy.value == 1
+    assert found.accuracy.ci == pytest.approx(wilson(40, 40))
     for name in ("sensitivity", "specificity", "ppv"):
-        assert found["per_class"]["a"][name]["ci"] == pytest.approx(wilson(20, 20)), name
-    assert found["balanced_accuracy"]["ci"] == pytest.approx(wilson(20, 20))
-    assert found["auroc"] == {"value": 1.0, "ci": pytest.approx(wilson(20, 20))}
-    assert found["brier"]["ci"][0] < found["brier"]["value"] < found["brier"]["ci"][1]
+        assert getattr(found.per_class["a"], name).ci == pytest.approx(wilson(20, 20)), name
+    assert found.balanced_accuracy.ci == pytest.approx(wilson(20, 20))
+    assert found.auroc.value == 1.0
+    assert found.auroc.ci == pytest.approx(wilson(20, 20))
+    assert found.brier.ci[0] < found.brier.value < found.brier.ci[1]
 
 
 def test_a_class_always_missed_has_an_interval_too():
     found = scores(np.ones((1, 40), int))
-    assert found["per_class"]["a"]["sensitivity"] == {
-        "value": 0.0,
-        "ci": pytest.approx(wilson(0, 20)),
-    }
-    assert found["per_class"]["a"]["ppv"] == {"value": None, "ci": None}
+    assert found.per_class["a"].sensitivity.value == 0.0
+    assert found.per_class["a"].sensitivity.ci == pytest.approx(wilson(0, 20))
+    assert found.per_class["a"].ppv == Estimate(value=None, ci=None)
 
 
 def test_a_ppv_that_one_seed_lacks_is_that_of_the_others():
     one = LABELS.copy()
     one[1] = 0  # called a, is b
     found = scores(np.stack([np.ones(40, int), one]))
-    assert found["per_class"]["a"]["ppv"]["value"] == pytest.approx(20 / 21)
+    assert found.per_class["a"].ppv.value == pytest.approx(20 / 21)
 
 
 def test_all_right_of_few_patients_is_less_certain_than_of_many_films():
@@ -56,18 +57,18 @@ def test_all_right_of_few_patients_is_less_certain_than_of_many_films():
     found = arm_scores(
         certain(labels[None])[None], labels, (np.arange(240) // 60 % 2)[None], draws, CLASSES
     )
-    assert found["accuracy"]["ci"] == pytest.approx(wilson(8, 8))
-    assert found["per_class"]["a"]["sensitivity"]["ci"] == pytest.approx(wilson(4, 4))
+    assert found.accuracy.ci == pytest.approx(wilson(8, 8))
+    assert found.per_class["a"].sensitivity.ci == pytest.approx(wilson(4, 4))
 
 
 def test_the_calibration_error_lies_in_the_middle_of_its_interval():
     """Resampling makes the error larger: a percentile interval lies above the value."""
     rng = np.random.default_rng(1)
     right = rng.random(40) < 0.7
-    found = scores(np.where(right, LABELS, 1 - LABELS)[None], confidence=0.7)["calibration_error"]
-    low, high = found["ci"]
-    assert low <= found["value"] <= high
-    assert found["value"] - low < 2 * (high - found["value"])
+    found = scores(np.where(right, LABELS, 1 - LABELS)[None], confidence=0.7).calibration_error
+    low, high = found.ci
+    assert low <= found.value <= high
+    assert found.value - low < 2 * (high - found.value)
     assert high < 0.5
 
 
@@ -86,7 +87,7 @@ def test_the_interval_is_wilson_s_of_what_the_variance_is_worth():
         df = (of_patients + of_trainings) ** 2 / (of_patients**2 / 39 + of_trainings**2)
         worth = share * (1 - share) / (of_patients + of_trainings)
         wanted = wilson(share * worth, worth, quantile=float(t.ppf(0.975, df)))
-        assert accuracy_only(rows, DRAWS)["ci"] == pytest.approx(wanted, rel=1e-6)
+        assert accuracy_of(rows, DRAWS).ci == pytest.approx(wanted, rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -104,9 +105,9 @@ def test_intervals_cover_where_films_of_a_patient_are_alike(
             if films > 1
             else np.full(patients, share)
         )
-        low, high = accuracy_only(
+        low, high = accuracy_of(
             rng.random((1, patients * films)) < np.repeat(rate, films), draws
-        )["ci"]
+        ).ci
         covered += low <= share <= high
     assert covered >= 270  # the percentile interval: 88 to 89 % of ten or twenty patients
 
@@ -128,7 +129,7 @@ def test_intervals_of_accuracy_cover_where_trainings_shift_whole_folds():
     for _ in range(200):
         rate = np.clip(0.7 + rng.normal(0, 0.12, (3, 4)), 0, 1)
         right = rng.random((3, 120)) < rate[:, folds]
-        low, high = accuracy_only(right[None], draws)["ci"]
+        low, high = accuracy_of(right[None], draws).ci
         covered += low <= 0.7 <= high
     assert covered >= 180
 

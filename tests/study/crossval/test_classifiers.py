@@ -9,9 +9,9 @@ import pytest
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.storage.jobs import JobStore
-from fewray.study.crossval.classifiers import training_set
-from fewray.study.crossval.design import ARMS, Condition, analyses
-from fewray.study.crossval.inner_selection import SelectedConfig, as_chosen
+from fewray.study.crossval.classifiers import ClassifierJob, training_set
+from fewray.study.crossval.design import ARMS, Condition, SelectedConfig, analyses
+from fewray.study.crossval.image_sets import ArraysRead
 from fewray.study.crossval.run import run_crossval
 from tests.helpers import MACHINE, OPTIONS
 
@@ -31,23 +31,34 @@ def store(tmp_path: Path) -> JobStore:
 
     rows, added = np.arange(7), 100 + np.arange(8)
     made.save_array("rows", "r", flat(rows))
-    made.save_array("versions", "v", flat(np.stack([rows + 10] * 2, 1)))
+    made.save_array("augmented", "v", flat(np.stack([rows + 10] * 2, 1)))
     made.save_array("synthetic", "s", flat(added))
     made.save_array("pca", "p", flat(added + 50))
-    made.save_array("synthetic-versions", "s", flat(np.stack([added + 10] * 2, 1)))
+    made.save_array("synthetic-augmented", "s", flat(np.stack([added + 10] * 2, 1)))
     return made
 
 
 def made_of(store: JobStore, arm: str, ratio: float = 1.0):
-    keys = {
-        "rows": "r",
-        "versions": "v",
-        "added": "p" if arm == "pca" else "s",
-        "added-versions": "s",
-    }
-    found = training_set(
-        Condition(arm=arm, ratio=ratio), TRAIN, LABELS, store, {**keys, "counts": [5, 3]}, seed=0
+    condition = Condition(arm=arm, ratio=ratio)
+    recipe = condition.recipe
+    arrays = ArraysRead(
+        rows="r",
+        augmented="v" if recipe.classic else None,
+        added={"pca": "p", "synthetic": "s"}.get(recipe.added),
+        counts=(5, 3),
     )
+    job = ClassifierJob(
+        key="",
+        condition=condition,
+        train=TRAIN,
+        test=TRAIN,
+        labels=LABELS,
+        arrays=arrays,
+        classifier=OPTIONS.classifier,
+        seed=0,
+        shown="",
+    )
+    found = training_set(job, store)
     return found, found.images[:, 0, 0, 0]
 
 
@@ -126,7 +137,7 @@ def test_an_arm_that_adds_information_is_found_and_shuffled_labels_know_nothing(
         seeds=3,
     )
     study = run_crossval(data, options, tmp_path / "honest", machine=MACHINE)
-    assert study["arms"]["no_augmentation"]["auroc"]["value"] > 0.6
+    assert (study.arms["no_augmentation"].auroc.value or 0) > 0.6
     rows = np.random.default_rng(0).permutation(len(data))
     labels = [data.rows[i].label for i in rows]
     shuffled = tuple(
@@ -135,16 +146,16 @@ def test_an_arm_that_adds_information_is_found_and_shuffled_labels_know_nothing(
     )
     broken: Manifest = dataclasses.replace(data, rows=shuffled)
     found = run_crossval(broken, options, tmp_path / "broken", machine=MACHINE)
-    for figures in found["arms"].values():
-        low, high = figures["auroc"]["ci"]
+    for figures in found.arms.values():
+        low, high = figures.auroc.ci
         assert low <= 0.5 <= high
 
 
 def test_a_chosen_ratio_leaves_analyses_of_fixed_ratios_alone():
     options = OPTIONS.with_(select="ratio", candidates=("1", "3"), ratios=(1.0, 2.0))
-    setting = SelectedConfig(ratio=3.0, gan=options.gan, chosen="3")
+    setting = SelectedConfig(ratio=3.0, gan=options.gan, name="3")
     by_name = {
-        (c.analysis, c.arm): as_chosen(c, setting, options).ratio
+        (c.analysis, c.arm): setting.applied_to(c, options).ratio
         for a in analyses(options)
         for c in a.conditions
     }

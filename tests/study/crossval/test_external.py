@@ -1,4 +1,4 @@
-"""External sets are only ever predicted; choices are made inside the folds."""
+"""External sets are only predicted; the inner selection stays inside the folds."""
 
 import dataclasses
 from pathlib import Path
@@ -14,8 +14,8 @@ from fewray.errors import InputError
 from fewray.generators.checkpoint import read_header
 from fewray.study.crossval.cohort import assemble_cohort
 from fewray.study.crossval.run import run_crossval
-from fewray.study.folds import external_warning
-from tests.helpers import MACHINE, OPTIONS, manifest_of, noise_dataset
+from fewray.study.warnings import external_warnings
+from tests.helpers import MACHINE, OPTIONS, manifest_of, noise_dataset, refused
 
 ARMS = OPTIONS.with_(arms=("classic", "classic+synthetic"), seeds=1)
 
@@ -24,12 +24,14 @@ def test_kept_test_rows_are_not_folded_and_are_predicted(phantoms: Manifest, tmp
     found = run_crossval(
         phantoms, ARMS.with_(keep_test=True, copy_percentile=0.0), tmp_path, machine=MACHINE
     )
-    assert (found["external"]["kept_split"], found["external"]["networks"]) == (True, 2)
-    assert found["rejected"] is None  # nothing was searched
-    assert found["generators"]
-    assert found["data"]["rows"] == len(phantoms.where(split="train"))
-    assert found["external"]["rows"] == len(phantoms.where(split="test"))
-    assert set(found["external"]["arms"]) == {"classic", "classic+synthetic"}
+    external = found.external
+    assert external is not None
+    assert (external.own_test_split, external.networks) == (True, 2)
+    assert found.rejected_copies is None  # nothing was searched
+    assert found.generators
+    assert found.data.images == len(phantoms.where(split="train"))
+    assert external.images == len(phantoms.where(split="test"))
+    assert set(external.accuracy) == {"classic", "classic+synthetic"}
 
 
 def test_an_external_set_changes_nothing_else(phantoms: Manifest, tmp_path: Path):
@@ -38,16 +40,15 @@ def test_an_external_set_changes_nothing_else(phantoms: Manifest, tmp_path: Path
     external = dataclasses.replace(elsewhere, rows=rows)
     inside = run_crossval(phantoms, ARMS, tmp_path / "a", machine=MACHINE)
     both = run_crossval(phantoms, ARMS, tmp_path / "b", external=external, machine=MACHINE)
-    assert both["external"]["rows"] == 20
-    assert not both["external"]["kept_split"]
-    assert (inside["arms"], inside["comparisons"]) == (both["arms"], both["comparisons"])
+    assert both.external is not None
+    assert both.external.images == 20
+    assert not both.external.own_test_split
+    assert (inside.arms, inside.comparisons) == (both.arms, both.comparisons)
 
 
 def test_synthetic_images_are_no_external_set(phantoms: Manifest):
     rows = tuple(dataclasses.replace(row, origin="synthetic") for row in phantoms.rows[:3])
-    with pytest.raises(
-        InputError, match="--external made: 3 synthetic images; real films are wanted"
-    ):
+    with refused("synthetic_images", "--external made: 3 synthetic images"):
         assemble_cohort(phantoms, ARMS, dataclasses.replace(phantoms, name="made", rows=rows))
 
 
@@ -58,12 +59,12 @@ def test_patients_of_an_external_set_are_found_as_those_of_the_data(tmp_path: Pa
     unknown = load_external(place, group_regex=r"(p\d)")
     assert {row.group for row in unknown.rows} == {"a/a0.png", "a/a1.png", "b/b0.png", "b/b1.png"}
     data = manifest_of("a", "b")
-    assert external_warning(data, named) is None
-    warning = external_warning(data, unknown)
-    assert warning is not None
-    assert "4 of 4 images name no patient" in warning
-    assert "--group-regex (p\\d) fits none of its file names" in warning
-    assert external_warning(unknown, unknown) is None
+    assert external_warnings(data, named, {}) == []
+    (warning,) = external_warnings(data, unknown, {})
+    assert warning.code == "external_patients_unknown"
+    assert "4 of 4 images name no patient" in warning.text
+    assert "--group-regex (p\\d)" in warning.text
+    assert external_warnings(unknown, unknown, {}) == []
     with pytest.raises(InputError, match="--external"):
         load_external(tmp_path / "nothing", group_regex=r"(p\d)")
 
@@ -76,7 +77,8 @@ def test_an_external_set_without_patients_is_noted(tmp_path: Path):
         other / "x.png"
     )
     cohort = assemble_cohort(films, ARMS, load_dataset(other.parent))
-    assert "1 of 1 images name no patient" in cohort.rows.notes["warnings"][-1]
+    (warning,) = cohort.warnings
+    assert "1 of 1 images name no patient" in warning.text
 
 
 @pytest.mark.parametrize("origin", ["real", "phantom"])
@@ -93,9 +95,7 @@ def test_a_patient_on_both_sides_of_a_kept_split_is_refused(
     ]
     (tmp_path / "films.csv").write_text("\n".join(["path,label,group,split,origin", *lines]))
     data = load_dataset(tmp_path / "films.csv")
-    with pytest.raises(
-        InputError, match=f"the kept test split: a patient is in both train and test: {named} "
-    ):
+    with refused("leak_patient", f"the kept test split: .*: {named} "):
         assemble_cohort(data, ARMS.with_(keep_test=True))
 
 
@@ -108,19 +108,21 @@ def test_copies_within_an_external_set_count_as_one_patient(tmp_path: Path):
             other / f"{name}.png"
         )
     cohort = assemble_cohort(data, ARMS, load_dataset(other.parent))
-    assert cohort.external_groups is not None
-    assert cohort.external_groups.tolist() == [0, 1, 0]
-    said = "1 pair of patients was joined, since films look alike: a/x.png ~ a/z.png (1.00): the external intervals take"
-    assert said in cohort.rows.notes["warnings"][-1]
+    assert cohort.external is not None
+    assert cohort.external.groups.tolist() == [0, 1, 0]
+    warning = cohort.warnings[-1]
+    assert warning.code == "external_patients_merged"
+    assert "1 pair of patients" in warning.text
+    assert "a/x.png ~ a/z.png (1.00)" in warning.text
 
 
-def test_one_external_set_is_wanted(phantoms: Manifest):
-    with pytest.raises(InputError, match="not two"):
+def test_two_external_sets_are_refused(phantoms: Manifest):
+    with refused("two_external_sets"):
         assemble_cohort(phantoms, ARMS.with_(keep_test=True), phantoms)
     unsplit = dataclasses.replace(
         phantoms, rows=tuple(dataclasses.replace(r, split="") for r in phantoms.rows)
     )
-    with pytest.raises(InputError, match="no rows of split test"):
+    with refused("no_test_split"):
         assemble_cohort(unsplit, ARMS.with_(keep_test=True))
 
 
@@ -131,24 +133,25 @@ def test_one_external_set_is_wanted(phantoms: Manifest):
         pytest.param("recipe", ("first", "second"), marks=pytest.mark.long),
     ],
 )
-def test_a_choice_is_made_on_training_rows_alone(
+def test_the_selection_uses_training_rows_alone(
     phantoms: Manifest,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     what: str,
-    candidates: tuple[str, str],
+    choices: tuple[str, str],
 ):
     recipes = {"first": OPTIONS.gan.with_(epochs=1), "second": OPTIONS.gan.with_(epochs=2)}
-    monkeypatch.setattr("fewray.study.crossval.inner_selection.recipe", recipes.__getitem__)
-    options = ARMS.with_(select=what, candidates=candidates)
+    monkeypatch.setattr("fewray.study.crossval.design.recipe", recipes.__getitem__)
+    options = ARMS.with_(select=what, candidates=choices)
     found = run_crossval(phantoms, options, tmp_path, machine=MACHINE)
-    assert [(row["repeat"], row["fold"]) for row in found["chosen"]] == [(0, 0), (0, 1)]
-    for row in found["chosen"]:
-        assert set(row["accuracies"]) == set(candidates)
-        assert row["accuracies"][row["chosen"]] == max(row["accuracies"].values())
+    assert [(row.repeat, row.fold) for row in found.selections] == [(0, 0), (0, 1)]
+    for row in found.selections:
+        assert set(row.accuracies) == set(choices)
+        assert row.accuracies[row.selected] == max(row.accuracies.values())
     cohort = assemble_cohort(phantoms, options)
     by_fold = {
-        part.fold: {row.sha256 for row in cohort.take(part.test).rows} for part in cohort.parts()
+        fold.key.fold: {row.sha256 for row in cohort.take(fold.test).rows}
+        for fold in cohort.folds()
     }
     for path in (tmp_path / "generators").glob("repeat-0-fold-*/*/checkpoint.safetensors"):
         fold = int(path.parent.parent.name.split("-")[3])

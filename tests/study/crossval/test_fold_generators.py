@@ -11,11 +11,12 @@ from fewray.data.loading import load_dataset
 from fewray.errors import InputError
 from fewray.study.crossval.fold_generators import (
     FoldGenerators,
+    GeneratorKey,
     as_recorded,
-    generator_facts,
+    summaries,
     train_fold_generators,
 )
-from tests.helpers import GAN, SERIAL, SerialMachine, noise_dataset
+from tests.helpers import GAN, SERIAL, SerialMachine, noise_dataset, refused
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +25,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> FoldGenerators:
     place = tmp_path_factory.mktemp("generators")
     data = load_dataset(noise_dataset(place / "films", {"a": 6}))
     made = FoldGenerators(
+        key=GeneratorKey(0, 0, 0),
         folder=place / "run" / "repeat-0-fold-0",
         train=replace(data, rows=data.rows[:4]),
         test=replace(data, rows=data.rows[4:]),
@@ -35,9 +37,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> FoldGenerators:
 
 
 def train(fold: FoldGenerators, machine: Machine) -> None:
-    train_fold_generators(
-        [fold], machine, extractor="lite0", on_epoch=lambda *_: None, on_batch=lambda *_: None
-    )
+    train_fold_generators([fold], machine, on_epoch=lambda *_: None, on_batch=lambda *_: None)
 
 
 def facts_of(fold: FoldGenerators) -> Path:
@@ -57,15 +57,15 @@ def test_what_is_trained_is_not_begun_again_and_its_record_stays(trained: FoldGe
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"precision": "bf16"}, "trained with --precision fp32; --precision bf16 was asked for"),
-        ({"threads": 2}, "trained with --threads 1; --threads 2 was asked for"),
-        ({"device": "cuda:0"}, "trained with --device cpu; --device cuda was asked for"),
+        ({"precision": "bf16"}, "--precision fp32.*--precision bf16"),
+        ({"threads": 2}, "--threads 1.*--threads 2"),
+        ({"device": "cuda:0"}, "--device cpu.*--device cuda"),
     ],
 )
 def test_another_machine_is_refused_where_the_record_tells(
     trained: FoldGenerators, changes: dict, message: str
 ):
-    with pytest.raises(InputError, match=message):
+    with refused("generator_trained_otherwise", message):
         train(trained, replace(SERIAL, **changes))
 
 
@@ -98,11 +98,8 @@ def test_a_lost_log_is_named_before_anything_is_trained(trained: FoldGenerators)
     log = trained.folder / "a" / "stats.jsonl"
     kept = log.read_bytes()
     log.unlink()
-    for look in (lambda: train(trained, SERIAL), lambda: generator_facts([trained])):
-        with pytest.raises(
-            InputError,
-            match=r"a/stats.jsonl: the log of this generator ends at epoch 0, 1 is wanted",
-        ):
+    for look in (lambda: train(trained, SERIAL), lambda: summaries([trained])):
+        with refused("log_incomplete", "stats.jsonl: ends at epoch 0, expected 1"):
             look()
     log.write_bytes(kept)
-    assert generator_facts([trained])["a"]["steps"] == 1
+    assert summaries([trained])["a"].steps == 1

@@ -42,13 +42,13 @@ def test_killed_workers_do_not_change_the_bytes(
     killed: dict[str, int] = {}
 
     def kill(kind: str, event) -> None:
-        if kind in ("epoch", "cell step") and kind not in killed:
+        if kind in ("epoch", "step") and kind not in killed:
             busy = [worker for worker, keys in connection(TWO).client.processing().items() if keys]
             killed[kind] = connection(TWO).ask(os.getpid)[busy[0]]
             os.kill(killed[kind], signal.SIGKILL)
 
     run_crossval(phantoms, SMALL, tmp_path, machine=ON_CLUSTER, on_progress=kill)
-    assert set(killed) == {"epoch", "cell step"}
+    assert set(killed) == {"epoch", "step"}
     assert not set(killed.values()) & set(connection(TWO).ask(os.getpid).values())
     assert {name: (tmp_path / name).read_bytes() for name in FILES} == local
 

@@ -1,4 +1,4 @@
-"""The trial end to end on phantoms: what study.json says follows from the predictions, and nothing depends on the way."""
+"""A whole study on phantoms: study.json follows from the predictions, and restarts change nothing."""
 
 import csv
 import json
@@ -25,6 +25,7 @@ FIELDS = (
     "p_corrected_t",
     "minimal_detectable",
     "verdict",
+    "text",
 )
 
 
@@ -55,7 +56,7 @@ def test_every_arm_has_its_scores_and_its_comparison(trial: Path):
         assert compared["ci"][0] <= compared["difference"] <= compared["ci"][1]
         assert compared["p_holm"] >= compared["p"]
     assert len(study["folds"]) == 2
-    for part in ("sensitivity", "audit", "provenance", "answer"):
+    for part in ("sensitivity", "audit", "provenance", "conclusion", "warnings"):
         assert study[part]
 
 
@@ -63,7 +64,7 @@ def test_scores_follow_from_the_predictions(trial: Path):
     study = study_of(trial)
     classes = study["data"]["classes"]
     for arm, rows in predictions(trial).items():
-        assert len(rows) == 2 * study["data"]["rows"]
+        assert len(rows) == 2 * study["data"]["images"]
         by_seed = []
         for seed in ("0", "1"):
             mine = [row for row in rows if row["seed"] == seed]
@@ -121,8 +122,8 @@ def test_subsets_score_the_same_predictions(trial: Path):
         ]
     )
     found = study["subsets"]["without covid"]
-    assert found["rows"] == len(rows) / 2
-    assert found["arms"]["classic"]["accuracy"]["value"] == pytest.approx(right)
+    assert found["images"] == len(rows) / 2
+    assert found["accuracy"]["classic"]["value"] == pytest.approx(right)
 
 
 def test_sensitivity_analyses_are_apart(trial: Path):
@@ -143,13 +144,22 @@ def test_no_clock_time_and_no_path_stand_in_the_results(trial: Path):
     assert json.loads((trial / "timing.json").read_text())["seconds"] > 0
 
 
+def test_the_folds_are_summarised(trial: Path):
+    study = study_of(trial)
+    for fold in study["folds"]:
+        assert fold["train"] + fold["test"] == study["data"]["images"]
+        assert fold["train_patients"] + fold["test_patients"] == study["data"]["patients"]
+        for label, count in study["data"]["counts"].items():
+            assert sum(fold["counts"][label].values()) == count
+
+
 def test_what_is_lost_comes_back_equal_and_the_rest_is_not_done_again(
     phantoms: Manifest, tmp_path: Path
 ):
     options = OPTIONS.with_(arms=("classic", "synthetic"))
     run_crossval(phantoms, options, tmp_path, machine=MACHINE)
     before = {name: (tmp_path / name).read_bytes() for name in ("study.json", "predictions.csv")}
-    classifiers = sorted((tmp_path / "jobs").glob("trial-classifier-*.json"))
+    classifiers = sorted((tmp_path / "jobs").glob("classifier-*.json"))
     arrays = sorted((tmp_path / "jobs").glob("synthetic-*.npy"))
     stamp = classifiers[0].stat().st_mtime_ns
     for path in (classifiers[1], arrays[0], tmp_path / "study.json"):
@@ -165,7 +175,7 @@ def test_what_is_lost_comes_back_equal_and_the_rest_is_not_done_again(
     )
     assert {name: (tmp_path / name).read_bytes() for name in before} == before
     assert classifiers[0].stat().st_mtime_ns == stamp
-    assert events.count("cell") == 1
+    assert events.count("classifier") == 1
     assert "epoch" not in events
 
 

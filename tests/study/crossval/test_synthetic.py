@@ -10,11 +10,10 @@ import pytest
 
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
-from fewray.errors import InputError
 from fewray.storage.jobs import JobStore
 from fewray.study.crossval.run import run_crossval
 from fewray.study.crossval.synthetic import image_names
-from tests.helpers import OPTIONS, SERIAL, noise_dataset
+from tests.helpers import OPTIONS, SERIAL, noise_dataset, refused
 
 CHOICE = OPTIONS.with_(
     arms=("classic", "synthetic", "classic+synthetic"), seeds=1, copy_percentile=0.0
@@ -71,7 +70,7 @@ def test_other_ratios_change_nothing_of_the_primary_design(
     run_crossval(films, CHOICE.with_(ratios=(2.0, 0.5)), out, machine=SERIAL)
     after = kept(out)
     assert {name: after[name] for name in before} == before
-    added = [name for name in after if name not in before and name.startswith("trial-classifier")]
+    added = [name for name in after if name not in before and name.startswith("classifier")]
     assert len(added) == 2 * 2 * 2  # ratios, arms, folds
     then, now = study_of(plain), study_of(out)
     for field in ("arms", "comparisons", "descriptive"):
@@ -87,7 +86,7 @@ def test_a_larger_set_begins_with_the_smaller_one_in_every_class(films: Manifest
     keys = study_of(copied)["provenance"]["keys"]
     names = [f"synthetic/0/0/0{ratio}" for ratio in ("", "/ratio 2", "/ratio 3")]
     records = [store.load("synthetic", keys[name]) for name in names]
-    for kind in ("synthetic", "synthetic-versions"):
+    for kind in ("synthetic", "synthetic-augmented"):
         by_class = []
         for name, record in zip(names, records, strict=True):
             assert record is not None
@@ -118,17 +117,15 @@ def swap(out: Path, kinds: tuple[str, ...], suffixes: tuple[str, ...]) -> None:
                 first, second = (path.read_bytes() for path in paths)
                 paths[0].write_bytes(second)
                 paths[1].write_bytes(first)
-    for path in (out / "jobs").glob("trial-classifier-*"):
+    for path in (out / "jobs").glob("classifier-*"):
         path.unlink()
 
 
 def test_images_whose_generators_saw_a_test_row(films: Manifest, copied: Path):
-    swap(copied, ("synthetic", "synthetic-versions"), SUFFIXES)
-    with pytest.raises(
-        InputError, match=r"generators of these images saw \d+ test rows of repeat-0-fold-0"
-    ):
+    swap(copied, ("synthetic", "synthetic-augmented"), SUFFIXES)
+    with refused("synthetic_images_saw_test_rows", "repeat-0-fold-0"):
         run_crossval(films, CHOICE, copied, machine=SERIAL)
-    assert not list((copied / "jobs").glob("trial-classifier-*"))
+    assert not list((copied / "jobs").glob("classifier-*"))
 
 
 def test_images_of_another_address(films: Manifest, copied: Path):
@@ -138,14 +135,12 @@ def test_images_of_another_address(films: Manifest, copied: Path):
     )  # other sets of the same generators
     record = copied / "jobs" / f"synthetic-{synthetic_keys(copied)[0]}.json"
     shutil.copy(copied / "jobs" / f"synthetic-{mine}.json", record)
-    with pytest.raises(
-        InputError, match=f"{record.name}: these images were made as set {mine}, of other rows"
-    ):
+    with refused("synthetic_images_of_other_set", f"{record.name}.* set {mine}"):
         run_crossval(films, CHOICE.with_(augmented_copies=3), copied, machine=SERIAL)
 
 
 def test_arrays_of_another_fold_are_made_again(films: Manifest, plain: Path, copied: Path):
-    swap(copied, ("synthetic", "synthetic-versions"), SUFFIXES[1:])
+    swap(copied, ("synthetic", "synthetic-augmented"), SUFFIXES[1:])
     run_crossval(films, CHOICE, copied, machine=SERIAL)
     assert kept(copied) == kept(plain)
 
@@ -154,7 +149,7 @@ def test_arrays_of_another_fold_are_made_again(films: Manifest, plain: Path, cop
     "damage",
     [
         lambda found: found.pop("seen"),
-        lambda found: found.pop("address"),
+        lambda found: found.pop("key"),
         lambda found: found.update(counts="x"),
         lambda found: found.update(counts=[1, 1]),
         lambda found: found.update(rejected=None),
@@ -169,9 +164,7 @@ def test_sets_without_their_record_are_made_again(
         found = json.loads(path.read_text())
         damage(found)
         path.write_text(json.dumps(found))
-    stamps = {
-        path: path.stat().st_mtime_ns for path in (copied / "jobs").glob("trial-classifier-*")
-    }
+    stamps = {path: path.stat().st_mtime_ns for path in (copied / "jobs").glob("classifier-*")}
     run_crossval(films, CHOICE, copied, machine=SERIAL)
     assert kept(copied) == kept(plain)
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps

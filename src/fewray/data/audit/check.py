@@ -260,10 +260,10 @@ def _leaks(across: list[str], shortcut: Shortcut | None) -> list[str]:
     found = []
     if across:
         found.append(f"the split leaks: {_some(across)} has images on both sides")
-    if shortcut is not None and shortcut.told_apart:
+    if shortcut is not None and shortcut.identified:
         found.append(
             f"file metadata alone (no pixel read) tells classes apart: accuracy {shortcut.accuracy:.2f} in grouped "
-            f"folds, chance {shortcut.chance:.2f}; {', '.join(shortcut.told_apart)} can be separated by the source of "
+            f"folds, chance {shortcut.majority_class_rate:.2f}; {', '.join(shortcut.identified)} can be separated by the source of "
             "the file, so a classifier may be reading the source, not the lungs"
         )
     return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,10 +32,10 @@ THUMBNAIL = 8
 FRAMES = {"border": 6, "centre removed": 8}
 """Width of the frame that is left when the middle of the film is blacked out."""
 SOURCES = {
-    "metadata": "file metadata (no pixel read)",
-    "thumbnail": "an 8x8 thumbnail of the whole film",
-    "border": "the border (6 of 64 pixels)",
-    "centre removed": "films with the centre blacked out (48 of 64 pixels)",
+    "metadata": "file metadata",
+    "thumbnail": "an 8x8 thumbnail",
+    "border": "the image border (6 of 64 pixels)",
+    "centre removed": "the image without its centre (48 of 64 pixels)",
 }
 
 
@@ -44,10 +44,10 @@ class Shortcut:
     """Accuracy of the metadata model, the share of the largest class, and each class's one-against-rest AUROC."""
 
     accuracy: float
-    chance: float
+    majority_class_rate: float
     auroc: dict[str, float]
     folds: int
-    told_apart: list[str] = field(default_factory=list)
+    identified: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,34 +55,36 @@ class ShortcutAudit:
     """What each model reached in the folds of a study."""
 
     rows: int
-    chance: float
+    majority_class_rate: float
     """Share of the largest class."""
     accuracy: dict[str, float]
     """By model: share of all rows told right by the model that did not see them."""
     auroc: dict[str, dict[str, float]]
     """By model and class: one-against-rest AUROC, worked out within each fold and averaged."""
-    tells: dict[str, list[str]] = field(default_factory=dict)
-    """By model: the classes it tells apart from the rest."""
-    warnings: list[str] = field(default_factory=list)
+    identified_by: dict[str, list[str]] = field(default_factory=dict)
+    """By model: the classes it separates from the others."""
 
     @property
-    def told_apart(self) -> list[str]:
-        """Return the classes that at least one model tells apart from the rest."""
-        found = {label for each in self.tells.values() for label in each}
+    def identified(self) -> list[str]:
+        """Return the classes that at least one model separates from the others, in class order."""
+        found = {label for each in self.identified_by.values() for label in each}
         return [label for label in next(iter(self.auroc.values()), {}) if label in found]
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON."""
-        models = {
-            name: {"accuracy": self.accuracy[name], "auroc": self.auroc[name]}
-            for name in self.accuracy
-        }
-        return {
-            "chance": self.chance,
-            "models": models,
-            "told_apart": self.told_apart,
-            "warnings": list(self.warnings),
-        }
+    def comes_near(self, model: str, best: float) -> bool:
+        """Return whether a model beats the majority-class rate and comes near accuracy ``best``.
+
+        Near is within 5 points or twice the standard error of the model's accuracy.
+        """
+        accuracy = self.accuracy[model]
+        margin = max(0.05, 2 * self._error(accuracy))
+        return accuracy >= best - margin and self.beats_majority(accuracy)
+
+    def beats_majority(self, accuracy: float) -> bool:
+        """Return whether an accuracy exceeds the majority-class rate by 2 standard errors."""
+        return accuracy > self.majority_class_rate + 2 * self._error(accuracy)
+
+    def _error(self, accuracy: float) -> float:
+        return float(np.sqrt(accuracy * (1 - accuracy) / self.rows))
 
 
 def metadata_shortcut(
@@ -108,7 +110,9 @@ def metadata_shortcut(
             fold_of[test] = fold
         accuracy, auroc, told = _figures(_forest(seed), metadata, labels, fold_of, classes)
     chance = float(counts.max() / counts.sum())
-    return Shortcut(accuracy=accuracy, chance=chance, auroc=auroc, folds=folds, told_apart=told)
+    return Shortcut(
+        accuracy=accuracy, majority_class_rate=chance, auroc=auroc, folds=folds, identified=told
+    )
 
 
 def shortcut_audit(
@@ -152,69 +156,13 @@ def shortcut_audit(
         name: _figures(model, values, labels, folds, classes)
         for name, (model, values) in inputs.items()
     }
-    found = ShortcutAudit(
+    return ShortcutAudit(
         rows=len(labels),
-        chance=float(np.bincount(labels, minlength=len(classes)).max() / len(labels)),
+        majority_class_rate=float(np.bincount(labels, minlength=len(classes)).max() / len(labels)),
         accuracy={name: accuracy for name, (accuracy, _, _) in figures.items()},
         auroc={name: auroc for name, (_, auroc, _) in figures.items()},
-        tells={name: told for name, (_, _, told) in figures.items()},
+        identified_by={name: labels for name, (_, _, labels) in figures.items()},
     )
-    return replace(found, warnings=shortcut_warnings(found, {}))
-
-
-def shortcut_warnings(audit: ShortcutAudit, accuracies: dict[str, float]) -> list[str]:
-    """Return what a reader must know before he believes the arms, given each arm's accuracy.
-
-    One sentence for each class that some model tells apart (AUROC of 0.9 or more, beyond chance; of two classes one
-    sentence), and one for the models that come within 5 points, or twice their standard error, of the best arm. A model,
-    that is itself within twice its standard error of chance is not held against the arms. Where no arm is beyond chance
-    but a model is, a sentence says that instead.
-    """
-    said = []
-    two = len(next(iter(audit.auroc.values()), {})) == 2
-    for label in audit.told_apart[: 1 if two else None]:
-        by = {name: audit.auroc[name][label] for name, told in audit.tells.items() if label in told}
-        shown = ", ".join(f"{SOURCES[name]}: AUROC {value:.2f}" for name, value in by.items())
-        view = (
-            "at 8x8 pixels"
-            if list(by) == ["thumbnail"]
-            else "with little or nothing of the lungs in view"
-        )
-        cause = "coarse brightness or framing" if list(by) == ["thumbnail"] else "the source"
-        without = "" if two else f", or repeat the study with `--without {label}`"
-        said.append(
-            f"{' and '.join(audit.told_apart) if two else label} {'are' if two else 'is'} told apart "
-            f"{'' if two else 'from the rest '}{view} ({shown}): a classifier may be reading {cause}, not the disease; "
-            f"get films of all classes from the same source{without}"
-        )
-    if accuracies:
-        best = max(accuracies, key=lambda arm: accuracies[arm])
-        near = [name for name in audit.accuracy if _comes_near(audit, name, accuracies[best])]
-        shown = ", ".join(f"{SOURCES[name]} {100 * audit.accuracy[name]:.0f} %" for name in near)
-        held = f"({best}, {100 * accuracies[best]:.0f} % right; chance {100 * audit.chance:.0f} %)"
-        if near and _beyond_chance(audit, accuracies[best]):
-            said.append(
-                f"models that see no more of the lungs than 8x8 pixels come near the best arm {held}: {shown}; the arms "
-                "may owe their accuracy to the source of the films; crop to the lungs, and test on films of another "
-                "hospital (`--external`)"
-            )
-        elif near:
-            said.append(
-                f"no arm is right more often than chance may be {held}, but models that see no more of the lungs than "
-                f"8x8 pixels are: {shown}; the films tell more of their source than the networks saw of the classes"
-            )
-    return said
-
-
-def _comes_near(audit: ShortcutAudit, name: str, best: float) -> bool:
-    accuracy = audit.accuracy[name]
-    error = 2 * float(np.sqrt(accuracy * (1 - accuracy) / audit.rows))
-    return accuracy >= best - max(0.05, error) and _beyond_chance(audit, accuracy)
-
-
-def _beyond_chance(audit: ShortcutAudit, accuracy: float) -> bool:
-    """Whether an accuracy over all rows lies above chance by more than twice its standard error."""
-    return accuracy > audit.chance + 2 * float(np.sqrt(accuracy * (1 - accuracy) / audit.rows))
 
 
 def _figures(

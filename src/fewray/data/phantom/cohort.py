@@ -20,7 +20,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from fewray.config import Options
-from fewray.data.manifest import Manifest, Row
+from fewray.data.manifest import DataWarning, Manifest, Row
 from fewray.data.phantom import anatomy, bones
 from fewray.data.phantom import rendering as developed
 from fewray.data.phantom.canvas import Canvas, Pose
@@ -295,7 +295,12 @@ def _is_complete(folder: Path, options: PhantomOptions) -> bool:
 
 
 def _read(folder: Path, options: PhantomOptions) -> Manifest:
-    notes = {"options": options.to_json(), "warnings": ["phantom: drawn films, not patients."]}
+    notes = {
+        "options": options.to_json(),
+        "warnings": [
+            DataWarning("These are computer-drawn phantoms, not patients.", "phantom_data")
+        ],
+    }
     if options.confound != "none":
         share = f"{options.confound_strength:.0%}"
         notes["warnings"].append(

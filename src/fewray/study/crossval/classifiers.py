@@ -1,12 +1,12 @@
-"""One classifier of a trial: its training set, its training, its predictions of the fold's test rows."""
+"""Train one classifier of a study and predict the test rows of its fold."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from fewray.compute.machine import Machine
@@ -14,12 +14,33 @@ from fewray.compute.seeds import child_seed
 from fewray.compute.tasks import Report
 from fewray.config import ClassifierOptions
 from fewray.storage.jobs import JobStore, are_probabilities
-from fewray.study.crossval.design import MIXUP, MODERN_LEARNING_RATE, Condition, added_counts
+from fewray.study.crossval.design import MIXUP, RESNET_LEARNING_RATE, Condition, added_counts
+from fewray.study.crossval.image_sets import (
+    AUGMENTED,
+    EXTERNAL,
+    PAPER_AUGMENTED,
+    ROWS,
+    SYNTHETIC,
+    ArraysRead,
+)
+
+KIND = "classifier"
+"""Kind of the results in the job store."""
+
+
+class Prediction(msgspec.Struct, frozen=True, kw_only=True):
+    """What one classifier predicted: probabilities by row and class, rounded to 7 decimals."""
+
+    train_images: int
+    probabilities: list[list[float]]
+    """Of the fold's test rows,"""
+    external: list[list[float]] | None
+    """and of the external set, if there is one."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSet:
-    """uint8 images (n, 1, S, S), labels (n,), and how often each is drawn (n,)."""
+    """uint8 images (n, 1, S, S), labels (n,), and sampling weights (n,)."""
 
     images: np.ndarray
     labels: np.ndarray
@@ -27,60 +48,76 @@ class TrainingSet:
 
     @property
     def effective(self) -> int:
-        """How many images it stands for: augmented versions share the weight of the one they were made from."""
+        """Return the sum of weights: an image and its augmented copies count as one."""
         return round(float(self.weights.sum()))
 
 
-def training_set(
-    condition: Condition,
-    train: np.ndarray,
-    labels: np.ndarray,
-    store: JobStore,
-    keys: Mapping[str, str],
-    seed: int,
-) -> TrainingSet:
-    """Return what ``condition`` trains on: rows ``train`` (indices) of all ``labels``, and what its arm adds.
+@dataclass(frozen=True, kw_only=True)
+class ClassifierJob:
+    """One classifier: its condition as trained, row indices of its fold, and the arrays it reads."""
 
-    ``keys`` name the arrays: ``rows``, ``versions`` (those of the augmentation), ``added`` and ``added-versions``, and
-    ``counts`` by class of the added ones.
-    """
-    arm = condition.recipe
-    images, targets = _array(store, "rows", keys["rows"])[train], labels[train]
-    k = int(labels.max()) + 1  # every class is among the cohort's rows
-    parts = [(images, _versions(condition, "versions", store, keys, train), targets)]
-    if arm.added:
-        added, chosen, added_labels = _added(
-            condition, store, keys, added_counts(targets, k, condition.ratio)
+    key: str
+    condition: Condition
+    train: np.ndarray
+    test: np.ndarray
+    labels: np.ndarray
+    arrays: ArraysRead
+    classifier: ClassifierOptions
+    seed: int
+    shown: str
+    """Its name in progress messages."""
+
+    @property
+    def augmented_kind(self) -> str:
+        """Return the kind of augmented copies that the condition trains on."""
+        return PAPER_AUGMENTED if self.condition.paper_classic else AUGMENTED
+
+
+def training_set(job: ClassifierJob, store: JobStore) -> TrainingSet:
+    """Return what a classifier trains on: the real rows of its fold, and what its arm adds."""
+    arm, arrays = job.condition.recipe, job.arrays
+    targets = job.labels[job.train]
+    k = int(job.labels.max()) + 1
+    copies = added_copies = None
+    if arrays.augmented:
+        copies = _array(store, job.augmented_kind, arrays.augmented)[job.train]
+    parts = [(_array(store, ROWS, arrays.rows)[job.train], copies, targets)]
+    if arrays.added:
+        counts = added_counts(targets, k, job.condition.ratio)
+        starts = np.cumsum([0, *arrays.counts])
+        index = np.concatenate(
+            [np.arange(start, start + n) for start, n in zip(starts, counts, strict=False)]
         )
+        labels = np.repeat(np.arange(k), counts)
         if arm.shuffled:
-            added_labels = np.random.default_rng(child_seed(seed, "shuffled")).permutation(
-                added_labels
-            )
-        versions = _versions(condition, "added-versions", store, keys, chosen)
-        parts.append((added, versions, added_labels))
-    made, all_labels, weights = [], [], []
-    for own, versions, of in parts:
-        share = 1.0 if versions is None else 1.0 / (1 + versions.shape[1])
-        made.append(own)
-        all_labels.append(of)
-        weights.append(np.full(len(own), share))
-        if versions is not None:
-            made.append(versions.reshape(-1, *versions.shape[2:]))
-            all_labels.append(np.repeat(of, versions.shape[1]))
-            weights.append(np.full(len(made[-1]), share))
-    found = np.concatenate(all_labels)
-    drawn = np.concatenate(weights)
+            rng = np.random.default_rng(child_seed(job.seed, "shuffled"))
+            labels = rng.permutation(labels)
+        if arrays.augmented:
+            added_copies = _array(store, f"{SYNTHETIC}-{job.augmented_kind}", arrays.added)[index]
+        parts.append((_array(store, arm.added, arrays.added)[index], added_copies, labels))
+    images, labels, weights = [], [], []
+    for originals, augmented, of in parts:
+        share = 1.0 if augmented is None else 1.0 / (1 + augmented.shape[1])
+        images.append(originals)
+        labels.append(of)
+        weights.append(np.full(len(originals), share))
+        if augmented is not None:
+            images.append(augmented.reshape(-1, *augmented.shape[2:]))
+            labels.append(np.repeat(of, augmented.shape[1]))
+            weights.append(np.full(len(images[-1]), share))
+    all_labels, all_weights = np.concatenate(labels), np.concatenate(weights)
     if arm.oversample:
-        drawn = drawn * (len(targets) / k / np.maximum(np.bincount(targets, minlength=k), 1))[found]
-    return TrainingSet(images=np.concatenate(made), labels=found, weights=drawn)
+        frequency = np.maximum(np.bincount(targets, minlength=k), 1)
+        all_weights = all_weights * (len(targets) / k / frequency)[all_labels]
+    return TrainingSet(images=np.concatenate(images), labels=all_labels, weights=all_weights)
 
 
-def kept_result(
+def stored_prediction(
     store: JobStore, key: str, *, rows: int, external: int, classes: int
-) -> dict[str, Any] | None:
-    """Return a finished classifier's result, or None where there is none of the right form.
+) -> Prediction | None:
+    """Return a finished classifier's predictions, or None if there are none of this shape.
 
-    Probabilities of ``rows`` test rows, and of ``external`` ones (0: there is no such set), by ``classes``.
+    ``rows`` test rows and ``external`` rows (0: no external set), by ``classes``.
     """
 
     def whole(found: dict[str, Any]) -> bool:
@@ -91,85 +128,49 @@ def kept_result(
             and (are_probabilities(outside, external, classes) if external else outside is None)
         )
 
-    return store.load("trial-classifier", key, whole=whole)
+    found = store.load(KIND, key, whole=whole)
+    return None if found is None else Prediction(**found)
 
 
-def train_trial_cell(
-    *,
-    key: str,
-    condition: Condition,
-    part: str,
-    train: np.ndarray,
-    test: np.ndarray,
-    labels: np.ndarray,
-    keys: Mapping[str, str],
-    classifier: ClassifierOptions,
-    seed: int,
-    shown: str,
-    machine: Machine,
-    store: JobStore,
-    report: Report,
+def train_classifier_job(
+    *, job: ClassifierJob, machine: Machine, store: JobStore, report: Report
 ) -> dict[str, Any]:
-    """Train and predict in this process, keep the result; return its accuracy and seconds."""
+    """Train a classifier, store its predictions, and return its accuracy and seconds."""
     from fewray.classify.training import predict, train_classifier
 
     started = time.monotonic()
-    data = training_set(condition, train, labels, store, keys, seed)
-    mixup = MIXUP if condition.recipe.mixup else 0.0
-    options = classifier.with_(network=condition.network, mixup=mixup)
-    if condition.network == "resnet":
-        options = options.with_(learning_rate=MODERN_LEARNING_RATE)
+    data = training_set(job, store)
+    options = job.classifier.with_(
+        network=job.condition.network, mixup=MIXUP if job.condition.recipe.mixup else 0.0
+    )
+    if job.condition.network == "resnet":
+        options = options.with_(learning_rate=RESNET_LEARNING_RATE)
     trained = train_classifier(
         data.images,
         data.labels,
         options,
-        n_classes=int(labels.max()) + 1,
-        seed=seed,
+        n_classes=int(job.labels.max()) + 1,
+        seed=job.seed,
         device=machine.device,
         precision=machine.precision,
         weights=data.weights,
-        on_step=lambda step, loss: report({"cell": shown, "step": step, "loss": loss}),
+        on_step=lambda step, loss: report({"run": job.shown, "step": step, "loss": loss}),
     )
-    probabilities = predict(trained.model, _array(store, "rows", keys["rows"])[test])
-    result: dict[str, Any] = {
-        "train_images": data.effective,
-        "probabilities": _rounded(probabilities),
-        "external": None,
-    }
-    if "external" in keys:
-        result["external"] = _rounded(
-            predict(trained.model, np.asarray(_array(store, "external", keys["external"])))
-        )
-    store.save("trial-classifier", key, result)
-    accuracy = float((probabilities.argmax(1) == labels[test]).mean())
+    probabilities = predict(trained.model, _array(store, ROWS, job.arrays.rows)[job.test])
+    external = None
+    if job.arrays.external:
+        images = np.asarray(_array(store, EXTERNAL, job.arrays.external))
+        external = _rounded(predict(trained.model, images))
+    prediction = Prediction(
+        train_images=data.effective, probabilities=_rounded(probabilities), external=external
+    )
+    store.save(KIND, job.key, msgspec.structs.asdict(prediction))
+    accuracy = float((probabilities.argmax(1) == job.labels[job.test]).mean())
     return {"accuracy": accuracy, "seconds": round(time.monotonic() - started, 3)}
 
 
-def _added(
-    condition: Condition, store: JobStore, keys: Mapping[str, Any], wanted: list[int]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the added images, their indices in the kept array, and their labels: the first ``ratio`` of each class."""
-    kind = condition.recipe.added
-    everything = _array(store, kind, keys["added"])
-    starts = np.concatenate([[0], np.cumsum(keys["counts"])])
-    chosen = np.concatenate(
-        [np.arange(start, start + n) for start, n in zip(starts, wanted, strict=False)]
-    )
-    return everything[chosen], chosen, np.repeat(np.arange(len(wanted)), wanted)
-
-
-def _versions(
-    condition: Condition, name: str, store: JobStore, keys: Mapping[str, str], index: np.ndarray
-) -> np.ndarray | None:
-    if not condition.recipe.classic:
-        return None
-    kind = {"versions": "versions", "added-versions": "synthetic-versions"}[name]
-    kind = kind.replace("versions", "paper-versions") if condition.paper_classic else kind
-    return _array(store, kind, keys[name])[index]
-
-
 def _array(store: JobStore, kind: str, key: str) -> np.ndarray:
-    found = store.load_array(kind, key, check=False)  # was checked before the cells began
+    found = store.load_array(kind, key, check=False)  # its checksum was checked before the job
     assert found is not None, f"{kind}-{key}"
     return found
 

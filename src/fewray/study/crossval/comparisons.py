@@ -1,170 +1,195 @@
-"""Arms against their reference: the primary comparisons, descriptive ones, the sensitivity analyses, an external set."""
+"""Compare arms with their reference: primary, descriptive, sensitivity analyses, subsets, external."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from fewray.config import CrossvalOptions
+from fewray.results.crossval import Analysis, Comparison, PairDifference
+from fewray.results.crossval import External as ExternalResult
 from fewray.results.names import arm_name
-from fewray.study.crossval.cohort import Cohort
-from fewray.study.crossval.design import Analysis, Condition, subset_classes
-from fewray.study.crossval.scores import accuracy_only, renormalised
-from fewray.study.statistics.compare import Comparison, compare, holm
+from fewray.results.scores import Conclusion, Difference, StudyWarning, Verdict
+from fewray.study.crossval.cohort import Cohort, External, subset_classes
+from fewray.study.crossval.design import Condition, PlannedAnalysis
+from fewray.study.crossval.scores import accuracy_of, renormalised
+from fewray.study.statistics import compare as statistics
 from fewray.study.statistics.patients import PatientBootstrap
 from fewray.study.statistics.verdict import decide
 
 DESCRIBED = (("synthetic", "pca"),)
-"""Pairs of arms compared without a verdict: is a generator worth more than a Gaussian on the same images?"""
+"""Pairs compared without a verdict: does a generator add more than a Gaussian on the same images?"""
+QUESTION = ("synthetic", "classic+synthetic")
+"""The arms that the study is about. If it has them, the conclusion is about them alone."""
+CONTROL = "shuffled"
 
 
-def comparisons_of(
-    primary: Analysis,
-    correct: Mapping[Condition, np.ndarray],
-    folds: np.ndarray,
-    groups: np.ndarray,
-    options: CrossvalOptions,
-) -> dict[str, Any]:
-    """Return every arm's comparison with the reference, Holm's correction over all of them, and the verdict in words."""
-    others = [c for c in primary.conditions if c != primary.reference]
-    found = {
-        c.arm: compare(
-            correct[primary.reference], correct[c], folds, groups, comparisons=len(others)
+@dataclass(frozen=True, kw_only=True)
+class Outcomes:
+    """Whether each image was classified correctly: bool (repeats, seeds, n) per condition.
+
+    ``folds`` (repeats, n) and ``groups`` (n,) name each image's test fold and patient.
+    """
+
+    correct: Mapping[Condition, np.ndarray]
+    folds: np.ndarray
+    groups: np.ndarray
+
+    def compare(
+        self, condition: Condition, reference: Condition, *, comparisons: int = 1
+    ) -> statistics.Comparison:
+        """Return the comparison of a condition with a reference."""
+        return statistics.compare(
+            self.correct[reference],
+            self.correct[condition],
+            self.folds,
+            self.groups,
+            comparisons=comparisons,
         )
-        for c in others
+
+
+def primary_comparisons(
+    primary: PlannedAnalysis, outcomes: Outcomes, *, quick: bool
+) -> dict[str, Comparison]:
+    """Return each arm's comparison with the reference, corrected after Holm, with its verdict."""
+    compared = {
+        condition.arm: outcomes.compare(
+            condition, primary.reference, comparisons=len(primary.compared)
+        )
+        for condition in primary.compared
     }
-    adjusted = holm({arm: made.p for arm, made in found.items()})
-    made, quick = {}, options.preset == "quick"
-    for arm, comparison in found.items():
-        verdict = decide(comparison, adjusted[arm], quick=quick)
-        made[arm] = {
-            **_fields(comparison),
-            "p_holm": adjusted[arm],
-            "verdict": verdict.code,
-            "text": verdict.sentence(arm_name(arm)),
-        }
+    adjusted = statistics.holm({arm: found.p for arm, found in compared.items()})
+    made = {}
+    for arm, found in compared.items():
+        verdict = decide(found, adjusted[arm], quick=quick)
+        made[arm] = Comparison(
+            difference=found.difference,
+            ci=found.ci,
+            p=found.p,
+            p_holm=adjusted[arm],
+            p_mcnemar=found.p_mcnemar,
+            p_corrected_t=found.p_corrected_t,
+            minimal_detectable=found.minimal_detectable,
+            minimal_detectable_holm=found.minimal_detectable_holm,
+            discordance=found.discordance,
+            standard_error=found.standard_error,
+            df=found.df,
+            training_share=found.training_share,
+            training_df=found.training_df,
+            seed_disagreement=found.seed_disagreement,
+            verdict=verdict.code,
+            reason=verdict.reason,
+            text=verdict.sentence(arm_name(arm)),
+        )
     return made
 
 
-def described(
-    primary: Analysis,
-    correct: Mapping[Condition, np.ndarray],
-    folds: np.ndarray,
-    groups: np.ndarray,
-    *,
-    same_ratio: bool = True,
-) -> dict[str, Any]:
-    """Return difference and interval of the pairs :data:`DESCRIBED` that were both trained: no p, no verdict, not in Holm's.
+def conclude(comparisons: Mapping[str, Comparison], reference: str) -> Conclusion:
+    """Return the verdicts on the arms that the study is about, or on all of them."""
+    arms = [arm for arm in QUESTION if arm in comparisons] or list(comparisons)
+    return Conclusion(
+        reference=reference,
+        verdicts=tuple(
+            Verdict(arm=arm, verdict=comparisons[arm].verdict, text=comparisons[arm].text)
+            for arm in arms
+        ),
+    )
 
-    None where the synthetic arms' ratio was chosen and is not PCA's in every fold: unequal doses are not compared.
+
+def control_warnings(comparisons: Mapping[str, Comparison], reference: str) -> list[StudyWarning]:
+    """Return a warning if the negative control helps: wrong labels cannot teach the classes."""
+    if CONTROL not in comparisons or comparisons[CONTROL].verdict != "helps":
+        return []
+    text = (
+        f"The negative control ({arm_name(CONTROL)}) helps compared with {arm_name(reference)}. "
+        "What helps is then not the content of the images, and no verdict here can be trusted."
+    )
+    return [StudyWarning(code="negative_control_helps", text=text)]
+
+
+def described_pairs(
+    primary: PlannedAnalysis, outcomes: Outcomes, *, same_ratio: bool
+) -> tuple[PairDifference, ...]:
+    """Return the differences of the pairs in :data:`DESCRIBED`, if both arms were trained.
+
+    Empty unless ``same_ratio``: arms with unequal numbers of added images are not compared.
     """
-    arms = {c.arm: correct[c] for c in primary.conditions}
-    found = {}
-    for arm, other in DESCRIBED:
-        if (
-            same_ratio
-            and arm in arms
-            and other in arms
-            and primary.reference.arm not in (arm, other)
-        ):
-            compared = compare(arms[other], arms[arm], folds, groups)
-            found[f"{arm} - {other}"] = {"difference": compared.difference, "ci": list(compared.ci)}
-    return found
+    arms = {condition.arm: condition for condition in primary.conditions}
+    found = []
+    for arm, other in DESCRIBED if same_ratio else ():
+        if arm in arms and other in arms and primary.reference.arm not in (arm, other):
+            compared = outcomes.compare(arms[arm], arms[other])
+            found.append(
+                PairDifference(arm=arm, other=other, difference=compared.difference, ci=compared.ci)
+            )
+    return tuple(found)
 
 
-def sensitivity_of(
-    analysis: Analysis,
-    correct: Mapping[Condition, np.ndarray],
-    folds: np.ndarray,
-    groups: np.ndarray,
-    draws: PatientBootstrap,
-) -> dict[str, Any]:
-    """Return one sensitivity analysis: each arm's accuracy, and its difference from the analysis's reference."""
-    compared = [c for c in analysis.conditions if c != analysis.reference]
-    return {
-        "description": analysis.text,
-        "reference": f"{analysis.reference.arm} ({analysis.reference.analysis})",
-        "arms": {
-            c.arm: {"accuracy": accuracy_only(correct[c], draws)} for c in analysis.conditions
-        },
-        "comparisons": {
-            c.arm: _short(compare(correct[analysis.reference], correct[c], folds, groups))
-            for c in compared
-        },
-    }
+def sensitivity(
+    analysis: PlannedAnalysis, outcomes: Outcomes, draws: PatientBootstrap, *, description: str = ""
+) -> Analysis:
+    """Return each arm's accuracy and its difference from the analysis's reference."""
+    reference = analysis.reference
+    return Analysis(
+        description=description or analysis.text,
+        reference=f"{reference.arm} ({reference.analysis})",
+        images=len(outcomes.groups),
+        accuracy={c.arm: accuracy_of(outcomes.correct[c], draws) for c in analysis.conditions},
+        comparisons={c.arm: _difference(outcomes, c, reference) for c in analysis.compared},
+    )
 
 
-def _short(comparison: Comparison) -> dict[str, Any]:
-    return {"difference": comparison.difference, "ci": list(comparison.ci), "p": comparison.p}
-
-
-def _fields(comparison: Comparison) -> dict[str, Any]:
-    """Return the fields under their names in ``study.json``."""
-    names = {"training_df": "trainings", "seed_disagreement": "seeds_disagree"}
-    found = {names.get(name, name): value for name, value in vars(comparison).items()}
-    return found | {"ci": list(comparison.ci)}
-
-
-def subset_of(
+def subset(
     name: str,
     cohort: Cohort,
-    primary: Analysis,
+    primary: PlannedAnalysis,
     predicted: Mapping[Condition, np.ndarray],
-    folds: np.ndarray,
-    options: CrossvalOptions,
-) -> dict[str, Any]:
-    """Score the same predictions on the rows of some classes, probabilities renormalised among them."""
+    seed: int,
+) -> Analysis:
+    """Score the same predictions on some classes, with probabilities renormalised among them."""
     kept = subset_classes(name, cohort.rows.classes)
     rows = np.flatnonzero(np.isin(cohort.labels, kept))
     labels = np.searchsorted(kept, cohort.labels[rows])
-    draws = PatientBootstrap.of(cohort.groups[rows], options.seed)
-    correct = {
-        c: renormalised(predicted[c][:, :, rows], kept).argmax(-1) == labels
-        for c in primary.conditions
-    }
-    groups, inside = cohort.groups[rows], folds[:, rows]
-    others = [c for c in primary.conditions if c != primary.reference]
-    return {
-        "rows": len(rows),
-        "arms": {c.arm: {"accuracy": accuracy_only(correct[c], draws)} for c in primary.conditions},
-        "comparisons": {
-            c.arm: _short(compare(correct[primary.reference], correct[c], inside, groups))
-            for c in others
+    outcomes = Outcomes(
+        correct={
+            c: renormalised(predicted[c][:, :, rows], kept).argmax(-1) == labels
+            for c in primary.conditions
         },
-    }
+        folds=cohort.fold_of[:, rows],
+        groups=cohort.groups[rows],
+    )
+    draws = PatientBootstrap.of(outcomes.groups, seed)
+    classes = ", ".join(cohort.rows.classes[k] for k in kept)
+    return sensitivity(primary, outcomes, draws, description=f"classes {classes} only")
 
 
-def external_of(
-    cohort: Cohort,
-    primary: Analysis,
-    results: Mapping[tuple[Condition, int, int, int], Mapping[str, Any]],
-    *,
-    kept_split: bool = False,
-) -> dict[str, Any] | None:
-    """Score the external set: the mean probability of all folds' networks of a seed, since none of them saw it.
+def external_result(
+    external: External,
+    classes: Sequence[str],
+    probabilities: Mapping[str, Mapping[int, Sequence[np.ndarray]]],
+) -> ExternalResult:
+    """Score the external set by the mean probability of all folds' networks of a seed.
 
-    ``kept_split`` says that it is the data set's own test split, ``networks`` how many networks are averaged.
+    ``probabilities`` are by arm and seed, one (m, k) per network.
     """
-    if cohort.external is None or cohort.external_groups is None:
-        return None
-    index = {label: i for i, label in enumerate(cohort.rows.classes)}
-    labels = np.array([index[row.label] for row in cohort.external.rows])
-    draws = PatientBootstrap.of(cohort.external_groups, 0)
-    arms = {}
-    for condition in primary.conditions:
-        by_seed: dict[int, list[Any]] = {}
-        for (c, _, _, seed), result in results.items():
-            if c == condition:
-                by_seed.setdefault(seed, []).append(result["external"])
-        correct = np.stack(
-            [np.mean(found, axis=0).argmax(1) == labels for found in by_seed.values()]
-        )
-        arms[condition.arm] = {"accuracy": accuracy_only(correct, draws)}
-    about = {
-        "name": cohort.external.name,
-        "kept_split": kept_split,
-        "networks": len(cohort.parts()),
-    }
-    return about | {"rows": len(labels), "arms": arms}
+    index = {label: i for i, label in enumerate(classes)}
+    labels = np.array([index[row.label] for row in external.rows.rows])
+    draws = PatientBootstrap.of(external.groups, 0)
+    accuracy, networks = {}, 0
+    for arm, by_seed in probabilities.items():
+        predicted = [np.mean(found, axis=0).argmax(1) for found in by_seed.values()]
+        accuracy[arm] = accuracy_of(np.stack(predicted) == labels, draws)
+        networks = max(map(len, by_seed.values()))
+    return ExternalResult(
+        name=external.rows.name,
+        own_test_split=external.own_test_split,
+        images=len(labels),
+        networks=networks,
+        accuracy=accuracy,
+    )
+
+
+def _difference(outcomes: Outcomes, condition: Condition, reference: Condition) -> Difference:
+    found = outcomes.compare(condition, reference)
+    return Difference(difference=found.difference, ci=found.ci, p=found.p)

@@ -1,34 +1,34 @@
-"""What a trial trains: the arms, and each arm again under every sensitivity analysis."""
+"""What a study trains: its arms, and each arm again in every sensitivity analysis."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fewray.config import CrossvalOptions
-from fewray.errors import InputError
+from fewray.config import CrossvalOptions, GanOptions
+from fewray.presets import recipe
 
 MIXUP = 0.2
 """Alpha of mixup's Beta distribution (Zhang et al. 2018)."""
-MODERN_LEARNING_RATE = 0.05
-"""Of the residual network: with the paper's 0.01 its training loss is still falling after the trial's steps."""
+RESNET_LEARNING_RATE = 0.05
+"""With the paper's 0.01 its training loss is still falling after the steps of a study."""
 PRIMARY = "primary"
 RATIO = "ratio "
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
-    """How an arm's training set is made. The real rows of the fold are in all of them."""
+    """How an arm's training set is made. It always contains the real training images of the fold."""
 
     text: str
     classic: bool = False
-    """Every image stands with classic-augmented versions of it, weighed so that it counts as one."""
+    """Add augmented copies; an image and its copies together count as one image."""
     added: str = ""
-    """``synthetic`` or ``pca``: what is added, ``ratio`` images per real one of the class."""
+    """``synthetic`` or ``pca``: images added, ``ratio`` per real image of the class."""
     shuffled: bool = False
-    """The added images carry each other's labels."""
+    """Permute the labels of the added images."""
     oversample: bool = False
     mixup: bool = False
 
@@ -36,39 +36,32 @@ class Arm:
 ARMS = {
     "no_augmentation": Arm(text="the real images alone"),
     "classic": Arm(
-        text="real images and small random shifts, turns, scalings and changes of grey of them",
+        text="real images with randomly shifted, rotated, scaled and brightened copies",
         classic=True,
     ),
-    "oversample": Arm(
-        text="real images, drawn so that every class is as frequent", oversample=True
-    ),
-    "mixup": Arm(text=f"real images mixed in pairs, with their labels (alpha {MIXUP})", mixup=True),
+    "oversample": Arm(text="real images, sampled so that all classes are equal", oversample=True),
+    "mixup": Arm(text=f"real images mixed in pairs with their labels (alpha {MIXUP})", mixup=True),
     "pca": Arm(
-        text="real images and samples of a Gaussian in each class's principal components",
+        text="real images and samples of a Gaussian on each class's principal components",
         added="pca",
     ),
-    "synthetic": Arm(text="real images and generated ones", added="synthetic"),
+    "synthetic": Arm(text="real and synthetic images", added="synthetic"),
     "classic+synthetic": Arm(
-        text="real and generated images, both with the classic augmentation",
+        text="real and synthetic images, both with classic augmentation",
         classic=True,
         added="synthetic",
     ),
     "shuffled": Arm(
-        text="real images and generated ones under shuffled labels: a negative control",
+        text="real images and synthetic ones with shuffled labels (negative control)",
         added="synthetic",
         shuffled=True,
     ),
 }
 
 
-def added_counts(labels: np.ndarray, classes: int, ratio: float) -> list[int]:
-    """Return by class how many images ``ratio`` adds to training rows of ``labels`` (n,), at least one."""
-    return [max(1, round(ratio * int(count))) for count in np.bincount(labels, minlength=classes)]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """One arm under one analysis."""
+    """One arm in one analysis."""
 
     analysis: str = PRIMARY
     arm: str
@@ -80,39 +73,74 @@ class Condition:
 
     @property
     def recipe(self) -> Arm:
-        """How its training set is made."""
+        """Return how its training set is made."""
         return ARMS[self.arm]
 
     @property
-    def fixes_ratio(self) -> bool:
-        """Whether its ratio is what its analysis is about, and not to be chosen."""
-        return self.analysis.startswith(RATIO)
+    def name(self) -> str:
+        """Return the arm, after the analysis if it is not the primary one."""
+        return self.arm if self.analysis == PRIMARY else f"{self.analysis} {self.arm}"
 
     @property
     def needs_generators(self) -> bool:
-        """Whether it trains on generated images."""
+        """Return whether it trains on synthetic images."""
         return self.recipe.added == "synthetic"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Analysis:
-    """The primary analysis or a sensitivity analysis: its conditions, and the one that each is compared with."""
+class PlannedAnalysis:
+    """The primary analysis or a sensitivity analysis: its conditions and their reference."""
 
     name: str
     text: str
     conditions: tuple[Condition, ...]
     reference: Condition
 
+    @property
+    def compared(self) -> list[Condition]:
+        """Return the conditions without the reference."""
+        return [condition for condition in self.conditions if condition != self.reference]
 
-def analyses(options: CrossvalOptions) -> list[Analysis]:
-    """Return the primary analysis and the sensitivity analyses asked for."""
+
+@dataclass(frozen=True, kw_only=True)
+class SelectedConfig:
+    """What one fold's synthetic arms use; ``name`` is empty if nothing was selected."""
+
+    ratio: float
+    gan: GanOptions
+    name: str = ""
+    accuracies: tuple[tuple[str, float], ...] = ()
+    """Inner accuracy of each candidate."""
+
+    def applied_to(self, condition: Condition, options: CrossvalOptions) -> Condition:
+        """Return the condition as trained: without the analysis's name, with the selected ratio.
+
+        An analysis of a ratio keeps its own.
+        """
+        selects = options.select == "ratio" and self.name and condition.needs_generators
+        keeps = not selects or condition.analysis.startswith(RATIO)
+        return replace(condition, analysis=PRIMARY, ratio=condition.ratio if keeps else self.ratio)
+
+
+def fixed_config(options: CrossvalOptions) -> SelectedConfig:
+    """Return the configuration of a study that selects nothing."""
+    return SelectedConfig(ratio=options.ratio, gan=options.gan)
+
+
+def added_counts(labels: np.ndarray, classes: int, ratio: float) -> list[int]:
+    """Return how many images per class ``ratio`` adds to rows with ``labels`` (n,); at least 1."""
+    return [max(1, round(ratio * int(count))) for count in np.bincount(labels, minlength=classes)]
+
+
+def analyses(options: CrossvalOptions) -> list[PlannedAnalysis]:
+    """Return the primary analysis, then the sensitivity analyses that ``options`` ask for."""
     base = {
         arm: Condition(arm=arm, ratio=options.ratio, network=options.classifier.network)
         for arm in options.arms
     }
     reference = base[options.reference]
     found = [
-        Analysis(
+        PlannedAnalysis(
             name=PRIMARY,
             text="as fixed beforehand",
             conditions=tuple(base.values()),
@@ -120,52 +148,45 @@ def analyses(options: CrossvalOptions) -> list[Analysis]:
         )
     ]
 
-    def add(
-        name: str,
-        text: str,
-        arms: Sequence[str],
-        against: Condition | None = None,
-        **changes: object,
-    ) -> None:
-        made = {
-            arm: Condition(**{**vars(base[arm]), **changes, "analysis": name})  # pyright: ignore[reportArgumentType]
-            for arm in arms
-            if arm in base
-        }
-        own = against or made.get(options.reference) or reference
+    def add(name: str, text: str, made: dict[str, Condition], own: Condition | None = None) -> None:
         if made:
+            own = own or made.get(options.reference) or reference
             found.append(
-                Analysis(name=name, text=text, conditions=tuple(made.values()), reference=own)
+                PlannedAnalysis(
+                    name=name, text=text, conditions=tuple(made.values()), reference=own
+                )
             )
 
+    def among(*arms: str) -> list[Condition]:
+        return [base[arm] for arm in arms if arm in base]
+
+    synthetic = among("synthetic", "classic+synthetic")
     if options.paper_classic:
-        text = "the paper's classic augmentation, which mirrors the film, in place of the small one"
-        add("paper-classic", text, ("classic", "classic+synthetic"), paper_classic=True)
+        name = "paper-classic"
+        made = [
+            replace(c, analysis=name, paper_classic=True)
+            for c in among("classic", "classic+synthetic")
+        ]
+        text = "the paper's classic augmentation, which mirrors images, instead of the weaker one"
+        add(name, text, _by_arm(made))
     for ratio in options.ratios:
-        add(
-            f"{RATIO}{ratio:g}",
-            f"{ratio:g} synthetic images per real one",
-            ("synthetic", "classic+synthetic"),
-            reference,
-            ratio=ratio,
-        )
+        name = f"{RATIO}{ratio:g}"
+        made = [replace(c, analysis=name, ratio=ratio) for c in synthetic]
+        add(name, f"{ratio:g} synthetic images per real image", _by_arm(made), reference)
     if options.resnet:
-        text = f"a small residual network in place of the paper's, at its own learning rate of {MODERN_LEARNING_RATE:g}"
-        add(
-            "resnet",
-            text,
-            ("no_augmentation", "classic", "synthetic", "classic+synthetic"),
-            network="resnet",
+        made = [
+            replace(c, analysis="resnet", network="resnet")
+            for c in among("no_augmentation", "classic", "synthetic", "classic+synthetic")
+        ]
+        text = (
+            "a small residual network instead of the paper's, with its own learning rate of "
+            f"{RESNET_LEARNING_RATE:g}"
         )
+        add("resnet", text, _by_arm(made))
     for replicate in range(1, options.generator_repeats):
-        text = "generators trained again from another seed"
-        add(
-            f"replicate {replicate}",
-            text,
-            ("synthetic", "classic+synthetic"),
-            reference,
-            replicate=replicate,
-        )
+        name = f"replicate {replicate}"
+        made = [replace(c, analysis=name, replicate=replicate) for c in synthetic]
+        add(name, "generators trained again from another seed", _by_arm(made), reference)
     return found
 
 
@@ -174,27 +195,15 @@ def all_conditions(options: CrossvalOptions) -> list[Condition]:
     return list(dict.fromkeys(c for analysis in analyses(options) for c in analysis.conditions))
 
 
-def subset_classes(name: str, classes: tuple[str, ...]) -> list[int]:
-    """Return the indices of the classes that ``without CLASS`` or ``CLASS:CLASS`` leaves; InputError for others.
+def _by_arm(conditions: Sequence[Condition]) -> dict[str, Condition]:
+    return {condition.arm: condition for condition in conditions}
 
-    Names of classes may hold a colon, as long as only one pair can be meant.
-    """
-    pairs = [(name[:i], name[i + 1 :]) for i, sign in enumerate(name) if sign == ":"]
-    if len(fits := [pair for pair in pairs if set(pair) <= set(classes)]) > 1:
-        raise InputError(f"--pair {name}: {' or '.join(map(' and '.join, fits))}? rename a class")
-    skipped = name.removeprefix("without ") if name.startswith("without ") and not fits else None
-    named = [skipped] if skipped is not None else list(fits[0]) if fits else name.split(":")
-    if unknown := [label for label in named if label not in classes]:
-        raise InputError(
-            f"subset {name}: no class {', '.join(unknown)}; there are {', '.join(classes)}"
-        )
-    if skipped is None and len(named) > 2:
-        raise InputError(f"--pair {name}: {len(named)} classes; two, as CLASS:CLASS, are wanted")
-    kept = [
-        i
-        for i, label in enumerate(classes)
-        if (label != skipped if skipped is not None else label in named)
-    ]
-    if len(kept) < 2:
-        raise InputError(f"subset {name}: {len(kept)} class; at least 2 are wanted")
-    return kept
+
+def candidates(options: CrossvalOptions) -> dict[str, SelectedConfig]:
+    """Return the candidates of the inner model selection by name; InputError for unknown recipes."""
+    if options.select == "recipe":
+        fit = options.classifier.fit
+        gans = {name: recipe(name).with_(fit=fit) for name in options.candidates}
+        return {name: SelectedConfig(ratio=options.ratio, gan=gan) for name, gan in gans.items()}
+    ratios = {name: options.ratio_of(name) for name in options.candidates}
+    return {name: SelectedConfig(ratio=ratio, gan=options.gan) for name, ratio in ratios.items()}

@@ -1,4 +1,4 @@
-"""The generators of a trial: one a class inside every fold, which sees that fold's training rows and nothing else."""
+"""The generators of a study: one per class and fold, trained on that fold's training rows alone."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fewray.compute.machine import Machine
 from fewray.compute.seeds import child_seed
-from fewray.config import GanOptions
+from fewray.config import CrossvalOptions, GanOptions
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
 from fewray.generators.checkpoint import read_header
@@ -21,73 +21,137 @@ from fewray.generators.log import read_log, trained_with
 from fewray.generators.run import CHECKPOINT, check_continues
 from fewray.pipelines.train_class import about_class, train_class
 from fewray.presets import recipe_text
+from fewray.results.crossval import GeneratorSummary
+from fewray.results.scores import FinalLosses
+from fewray.study.crossval.cohort import Cohort, FoldKey
+from fewray.study.crossval.design import Condition, SelectedConfig
+
+Row = Mapping[str, Any]
+
+
+class GeneratorKey(NamedTuple):
+    """Names the generators of one fold: those with another ``replicate`` have another seed."""
+
+    repeat: int
+    fold: int
+    replicate: int
+
+    @property
+    def fold_key(self) -> FoldKey:
+        """Return the fold alone."""
+        return FoldKey(self.repeat, self.fold)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FoldGenerators:
-    """Generators fitted to ``train``, whose images may not be trained on where ``test`` is predicted."""
+    """Generators trained on ``train``, whose images may not be used where ``test`` is predicted."""
 
+    key: GeneratorKey
     folder: Path
     train: Manifest
     test: Manifest
     options: GanOptions
     seed: int
-    """A class's training takes the child seed of its name."""
+    """The generator of a class takes the child seed of the class's name."""
+
+    def checkpoint(self, label: str) -> Path:
+        """Return where the checkpoint of a class lies."""
+        return self.folder / label / CHECKPOINT
 
 
-def check_fold_generators(wanted: FoldGenerators, *, finished: bool) -> dict[str, dict[str, Any]]:
-    """Return each class's provenance; InputError when a generator saw a test row, or other rows than it should have.
-
-    The rows a generator saw are in the header of its checkpoint, so that a folder under another name changes nothing.
-    Generators that are not there yet are left out unless they should be ``finished``.
-    """
+def fold_generators(
+    cohort: Cohort,
+    options: CrossvalOptions,
+    folder: Path,
+    conditions: Sequence[Condition],
+    configs: Mapping[FoldKey, SelectedConfig],
+) -> dict[GeneratorKey, FoldGenerators]:
+    """Return the generators that the conditions need, trained or not; they lie below ``folder``."""
+    replicates = sorted({c.replicate for c in conditions if c.needs_generators})
     found = {}
-    for label in wanted.train.classes:
-        path = wanted.folder / label / CHECKPOINT
+    for fold in cohort.folds():
+        for replicate in replicates:
+            key = GeneratorKey(*fold.key, replicate)
+            suffix = f"-replicate-{replicate}" if replicate else ""
+            found[key] = FoldGenerators(
+                key=key,
+                folder=folder / f"{fold.name}{suffix}",
+                train=cohort.take(fold.train),
+                test=cohort.take(fold.test),
+                options=configs[fold.key].gan,
+                seed=child_seed(options.seed, "generators", *key),
+            )
+    return found
+
+
+def check_generator(generators: FoldGenerators, label: str) -> None:
+    """Raise InputError if the generator saw a test row, or other rows than its training rows.
+
+    The rows are named in the checkpoint, so renaming a folder changes nothing.
+    """
+    path = generators.checkpoint(label)
+    seen = rows_seen(path)
+    fold = generators.folder.name
+    remedy = "Remove the folder, or give the folder of this study with --generators."
+    if leaked := seen & {row.sha256 for row in generators.test.rows}:
+        raise InputError(
+            "generator_saw_test_rows",
+            f"{path}: this generator saw {len(leaked)} test images of {fold}; its images would leak "
+            f"them into training. {remedy}",
+            path=path,
+            count=len(leaked),
+        )
+    if seen != {row.sha256 for row in generators.train.where(label=label).rows}:
+        raise InputError(
+            "generator_of_other_rows",
+            f"{path}: this generator was trained on other images than the training images of "
+            f"{fold}. {remedy}",
+            path=path,
+        )
+
+
+def rows_seen(checkpoint: Path) -> set[str]:
+    """Return the hashes of the rows that a generator was trained on or selected with."""
+    about = read_header(checkpoint)["about"]
+    return {*about["training_hashes"], *about.get("rows_held_out", [])}
+
+
+def checkpoint_hashes(generators: FoldGenerators) -> dict[str, str]:
+    """Return each class's checkpoint hash, after :func:`check_generator`."""
+    found = {}
+    for label in generators.train.classes:
+        path = generators.checkpoint(label)
         if not path.exists():
-            if finished:
-                raise InputError(f"{path}: not found; run the study again to train it")
-            continue
-        about = read_header(path)["about"]
-        seen = {*about["training_hashes"], *about.get("rows_held_out", [])}
-        held_out = {row.sha256 for row in wanted.test.rows}
-        if leaked := seen & held_out:
             raise InputError(
-                f"{path}: this generator saw {len(leaked)} test rows of {wanted.folder.name}; its images would leak them "
-                "into training; remove the folder, or name the study's own with --generators"
+                "generator_missing",
+                f"{path}: not found. Run the study again to train it.",
+                path=path,
             )
-        if seen != {row.sha256 for row in wanted.train.where(label=label).rows}:
-            raise InputError(
-                f"{path}: this generator was trained on other rows than those of {wanted.folder.name}; remove the folder, "
-                "or name the study's own with --generators"
-            )
-        if finished:
-            found[label] = provenance(path)
+        check_generator(generators, label)
+        found[label] = provenance(path)["checkpoint_sha256"]
     return found
 
 
 def train_fold_generators(
-    wanted: Sequence[FoldGenerators],
+    folds: Sequence[FoldGenerators],
     machine: Machine,
     *,
-    extractor: str,
-    on_epoch: Callable[[str, Mapping[str, Any]], None],
-    on_batch: Callable[[str, Mapping[str, Any]], None],
+    on_epoch: Callable[[str, Row], None],
+    on_batch: Callable[[str, Row], None],
 ) -> None:
-    """Train what is missing of all folds' generators, side by side; each resumes from its last checkpoint.
+    """Train the generators that are missing or not finished, several at a time.
 
-    Precision, threads, device and seed are part of what a generator is: InputError, before any is trained, when one that
-    is there was trained with others, or has lost its log.
+    InputError, before any training, for a generator that saw wrong rows, was trained with another
+    precision, device, seed or number of threads, or has lost its log.
     """
     tasks: list[dict[str, Any]] = []
-    for fold in wanted:
-        check_fold_generators(fold, finished=False)
+    for fold in folds:
         for label in fold.train.classes:
+            if fold.checkpoint(label).exists():
+                check_generator(fold, label)
+                if _is_finished(fold, label, machine):
+                    continue
             rows = fold.train.where(label=label)
-            if (fold.folder / label / CHECKPOINT).exists() and _complete(
-                fold, label, rows, machine
-            ):
-                continue
             tasks.append(
                 {
                     "rows": rows,
@@ -102,7 +166,7 @@ def train_fold_generators(
                     "resume": True,
                     "checkpoint_every": 5,
                     "probe_every": 0,
-                    "extractor": extractor,
+                    "extractor": "lite0",
                 }
             )
     machine.run(
@@ -112,76 +176,82 @@ def train_fold_generators(
     )
 
 
-def _complete(fold: FoldGenerators, label: str, rows: Manifest, machine: Machine) -> bool:
-    """Whether the class's generator is trained to the end; InputError where it is another than that wanted."""
-    folder = fold.folder / label
+def _is_finished(fold: FoldGenerators, label: str, machine: Machine) -> bool:
+    """Return whether the training run has ended; InputError if it is of another generator."""
+    folder, path = fold.folder / label, fold.checkpoint(label)
+    rows = fold.train.where(label=label)
     about = about_class(rows, rows.where(label=""), label, fold.options)
-    check_continues(
-        folder / CHECKPOINT, fold.options, seed=child_seed(fold.seed, label), about=about
-    )
-    asked = {
+    check_continues(path, fold.options, seed=child_seed(fold.seed, label), about=about)
+    given = {
         "precision": machine.precision,
         "threads": machine.threads,
         "device": machine.device.split(":")[0],
     }
     for name, then in trained_with(folder).items():
-        if then != asked[name]:
+        if then != given[name]:
             raise InputError(
-                f"{folder}: this generator was trained with --{name} {then}; --{name} {asked[name]} was asked for: give the "
-                "same, or choose another --out"
+                "generator_trained_otherwise",
+                f"{folder}: this generator was trained with --{name} {then}, but this study uses "
+                f"--{name} {given[name]}. Give the same, or choose another --out.",
+                path=folder,
+                option=name,
+                found=then,
+                expected=given[name],
             )
-    if read_header(folder / CHECKPOINT)["epoch"] < fold.options.epochs:
+    if read_header(path)["epoch"] < fold.options.epochs:
         return False
     _last_row(folder, fold.options.epochs)
     return True
 
 
-def as_recorded(machine: Machine, run: Path) -> Machine:
-    """Return ``machine`` with the precision and the threads of the generators in ``run``, where it leaves them open.
+def as_recorded(machine: Machine, folder: Path) -> Machine:
+    """Return ``machine`` with the precision and threads of generators in ``folder``, if not given.
 
-    On another machine a trial then goes on as it began.
+    So a study that is moved to another machine continues with its own settings.
     """
     before: dict[str, Any] = {}
-    for path in sorted(run.glob(f"*/*/{CHECKPOINT}")):
+    for path in sorted(folder.glob(f"*/*/{CHECKPOINT}")):
         before = trained_with(path.parent) | before
-    return replace(
-        machine,
-        precision=before.get("precision", "auto")
-        if machine.precision == "auto"
-        else machine.precision,
-        threads=machine.threads or before.get("threads", 0),
-    )
+    precision = machine.precision
+    if precision == "auto":
+        precision = before.get("precision", "auto")
+    threads = machine.threads or before.get("threads", 0)
+    return replace(machine, precision=precision, threads=threads)
 
 
-def _last_row(folder: Path, epochs: int) -> dict[str, Any]:
+def _last_row(folder: Path, epochs: int) -> Row:
     rows = read_log(folder)
-    if not rows or rows[-1].get("epoch") != epochs:
+    last = rows[-1].get("epoch") if rows else 0
+    if last != epochs:
+        path = folder / "stats.jsonl"
         raise InputError(
-            f"{folder / 'stats.jsonl'}: the log of this generator ends at epoch {rows[-1].get('epoch') if rows else 0}, "
-            f"{epochs} is wanted; put the whole log back, or remove the folder to train the generator again"
+            "log_incomplete",
+            f"{path}: ends at epoch {last}, expected {epochs}. Restore the whole log, or remove "
+            "the folder to train the generator again.",
+            path=path,
+            found=last,
+            expected=epochs,
         )
     return rows[-1]
 
 
-def generator_facts(folds: Sequence[FoldGenerators]) -> dict[str, dict[str, Any]]:
-    """Return for each class what its generators are and how their trainings ended, mean over the folds.
-
-    Folds may have chosen other recipes: all are named, the most frequent first, and counted in ``recipes``.
-    """
+def summaries(folds: Sequence[FoldGenerators]) -> dict[str, GeneratorSummary]:
+    """Return by class what its generators are and how their training ended, means over folds."""
     recipes = dict(Counter(recipe_text(fold.options) for fold in folds).most_common())
-    facts = {}
-    for label in folds[0].train.classes:
+    found = {}
+    for label in folds[0].train.classes if folds else ():
         last = [_last_row(fold.folder / label, fold.options.epochs) for fold in folds]
-        facts[label] = {
-            "recipe": " or ".join(recipes),
-            "recipes": recipes,
-            "epochs": round(float(np.mean([fold.options.epochs for fold in folds]))),
-            "steps": round(float(np.mean([row["step"] for row in last]))),
-            "images_seen": round(float(np.mean([row["images_seen"] for row in last]))),
-            "generators": len(folds),
-            "final": {
-                name: float(np.mean([row[name] for row in last]))
-                for name in ("loss_d", "loss_g", "d_x", "d_g_z1", "d_g_z2")
-            },
-        }
-    return facts
+
+        def mean(name: str, rows: Sequence[Row] = last) -> float:
+            return float(np.mean([row[name] for row in rows]))
+
+        found[label] = GeneratorSummary(
+            recipe=" or ".join(recipes),
+            recipes=recipes,
+            generators=len(folds),
+            epochs=round(float(np.mean([fold.options.epochs for fold in folds]))),
+            steps=round(mean("step")),
+            images_seen=round(mean("images_seen")),
+            final=FinalLosses(**{name: mean(name) for name in FinalLosses.__struct_fields__}),
+        )
+    return found

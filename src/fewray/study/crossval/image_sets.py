@@ -1,54 +1,103 @@
-"""The images that a trial makes without a generator, as arrays in files named by the hash of what made them."""
+"""The images that classifiers train on, as arrays in the job store, and which of them a job reads."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from fewray.compute.seeds import child_seed
 from fewray.config import ClassicAugmentation, CrossvalOptions
-from fewray.imaging.arrays import load_images
 from fewray.imaging.augment import classic_augment
 from fewray.storage.jobs import JobStore, key_of
-from fewray.study.crossval.cohort import Cohort, Part
-from fewray.study.crossval.design import added_counts
+from fewray.study.crossval.cohort import Cohort, Fold, FoldKey
+from fewray.study.crossval.design import Condition, added_counts
+from fewray.study.crossval.fold_generators import GeneratorKey
+
+ROWS, EXTERNAL, PCA, SYNTHETIC = "rows", "external", "pca", "synthetic"
+AUGMENTED, PAPER_AUGMENTED = "augmented", "paper-augmented"
+"""Kinds of arrays in the job store; augmented copies of synthetic images have ``synthetic-`` before."""
 
 
-def row_sets(cohort: Cohort, options: CrossvalOptions, store: JobStore) -> dict[str, str]:
-    """Make the arrays that no fold changes, and return their keys by name.
+class SyntheticKey(NamedTuple):
+    """Names a synthetic set: its generators, and the ratio if it exceeds the primary one."""
 
-    ``rows`` (n, 1, S, S); ``versions`` and ``paper-versions`` (n, versions, 1, S, S), each made from its own row alone;
-    ``external`` where there is such a set.
+    generators: GeneratorKey
+    larger_ratio: float = 0.0
+
+
+@dataclass(kw_only=True)
+class ImageSets:
+    """Keys of the arrays in the job store."""
+
+    rows: str
+    augmented: dict[str, str]
+    """By kind, ``AUGMENTED`` or ``PAPER_AUGMENTED``."""
+    external: str | None = None
+    pca: dict[FoldKey, str] = field(default_factory=dict)
+    synthetic: dict[SyntheticKey, str] = field(default_factory=dict)
+
+    def named(self) -> dict[str, str]:
+        """Return the keys by a readable name, for ``study.json``."""
+        found = {"rows": self.rows, **self.augmented}
+        if self.external:
+            found["external"] = self.external
+        found |= {f"pca/{p}/{f}": key for (p, f), key in self.pca.items()}
+        for (generators, ratio), key in self.synthetic.items():
+            name = "/".join(map(str, ("synthetic", *generators)))
+            found[f"{name}/ratio {ratio:g}" if ratio else name] = key
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArraysRead:
+    """Keys of the arrays that one classifier reads; None for those it does not need."""
+
+    rows: str
+    external: str | None = None
+    augmented: str | None = None
+    added: str | None = None
+    counts: tuple[int, ...] = ()
+    """By class: how many images the added set holds."""
+
+
+def make_row_sets(cohort: Cohort, options: CrossvalOptions, store: JobStore) -> ImageSets:
+    """Make the arrays that are the same in all folds: rows, their augmented copies, external set.
+
+    ``rows`` are (n, 1, S, S), augmented copies (n, copies, 1, S, S), each made from its row alone.
     """
     size, fit = options.classifier.image_size, options.classifier.fit
     about = {"rows": cohort.rows.sha256(), "size": size, "fit": fit}
-    keys = {"rows": key_of(**about)}
-    _keep(store, "rows", keys["rows"], lambda: cohort.images)
-    recipes = {"versions": options.classic}
-    if options.paper_classic:
-        recipes["paper-versions"] = ClassicAugmentation()
-    for name, recipe in recipes.items():
-        keys[name] = key_of(
-            **about, options=recipe.to_json(), versions=options.augmented_copies, seed=options.seed
+    sets = ImageSets(rows=key_of(**about), augmented={})
+    _keep(store, ROWS, sets.rows, lambda: cohort.source.at(size, fit))
+    for kind, recipe in augmentations(options).items():
+        key = key_of(
+            **about, options=recipe.to_json(), copies=options.augmented_copies, seed=options.seed
         )
+        sets.augmented[kind] = key
 
         def make(recipe: ClassicAugmentation = recipe) -> np.ndarray:
-            large = load_images(cohort.rows.paths(), recipe.work_size, fit)
-            return versions_of(
+            large = cohort.source.at(recipe.work_size, fit)
+            return augmented_copies(
                 large, options.augmented_copies, recipe, size=size, seed=options.seed
             )
 
-        _keep(store, name, keys[name], make)
-    if cohort.external is not None and cohort.external_images is not None:
-        images = cohort.external_images
-        keys["external"] = key_of(rows=cohort.external.sha256(), size=size, fit=fit)
-        _keep(store, "external", keys["external"], lambda: images)
-    return keys
+        _keep(store, kind, key, make)
+    if external := cohort.external:
+        sets.external = key_of(rows=external.rows.sha256(), size=size, fit=fit)
+        _keep(store, EXTERNAL, sets.external, lambda: external.source.at(size, fit))
+    return sets
 
 
-def versions_of(
+def augmentations(options: CrossvalOptions) -> dict[str, ClassicAugmentation]:
+    """Return the augmentations of a study by kind of array."""
+    paper = {PAPER_AUGMENTED: ClassicAugmentation()} if options.paper_classic else {}
+    return {AUGMENTED: options.classic, **paper}
+
+
+def augmented_copies(
     images: np.ndarray,
     count: int,
     recipe: ClassicAugmentation,
@@ -57,9 +106,9 @@ def versions_of(
     seed: int,
     names: Sequence[tuple[str | int, ...]] | None = None,
 ) -> np.ndarray:
-    """Return ``count`` augmented versions of each image: uint8 (n, count, 1, size, size), each by its own seed.
+    """Return ``count`` augmented copies of each image: uint8 (n, count, 1, size, size).
 
-    The seed is the child of ``seed`` by the image's name among ``names`` (n), or else by its index.
+    Each image has its own seed: the child of ``seed`` by its name in ``names`` (n), or its index.
     """
     named = [(index,) for index in range(len(images))] if names is None else names
     made = [
@@ -71,33 +120,68 @@ def versions_of(
     return np.stack(made) if made else np.zeros((0, count, 1, size, size), np.uint8)
 
 
-def pca_set(cohort: Cohort, part: Part, options: CrossvalOptions, store: JobStore) -> str:
-    """Make one fold's PCA-Gaussian images, class by class in one array, and return their key."""
+def make_pca_set(cohort: Cohort, fold: Fold, options: CrossvalOptions, store: JobStore) -> str:
+    """Make the PCA-Gaussian images of one fold, class after class in one array; return its key."""
     from fewray.generators.families.pca_gaussian import pca_gaussian
 
-    counts = added_counts(cohort.labels[part.train], len(cohort.rows.classes), options.ratio)
-    seed = child_seed(options.seed, "pca", part.repeat, part.fold)
+    labels = cohort.labels[fold.train]
+    counts = added_counts(labels, len(cohort.rows.classes), options.ratio)
+    seed = child_seed(options.seed, "pca", *fold.key)
+    size, fit = options.classifier.image_size, options.classifier.fit
     key = key_of(
-        rows=cohort.take(part.train).sha256(),
-        size=options.classifier.image_size,
-        fit=options.classifier.fit,
-        counts=counts,
-        seed=seed,
+        rows=cohort.take(fold.train).sha256(), size=size, fit=fit, counts=counts, seed=seed
     )
 
     def make() -> np.ndarray:
-        train = {k: part.train[cohort.labels[part.train] == k] for k in range(len(counts))}
-        return np.concatenate(
-            [
-                pca_gaussian(cohort.images[train[k]], n, seed=child_seed(seed, k))
-                for k, n in enumerate(counts)
-            ]
-        )
+        images = cohort.source.at(size, fit)
+        made = [
+            pca_gaussian(images[fold.train[labels == k]], n, seed=child_seed(seed, k))
+            for k, n in enumerate(counts)
+        ]
+        return np.concatenate(made)
 
-    _keep(store, "pca", key, make)
+    _keep(store, PCA, key, make)
     return key
 
 
-def _keep(store: JobStore, kind: str, key: str, make: Any) -> None:
+def set_counts(cohort: Cohort, fold: Fold, options: CrossvalOptions, ratio: float) -> list[int]:
+    """Return by class how many images the synthetic set read by ``ratio`` holds.
+
+    A smaller ratio than the primary one reads the first images of the primary set.
+    """
+    largest = max(ratio, options.ratio)
+    return added_counts(cohort.labels[fold.train], len(cohort.rows.classes), largest)
+
+
+def synthetic_key(generators: GeneratorKey, ratio: float, options: CrossvalOptions) -> SyntheticKey:
+    """Return the name of the synthetic set that ``ratio`` reads."""
+    return SyntheticKey(generators, ratio if ratio > options.ratio else 0.0)
+
+
+def arrays_read(
+    condition: Condition, fold: Fold, cohort: Cohort, options: CrossvalOptions, sets: ImageSets
+) -> ArraysRead:
+    """Return the arrays that a condition, as it is trained, reads in one fold."""
+    augmented = added = None
+    counts: Sequence[int] = ()
+    if condition.recipe.classic:
+        augmented = sets.augmented[PAPER_AUGMENTED if condition.paper_classic else AUGMENTED]
+    if condition.recipe.added == PCA:
+        added = sets.pca[fold.key]
+        counts = added_counts(cohort.labels[fold.train], len(cohort.rows.classes), options.ratio)
+    elif condition.recipe.added == SYNTHETIC:
+        generators = GeneratorKey(*fold.key, condition.replicate)
+        added = sets.synthetic[synthetic_key(generators, condition.ratio, options)]
+        counts = set_counts(cohort, fold, options, condition.ratio)
+    return ArraysRead(
+        rows=sets.rows,
+        external=sets.external,
+        augmented=augmented,
+        added=added,
+        counts=tuple(counts),
+    )
+
+
+def _keep(store: JobStore, kind: str, key: str, make: Callable[[], np.ndarray]) -> None:
     if store.load_array(kind, key) is None:
         store.save_array(kind, key, make())

@@ -1,169 +1,251 @@
-"""What a trial trains, each job addressed by the hash of its inputs: generators, image sets, classifiers.
+"""Run the jobs of a study: generators, image sets, classifiers.
 
-What is kept under its address is not made again, so a killed trial goes on where it stopped and ends with the same bytes.
+Each job's result is stored under a key that is the hash of its inputs. A job whose result is there
+is not run again, so a killed study resumes and ends with the same bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from fewray.compute.machine import Machine
 from fewray.compute.seeds import child_seed
 from fewray.config import CrossvalOptions
-from fewray.storage.jobs import key_of
-from fewray.study.crossval.arrays import image_set_keys, keys_of
-from fewray.study.crossval.classifiers import kept_result, train_trial_cell
-from fewray.study.crossval.cohort import Cohort
-from fewray.study.crossval.design import PRIMARY, Condition
-from fewray.study.crossval.fold_generators import FoldGenerators, train_fold_generators
-from fewray.study.crossval.inner_selection import SelectedConfig, as_chosen
-from fewray.study.crossval.run_context import FoldKey, Job, RunContext
+from fewray.storage.jobs import JobStore, key_of
+from fewray.storage.timing import Clock
+from fewray.study.crossval.classifiers import (
+    ClassifierJob,
+    Prediction,
+    stored_prediction,
+    train_classifier_job,
+)
+from fewray.study.crossval.cohort import Cohort, Fold, FoldKey
+from fewray.study.crossval.design import Condition, SelectedConfig
+from fewray.study.crossval.fold_generators import (
+    FoldGenerators,
+    GeneratorKey,
+    fold_generators,
+    train_fold_generators,
+)
+from fewray.study.crossval.image_sets import (
+    ImageSets,
+    arrays_read,
+    make_pca_set,
+    make_row_sets,
+    synthetic_key,
+)
+from fewray.study.crossval.synthetic import SyntheticSet, is_made, make_synthetic, synthetic_set
+
+OnProgress = Callable[[str, Mapping[str, Any]], None]
+
+
+class RunKey(NamedTuple):
+    """Names one classifier run: a condition in one fold with one seed."""
+
+    condition: Condition
+    fold: FoldKey
+    seed: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fitted:
-    """What was trained: generators by (repeat, fold, replicate), keys of the image sets, results by job."""
+class RunContext:
+    """Where the jobs of a study run, where their results go, and who is told."""
 
-    generators: dict[FoldKey, FoldGenerators]
-    keys: dict[Any, Any]
-    results: dict[Job, dict[str, Any]]
+    store: JobStore
+    machine: Machine
+    clock: Clock
+    on_progress: OnProgress
+    prefix: str = ""
+    """Put before the names of jobs."""
+
+    def stage(self, text: str) -> None:
+        """Report the beginning of a stage."""
+        self.on_progress("stage", {"text": f"{self.prefix}{text}"})
+
+    def report(self, kind: str, event: Mapping[str, Any]) -> None:
+        """Report an event, and write the times down now and then."""
+        self.clock.keep()
+        self.on_progress(kind, event)
 
 
-def fit(
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """The results of all jobs."""
+
+    generators: dict[GeneratorKey, FoldGenerators]
+    sets: ImageSets
+    synthetic: dict[GeneratorKey, list[SyntheticSet]]
+    predictions: dict[RunKey, Prediction]
+
+
+def run_jobs(
     cohort: Cohort,
     options: CrossvalOptions,
-    run: Path,
-    conditions: list[Condition],
-    name: str,
-    *,
-    work: RunContext,
-    chosen: Mapping[tuple[int, int], SelectedConfig] | None = None,
-) -> Fitted:
-    """Train what is missing for ``conditions`` in every fold of ``cohort``; ``name`` stands before what is told."""
-    fixed = SelectedConfig(ratio=options.ratio, gan=options.gan)
-    chosen = chosen or {(part.repeat, part.fold): fixed for part in cohort.parts()}
-    before = f"{name}: " if name else ""
-    generators = fold_generators(cohort, options, run, conditions, chosen)
+    folder: Path,
+    conditions: Sequence[Condition],
+    configs: Mapping[FoldKey, SelectedConfig],
+    context: RunContext,
+) -> Trained:
+    """Run the jobs whose results are missing, for ``conditions`` in every fold of ``cohort``.
+
+    The generators lie below ``folder``. InputError if a generator or a synthetic image would leak
+    a test row.
+    """
+    generators = fold_generators(cohort, options, folder, conditions, configs)
     if generators:
-        count = f"{len(generators)} folds x {len(cohort.rows.classes)} classes"
-        work.on_progress(
-            "stage", {"text": f"{before}generators: {count}, trained where they are not there yet"}
-        )
-        with work.clock(f"{before}generators"):
+        classes = len(cohort.rows.classes)
+        context.stage(f"training generators: {len(generators)} folds x {classes} classes")
+        with context.clock(f"{context.prefix}generators"):
             train_fold_generators(
                 list(generators.values()),
-                work.machine,
-                extractor="lite0",
-                on_epoch=lambda label, row: work.tell("epoch", {"label": label, **row}),
-                on_batch=lambda label, progress: work.tell("batch", {"label": label, **progress}),
+                context.machine,
+                on_epoch=lambda label, row: context.report("epoch", {"label": label, **row}),
+                on_batch=lambda label, row: context.report("batch", {"label": label, **row}),
             )
-    work.on_progress("stage", {"text": f"{before}making the image sets"})
-    with work.clock(f"{before}image sets"):
-        keys = image_set_keys(cohort, options, conditions, generators, chosen, work)
-    results = train_cells(cohort, options, conditions, keys, chosen, work, before)
-    return Fitted(generators=generators, keys=keys, results=results)
+    context.stage("making the image sets")
+    with context.clock(f"{context.prefix}image sets"):
+        sets = make_row_sets(cohort, options, context.store)
+        if any(condition.recipe.added == "pca" for condition in conditions):
+            for fold in cohort.folds():
+                sets.pca[fold.key] = make_pca_set(cohort, fold, options, context.store)
+        synthetic = _make_synthetic_sets(
+            cohort, options, conditions, configs, generators, sets, context
+        )
+    return Trained(
+        generators=generators,
+        sets=sets,
+        synthetic=synthetic,
+        predictions=_run_classifiers(cohort, options, conditions, configs, sets, context),
+    )
 
 
-def fold_generators(
+def _make_synthetic_sets(
     cohort: Cohort,
     options: CrossvalOptions,
-    run: Path,
-    conditions: list[Condition],
-    chosen: Mapping[tuple[int, int], SelectedConfig],
-) -> dict[FoldKey, FoldGenerators]:
-    """Return the generators that the conditions need, by repeat, fold and replicate."""
-    replicates = sorted({c.replicate for c in conditions if c.needs_generators})
-    return {
-        (part.repeat, part.fold, replicate): FoldGenerators(
-            folder=run / (part.name + (f"-replicate-{replicate}" if replicate else "")),
-            train=cohort.take(part.train),
-            test=cohort.take(part.test),
-            options=chosen[part.repeat, part.fold].gan,
-            seed=child_seed(options.seed, "generators", part.repeat, part.fold, replicate),
-        )
-        for part in cohort.parts()
-        for replicate in replicates
-    }
+    conditions: Sequence[Condition],
+    configs: Mapping[FoldKey, SelectedConfig],
+    generators: Mapping[GeneratorKey, FoldGenerators],
+    sets: ImageSets,
+    context: RunContext,
+) -> dict[GeneratorKey, list[SyntheticSet]]:
+    """Make the missing synthetic sets, add their keys to ``sets``, and return them."""
+    folds = {fold.key: fold for fold in cohort.folds()}
+    found: dict[GeneratorKey, list[SyntheticSet]] = {key: [] for key in generators}
+    missing: dict[str, SyntheticSet] = {}
+    for key, trained in generators.items():
+        config = configs[key.fold_key]
+        own = [c for c in conditions if c.needs_generators and c.replicate == key.replicate]
+        for ratio in sorted({config.applied_to(c, options).ratio for c in own}):
+            name = synthetic_key(key, ratio, options)
+            if name in sets.synthetic:
+                continue
+            made = synthetic_set(
+                cohort, folds[key.fold_key], trained, options, context.store, ratio=ratio
+            )
+            sets.synthetic[name] = made.key
+            found[key].append(made)
+            if not is_made(made):
+                missing[made.key] = made
+    context.machine.run(
+        make_synthetic,
+        [{"wanted": made, "machine": context.machine} for made in missing.values()],
+        on_message=lambda message: context.report("synthetic", message),
+    )
+    return found
 
 
-def train_cells(
+def _run_classifiers(
     cohort: Cohort,
     options: CrossvalOptions,
-    conditions: list[Condition],
-    keys: Mapping[Any, Any],
-    chosen: Mapping[tuple[int, int], SelectedConfig],
-    work: RunContext,
-    before: str,
-) -> dict[Job, dict[str, Any]]:
-    """Train the classifiers that are not there yet, side by side; return every job's result."""
-    store, machine = work.store, work.machine
-    wanted: dict[Job, str] = {}
-    tasks: list[dict[str, Any]] = []
-
-    def kept(key: str, rows: int) -> dict[str, Any] | None:
-        outside = 0 if cohort.external is None else len(cohort.external)
-        return kept_result(
-            store, key, rows=rows, external=outside, classes=len(cohort.rows.classes)
-        )
-
-    for seed in range(options.seeds):  # whole seeds first
-        for part in cohort.parts():
+    conditions: Sequence[Condition],
+    configs: Mapping[FoldKey, SelectedConfig],
+    sets: ImageSets,
+    context: RunContext,
+) -> dict[RunKey, Prediction]:
+    """Train the classifiers whose predictions are missing, and return those of all of them."""
+    external = 0 if cohort.external is None else len(cohort.external.rows)
+    jobs: dict[RunKey, ClassifierJob] = {}
+    for seed in range(options.seeds):  # all arms of a seed first: a study cut short stays balanced
+        for fold in cohort.folds():
             for condition in conditions:
-                cell_seed = child_seed(options.seed, "classifier", part.repeat, part.fold, seed)
-                trained = as_chosen(condition, chosen[part.repeat, part.fold], options)
-                arrays = keys_of(trained, part, cohort, options, keys)
-                key = key_of(
-                    condition=asdict(trained),
-                    arrays=arrays,
-                    train=cohort.take(part.train).sha256(),
-                    test=cohort.take(part.test).sha256(),
-                    classifier=options.classifier.to_json(),
-                    seed=cell_seed,
-                    precision=machine.precision,
-                    threads=machine.threads,
-                    device=machine.device.split(":")[0],
+                trained = configs[fold.key].applied_to(condition, options)
+                name = f"{context.prefix}{condition.name}, {fold.name.replace('-', ' ')}"
+                jobs[RunKey(condition, fold.key, seed)] = _classifier_job(
+                    trained, fold, seed, f"{name}, seed {seed}", cohort, options, sets, context
                 )
-                wanted[condition, part.repeat, part.fold, seed] = key
-                if kept(key, len(part.test)) is None and key not in {task["key"] for task in tasks}:
-                    name = (
-                        condition.arm
-                        if condition.analysis == PRIMARY
-                        else f"{condition.analysis} {condition.arm}"
-                    )
-                    tasks.append(
-                        {
-                            "key": key,
-                            "condition": trained,
-                            "part": part.name,
-                            "train": part.train,
-                            "test": part.test,
-                            "labels": cohort.labels,
-                            "keys": arrays,
-                            "classifier": options.classifier,
-                            "seed": cell_seed,
-                            "shown": f"{before}{name}, {part.name.replace('-', ' ')}, seed {seed}",
-                            "machine": machine,
-                            "store": store,
-                        }
-                    )
-    total = len(set(wanted.values()))
-    work.on_progress("classifiers", {"done": total - len(tasks), "total": total})
+
+    def stored(job: ClassifierJob) -> Prediction | None:
+        return stored_prediction(
+            context.store,
+            job.key,
+            rows=len(job.test),
+            external=external,
+            classes=len(cohort.rows.classes),
+        )
+
+    distinct: dict[str, ClassifierJob] = {}
+    for job in jobs.values():  # conditions that are trained alike share a job
+        distinct.setdefault(job.key, job)
+    missing = [job for job in distinct.values() if stored(job) is None]
+    left = len(missing)
+    context.on_progress("classifiers", {"done": len(distinct) - left, "total": len(distinct)})
 
     def finished(index: int, result: Mapping[str, Any]) -> None:
-        work.clock.add(f"classifier {tasks[index]['shown']}", result["seconds"])
-        work.on_progress("cell", {"shown": tasks[index]["shown"], "left": total, **result})
+        nonlocal left
+        left -= 1
+        name = missing[index].shown
+        context.clock.add(f"classifier {name}", result["seconds"])
+        context.on_progress("classifier", {"run": name, "left": left, **result})
 
-    machine.run(
-        train_trial_cell,
-        tasks,
-        on_message=lambda message: work.tell("cell step", message),
+    context.machine.run(
+        train_classifier_job,
+        [{"job": job, "machine": context.machine, "store": context.store} for job in missing],
+        on_message=lambda message: context.report("step", message),
         on_done=finished,
     )
-    results, tests = {}, {(part.repeat, part.fold): len(part.test) for part in cohort.parts()}
-    for job, key in wanted.items():
-        result = kept(key, tests[job[1], job[2]])
-        assert result is not None, key
-        results[job] = result
-    return results
+    predictions = {}
+    for key, job in jobs.items():
+        prediction = stored(job)
+        assert prediction is not None, job.key
+        predictions[key] = prediction
+    return predictions
+
+
+def _classifier_job(
+    condition: Condition,
+    fold: Fold,
+    seed: int,
+    shown: str,
+    cohort: Cohort,
+    options: CrossvalOptions,
+    sets: ImageSets,
+    context: RunContext,
+) -> ClassifierJob:
+    machine = context.machine
+    arrays = arrays_read(condition, fold, cohort, options, sets)
+    classifier_seed = child_seed(options.seed, "classifier", *fold.key, seed)
+    key = key_of(
+        condition=asdict(condition),
+        arrays=asdict(arrays),
+        train=cohort.take(fold.train).sha256(),
+        test=cohort.take(fold.test).sha256(),
+        classifier=options.classifier.to_json(),
+        seed=classifier_seed,
+        precision=machine.precision,
+        threads=machine.threads,
+        device=machine.device.split(":")[0],
+    )
+    return ClassifierJob(
+        key=key,
+        condition=condition,
+        train=fold.train,
+        test=fold.test,
+        labels=cohort.labels,
+        arrays=arrays,
+        classifier=options.classifier,
+        seed=classifier_seed,
+        shown=shown,
+    )

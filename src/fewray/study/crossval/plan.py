@@ -1,4 +1,4 @@
-"""What a trial would do and how long it would take here, without doing it."""
+"""What a study would do and how long it would take here, without doing it."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ from fewray.pipelines.estimate import (
     gan_step_seconds,
     with_total,
 )
-from fewray.study.crossval.cohort import Cohort, assemble_cohort
-from fewray.study.crossval.design import Condition, added_counts, all_conditions
-from fewray.study.crossval.inner_selection import candidates, inner_splits
+from fewray.study.crossval.cohort import Cohort, FoldKey, assemble_cohort
+from fewray.study.crossval.design import RATIO, Condition, added_counts, all_conditions, candidates
+from fewray.study.crossval.inner_selection import inner_splits
+
+PlanRow = dict[str, Any]
+"""``job``, ``images``, ``steps``, and ``seconds`` or None where they are not estimated."""
 
 
 def plan_crossval(
@@ -30,88 +33,47 @@ def plan_crossval(
     external: Manifest | None = None,
     machine: Machine | None = None,
     on_progress: OnProgress = lambda kind, event: None,
-) -> list[dict[str, Any]]:
-    """Return a row for each kind of job in each fold: images, steps, minutes estimated from a few steps timed now.
+) -> list[PlanRow]:
+    """Return a row for each kind of job in each fold, timed by a few training steps.
 
-    The films are read and folded, inside the folds too where something is chosen there, so that a leak or a class too
-    small is found here already. Of what is no training the minutes are None: they were not estimated.
+    The images are read and the folds made, inner ones too, so leaks and classes that are too small
+    are found here.
     """
     cohort = assemble_cohort(manifest, options, external)
-    inner = _inner_rows(cohort, options)
-    conditions = all_conditions(options)
-    settled = (machine or Machine()).settled()
-    networks = sorted({condition.network for condition in conditions})
-    on_progress("stage", {"text": TIMING})
-    per_step = {
-        network: classifier_step_seconds(
-            options.classifier.with_(network=network), len(cohort.rows.classes), settled
-        )
-        for network in networks
+    splits = inner_splits(cohort, options) if options.select else {}
+    inner = {
+        fold.key: fold.train[splits[fold.key].split(0)[0]]
+        for fold in cohort.folds()
+        if fold.key in splits
     }
-    planned: list[dict[str, Any]] = []
+    conditions = all_conditions(options)
+    tasks = len(conditions) * len(cohort.folds()) * options.seeds
+    settled = (machine or Machine()).settled()
+    on_progress("stage", {"text": TIMING})
+    planned: list[PlanRow] = []
     if any(condition.needs_generators for condition in conditions):
         planned += _generators(cohort, inner, options, conditions, settled)
-
-    def classifier(name: str, images: int, network: str) -> dict[str, Any]:
-        steps = options.classifier.steps * options.seeds
-        job = f"{name}, {options.seeds} seed{'' if options.seeds == 1 else 's'}"
-        return {"job": job, "images": images, "steps": steps, "seconds": per_step[network] * steps}
-
-    for part in cohort.parts() if options.select else ():
-        rows = inner[part.repeat, part.fold]
-        for name, setting in candidates(options).items():
-            condition = Condition(
-                arm=SELECTION_ARM, ratio=setting.ratio, network=options.classifier.network
-            )
-            images = _images(condition, cohort, rows)
-            planned.append(classifier(f"choice {name}, {part.name}", images, condition.network))
-    for condition in conditions:
-        for part in cohort.parts():
-            name = (
-                condition.arm
-                if condition.analysis == "primary"
-                else f"{condition.analysis} {condition.arm}"
-            )
-            planned.append(
-                classifier(
-                    f"{name}, {part.name}",
-                    _images(condition, cohort, part.train),
-                    condition.network,
-                )
-            )
-    tasks = len(conditions) * len(cohort.parts()) * options.seeds
-    return with_total([*planned, *_the_rest(cohort, inner, options, conditions)], settled, tasks)
-
-
-def _inner_rows(cohort: Cohort, options: CrossvalOptions) -> dict[tuple[int, int], np.ndarray]:
-    """Return by repeat and fold the indices of the rows that choices are trained on; empty where nothing is chosen."""
-    splits = inner_splits(cohort, options) if options.select else {}
-    parts = {(part.repeat, part.fold): part for part in cohort.parts()}
-    return {place: parts[place].train[split.split(0)[0]] for place, split in splits.items()}
+    planned += _classifiers(cohort, inner, options, conditions, settled)
+    return with_total([*planned, *_untimed(cohort, inner, options, conditions)], settled, tasks)
 
 
 def _generators(
     cohort: Cohort,
-    inner: dict[tuple[int, int], np.ndarray],
+    inner: dict[FoldKey, np.ndarray],
     options: CrossvalOptions,
     conditions: Sequence[Condition],
     machine: Machine,
-) -> list[dict[str, Any]]:
-    """Return a row for the generators of each fold and those of each choice in it.
+) -> list[PlanRow]:
+    """Return a row for the generators of each fold and for those of each inner candidate.
 
-    Where the recipe is chosen, a fold's own are taken to be of the recipe whose training is the longest.
+    If the recipe is selected, the fold's own generators are assumed to take the longest one.
     """
-    replicates = len(
-        {condition.replicate for condition in conditions if condition.needs_generators}
-    )
-    choices = (
-        {name: setting.gan for name, setting in candidates(options).items()}
-        if options.select
-        else {}
-    )
-    seconds = {gan: gan_step_seconds(gan, machine) for gan in {options.gan, *choices.values()}}
+    replicates = len({c.replicate for c in conditions if c.needs_generators})
+    named = candidates(options) if options.select else {}
+    recipes = {name: candidate.gan for name, candidate in named.items()}
+    seconds = {gan: gan_step_seconds(gan, machine) for gan in {options.gan, *recipes.values()}}
 
-    def row(job: str, gan: GanOptions, rows: np.ndarray, times: int = 1) -> dict[str, Any]:
+    def row(job: str, gan: GanOptions, rows: np.ndarray, times: int = 1) -> PlanRow:
         counts = np.bincount(cohort.labels[rows]) + gan.classic_images
         steps = times * sum(gan.epochs * batches_per_epoch(int(count), gan) for count in counts)
         return {
@@ -121,71 +83,96 @@ def _generators(
             "seconds": seconds[gan] * steps,
         }
 
+    by_recipe = options.select == "recipe"
     planned = []
-    for part in cohort.parts():
-        name = f"generators, {part.name}"
-        own = tuple(choices.values()) if options.select == "recipe" else (options.gan,)
-        planned.append(
-            max(
-                (row(name, gan, part.train, replicates) for gan in own),
-                key=lambda planned: planned["seconds"],
-            )
-        )
+    for fold in cohort.folds():
+        job = f"generators, {fold.name}"
+        own = recipes.values() if by_recipe else [options.gan]
+        rows = [row(job, gan, fold.train, replicates) for gan in own]
+        planned.append(max(rows, key=lambda planned: planned["seconds"]))
         if options.select:
-            apart = {f" choice {each}": gan for each, gan in choices.items()}
-            apart = apart if options.select == "recipe" else {" choice": options.gan}
-            rows = inner[part.repeat, part.fold]
-            planned += [row(f"{name}{which}", gan, rows) for which, gan in apart.items()]
+            tried = {f" {name}": gan for name, gan in recipes.items()}
+            for name, gan in tried.items() if by_recipe else [("", options.gan)]:
+                planned.append(row(f"{job} candidate{name}", gan, inner[fold.key]))
     return planned
 
 
-def _the_rest(
+def _classifiers(
     cohort: Cohort,
-    inner: dict[tuple[int, int], np.ndarray],
+    inner: dict[FoldKey, np.ndarray],
     options: CrossvalOptions,
     conditions: Sequence[Condition],
-) -> list[dict[str, Any]]:
-    """Return what is no training, without a time."""
-    planned = []
-
-    def add(job: str, images: int) -> None:
-        planned.append({"job": job, "images": images, "steps": 0, "seconds": None})
-
-    made = [condition for condition in conditions if condition.needs_generators]
-    what = "synthetic images, copies replaced" if options.copy_percentile else "synthetic images"
-    k = len(cohort.rows.classes)
-    for part in cohort.parts() if made else ():
-        choices = (
-            [setting.ratio for setting in candidates(options).values()] if options.select else []
+    machine: Machine,
+) -> list[PlanRow]:
+    per_step = {
+        network: classifier_step_seconds(
+            options.classifier.with_(network=network), len(cohort.rows.classes), machine
         )
-        largest = max(choices) if options.select == "ratio" else options.ratio
-        ratios = {
-            (c.replicate, max(c.ratio if c.fixes_ratio else largest, options.ratio)) for c in made
+        for network in sorted({condition.network for condition in conditions})
+    }
+    seeds = f"{options.seeds} seed{'' if options.seeds == 1 else 's'}"
+
+    def row(job: str, condition: Condition, rows: np.ndarray) -> PlanRow:
+        steps = options.classifier.steps * options.seeds
+        return {
+            "job": f"{job}, {seeds}",
+            "images": _images(condition, cohort, rows),
+            "steps": steps,
+            "seconds": per_step[condition.network] * steps,
         }
-        add(
-            f"{what}, {part.name}",
-            sum(sum(added_counts(cohort.labels[part.train], k, ratio)) for _, ratio in ratios),
+
+    planned = []
+    network = options.classifier.network
+    for fold in cohort.folds() if options.select else ():
+        for name, candidate in candidates(options).items():
+            condition = Condition(arm=SELECTION_ARM, ratio=candidate.ratio, network=network)
+            planned.append(row(f"candidate {name}, {fold.name}", condition, inner[fold.key]))
+    for condition in conditions:
+        for fold in cohort.folds():
+            planned.append(row(f"{condition.name}, {fold.name}", condition, fold.train))
+    return planned
+
+
+def _untimed(
+    cohort: Cohort,
+    inner: dict[FoldKey, np.ndarray],
+    options: CrossvalOptions,
+    conditions: Sequence[Condition],
+) -> list[PlanRow]:
+    """Return the jobs that are not training runs, without a time."""
+
+    def row(job: str, images: int) -> PlanRow:
+        return {"job": job, "images": images, "steps": 0, "seconds": None}
+
+    def added(rows: np.ndarray, ratio: float) -> int:
+        return sum(added_counts(cohort.labels[rows], len(cohort.rows.classes), ratio))
+
+    planned = []
+    needing = [condition for condition in conditions if condition.needs_generators]
+    what = "synthetic images, copies replaced" if options.copy_percentile else "synthetic images"
+    named = list(candidates(options).values()) if options.select else []
+    largest = max((candidate.ratio for candidate in named), default=options.ratio)
+    selected = largest if options.select == "ratio" else options.ratio
+    for fold in cohort.folds() if needing else ():
+        ratios = {
+            (c.replicate, max(c.ratio if c.analysis.startswith(RATIO) else selected, options.ratio))
+            for c in needing
+        }
+        planned.append(
+            row(f"{what}, {fold.name}", sum(added(fold.train, ratio) for _, ratio in ratios))
         )
-        if options.select:
-            rows, sets = (
-                inner[part.repeat, part.fold],
-                len(choices) if options.select == "recipe" else 1,
-            )
-            add(
-                f"{what}, {part.name} choice",
-                sets * sum(added_counts(cohort.labels[rows], k, max(choices))),
-            )
+        if named:
+            sets = len(named) if options.select == "recipe" else 1
+            images = sets * added(inner[fold.key], largest)
+            planned.append(row(f"{what}, {fold.name} candidates", images))
     if options.linear:
-        add("pretrained features", len(cohort.rows))
-    add("shortcut audit", len(cohort.rows))
+        planned.append(row("pretrained features", len(cohort.rows)))
+    planned.append(row("shortcut audit", len(cohort.rows)))
     return planned
 
 
 def _images(condition: Condition, cohort: Cohort, rows: np.ndarray) -> int:
     labels = cohort.labels[rows]
-    added = (
-        added_counts(labels, len(cohort.rows.classes), condition.ratio)
-        if condition.recipe.added
-        else []
-    )
-    return len(labels) + sum(added)
+    if not condition.recipe.added:
+        return len(labels)
+    return len(labels) + sum(added_counts(labels, len(cohort.rows.classes), condition.ratio))

@@ -1,4 +1,4 @@
-"""The plain alternative to any augmentation: a linear head on the frozen features of a network trained on ImageNet."""
+"""The simple alternative to augmentation: a linear head on features of a pretrained network."""
 
 from __future__ import annotations
 
@@ -8,29 +8,23 @@ import numpy as np
 
 from fewray.classify.linear import linear_head
 from fewray.config import CrossvalOptions
-from fewray.imaging.arrays import load_images
 from fewray.pipelines.extractors import open_extractor
 from fewray.storage.jobs import JobStore, key_of
 from fewray.study.crossval.cohort import Cohort
-from fewray.study.crossval.scores import accuracy_only
-from fewray.study.statistics.compare import compare
-from fewray.study.statistics.patients import PatientBootstrap
 
 EXTRACTOR, SIZE = "lite0@224", 224
+DESCRIPTION = (
+    f"no augmentation: the real images at {SIZE} px, frozen features {EXTRACTOR}, a linear head"
+)
+KIND = "pretrained"
 
 
-def pretrained_analysis(
-    cohort: Cohort,
-    options: CrossvalOptions,
-    store: JobStore,
-    reference: np.ndarray,
-    folds: np.ndarray,
-    draws: PatientBootstrap,
-) -> dict[str, Any]:
-    """Return the analysis ``pretrained``: real films at 224 px alone, compared with the reference's correctness.
+def pretrained_correct(cohort: Cohort, options: CrossvalOptions, store: JobStore) -> np.ndarray:
+    """Return bool (repeats, seeds, n): whether the linear head classified each image correctly.
 
-    ``reference`` is bool (repeats, seeds, n). The head has no seed: its predictions stand for every seed.
+    It is trained on real images alone and has no seed, so all seeds are the same.
     """
+    folds = cohort.fold_of
     key = key_of(
         rows=cohort.rows.sha256(),
         folds=folds.tolist(),
@@ -43,32 +37,18 @@ def pretrained_analysis(
         known = (predicted >= 0) & (predicted < len(cohort.rows.classes))
         return predicted.shape == folds.shape and predicted.dtype.kind == "i" and bool(known.all())
 
-    found = store.load("pretrained", key, whole=whole)
+    found = store.load(KIND, key, whole=whole)
     if found is None:
-        films = load_images(cohort.rows.paths(), SIZE, options.classifier.fit)
-        features = open_extractor(EXTRACTOR, device="cpu")(films).features
+        images = cohort.source.at(SIZE, options.classifier.fit)
+        features = open_extractor(EXTRACTOR, device="cpu")(images).features
         predicted = np.zeros(folds.shape, np.int64)
-        for p, fold_of in enumerate(folds):
-            for fold in range(int(fold_of.max()) + 1):
-                train, test = np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
-                head = linear_head(
-                    features[train], cohort.labels[train], features[test], seed=options.seed
-                )
-                predicted[p, test] = head.argmax(1)
+        for fold in cohort.folds():
+            train, test = fold.train, fold.test
+            head = linear_head(
+                features[train], cohort.labels[train], features[test], seed=options.seed
+            )
+            predicted[fold.key.repeat, test] = head.argmax(1)
         found = {"predicted": predicted.tolist()}
-        store.save("pretrained", key, found)
-    right = np.array(found["predicted"])[:, None] == cohort.labels
-    correct = np.repeat(right, reference.shape[1], axis=1)
-    compared = compare(reference, correct, folds, cohort.groups)
-    return {
-        "description": f"no augmentation: the real images at {SIZE} px, frozen features {EXTRACTOR}, a linear head",
-        "reference": f"{options.reference} (primary)",
-        "arms": {"no_augmentation": {"accuracy": accuracy_only(correct, draws)}},
-        "comparisons": {
-            "no_augmentation": {
-                "difference": compared.difference,
-                "ci": list(compared.ci),
-                "p": compared.p,
-            }
-        },
-    }
+        store.save(KIND, key, found)
+    correct = np.array(found["predicted"])[:, None] == cohort.labels
+    return np.repeat(correct, options.seeds, axis=1)

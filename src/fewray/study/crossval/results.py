@@ -1,244 +1,273 @@
-"""From a trial's finished jobs to ``study.json``: scores, comparisons, sensitivity analyses, the audit, the verdict."""
+"""From finished jobs to ``study.json`` and ``predictions.csv``."""
 
 from __future__ import annotations
 
-import csv
-import io
-import os
-from collections import Counter
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import numpy as np
 
-from fewray.compute.machine import Machine
 from fewray.config import CrossvalOptions
 from fewray.data.audit.metadata import file_metadata
-from fewray.data.audit.shortcuts import shortcut_audit, shortcut_warnings
-from fewray.data.manifest import Manifest
-from fewray.storage.files import write_bytes
-from fewray.storage.jobs import JobStore
-from fewray.study.crossval.cohort import Cohort
-from fewray.study.crossval.comparisons import (
-    comparisons_of,
-    described,
-    external_of,
-    sensitivity_of,
-    subset_of,
+from fewray.data.audit.shortcuts import SOURCES, ShortcutAudit, shortcut_audit
+from fewray.results.crossval import (
+    Analysis,
+    ArmResult,
+    Audit,
+    AuditModel,
+    CopyCounts,
+    CrossvalStudy,
+    DataSummary,
+    FoldSummary,
+    Selection,
 )
-from fewray.study.crossval.conclusion import answer
-from fewray.study.crossval.design import Condition, analyses
-from fewray.study.crossval.fold_generators import FoldGenerators, generator_facts
-from fewray.study.crossval.inner_selection import SelectedConfig
-from fewray.study.crossval.jobs import Fitted
-from fewray.study.crossval.pretrained import pretrained_analysis
-from fewray.study.crossval.scores import arm_scores, as_arrays
-from fewray.study.folds import data_warnings, grouping_warning, patients_known
-from fewray.study.published.results import versions
+from fewray.results.crossval import External as ExternalResult
+from fewray.results.scores import Provenance, SplitCounts
+from fewray.storage.versions import package_versions
+from fewray.study.crossval.classifiers import Prediction
+from fewray.study.crossval.cohort import Cohort, FoldKey
+from fewray.study.crossval.comparisons import (
+    Outcomes,
+    conclude,
+    control_warnings,
+    described_pairs,
+    external_result,
+    primary_comparisons,
+    sensitivity,
+    subset,
+)
+from fewray.study.crossval.design import Condition, PlannedAnalysis, SelectedConfig, analyses
+from fewray.study.crossval.fold_generators import summaries
+from fewray.study.crossval.jobs import RunContext, RunKey, Trained
+from fewray.study.crossval.pretrained import DESCRIPTION, pretrained_correct
+from fewray.study.crossval.scores import arm_scores, out_of_fold
+from fewray.study.predictions import write_predictions
 from fewray.study.statistics.patients import DRAWS, PatientBootstrap
+from fewray.study.warnings import audit_warnings, data_warnings, patients_known
 
-SCHEMA = 3
 
-
-def assemble_trial(
+def assemble_study(
     cohort: Cohort,
     options: CrossvalOptions,
-    fitted: Fitted,
-    chosen: Mapping[tuple[int, int], SelectedConfig],
-    store: JobStore,
-    machine: Machine,
-) -> dict[str, Any]:
-    """Return what ``study.json`` holds: every number of the trial and no clock times."""
-    results, keys = fitted.results, fitted.keys
+    trained: Trained,
+    configs: Mapping[FoldKey, SelectedConfig],
+    context: RunContext,
+) -> CrossvalStudy:
+    """Return what ``study.json`` holds: all results, without clock times or the history."""
+    primary, *others = analyses(options)
     draws = PatientBootstrap.of(cohort.groups, options.seed)
-    predicted = predictions(cohort, results)
-    planned = analyses(options)
-    primary = planned[0]
-    folds = np.stack([found.fold_of for found in cohort.repeats])
-    classes = cohort.rows.classes
+    predicted = _predicted(cohort, trained.predictions)
+    outcomes = Outcomes(
+        correct={c: found.argmax(-1) == cohort.labels for c, found in predicted.items()},
+        folds=cohort.fold_of,
+        groups=cohort.groups,
+    )
     arms = {}
     for condition in primary.conditions:
-        mine = [result for (c, _, _, _), result in results.items() if c == condition]
-        arms[condition.arm] = {
-            **arm_scores(predicted[condition], cohort.labels, folds, draws, classes),
-            "train_images": round(float(np.mean([result["train_images"] for result in mine]))),
-            "steps": options.classifier.steps,
-            "description": condition.recipe.text,
-        }
-    correct = {c: values.argmax(-1) == cohort.labels for c, values in predicted.items()}
-    comparisons = comparisons_of(primary, correct, folds, cohort.groups, options)
-    audit = _audit(cohort, options, arms)
-    sensitivity = {
-        analysis.name: sensitivity_of(analysis, correct, folds, cohort.groups, draws)
-        for analysis in planned[1:]
-    }
-    if options.linear:
-        sensitivity["pretrained"] = pretrained_analysis(
-            cohort, options, store, correct[primary.reference], folds, draws
+        scores = arm_scores(
+            predicted[condition], cohort.labels, cohort.fold_of, draws, cohort.rows.classes
         )
-    study: dict[str, Any] = {
-        "schema": SCHEMA,
-        "protocol": options.protocol,
-        "preset": options.preset,
-        "data": _data(cohort),
-        "options": options.to_json(),
-        "seeds": list(range(options.seeds)),
-        "folds": [row for found in cohort.repeats for row in found.table(cohort.rows)],
-        "joined_groups": [list(pair) for pair in cohort.repeats[0].joined],
-        "generators": generator_facts(list(fitted.generators.values()))
-        if fitted.generators
-        else None,
-        "chosen": [
-            {"repeat": p, "fold": f, "chosen": s.chosen, "accuracies": dict(s.accuracies)}
-            for (p, f), s in chosen.items()
-            if s.chosen
-        ]
-        or None,
-        "rejected": _rejected(cohort, fitted.generators, keys, store)
-        if options.copy_percentile
-        else None,
-        "arms": arms,
-        "score_intervals": {"resampled": "patients", "draws": DRAWS},
-        "reference": options.reference,
-        "comparisons": comparisons,
-        "descriptive": described(
-            primary,
-            correct,
-            folds,
-            cohort.groups,
-            same_ratio=all(setting.ratio == options.ratio for setting in chosen.values()),
-        ),
-        "sensitivity": sensitivity,
-        "subsets": {
-            name: subset_of(name, cohort, primary, predicted, folds, options)
-            for name in options.subsets
-        },
-        "external": external_of(cohort, primary, results, kept_split=options.keep_test),
-        "audit": audit,
-        "answer": answer(
-            comparisons,
-            options.reference,
-            [*filter(None, [grouping_warning(cohort.rows)]), *audit["warnings"]],
-        ),
-        "provenance": {
-            "versions": versions(),
-            "device": machine.device,
-            "precision": machine.precision,
-            "threads": machine.threads,
-            "keys": {
-                "/".join(map(str, k)) if isinstance(k, tuple) else k: v for k, v in keys.items()
-            },
-        },
-    }
-    return study
-
-
-def predictions(
-    cohort: Cohort, results: Mapping[tuple[Condition, int, int, int], Mapping[str, Any]]
-) -> dict[Condition, np.ndarray]:
-    """Return out-of-fold probabilities (repeats, seeds, n, k) of every condition."""
-    tests = {(part.repeat, part.fold): part.test for part in cohort.parts()}
-    by_condition: dict[Condition, dict[tuple[int, int, int], Any]] = {}
-    for (condition, p, f, s), result in results.items():
-        by_condition.setdefault(condition, {})[p, f, s] = result["probabilities"]
-    return {c: as_arrays(found, tests, len(cohort.labels)) for c, found in by_condition.items()}
-
-
-def _audit(cohort: Cohort, options: CrossvalOptions, arms: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what models that do not read the lungs reach in the first repeat's folds."""
-    found = shortcut_audit(
-        cohort.images,
+        sizes = [p.train_images for k, p in trained.predictions.items() if k.condition == condition]
+        arms[condition.arm] = ArmResult(
+            **msgspec.structs.asdict(scores),
+            description=condition.recipe.text,
+            train_images=round(float(np.mean(sizes))),
+            steps=options.classifier.steps,
+        )
+    comparisons = primary_comparisons(primary, outcomes, quick=options.preset == "quick")
+    analysed = {analysis.name: sensitivity(analysis, outcomes, draws) for analysis in others}
+    if options.linear:
+        correct = pretrained_correct(cohort, options, context.store)
+        analysed["pretrained"] = _pretrained(primary, outcomes, correct, draws)
+    audit = shortcut_audit(
+        cohort.source.at(options.classifier.image_size, options.classifier.fit),
         file_metadata(cohort.rows.paths()),
         cohort.labels,
         cohort.repeats[0].fold_of,
         cohort.rows.classes,
         seed=options.seed,
     )
-    accuracies = {arm: figures["accuracy"]["value"] for arm, figures in arms.items()}
-    return replace(found, warnings=shortcut_warnings(found, accuracies)).to_json()
+    accuracies = {arm: result.accuracy.value for arm, result in arms.items()}
+    machine = context.machine
+    return CrossvalStudy(
+        preset=options.preset,
+        data=_data(cohort),
+        conclusion=conclude(comparisons, options.reference),
+        warnings=(
+            *control_warnings(comparisons, options.reference),
+            *audit_warnings(audit, accuracies, cohort.rows),
+            *data_warnings(cohort.rows),
+            *cohort.warnings,
+        ),
+        reference=options.reference,
+        comparisons=comparisons,
+        descriptive=described_pairs(
+            primary,
+            outcomes,
+            same_ratio=all(config.ratio == options.ratio for config in configs.values()),
+        ),
+        arms=arms,
+        sensitivity=analysed,
+        subsets={
+            name: subset(name, cohort, primary, predicted, options.seed) for name in options.subsets
+        },
+        external=_external(cohort, primary, trained.predictions),
+        audit=_audit(audit),
+        seeds=tuple(range(options.seeds)),
+        folds=_folds(cohort),
+        merged_patients=tuple(cohort.repeats[0].merged),
+        generators=summaries(list(trained.generators.values())),
+        selections=tuple(
+            Selection(
+                repeat=key.repeat,
+                fold=key.fold,
+                selected=config.name,
+                accuracies=dict(config.accuracies),
+            )
+            for key, config in configs.items()
+            if config.name
+        ),
+        rejected_copies=_rejected(trained) if options.copy_percentile else None,
+        bootstrap_draws=DRAWS,
+        history=(),
+        options=options,
+        provenance=Provenance(
+            versions=package_versions(),
+            device=machine.device,
+            precision=machine.precision,
+            threads=machine.threads,
+            keys=trained.sets.named(),
+        ),
+    )
 
 
-def _data(cohort: Cohort) -> dict[str, Any]:
+def write_crossval_predictions(
+    path: Path, cohort: Cohort, predictions: Mapping[RunKey, Prediction]
+) -> None:
+    """Write one line per test image, condition, repeat and seed."""
+    tests = {fold.key: fold.test for fold in cohort.folds()}
+    runs = (
+        (
+            (key.condition.analysis, key.condition.arm, *key.fold, key.seed),
+            tests[key.fold].tolist(),
+            prediction.probabilities,
+        )
+        for key, prediction in predictions.items()
+    )
+    write_predictions(path, cohort.rows, ("analysis", "arm", "repeat", "fold", "seed"), runs)
+
+
+def _predicted(
+    cohort: Cohort, predictions: Mapping[RunKey, Prediction]
+) -> dict[Condition, np.ndarray]:
+    """Return the out-of-fold probabilities (repeats, seeds, n, k) of every condition."""
+    tests = {fold.key: fold.test for fold in cohort.folds()}
+    by_condition: dict[Condition, dict[tuple[FoldKey, int], list[list[float]]]] = defaultdict(dict)
+    for key, prediction in predictions.items():
+        by_condition[key.condition][key.fold, key.seed] = prediction.probabilities
+    return {c: out_of_fold(found, tests, len(cohort.labels)) for c, found in by_condition.items()}
+
+
+def _pretrained(
+    primary: PlannedAnalysis, outcomes: Outcomes, correct: np.ndarray, draws: PatientBootstrap
+) -> Analysis:
+    head = Condition(analysis="pretrained", arm="no_augmentation", ratio=0, network="linear")
+    analysis = PlannedAnalysis(
+        name="pretrained", text=DESCRIPTION, conditions=(head,), reference=primary.reference
+    )
+    both = {head: correct, primary.reference: outcomes.correct[primary.reference]}
+    return sensitivity(analysis, replace(outcomes, correct=both), draws)
+
+
+def _external(
+    cohort: Cohort, primary: PlannedAnalysis, predictions: Mapping[RunKey, Prediction]
+) -> ExternalResult | None:
+    if cohort.external is None:
+        return None
+    probabilities = {}
+    for condition in primary.conditions:
+        by_seed: dict[int, list[np.ndarray]] = defaultdict(list)
+        for key, prediction in predictions.items():
+            if key.condition == condition:
+                by_seed[key.seed].append(np.array(prediction.external))
+        probabilities[condition.arm] = by_seed
+    return external_result(cohort.external, cohort.rows.classes, probabilities)
+
+
+def _audit(found: ShortcutAudit) -> Audit:
+    return Audit(
+        majority_class_rate=found.majority_class_rate,
+        models={
+            name: AuditModel(
+                description=SOURCES[name],
+                accuracy=accuracy,
+                auroc=found.auroc[name],
+                identified=tuple(found.identified_by.get(name, ())),
+            )
+            for name, accuracy in found.accuracy.items()
+        },
+    )
+
+
+def _data(cohort: Cohort) -> DataSummary:
     rows = cohort.rows
     counts = np.bincount(cohort.labels, minlength=len(rows.classes))
-    origins = {row.origin for row in rows.rows}
-    return {
-        "name": rows.name,
-        "origin": "phantom" if origins == {"phantom"} else "real",
-        "classes": list(rows.classes),
-        "counts": dict(zip(rows.classes, map(int, counts), strict=True)),
-        "groups": len(np.unique(cohort.groups)),
-        "patients_known": patients_known(rows),
-        "rows": len(rows),
-        "warnings": data_warnings(rows),
-        "sha256": rows.sha256(),
-    }
+    phantom = {row.origin for row in rows.rows} == {"phantom"}
+    return DataSummary(
+        name=rows.name,
+        origin="phantom" if phantom else "real",
+        classes=rows.classes,
+        display_names=dict(rows.notes.get("display_names", {})),
+        counts=dict(zip(rows.classes, counts.tolist(), strict=True)),
+        images=len(rows),
+        patients=len(np.unique(cohort.groups)),
+        patients_known=patients_known(rows),
+        sha256=rows.sha256(),
+    )
 
 
-def _rejected(
-    cohort: Cohort,
-    fitted: Mapping[tuple[int, int, int], FoldGenerators],
-    keys: Mapping[Any, Any],
-    store: JobStore,
-) -> dict[str, Any] | None:
-    if not fitted:
+def _folds(cohort: Cohort) -> tuple[FoldSummary, ...]:
+    def counts(index: np.ndarray) -> list[int]:
+        return np.bincount(cohort.labels[index], minlength=len(cohort.rows.classes)).tolist()
+
+    def patients(index: np.ndarray, groups: np.ndarray) -> int:
+        return len(np.unique(groups[index]))
+
+    found = []
+    for fold in cohort.folds():
+        groups = cohort.repeats[fold.key.repeat].groups
+        sides = zip(cohort.rows.classes, counts(fold.train), counts(fold.test), strict=True)
+        found.append(
+            FoldSummary(
+                repeat=fold.key.repeat,
+                fold=fold.key.fold,
+                train=len(fold.train),
+                test=len(fold.test),
+                train_patients=patients(fold.train, groups),
+                test_patients=patients(fold.test, groups),
+                counts={label: SplitCounts(train=a, test=b) for label, a, b in sides},
+            )
+        )
+    return tuple(found)
+
+
+def _rejected(trained: Trained) -> dict[str, CopyCounts] | None:
+    """Return the copies rejected from the largest set of each fold's generators."""
+    if not trained.generators:
         return None
-    by_place: dict[tuple[Any, ...], list[dict[str, Any]]] = {place: [] for place in fitted}
-    for name, key in keys.items():
-        if name[0] == "synthetic":
-            by_place[name[1:4]].append(store.load("synthetic", key) or {})
-    kept = [max(sets, key=lambda found: sum(found["counts"])) for sets in by_place.values()]
+    records = []
+    for sets in trained.synthetic.values():
+        record = max(sets, key=lambda made: sum(made.counts)).record()
+        assert record is not None
+        records.append(record)
+    classes: Sequence[str] = next(iter(trained.generators.values())).train.classes
     return {
-        label: {
-            "kept": sum(found["counts"][index] for found in kept),
-            "rejected": sum(found["rejected"][label] for found in kept),
-        }
-        for index, label in enumerate(cohort.rows.classes)
+        label: CopyCounts(
+            kept=sum(record["counts"][index] for record in records),
+            rejected=sum(record["rejected"][label] for record in records),
+        )
+        for index, label in enumerate(classes)
     }
-
-
-def write_trial_predictions(
-    path: Path, cohort: Cohort, results: Mapping[tuple[Condition, int, int, int], Mapping[str, Any]]
-) -> None:
-    """Write one line a test film, condition, repeat and seed: its name, patient, label, predicted class, probabilities.
-
-    The name is label and file name, or, of films that share these, the path below the folder that holds all films.
-    """
-    stream = io.StringIO()
-    table = csv.writer(stream, lineterminator="\n")
-    classes = cohort.rows.classes
-    header = ["analysis", "arm", "repeat", "fold", "seed", "image", "group", "label", "predicted"]
-    table.writerow([*header, *(f"p_{label}" for label in classes)])
-    names = _image_names(cohort.rows)
-    tests = {(part.repeat, part.fold): part.test for part in cohort.parts()}
-    for (condition, p, f, seed), result in results.items():
-        for index, probabilities in zip(tests[p, f], result["probabilities"], strict=True):
-            row = cohort.rows.rows[index]
-            predicted = classes[int(np.argmax(probabilities))]
-            place = [
-                condition.analysis,
-                condition.arm,
-                p,
-                f,
-                seed,
-                names[index],
-                row.group,
-                row.label,
-                predicted,
-            ]
-            table.writerow([*place, *probabilities])
-    write_bytes(path, stream.getvalue().encode())
-
-
-def _image_names(rows: Manifest) -> list[str]:
-    """Return label and file name of each row; its path below the common folder where that is the name of several."""
-    short = [f"{row.label}/{row.path.name}" for row in rows.rows]
-    times = Counter(short)
-    if len(times) == len(short):
-        return short
-    root = os.path.commonpath([path.parent.absolute() for path in rows.paths()])
-    long = [path.absolute().relative_to(root).as_posix() for path in rows.paths()]
-    names = [path if times[name] > 1 else name for name, path in zip(short, long, strict=True)]
-    return names if len(set(names)) == len(names) else long

@@ -1,10 +1,10 @@
-"""The trial from a manifest to ``study.json``."""
+"""Run a cross-validation study, from the data set to ``study.json``."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+import msgspec
 from threadpoolctl import threadpool_limits
 
 from fewray.compute.dask.cluster import connected
@@ -12,19 +12,19 @@ from fewray.compute.machine import Machine
 from fewray.compute.process import fixed_threads
 from fewray.config import CrossvalOptions
 from fewray.data.manifest import Manifest
-from fewray.storage.files import locked, write_json
+from fewray.results.crossval import CrossvalStudy
+from fewray.results.files import write_study
+from fewray.storage.files import locked
 from fewray.storage.jobs import JobStore
 from fewray.storage.timing import Clock
 from fewray.study.crossval.cohort import assemble_cohort
 from fewray.study.crossval.design import all_conditions
 from fewray.study.crossval.fold_generators import as_recorded
-from fewray.study.crossval.folding import check_folding, folding_of, keep_folding
-from fewray.study.crossval.inner_selection import settings
-from fewray.study.crossval.jobs import fit
-from fewray.study.crossval.results import assemble_trial, write_trial_predictions
-from fewray.study.crossval.run_context import OnProgress, RunContext
-from fewray.study.folds import external_warning
-from fewray.study.history import check_protocol, keep_finished
+from fewray.study.crossval.inner_selection import select_configs
+from fewray.study.crossval.jobs import OnProgress, RunContext, run_jobs
+from fewray.study.crossval.results import assemble_study, write_crossval_predictions
+from fewray.study.history import record_finished
+from fewray.study.resume import FoldAssignment, check_folds, check_protocol
 
 
 def run_crossval(
@@ -36,48 +36,49 @@ def run_crossval(
     external: Manifest | None = None,
     machine: Machine | None = None,
     on_progress: OnProgress = lambda kind, event: None,
-) -> dict[str, Any]:
-    """Run the trial into ``out`` and return what ``study.json`` holds. What is there already is not done again.
+) -> CrossvalStudy:
+    """Run the study into ``out`` and return its results. Finished jobs in ``out`` are reused.
 
-    ``generators`` is the folder in which the folds' generators are looked for and kept, by default ``out/generators``.
-    Writes ``study.json`` (no clock times), ``timing.json``, ``predictions.csv``, ``folding.json``, ``finished.json``,
-    ``jobs/``. InputError for options that no trial can be run with, a folder that holds a trial with other folds or a
-    study of the other protocol, or a leak.
+    ``generators`` is where the folds' generators are found and stored, by default
+    ``out/generators``. Writes ``study.json`` (no clock times), ``timing.json``,
+    ``predictions.csv``, ``fold_assignment.json``, ``history.jsonl`` and ``jobs/``. InputError for
+    invalid options, a folder that holds another study, or a leak.
     """
-    store, run, machine = (
-        JobStore(out / "jobs"),
-        generators or out / "generators",
-        machine or Machine(),
-    )
-    conditions, folding = all_conditions(options), folding_of(manifest, options)
-    trains = any(condition.needs_generators for condition in conditions)
-    if trains:
-        machine = as_recorded(machine, run)
+    conditions = all_conditions(options)
+    machine = machine or Machine()
+    folder = generators or out / "generators"
+    needs_generators = any(condition.needs_generators for condition in conditions)
+    if needs_generators:
+        machine = as_recorded(machine, folder)
     folders = [out] if generators is None else [out, generators]
-    # One thread: what is done in this process has the same bits anywhere.
+    # With one thread, work done in this process gives the same bits on any machine.
     with locked(out), connected(machine.executor, *folders), fixed_threads(1), threadpool_limits(1):
         check_protocol(out, options.protocol)
+        store = JobStore(out / "jobs")
         store.check_folder()
-        check_folding(out, folding)
+        assignment = FoldAssignment.of(manifest, options)
+        check_folds(out, assignment)
         clock = Clock(out / "timing.json", lambda text: on_progress("stage", {"text": text}))
-        clock.run = run if trains else None
-        on_progress("stage", {"text": "reading the films and folding them"})
-        with clock("films and folds"):
+        clock.run = folder if needs_generators else None
+
+        on_progress("stage", {"text": "reading images and making folds"})
+        with clock("images and folds"):
             cohort = assemble_cohort(manifest, options, external)
-            keep_folding(out, folding)
-        if cohort.external and (warning := external_warning(cohort.rows, cohort.external)):
-            on_progress("stage", {"text": warning})
-        work = RunContext(
+            assignment.pin(out)
+        for warning in cohort.warnings:
+            on_progress("stage", {"text": warning.text})
+
+        context = RunContext(
             store=store, machine=machine.settled(), clock=clock, on_progress=on_progress
         )
-        chosen = settings(cohort, options, run, lambda *inner: fit(*inner, work=work).results)
-        fitted = fit(cohort, options, run, conditions, "", work=work, chosen=chosen)
-        on_progress("stage", {"text": "scores, comparisons, shortcuts"})
+        configs = select_configs(cohort, options, folder, context)
+        trained = run_jobs(cohort, options, folder, conditions, configs, context)
+
+        on_progress("stage", {"text": "computing scores, comparisons and the shortcut audit"})
         with clock("scores"):
-            study = assemble_trial(cohort, options, fitted, chosen, store, work.machine)
-        if earlier := keep_finished(out, options):
-            study["earlier"] = earlier
-        write_json(out / "study.json", study)
-        write_trial_predictions(out / "predictions.csv", cohort, fitted.results)
+            study = assemble_study(cohort, options, trained, configs, context)
+        study = msgspec.structs.replace(study, history=record_finished(out, options))
+        write_study(out, study)
+        write_crossval_predictions(out / "predictions.csv", cohort, trained.predictions)
         clock.write()
     return study

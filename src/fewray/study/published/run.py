@@ -25,7 +25,6 @@ from fewray.pipelines.train_generators import train_generators
 from fewray.storage.files import locked, write_json
 from fewray.storage.jobs import JobStore, key_of
 from fewray.storage.timing import Clock
-from fewray.study.history import check_protocol
 from fewray.study.published.arms import ArmSet, build_sets, check_form, check_generators
 from fewray.study.published.classifiers import (
     CLASSIFIER,
@@ -36,6 +35,7 @@ from fewray.study.published.classifiers import (
     train_cell,
 )
 from fewray.study.published.results import assemble, write_predictions
+from fewray.study.resume import check_protocol
 
 OnProgress = Callable[[str, Mapping[str, Any]], None]
 

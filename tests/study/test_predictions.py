@@ -3,14 +3,9 @@
 import csv
 import dataclasses
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
-
-import numpy as np
 
 from fewray.data.manifest import Manifest
-from fewray.study.crossval.design import Condition
-from fewray.study.crossval.results import write_trial_predictions
+from fewray.study.predictions import write_predictions
 from tests.helpers import manifest_of
 
 
@@ -20,16 +15,9 @@ def names(folder: Path, *paths: str, labels: str = "") -> list[str]:
     rows = tuple(
         dataclasses.replace(row, path=folder / path) for row, path in zip(rows, paths, strict=True)
     )
-    part = SimpleNamespace(repeat=0, fold=0, test=np.arange(len(rows)))
-    cohort = SimpleNamespace(
-        rows=Manifest(name="d", classes=("a", "b"), rows=rows), parts=lambda: [part]
-    )
-    results = {
-        (Condition(arm="no_augmentation", ratio=1), 0, 0, 0): {
-            "probabilities": [[0.6, 0.4]] * len(rows)
-        }
-    }
-    write_trial_predictions(folder / "predictions.csv", cast(Any, cohort), cast(Any, results))
+    manifest = Manifest(name="d", classes=("a", "b"), rows=rows)
+    run = (("classic", 0), range(len(rows)), [[0.6, 0.4]] * len(rows))
+    write_predictions(folder / "predictions.csv", manifest, ("arm", "seed"), [run])
     with (folder / "predictions.csv").open() as stream:
         return [row["image"] for row in csv.DictReader(stream)]
 

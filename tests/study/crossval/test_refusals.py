@@ -9,16 +9,16 @@ import pytest
 from PIL import Image
 
 import fewray
+from fewray.data.images import ImageSource
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
 from fewray.storage.files import sha256_of
 from fewray.study import folds
-from fewray.study.crossval.cohort import assemble_cohort
-from fewray.study.crossval.design import subset_classes
+from fewray.study.crossval.cohort import assemble_cohort, subset_classes
 from fewray.study.crossval.run import run_crossval
 from fewray.study.options import preset_options
-from tests.helpers import GAN, MACHINE, OPTIONS, manifest_of
+from tests.helpers import GAN, MACHINE, OPTIONS, manifest_of, refused
 
 ARMS = OPTIONS.with_(arms=("classic", "synthetic"), seeds=1)
 
@@ -32,14 +32,12 @@ def with_row(data: Manifest, path: Path, *, group: str, like: int = 0) -> Manife
 def dealt_apart(monkeypatch: pytest.MonkeyPatch, data: Manifest, twin: int) -> None:
     """Break the folding: patients are not joined, and the last row lies in another fold than its twin."""
 
-    def broken(
-        manifest: Manifest, images: np.ndarray, *, n_splits: int, seed: int, repeat: int = 0
-    ) -> folds.Folds:
-        fold_of = np.arange(len(manifest)) % n_splits
+    def broken(source: ImageSource, *, n_splits: int, seed: int, repeat: int = 0) -> folds.Folds:
+        fold_of = np.arange(len(source)) % n_splits
         fold_of[-1] = (fold_of[twin] + 1) % n_splits
-        groups = np.arange(len(manifest))
+        groups = np.arange(len(source))
         return folds.Folds(
-            n_splits=n_splits, repeat=repeat, fold_of=fold_of, groups=groups, joined=()
+            n_splits=n_splits, repeat=repeat, fold_of=fold_of, groups=groups, merged=[]
         )
 
     monkeypatch.setattr("fewray.study.crossval.cohort.make_folds", broken)
@@ -57,7 +55,7 @@ def test_a_patient_in_two_folds(
     data = singles(phantoms)
     rows = (*data.rows[:-1], dataclasses.replace(data.rows[-1], group=data.rows[0].group))
     dealt_apart(monkeypatch, data, 0)
-    with pytest.raises(InputError, match="a patient is in both train and test"):
+    with refused("leak_patient"):
         run_crossval(dataclasses.replace(data, rows=rows), ARMS, tmp_path, machine=MACHINE)
 
 
@@ -70,7 +68,7 @@ def test_a_byte_equal_file_under_two_patients(
     cohort = assemble_cohort(planted, ARMS)  # a right folding joins the two
     assert cohort.groups[0] == cohort.groups[-1]
     dealt_apart(monkeypatch, planted, 0)
-    with pytest.raises(InputError, match="the same file under two patients"):
+    with refused("leak_file"):
         run_crossval(planted, ARMS, tmp_path / "out", machine=MACHINE)
 
 
@@ -86,7 +84,7 @@ def test_a_changed_copy_under_two_patients(
     cohort = assemble_cohort(planted, ARMS)
     assert cohort.groups[0] == cohort.groups[-1]
     dealt_apart(monkeypatch, planted, 0)
-    with pytest.raises(InputError, match="resized or re-encoded copy"):
+    with refused("leak_near_duplicate"):
         run_crossval(planted, ARMS, tmp_path / "out", machine=MACHINE)
 
 
@@ -97,7 +95,7 @@ def test_a_generator_that_saw_a_test_row(phantoms: Manifest, tmp_path: Path):
     fewray.train_generator(
         everything, whole, options=GAN, device="cpu", precision="fp32", probe_every=0
     )
-    with pytest.raises(InputError, match=r"saw .* test rows of repeat-0-fold-0"):
+    with refused("generator_saw_test_rows", "repeat-0-fold-0"):
         run_crossval(phantoms, ARMS, tmp_path / "out", generators=tmp_path / "run", machine=MACHINE)
     assert not (tmp_path / "out" / "study.json").exists()
 
@@ -107,7 +105,7 @@ def test_a_generator_of_another_fold_under_a_renamed_path(
 ):
     run = tmp_path / "run"
     shutil.copytree(trial / "generators" / "repeat-0-fold-0", run / "repeat-0-fold-1")
-    with pytest.raises(InputError, match=r"saw .* test rows of repeat-0-fold-1"):
+    with refused("generator_saw_test_rows", "repeat-0-fold-1"):
         run_crossval(phantoms, ARMS, tmp_path / "out", generators=run, machine=MACHINE)
 
 
@@ -115,7 +113,7 @@ def test_a_generator_of_other_rows(phantoms: Manifest, trial: Path, tmp_path: Pa
     run = tmp_path / "run"
     shutil.copytree(trial / "generators", run)
     fewer = dataclasses.replace(phantoms, rows=phantoms.rows[1:])
-    with pytest.raises(InputError, match=r"test rows|other rows"):
+    with pytest.raises(InputError, match=r"test images|other images"):
         run_crossval(fewer, ARMS, tmp_path / "out", generators=run, machine=MACHINE)
 
 
@@ -125,75 +123,66 @@ def test_an_external_set_with_a_film_that_is_trained_on(phantoms: Manifest, tmp_
         phantoms.rows[0], path=copy, group="elsewhere", sha256=sha256_of(copy)
     )
     external = dataclasses.replace(phantoms, name="elsewhere", rows=(row,))
-    with pytest.raises(InputError, match="external set: the same file"):
+    with refused("leak_file", "external set"):
         assemble_cohort(phantoms, ARMS, external)
 
 
 def test_synthetic_images_are_no_films(phantoms: Manifest, trial: Path, tmp_path: Path):
     fewray.generate(trial / "generators" / "repeat-0-fold-0", tmp_path / "syn", per_class=3)
-    with pytest.raises(InputError, match="12 synthetic images"):
+    with refused("synthetic_images", "12 synthetic images"):
         run_crossval(load_dataset(tmp_path / "syn"), ARMS, tmp_path / "out", machine=MACHINE)
 
 
 @pytest.mark.parametrize(
-    ("changes", "code", "found"),
+    ("changes", "message"),
     [
-        ({"arms": ("classic", "magic")}, "unknown_value", "magic"),
-        ({"arms": ("classic",)}, "too_few_arms", None),
-        ({"arms": ("classic", "classic")}, "too_few_arms", None),
+        ({"arms": ("classic", "magic")}, "--arms magic"),
+        ({"arms": ("classic",)}, "at least two"),
         (
             {"reference": "no_augmentation", "arms": ("classic", "pca")},
-            "unknown_value",
-            "no_augmentation",
+            "--reference no_augmentation",
         ),
-        ({"folds": 1}, "out_of_range", 1),
-        ({"ratio": 0.0}, "out_of_range", 0),
-        ({"ratios": (0.5, 101.0)}, "out_of_range", 101),
-        ({"copy_percentile": 51.0}, "out_of_range", 51),
-        ({"seed": -1}, "out_of_range", -1),
-        ({"select": "ratio"}, "too_few_candidates", None),
-        ({"select": "ratio", "candidates": ("1", "x")}, "not_a_number", "x"),
-        ({"select": "ratio", "candidates": ("1", "101")}, "out_of_range", 101),
-        ({"select": "ratio", "candidates": ("1", "1")}, "too_few_candidates", None),
-        ({"select": "ratio", "candidates": ("1", "2", "1.0")}, "too_few_candidates", None),
-        ({"select": "recipe", "candidates": ("paper", "magic")}, "unknown_value", "magic"),
-        ({"select": "depth", "candidates": ("1", "2")}, "unknown_value", "depth"),
-        (
-            {"select": "ratio", "candidates": ("1", "2"), "arms": ("classic", "pca")},
-            "selection_arm_missing",
-            None,
-        ),
-        ({"candidates": ("1", "2")}, "candidates_without_select", None),
-        ({"mixtures": True}, "option_of_other_protocol", None),
-        ({"protocol": "guess"}, "unknown_value", "guess"),
-        ({"preset": "huge"}, "unknown_preset", None),
+        ({"folds": 1}, "--folds 1"),
+        ({"ratio": 0.0}, "--ratio 0"),
+        ({"select": "ratio"}, "at least two"),
+        ({"select": "ratio", "candidates": ("1", "x")}, "--candidates x"),
+        ({"select": "ratio", "candidates": ("1", "1")}, "--candidates 1,1: expected"),
+        ({"select": "ratio", "candidates": ("1", "2", "1.0")}, "--candidates 1,2,1.0: expected"),
+        ({"select": "recipe", "candidates": ("paper", "magic")}, "--recipe magic"),
+        ({"candidates": ("1", "2")}, "--candidates"),
+        ({"mixtures": True}, "--mixtures: not an option of protocol crossval"),
+        ({"protocol": "guess"}, "--protocol guess"),
+        ({"preset": "huge"}, "--preset huge"),
     ],
 )
-def test_bad_options_are_named(changes: dict, code: str, found: object):
-    with pytest.raises(InputError) as raised:
+def test_bad_options_are_named(changes: dict, message: str):
+    with pytest.raises(InputError, match=message):
         preset_options(**changes)
-    assert raised.value.code == code
-    assert raised.value.fields.get("value") == found
 
 
 @pytest.mark.parametrize(
-    "changes", [{"ratio": 0.0}, {"ratio": float("nan")}, {"seeds": 0}, {"augmented_copies": 0}]
+    ("changes", "message"),
+    [
+        ({"ratio": 0.0}, "--ratio 0"),
+        ({"ratio": float("nan")}, "--ratio nan"),
+        ({"seeds": 0}, "--seeds 0"),
+    ],
 )
-def test_options_check_themselves_from_python_too(changes: dict):
-    with pytest.raises(InputError) as raised:
-        ARMS.with_(**changes)
-    assert raised.value.code == "out_of_range"
+def test_bad_options_are_named_from_python_too(tmp_path: Path, changes: dict, message: str):
+    with pytest.raises(InputError, match=message):
+        run_crossval(
+            manifest_of("a", "b"), ARMS.with_(**changes), tmp_path / "out", machine=MACHINE
+        )
+    assert not (tmp_path / "out").exists()
 
 
 def test_one_class_is_refused_at_once():
-    with pytest.raises(InputError, match="--data made up: 1 class, a; at least 2 are wanted"):
+    with refused("too_few_classes"):
         assemble_cohort(manifest_of("a", "a", "a"), OPTIONS)
 
 
 def test_a_pair_is_of_two_classes():
-    with pytest.raises(
-        InputError, match="--pair a:b:c: 3 classes; two, as CLASS:CLASS, are wanted"
-    ):
+    with refused("not_a_pair"):
         assemble_cohort(manifest_of("a", "b", "c"), OPTIONS.with_(subsets=("a:b:c",)))
 
 
@@ -203,7 +192,7 @@ def test_a_pair_may_hold_classes_with_a_colon():
     assert subset_classes("a:x:y:z", classes) == [0, 4]
     assert subset_classes("without a:b", classes) == [2, 3]
     assert subset_classes("without x:y:z", classes) == [0, 1, 2, 3]
-    with pytest.raises(InputError, match=r"--pair a:b:b: a and b:b or a:b and b\? rename a class"):
+    with refused("ambiguous_pair", "a and b:b or a:b and b"):
         subset_classes("a:b:b", (*classes, "b:b"))
 
 
