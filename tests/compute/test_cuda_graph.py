@@ -1,4 +1,4 @@
-"""A step recorded once and replayed does what the step itself does, and a step that cannot be recorded is refused."""
+"""A replayed step does what the step does; a step that cannot be recorded is an error."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.fake_cuda import CUDA
 Install = Callable[..., list]
 
 
-def test_on_a_cpu_the_step_is_called_as_it_is():
+def test_a_cpu_calls_the_step_directly():
     calls = []
     stepped = StepGraph(lambda x: calls.append(x) or x + 1, torch.device("cpu"))
     assert [stepped(torch.tensor(float(i))).item() for i in range(6)] == [1, 2, 3, 4, 5, 6]
@@ -29,7 +29,7 @@ def test_on_a_cpu_the_step_is_called_as_it_is():
         pass
 
 
-def test_a_recorded_step_reads_its_inputs_and_its_generator_anew(fake_cuda: Install):
+def test_a_replayed_step_reads_new_inputs_and_random_numbers(fake_cuda: Install):
     draws, total = torch.Generator(), torch.zeros(3)
     called = 0
 
@@ -43,7 +43,7 @@ def test_a_recorded_step_reads_its_inputs_and_its_generator_anew(fake_cuda: Inst
     stepped = StepGraph(step, CUDA, generators=[draws])
     draws.manual_seed(4)
     found = [stepped(torch.full((3,), float(i))).clone() for i in range(7)]
-    draws.manual_seed(5)  # between replays, as at the beginning of an epoch
+    draws.manual_seed(5)  # between replays, as at the start of an epoch
     found.append(stepped(torch.ones(3)).clone())
     assert called == WARM_UP + 1
     assert [graph.replays for graph in graphs] == [8 - WARM_UP]
@@ -57,7 +57,7 @@ def test_a_recorded_step_reads_its_inputs_and_its_generator_anew(fake_cuda: Inst
 
 
 def test_python_that_changes_between_calls_is_not_recorded(fake_cuda: Install):
-    """The fake is blind as the real one is: without this the tests of the trainings could not fail."""
+    """The fake ignores Python, as CUDA does; otherwise the tests of training could not fail."""
     calls = 0
 
     def step(x: torch.Tensor) -> torch.Tensor:
@@ -78,9 +78,9 @@ def test_python_that_changes_between_calls_is_not_recorded(fake_cuda: Install):
         lambda x: x + torch.tensor([1.0, 2.0]),
         lambda x: x + torch.rand(2, generator=torch.Generator()),
     ],
-    ids=["reads a value", "shape by values", "constant of the host", "strange generator"],
+    ids=["reads a value", "shape by values", "constant of the host", "unregistered generator"],
 )
-def test_what_cannot_be_recorded_is_said_with_the_remedy(
+def test_a_step_that_cannot_be_recorded_is_an_error_with_a_remedy(
     fake_cuda: Install, step: Callable, monkeypatch
 ):
     fake_cuda()
@@ -98,7 +98,7 @@ def test_what_cannot_be_recorded_is_said_with_the_remedy(
 
 
 @pytest.mark.parametrize(
-    ("error", "seen"),
+    ("error", "expected"),
     [
         (
             torch.OutOfMemoryError("CUDA out of memory. Tried"),
@@ -111,14 +111,14 @@ def test_what_cannot_be_recorded_is_said_with_the_remedy(
         ),
         (RuntimeError(), (RunFailed, r"\(RuntimeError\); set ")),
     ],
-    ids=["memory", "memory of a library", "forbidden", "wordless"],
+    ids=["memory", "memory of a library", "forbidden", "no message"],
 )
 @pytest.mark.parametrize("ended", [True, False])
-def test_what_ended_a_recording_is_told(
+def test_the_error_that_ended_a_recording_is_reported(
     fake_cuda: Install,
     monkeypatch: pytest.MonkeyPatch,
     error: Exception,
-    seen: tuple,
+    expected: tuple,
     *,
     ended: bool,
 ):
@@ -143,7 +143,7 @@ def test_what_ended_a_recording_is_told(
     calls, stepped = 0, StepGraph(step, CUDA)
     for _ in range(WARM_UP):
         stepped(torch.ones(1))
-    with pytest.raises(seen[0], match=seen[1]):
+    with pytest.raises(expected[0], match=expected[1]):
         stepped(torch.ones(1))
 
 
@@ -175,7 +175,7 @@ def test_no_graph_is_replayed_while_another_is_recorded(fake_cuda: Install):
 def test_a_thread_keeps_its_stream_and_no_two_share_one(
     fake_cuda: Install, monkeypatch: pytest.MonkeyPatch
 ):
-    """PyTorch deals 32 streams in turn: one a task, and a long task's would be dealt again while it is at work."""
+    """PyTorch hands out 32 streams in turn; one per task would be handed out again while in use."""
     fake_cuda()
     entered: list[tuple[int, object]] = []
     monkeypatch.setattr(
@@ -200,7 +200,7 @@ def test_a_thread_keeps_its_stream_and_no_two_share_one(
 
 
 @pytest.mark.parametrize(("asked", "found"), [(0, GPU_STREAMS), (-1, 1), (1, 1), (64, STREAMS)])
-def test_a_gpu_has_at_most_a_training_a_stream(
+def test_a_gpu_has_at_most_one_training_run_per_stream(
     monkeypatch: pytest.MonkeyPatch, asked: int, found: int
 ):
     monkeypatch.setattr(machine, "choose_device", lambda name: torch.device("cuda"))

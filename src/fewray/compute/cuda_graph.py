@@ -1,4 +1,7 @@
-"""A training step as one CUDA graph: one launch in place of some hundreds, which on small networks are most of the time."""
+"""Record a training step as a CUDA graph: one launch instead of some hundreds.
+
+In small networks the launches take most of the time.
+"""
 
 from __future__ import annotations
 
@@ -16,28 +19,27 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 WARM_UP = 3
-"""Steps before the graph is recorded: PyTorch's libraries set themselves up, optimisers make their state."""
-
+"""Ordinary steps before recording: libraries initialise, and optimisers create their state."""
 SWITCH = "FEWRAY_CUDA_GRAPHS"
-"""Environment variable: 0 trains without graphs."""
-
+"""Environment variable; 0 trains without graphs."""
 STREAMS = 32
-"""How many streams of a GPU PyTorch has; it deals them in turn, the first again after the last."""
+"""Streams per GPU in PyTorch, which hands them out in turn and then starts over."""
 
-_launching = threading.Lock()
-"""PyTorch records one graph at a time. Until 2.12 all graphs share the state of its global generator, so that none may be
-replayed meanwhile."""
+_recording = threading.Lock()
+"""PyTorch records one graph at a time. Until 2.12, all graphs share the state of its global
+generator, so that none may be replayed meanwhile."""
 _threads = threading.local()
 
 
 class StepGraph:
-    """``step`` called as it is; on a GPU recorded at the fourth call as a CUDA graph (Gray 2019) and from then on replayed.
+    """Call ``step``; on a GPU, record the fourth call as a CUDA graph and replay it from then on.
 
-    ``step`` takes tensors whose shapes and types never change and returns a tensor, which the next call may overwrite. What
-    it reads and writes besides (data, weights, optimisers) stays where it is. It must neither wait for the device nor
-    depend on anything in Python that changes between calls: only its operations on the device are recorded. Random numbers
-    come from ``generators``; they are those of calls that were never recorded, and may be seeded anew between calls.
-    RunFailed where the driver cannot record it, with the remedy. A graph is used in the thread that makes it.
+    ``step`` takes tensors of fixed shapes and types and returns a tensor, which the next call may
+    overwrite. Everything else it uses (data, weights, optimisers) must stay in place. It must not
+    wait for the device, nor depend on Python state that changes between calls: only operations on
+    the device are recorded (Gray 2019). Random numbers come from ``generators``, are the same as
+    without a graph, and may be reseeded between calls. Use a StepGraph in one thread only.
+    RunFailed if the step cannot be recorded.
     """
 
     def __init__(
@@ -50,11 +52,11 @@ class StepGraph:
         self.step, self.device, self.generators = step, device, generators
         self.calls = 0
         self._replay: Callable[..., Tensor] | None = None
-        wanted = device.type == "cuda" and os.environ.get(SWITCH) != "0"
-        self._stream = _own_stream(device) if wanted else None
+        enabled = device.type == "cuda" and os.environ.get(SWITCH) != "0"
+        self._stream = _own_stream(device) if enabled else None
 
     def __call__(self, *inputs: Tensor) -> Tensor:
-        """Do one step; as ``step(*inputs)``."""
+        """Do one step, as ``step(*inputs)`` does."""
         if self._stream is None:
             return self.step(*inputs)
         import torch
@@ -76,28 +78,28 @@ class StepGraph:
         graph = torch.cuda.CUDAGraph()
         for generator in self.generators:
             graph.register_generator_state(generator)
+        # thread_local: only this thread is forbidden what would break the recording.
+        capture = torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local")
         try:
-            # Other threads go on meanwhile: thread_local forbids the unsafe calls to this one alone.
-            with (
-                _launching,
-                torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"),
-            ):
+            with _recording, capture:
                 made = self.step(*held)
         except RuntimeError as error:
-            # The one before, where the recording could not even be ended after it.
+            # If ending the recording failed too, the cause is the error before.
             first = error.__context__ if isinstance(error.__context__, RuntimeError) else error
             if out_of_memory(first):
                 raise first from None
             reason = next(iter(str(first).splitlines()), type(first).__name__)
             raise RunFailed(
-                f"the training step could not be recorded as a CUDA graph ({reason}); set {SWITCH}=0 in the environment to "
-                "train without"
+                "graph_not_recorded",
+                f"the training step could not be recorded as a CUDA graph ({reason}); set "
+                f"{SWITCH}=0 in the environment to train without graphs",
+                reason=reason,
             ) from error
 
         def replay(*inputs: Tensor) -> Tensor:
             for place, given in zip(held, inputs, strict=True):
                 place.copy_(given, non_blocking=True)
-            with _launching:
+            with _recording:
                 graph.replay()
             return made
 
@@ -105,7 +107,7 @@ class StepGraph:
 
 
 def _own_stream(device: torch.device) -> torch.cuda.Stream:
-    """Return the current stream, or where it is the default one, which cannot be recorded, the thread's."""
+    """Return the current stream, or this thread's own: the default stream cannot be recorded."""
     import torch
 
     current = torch.cuda.current_stream(device)
@@ -113,9 +115,9 @@ def _own_stream(device: torch.device) -> torch.cuda.Stream:
 
 
 def _thread_stream(device: torch.device) -> torch.cuda.Stream:
-    """Return this thread's stream of ``device``, always the same: two threads in one would record each other's work.
+    """Return this thread's stream of ``device``; two threads in one would record each other.
 
-    Memory is kept by stream as well, so that what one training frees serves the next.
+    It is always the same one: PyTorch reuses freed memory only within a stream.
     """
     import torch
 
@@ -127,7 +129,10 @@ def _thread_stream(device: torch.device) -> torch.cuda.Stream:
 
 @contextmanager
 def side_stream(device: str) -> Iterator[None]:
-    """Compute in the thread's own stream inside the block where ``device`` is a GPU; others go on beside it, up to STREAMS."""
+    """Compute in this thread's stream inside the block if ``device`` is a GPU.
+
+    Up to ``STREAMS`` threads share a GPU in this way.
+    """
     if not device.startswith("cuda"):
         yield
         return

@@ -11,6 +11,7 @@ from fewray.compute.dask.cluster import connected, connection
 from fewray.compute.dask.executors import LOCAL
 from fewray.compute.device import choose_device, choose_precision
 from fewray.compute.process import cores
+from fewray.compute.tasks import Report, Task
 from fewray.compute.workers import run_parallel
 from fewray.errors import InputError
 
@@ -75,9 +76,14 @@ class Machine:
         return replace(found, executor=self.executor, processes=len(answers))
 
     def run(
-        self, function: Callable[..., Any], tasks: Sequence[dict[str, Any]], **told: Any
+        self,
+        function: Callable[..., Any],
+        tasks: Sequence[Task],
+        *,
+        on_message: Report,
+        on_done: Callable[[int, Any], None] = lambda index, result: None,
     ) -> list[Any]:
-        """Run the tasks on this settled machine; see :func:`fewray.compute.workers.run_parallel`."""
+        """Run tasks on this settled machine; see :func:`fewray.compute.workers.run_parallel`."""
         on_gpu = self.device.startswith("cuda")
         return run_parallel(
             function,
@@ -87,5 +93,6 @@ class Machine:
             threads=self.threads,
             executor=self.executor,
             device=self.device,
-            **told,
+            on_message=on_message,
+            on_done=on_done,
         )
