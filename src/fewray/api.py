@@ -1,4 +1,10 @@
-"""fewray from Python: the functions behind the commands. ``import fewray`` offers them without loading PyTorch."""
+"""The public functions, one per command. ``import fewray`` offers them without loading PyTorch.
+
+All raise :class:`fewray.errors.InputError` for bad input and :class:`fewray.errors.RunFailed` for a
+run that could not continue. They print nothing. Where ``data``, ``real``, ``synthetic``, ``held_out``
+or ``external`` is asked for, give a data set's name, a folder, a CSV file, or a manifest that
+:func:`load_dataset` returned.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fewray.config import CrossvalOptions, GanOptions, PublishedOptions
-from fewray.errors import InputError
+from fewray.errors import InputError, check_range
 from fewray.presets import recipe
 
 if TYPE_CHECKING:
@@ -16,9 +22,20 @@ if TYPE_CHECKING:
     from fewray.data.manifest import Manifest
     from fewray.quality.result import Quality
 
+OnProgress = Callable[[str, Mapping[str, Any]], None]
+"""Called with the kind of an event or the label of a class, and the facts about it."""
+
+
+def _ignore(kind: str, event: Mapping[str, Any]) -> None:
+    """Ignore a progress event."""
+
 
 def load_dataset(source: str | Path, *, group_regex: str | None = None) -> Manifest:
-    """Return the rows of ``phantom[:key=value,...]``, ``covid4``, a folder of class folders, or a CSV file."""
+    """Return the manifest of ``phantom[:key=value,...]``, ``covid4``, a folder, or a CSV file.
+
+    A folder holds one subfolder per class. The first group of ``group_regex`` in a file name is the
+    patient ID.
+    """
     from fewray.data.loading import load_dataset as load
 
     return load(source, group_regex=group_regex)
@@ -43,35 +60,45 @@ def train_generator(
     stop_when_done: bool = False,
     hold_out: float | None = None,
     patience: int = 3,
-    on_epoch: Callable[[str, Mapping[str, Any]], None] = lambda label, row: None,
-    on_batch: Callable[[str, Mapping[str, Any]], None] = lambda label, progress: None,
+    on_epoch: OnProgress = _ignore,
+    on_batch: OnProgress = _ignore,
 ) -> dict[str, dict[str, Any]]:
-    """Train one generator a class into ``out/<class>``; return each one's last log row.
+    """Train one generator per class into ``out/<class>``; return the last log row of each class.
 
-    Rows of split ``test`` are never seen. ``options`` is a recipe's name or a GanOptions; ``resume`` continues what
-    ``out`` holds, on a CPU with the same bits as if it had never stopped. ``hold_out`` keeps that share of each class's
-    patients from its generator and measures KID to them; ``stop_when_done`` (with 0.2 held out where nothing is said)
-    ends a training after ``patience`` measurements that are no better, and the best checkpoint is sampled from.
-    Nothing is printed: ``on_epoch`` is called with the class and each row of its log (``epoch``, ``epochs``, ``loss_d``, ...),
-    ``on_batch`` with ``batch`` and ``batches``; ``out/<class>/stats.jsonl`` grows meanwhile.
-    ``executor`` is ``local``, ``dask:N`` or a scheduler's ``tcp://host:port`` (docs/cluster.md).
+    The test split is never used. ``options`` is the name of a recipe or a GanOptions. With
+    ``resume``, training continues from the checkpoints in ``out``; on a CPU the result is identical
+    to that of an uninterrupted run. Checkpoints are written every ``checkpoint_every`` epochs; FID,
+    KID and IS are measured every ``probe_every`` epochs (0: never) with ``extractor``.
+
+    ``hold_out`` is the share (0 to below 1) of each class's patients that its generator does not
+    see; KID to their images is measured too. ``stop_when_done`` ends a training run after
+    ``patience`` measurements without improvement and samples the best checkpoint; it holds out 0.2
+    unless told otherwise.
+
+    ``on_epoch`` is called with the class and each log row (``epoch``, ``epochs``, ``loss_d``, ...),
+    ``on_batch`` with ``batch`` and ``batches``. ``executor`` is ``local``, ``dask:N`` or the address
+    ``tcp://host:port`` of a Dask scheduler (docs/cluster.md).
     """
     from fewray.data.hold_out import training_rows
     from fewray.pipelines.train_generators import train_generators
 
-    manifest = training_rows(_dataset(data))
+    check_range("--seed", seed, 0)
+    check_range("--checkpoint-every", checkpoint_every, 1)
+    check_range("--quality-every", probe_every, 0)
+    check_range("--patience", patience, 1)
+    default_hold_out = 0.2 if stop_when_done else 0.0
     return train_generators(
-        manifest,
+        training_rows(_dataset(data)),
         recipe(options) if isinstance(options, str) else options,
         Path(out),
         classes=classes,
         seed=seed,
-        machine=_machine(device, precision, processes, threads, executor),
+        machine=machine(device, precision, processes, threads, executor),
         resume=resume,
         checkpoint_every=checkpoint_every,
         probe_every=probe_every,
         extractor=extractor,
-        hold_out=hold_out if hold_out is not None else 0.2 if stop_when_done else 0.0,
+        hold_out=default_hold_out if hold_out is None else hold_out,
         patience=patience if stop_when_done else 0,
         on_epoch=on_epoch,
         on_batch=on_batch,
@@ -79,7 +106,10 @@ def train_generator(
 
 
 def generator_health(run: str | Path) -> dict[str, dict[str, Any]]:
-    """Return by class what the logs in ``run`` say of the trainings: ``findings`` and ``best_epoch`` on held-out films."""
+    """Return ``findings`` and ``best_epoch`` by class, from the training logs in ``run``.
+
+    ``best_epoch`` has the lowest KID to held-out images; None where none were held out.
+    """
     from fewray.generators.health import best_epoch, findings
     from fewray.generators.log import LOG, read_log
 
@@ -106,14 +136,16 @@ def generate(
     copy_percentile: float = 2.0,
     group_regex: str | None = None,
 ) -> Manifest:
-    """Write ``per_class`` synthetic images of each class of ``run`` to ``out``; return their manifest.
+    """Write ``per_class`` synthetic images per class of ``run`` to ``out``; return their manifest.
 
-    With ``reject_copies`` an image that :func:`measure_quality` of the same data and all of the run's classes would call
-    a copy, with extractor ``lite0``, the size and the fit of the generators, and the same ``copy_percentile``, is replaced
-    by the next seed's; ``notes["rejected"]`` counts them by class, ``notes["copy_threshold"]`` and ``notes["sentences"]`` say by
-    which bar, ``notes["warnings"]`` what was not known. ``real`` is the data the run was trained on, where it is not found
-    by the name the run wrote down; ``group_regex`` finds its patients, by default as in training. Earlier images are removed;
-    InputError where ``out`` holds images or a table of somebody else's.
+    Image i is generated from seed ``first_seed + i``. Images from an earlier call are removed;
+    InputError if ``out`` holds files that fewray did not write.
+
+    With ``reject_copies``, an image is replaced by that of the next seed if :func:`measure_quality`
+    (extractor ``lite0``, the same ``copy_percentile``) would flag it as a copy of a training image.
+    ``notes["rejected"]`` of the manifest counts these by class; ``notes["copy_threshold"]``,
+    ``notes["sentences"]`` and ``notes["warnings"]`` describe the threshold. ``real`` is the training
+    data if it is not found under the name recorded by the run; ``group_regex`` finds its patients.
     """
     from fewray.generators.generate import generate as make
 
@@ -125,9 +157,8 @@ def generate(
             Path(run), real, percentile=copy_percentile, device=device, group_regex=group_regex
         )
     elif group_regex is not None:
-        raise InputError(
-            f"--group-regex {group_regex}: finds the patients of training films; use it with --reject-copies"
-        )
+        message = f"--group-regex {group_regex}: only used with --reject-copies"
+        raise InputError("group_regex_unused", message, pattern=group_regex)
     made = make(
         Path(run),
         Path(out),
@@ -161,21 +192,26 @@ def measure_quality(
     cache: bool = True,
     group_regex: str | None = None,
 ) -> Quality:
-    """Measure ``synthetic`` against the training rows of ``real``: fidelity, diversity, copying, tstr.
+    """Measure ``synthetic`` against the training split of ``real``: fidelity, diversity, copying.
 
-    All are read as grey images of ``image_size`` pixels, made square as the generators' own films were (``fit``: what
-    ``generators.json`` beside the images or ``run`` says, else ``squash``; another is refused). Films that a class's
-    generator is known not to have seen are left out of ``real``. ``classes`` are measured, or all where both sides have the same.
-    ``held_out`` are real films no generator saw (of a set with a split, its test rows); ``run`` is the generators'
-    folder, for the membership score of their discriminators. ``tstr_steps`` above 0 trains classifiers that
-    long. ``out`` gets quality.json, copies.csv and the closest pairs. ``extractor`` may be ``onnx:FILE`` or
-    ``study:RUN`` too (docs/metrics.md); with ``cache``, features are kept in the user's cache folder. ``group_regex``
-    finds the patients of ``real``, and of ``held_out`` where it fits, in file names; by default as in training.
+    Images are read as grey images of ``image_size`` pixels, made square by ``fit`` (``pad`` or
+    ``squash``; default: as recorded by the generators, else ``squash``). Real images that a class's
+    generator did not see are left out. ``classes`` defaults to all; both sides must have them.
+
+    ``held_out`` are real images that no generator saw (the test split of a data set with splits).
+    ``run`` is the folder of the generators, for the membership score of their discriminators.
+    ``tstr_steps`` above 0 trains classifiers for that many steps (TSTR and TRTS). ``extractor`` may
+    also be ``onnx:FILE`` or ``study:RUN`` (docs/metrics.md). ``cache`` keeps features in the user's
+    cache folder. ``group_regex`` finds patients in file names, by default as in training.
+    ``out`` receives quality.json, copies.csv and pictures of the closest pairs.
     """
     from fewray.data.hold_out import held_out_rows, training_rows
     from fewray.pipelines.provenance import image_sources, load_films, patient_pattern
     from fewray.pipelines.quality_report import judge
 
+    check_range("--k", k, 1)
+    check_range("--image-size", image_size, 8)
+    check_range("--tstr-steps", tstr_steps, 0)
     run = None if run is None else Path(run)
     made = _dataset(synthetic, "--synthetic")
     stored = patient_pattern(image_sources(made, run))
@@ -217,55 +253,48 @@ def run_study(
     processes: int = 0,
     threads: int = 0,
     executor: str = "local",
-    on_progress: Callable[[str, Mapping[str, Any]], None] = lambda kind, event: None,
+    on_progress: OnProgress = _ignore,
 ) -> Path:
     """Run a study into ``out`` and return the path of its ``report.html``.
 
-    ``options`` is the name of a preset of the trial, CrossvalOptions, or PublishedOptions for the published protocol
-    (``fewray.study.options``). ``generators`` is, for the published protocol, a folder made by :func:`train_generator`
-    to take the images from; for the trial, the folder in which its folds' generators are looked for and kept. ``external``
-    is a test set that the trial only predicts (:func:`fewray.data.external.load_external` finds its patients by a
-    pattern). What ``out`` holds already is not done again. Nothing is printed: ``on_progress`` is called with what happens and
-    its facts, among others ``stage`` (``text``), ``epoch`` (a row of a generator's log, and its ``label``), ``classifiers``
-    (``done``, ``total``), ``cell`` or, published, ``classifier`` (one that is trained: ``accuracy``, ``seconds``).
-    ``executor`` is ``local``, ``dask:N`` or a scheduler's ``tcp://host:port`` (docs/cluster.md); ``study.json`` is the same
-    whichever it is.
+    ``options`` is a CrossvalOptions, a PublishedOptions, or the name of a crossval preset. Finished
+    jobs in ``out`` are reused. ``generators`` is the folder in which crossval keeps each fold's
+    generators, or the folder of trained generators that the published protocol uses. ``external`` is
+    a test set that crossval predicts and never trains on.
+
+    ``on_progress`` is called with the kind of an event and its facts, for example ``stage``
+    (``text``), ``epoch`` (a log row and its ``label``), ``classifiers`` (``done``, ``total``).
+    ``study.json`` does not depend on ``executor``: ``local``, ``dask:N`` or ``tcp://host:port``.
     """
     from fewray.report.render import write_report
     from fewray.study.options import preset_options
 
     settled = preset_options(options) if isinstance(options, str) else options
-    machine = _machine(device, precision, processes, threads, executor)
+    where = machine(device, precision, processes, threads, executor)
     run = Path(generators) if generators else None
+    check_external(external, settled)
+    tested = None if external is None else _dataset(external, "--external")
     if isinstance(settled, CrossvalOptions):
         from fewray.study.crossval.run import run_crossval
 
-        rows, tested = (
-            _dataset(data),
-            None if external is None else _dataset(external, "--external"),
-        )
         run_crossval(
-            rows,
+            _dataset(data),
             settled,
             Path(out),
             generators=run,
             external=tested,
-            machine=machine,
+            machine=where,
             on_progress=on_progress,
         )
     else:
         from fewray.study.published.run import run_published
 
-        if external is not None:
-            raise InputError(
-                "--external: the published protocol tests on its own split; use --protocol crossval"
-            )
         run_published(
             _dataset(data),
             settled,
             Path(out),
             generators=run,
-            machine=machine,
+            machine=where,
             on_progress=on_progress,
         )
     return write_report(Path(out))
@@ -282,13 +311,14 @@ def plan_study(
     precision: str = "auto",
     processes: int = 0,
     threads: int = 0,
-    on_progress: Callable[[str, Mapping[str, Any]], None] = lambda kind, event: None,
+    on_progress: OnProgress = _ignore,
 ) -> list[dict[str, Any]]:
-    """Return the jobs of a study, their steps, and the minutes they would take on this machine; nothing is written.
+    """Return the jobs of a study with their steps and estimated minutes; write nothing.
 
-    InputError where :func:`run_study` would refuse ``out`` as the folder of another trial or protocol.
+    InputError where :func:`run_study` would refuse ``out``.
     """
-    machine = _machine(device, precision, processes, threads, "local")
+    where = machine(device, precision, processes, threads)
+    check_external(external, options)
     if out is not None:
         from fewray.study.resume import check_protocol
 
@@ -301,26 +331,40 @@ def plan_study(
         if out is not None:
             check_folds(Path(out), FoldAssignment.of(rows, options))
         tested = None if external is None else _dataset(external, "--external")
-        return plan_crossval(
-            rows, options, external=tested, machine=machine, on_progress=on_progress
-        )
+        return plan_crossval(rows, options, external=tested, machine=where, on_progress=on_progress)
     from fewray.pipelines.estimate import plan_study as plan
     from fewray.study.published.arms import check_generators
     from fewray.study.published.run import split_rows
 
     if generators is not None:
         check_generators(Path(generators), *split_rows(rows), options.classifier)
-    return plan(rows, options, trains=generators is None, machine=machine, on_progress=on_progress)
+    return plan(rows, options, trains=generators is None, machine=where, on_progress=on_progress)
 
 
-def _machine(device: str, precision: str, processes: int, threads: int, executor: str) -> Machine:
+def check_external(external: object, options: CrossvalOptions | PublishedOptions) -> None:
+    """Raise InputError if there is an external test set and ``options`` do not allow one."""
+    if external is None:
+        return
+    if isinstance(options, PublishedOptions):
+        message = "--external: the published protocol uses its own test split; use crossval"
+        raise InputError("external_not_supported", message, protocol=options.protocol)
+    if options.keep_test:
+        message = "--external and --keep-test: a study has one external test set; leave one out"
+        raise InputError("exclusive_options", message, options=["--external", "--keep-test"])
+
+
+def machine(
+    device: str, precision: str, processes: int, threads: int, executor: str = "local"
+) -> Machine:
+    """Return where models are trained, after checking the options."""
     from fewray.compute.dask.executors import LOCAL, check_executor
     from fewray.compute.machine import Machine
 
+    check_range("--processes", processes, 0)
+    check_range("--threads", threads, 0)
     if check_executor(executor) != LOCAL and processes:
-        raise InputError(
-            f"--processes {processes}: a cluster has its own; leave it out with --executor {executor}"
-        )
+        message = f"--processes {processes}: a cluster sets its own; leave it out with {executor}"
+        raise InputError("processes_with_cluster", message, executor=executor)
     return Machine(
         device=device, precision=precision, processes=processes, threads=threads, executor=executor
     )

@@ -7,55 +7,47 @@ from typing import Annotated
 
 import typer
 
-from fewray.cli.generators import GroupRegex
-from fewray.cli.places import place
-from fewray.cli.show import AsJson, EpochProgress, log, print_json, print_table
+from fewray.cli.output import print_json, print_table
+from fewray.cli.params import SOURCES, AsJson, GroupRegex, path_option
+from fewray.cli.progress import ProgressBars, log
 
-app = typer.Typer(help="List, fetch and check image data.", no_args_is_help=True)
+app = typer.Typer(help="List, download and check image data.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
-    """List the data sets that --data knows by name, and whether they are here."""
+    """List the data sets that --data knows by name, and where they are on this machine."""
     from fewray.data.loading import known_datasets
 
     known = known_datasets()
     if as_json:
         print_json(known)
-    else:
-        rows = [
-            (d["name"], d["here"] or f"not here: fewray data fetch {d['name']}", d["what"])
-            for d in known
-        ]
-        print_table("Data sets", ("name", "here", "what"), rows)
+        return
+    rows = [
+        (d["name"], d["here"] or f"not here: fewray data fetch {d['name']}", d["what"])
+        for d in known
+    ]
+    print_table("Data sets", ("name", "location", "description"), rows)
 
 
 @app.command("fetch")
 def fetch(
     name: Annotated[str, typer.Argument(help="covid4.")],
     source: Annotated[
-        Path | None,
-        typer.Option(
-            "--from", help="A local copy, verified in the same way.", parser=place, metavar="<path>"
-        ),
+        Path | None, path_option("A local copy; its files are verified too.", "--from")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Download a data set at its pinned version, or copy it from a folder; every file is verified."""
+    """Download a data set at its pinned version, or copy it from a folder, and verify every file."""
     from fewray.data.covid4 import fetch_dataset
 
-    with EpochProgress() as bars:
+    with ProgressBars() as bars:
         manifest = fetch_dataset(
             name, source, progress=lambda done, total: bars.advance(name, done, total or done + 1)
         )
-    facts = {
-        "name": name,
-        "files": len(manifest),
-        "counts": manifest.counts(),
-        "notes": manifest.notes,
-    }
     if as_json:
-        print_json(facts)
+        facts = {"files": len(manifest), "counts": manifest.counts(), "notes": manifest.notes}
+        print_json({"name": name, **facts})
         return
     print(f"{name}: {len(manifest)} files verified")
     for warning in manifest.notes.get("warnings", []):
@@ -64,16 +56,11 @@ def fetch(
 
 @app.command("check")
 def check(
-    source: Annotated[
-        str,
-        typer.Argument(
-            help="phantom[:key=value,...] (keys: `fewray data list`), covid4, a folder, or a CSV file."
-        ),
-    ],
+    source: Annotated[str, typer.Argument(help=SOURCES)],
     group_regex: GroupRegex = None,
     as_json: AsJson = False,
 ) -> None:
-    """Report counts, sizes, modes, unreadable files, duplicates, and patients on both sides of the split."""
+    """Report counts, sizes, grey depth, unreadable files, duplicates, and patients in both splits."""
     from fewray.data.audit.check import audit
     from fewray.data.loading import load_dataset
 

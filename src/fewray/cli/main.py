@@ -1,4 +1,4 @@
-"""The commands' tree and the way errors reach the user: one line, exit 2 for bad input, 1 for a failed run."""
+"""The command tree, and how errors reach the user: one line, exit 2 for bad input, 1 for a failed run."""
 
 from __future__ import annotations
 
@@ -8,29 +8,33 @@ from typing import Annotated, Any, NoReturn, cast
 import typer
 
 from fewray import __version__
-from fewray.cli import data, generators, measure, study
+from fewray.cli.data import app as data_app
+from fewray.cli.generate import generate
+from fewray.cli.params import Sectioned
+from fewray.cli.quality import quality
+from fewray.cli.report import report
+from fewray.cli.study import study
+from fewray.cli.train import summary, train
 from fewray.errors import InputError, RunFailed
+
+INTERRUPTED = 130
+"""The status of a command ended by Ctrl-C."""
 
 app = typer.Typer(
     name="fewray",
-    help="Does GAN augmentation help your X-ray classifier? Train the generators, check the images, compare, report.",
     epilog="Results go to stdout, progress to stderr. Not for clinical use.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     add_completion=False,
 )
-app.add_typer(data.app, name="data")
-app.command("summary")(generators.summary)
-app.command("train")(generators.train)
-app.command("generate")(generators.generate)
-app.command("quality")(measure.quality)
-app.command("study")(study.study)
-app.command("report")(measure.report)
+app.add_typer(data_app, name="data")
+for command in (summary, train, generate, quality, study, report):
+    app.command(cls=Sectioned)(command)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(asked: bool) -> None:
+    if asked:
         typer.echo(f"fewray {__version__}")
         raise typer.Exit
 
@@ -40,19 +44,22 @@ def root(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_version, is_eager=True, help="Print the version and leave."
+            "--version", callback=_version, is_eager=True, help="Print the version and exit."
         ),
     ] = False,
 ) -> None:
-    """Does GAN augmentation help your X-ray classifier? Train the generators, check the images, compare, report."""
+    """Find out whether GAN augmentation helps your X-ray classifier.
+
+    Train generators, check their images, compare classifiers and write a report.
+    """
     from fewray.compute.process import keep_freed_memory, wait_asleep
 
     wait_asleep()
-    keep_freed_memory()  # this process ends with its command; a network's features take a third longer otherwise
+    keep_freed_memory()  # without it, features take a third longer; the process ends soon anyway
 
 
 ClickException = cast("type[Exception]", typer.BadParameter.__mro__[2])
-"""What typer raises for words it cannot parse; it may carry a click of its own."""
+"""What typer raises for a command line that it cannot parse; it may use a click of its own."""
 
 
 def main() -> None:
@@ -64,9 +71,7 @@ def run(app: typer.Typer) -> None:
     """Run the commands of ``app`` and exit: 0, 2 for bad input, 1 for a failed run."""
     for stream in (sys.stdout, sys.stderr):
         if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
-            reconfigure(
-                errors="replace"
-            )  # a sign that the terminal's encoding lacks must not cost the result
+            reconfigure(errors="replace")  # a sign the terminal lacks must not cost the result
     try:
         status = app(standalone_mode=False)
     except ClickException as error:
@@ -75,25 +80,17 @@ def run(app: typer.Typer) -> None:
         print(f"fewray: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except OSError as error:
-        print(
-            f"fewray: {error.filename or 'input/output'}: {error.strerror or error}",
-            file=sys.stderr,
-        )
+        where = error.filename or "input/output"
+        print(f"fewray: {where}: {error.strerror or error}", file=sys.stderr)
         sys.exit(1)
-    if status == STOPPED:
-        print(
-            "fewray: stopped; the same command goes on from what is kept (train: with --resume)",
-            file=sys.stderr,
-        )
+    if status == INTERRUPTED:
+        text = "interrupted; run the same command to resume (for `train`, add --resume)"
+        print(f"fewray: {text}", file=sys.stderr)
     sys.exit(status if isinstance(status, int) else 0)
 
 
-STOPPED = 130
-"""The status of a command ended by Ctrl-C."""
-
-
 def _refuse(error: Any) -> NoReturn:
-    """Print on one line what was wrong with the words of the command, or the help if there were none, and exit."""
+    """Print in one line what is wrong with the command line (or its help if it is empty), and exit."""
     if type(error).__name__ == "NoArgsIsHelpError":
         error.show()
     else:

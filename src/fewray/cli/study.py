@@ -3,164 +3,239 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from fewray.cli.generators import (
+from fewray.cli.output import print_json, print_plan
+from fewray.cli.params import (
+    CROSSVAL,
+    PUBLISHED,
+    RECIPE_NAMES,
+    SHARED,
+    AsJson,
     Data,
     Device,
+    DryRun,
     Executor,
     GroupRegex,
     Out,
     Precision,
     Processes,
+    Seed,
     Threads,
     listed,
+    numbers,
+    path_option,
+    preset_default,
 )
-from fewray.cli.places import place
-from fewray.cli.planned import print_plan, told
-from fewray.cli.show import AsJson, EpochProgress, log, print_json
-from fewray.cli.teller import StudyTeller
-from fewray.errors import InputError
+from fewray.cli.progress import ProgressBars, StudyProgress, log, log_stage
+from fewray.config import CROSSVAL_ARMS, PUBLISHED_ARMS
+
+
+def _option(help: str, default: str = "", *names: str, panel: str = CROSSVAL) -> Any:
+    """Return an option whose default is that of the preset: ``default`` names it there."""
+    help += f"  [default: {preset_default(default)}]" if default else ""
+    return typer.Option(*names, help=help, rich_help_panel=panel)
 
 
 def study(
     data: Data,
     out: Out,
-    preset: Annotated[
-        str, typer.Option(help="quick, standard, or, of the trial, full.")
-    ] = "standard",
     protocol: Annotated[
         str,
         typer.Option(
-            help="trial: grouped folds, everything fitted inside them; published: the paper's own split."
+            help="crossval: cross-validation grouped by patient, with everything fitted on the "
+            "training folds. published: the paper's own train/test split."
         ),
     ] = "crossval",
-    recipe: Annotated[
-        str | None, typer.Option(help="Generator recipe instead of the preset's.")
-    ] = None,
-    generators: Annotated[
-        Path | None,
+    preset: Annotated[
+        str,
         typer.Option(
-            help="Published: folder made by `fewray train`. Trial: where the folds' generators are kept.",
-            parser=place,
-            metavar="<path>",
+            help="quick (a demonstration, never a verdict), standard or full (crossval only). "
+            "The defaults below are those of standard."
         ),
+    ] = "standard",
+    group_regex: GroupRegex = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    recipe: Annotated[
+        str | None, _option(f"Generator recipe: {RECIPE_NAMES}.", "gan.recipe", panel=SHARED)
     ] = None,
     arms: Annotated[
         str | None,
-        typer.Option(
-            help="Only these arms, separated by commas; of a trial, --reference must be among them."
+        _option(
+            f"Comma-separated arms to run. crossval: {', '.join(CROSSVAL_ARMS)}; include the "
+            f"--reference arm. published: {', '.join(PUBLISHED_ARMS)}.",
+            panel=SHARED,
         ),
     ] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Classifier seeds an arm.")] = None,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Optimiser steps of each classifier.")
+    seeds: Annotated[
+        int | None, _option("Classifier seeds per arm.", "seeds", panel=SHARED)
     ] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    folds: Annotated[int | None, typer.Option(help="Trial: folds of patients.")] = None,
+    steps: Annotated[
+        int | None, _option("Optimiser steps per classifier.", "classifier.steps", panel=SHARED)
+    ] = None,
+    generators: Annotated[
+        Path | None,
+        path_option(
+            "crossval: folder in which to keep each fold's generators. published: folder "
+            "made by `fewray train`.",
+            "--generators",
+            panel=SHARED,
+        ),
+    ] = None,
+    seed: Seed = 0,
+    folds: Annotated[int | None, _option("Number of folds, grouped by patient.", "folds")] = None,
     repeats: Annotated[
-        int | None, typer.Option(min=1, help="Trial: repeat with other folds.")
+        int | None,
+        _option(
+            "Number of times to repeat the cross-validation with a new split into folds.", "repeats"
+        ),
     ] = None,
     reference: Annotated[
-        str | None, typer.Option(help="Trial: the arm that all are compared with; one of --arms.")
+        str | None,
+        _option("The arm that the others are compared with; one of --arms.", "reference"),
     ] = None,
     ratio: Annotated[
-        float | None, typer.Option(help="Trial: synthetic images per real one.")
+        float | None, _option("Synthetic images per real training image.", "ratio")
     ] = None,
     ratios: Annotated[
         str | None,
-        typer.Option(help="Trial: other ratios as sensitivity analyses, as 0.5,2,4; '' for none."),
+        _option(
+            "Further ratios to run as sensitivity analyses, e.g. 0.5,2,4 ('' for none).", "ratios"
+        ),
     ] = None,
     resnet: Annotated[
         bool | None,
-        typer.Option(
+        _option(
+            "Also run a residual network as a sensitivity analysis.",
+            "resnet",
             "--resnet/--no-resnet",
-            help="Trial: a residual network as a sensitivity analysis; or not.",
+        ),
+    ] = None,
+    augmented_copies: Annotated[
+        int | None,
+        _option(
+            "Augmented copies of each image in the arms with classic augmentation.",
+            "augmented_copies",
         ),
     ] = None,
     generator_repeats: Annotated[
-        int | None, typer.Option(min=1, help="Trial: generators trained for each fold.")
-    ] = None,
-    without: Annotated[
-        list[str] | None, typer.Option(help="Trial: score without this class too.")
-    ] = None,
-    pair: Annotated[
-        list[str] | None, typer.Option(help="Trial: score these two classes too, as a:b.")
+        int | None,
+        _option("Number of times to train the generators in each fold.", "generator_repeats"),
     ] = None,
     select: Annotated[
         str | None,
-        typer.Option(help="Trial: choose the ratio or the recipe on an inner split of each fold."),
+        _option("What to select on an inner split of each training fold: ratio or recipe."),
     ] = None,
     candidates: Annotated[
-        str | None, typer.Option(help="What is chosen from, separated by commas.")
+        str | None, _option("Comma-separated values that --select chooses from.")
     ] = None,
     copy_percentile: Annotated[
-        float | None, typer.Option(help="Trial: share of unseen films called copies.")
-    ] = None,
-    keep_test: Annotated[
-        bool | None,
-        typer.Option(
-            "--keep-test",
-            help="Trial: fold the training rows; test rows are external. Not with --external.",
+        float | None,
+        _option(
+            "Copy threshold: the percentage of unseen real X-rays that it would flag as "
+            "copies. 0 keeps all synthetic images.",
+            "copy_percentile",
         ),
+    ] = None,
+    without: Annotated[
+        list[str] | None, _option("Also report scores with this class left out.")
+    ] = None,
+    pair: Annotated[
+        list[str] | None, _option("Also report scores for these two classes alone, given as a:b.")
     ] = None,
     external: Annotated[
         str | None,
-        typer.Option(
-            help="Trial: a test set that is only predicted; --group-regex names its patients too. Not with --keep-test."
+        _option(
+            "An external test set, never used for training. --group-regex also applies to "
+            "its file names."
+        ),
+    ] = None,
+    keep_test: Annotated[
+        bool | None,
+        _option(
+            "Cross-validate the training split only, and treat the test split as the "
+            "external test set. Cannot be combined with --external.",
+            "",
+            "--keep-test",
         ),
     ] = None,
     classic_per_class: Annotated[
-        int | None, typer.Option(min=1, help="Published: classic-augmented images a class.")
+        int | None,
+        _option(
+            "Number of classically augmented images per class.",
+            "classic_per_class",
+            panel=PUBLISHED,
+        ),
     ] = None,
     synthetic_per_class: Annotated[
-        int | None, typer.Option(min=1, help="Published: synthetic images a class.")
+        int | None,
+        _option("Number of synthetic images per class.", "synthetic_per_class", panel=PUBLISHED),
     ] = None,
     double_softmax: Annotated[
-        bool, typer.Option(help="Train with softmax applied twice, as the predecessor.")
-    ] = False,
+        bool | None,
+        _option(
+            "Apply softmax twice during training, as the original code did.",
+            "classifier.double_softmax",
+            "--double-softmax/--no-double-softmax",
+            panel=PUBLISHED,
+        ),
+    ] = None,
     mixtures: Annotated[
         bool | None,
-        typer.Option("--mixtures", help="Published: the grid of classic x synthetic counts too."),
+        _option(
+            "Also run a grid of classic x synthetic image counts.",
+            "",
+            "--mixtures",
+            panel=PUBLISHED,
+        ),
     ] = None,
     mixture_classic: Annotated[
         str | None,
-        typer.Option(help="Published: only these classic counts a class of the grid, as 0,1000."),
+        _option(
+            "Numbers of classic images per class in the grid.", "mixture_classic", panel=PUBLISHED
+        ),
     ] = None,
     mixture_synthetic: Annotated[
-        str | None, typer.Option(help="Published: only these synthetic counts a class of the grid.")
+        str | None,
+        _option(
+            "Numbers of synthetic images per class in the grid.",
+            "mixture_synthetic",
+            panel=PUBLISHED,
+        ),
     ] = None,
-    group_regex: GroupRegex = None,
     device: Device = "auto",
     precision: Precision = "auto",
     processes: Processes = 0,
     threads: Threads = 0,
     executor: Executor = "local",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done.")] = False,
-    as_json: AsJson = False,
 ) -> None:
-    """Compare augmentation arms and write report.html. Run again with the same options, it goes on where it stopped.
+    """Compare augmentation arms and write report.html.
 
-    With others it writes study.json and the report anew, from what is there where that fits.
+    The default protocol, crossval, pools all images, splits them into folds by patient, and
+    trains generators and classifiers within each fold. It then states whether each arm helps
+    or harms, or how large an effect the study could have detected.
 
-    The trial (the default protocol) pools all rows, folds them by patient, trains generators and classifiers inside the
-    folds, and says in words whether an arm helps, harms, or how large an effect would have been seen.
+    Rerun with the same options to resume an interrupted study. If you change the options, it
+    rewrites study.json and the report, reusing any finished jobs that still apply.
     """
     from fewray import api
-    from fewray.compute.dask.executors import check_executor
     from fewray.data.external import load_external
+    from fewray.report.render import terminal_tables
+    from fewray.report.tables import print_table
+    from fewray.results.files import read_study
     from fewray.storage.files import read_json
     from fewray.study.options import preset_options
     from fewray.study.warnings import patient_warnings
 
-    subsets = (*(f"without {label}" for label in without or ()), *(pair or ()))
+    crossval = protocol == "crossval"
     options = preset_options(
         preset,
         protocol=protocol,
         recipe_name=recipe,
-        arms=listed(arms) if arms is not None else None,
+        arms=listed(arms),
         seeds=seeds,
         steps=steps,
         double_softmax=double_softmax,
@@ -169,90 +244,57 @@ def study(
         repeats=repeats,
         reference=reference,
         ratio=ratio,
-        ratios=None
-        if ratios is None
-        else tuple(_number("--ratios", each) for each in listed(ratios) or ()),
+        ratios=numbers("--ratios", ratios, float),
         resnet=resnet,
+        augmented_copies=augmented_copies,
         generator_repeats=generator_repeats,
-        subsets=subsets or None,
+        subsets=(*(f"without {label}" for label in without or ()), *(pair or ())) or None,
         select=select,
-        candidates=listed(candidates) if candidates is not None else None,
+        candidates=listed(candidates),
         copy_percentile=copy_percentile,
         keep_test=keep_test,
         classic_per_class=classic_per_class,
         synthetic_per_class=synthetic_per_class,
         mixtures=True if mixtures or mixture_classic or mixture_synthetic else None,
-        mixture_classic=_counts("--mixture-classic", mixture_classic),
-        mixture_synthetic=_counts("--mixture-synthetic", mixture_synthetic),
+        mixture_classic=numbers("--mixture-classic", mixture_classic, int),
+        mixture_synthetic=numbers("--mixture-synthetic", mixture_synthetic, int),
     )
-    check_executor(executor)
-    if external is not None and protocol != "crossval":
-        raise InputError(
-            f"--external {external}: protocol {protocol} tests on its own split; use --protocol crossval"
-        )
-    if external is not None and keep_test:
-        raise InputError(
-            f"--keep-test and --external {external}: one external set is wanted, not two; leave one out"
-        )
+    if external is not None:
+        api.check_external(external, options)
+    machine = {"device": device, "precision": precision, "processes": processes, "threads": threads}
     rows = api.load_dataset(data, group_regex=group_regex)
     tested = None if external is None else load_external(external, group_regex=group_regex)
-    for warning in patient_warnings(rows) if protocol == "crossval" else []:
+    for warning in patient_warnings(rows) if crossval else []:
         log(f"note: {warning.text}")
-    where = {"device": device, "precision": precision, "processes": processes, "threads": threads}
     if dry_run:
-        print_plan(
-            api.plan_study(
-                rows,
-                options,
-                out=out,
-                generators=generators,
-                external=tested,
-                on_progress=told,
-                **where,
-            ),
-            as_json=as_json,
+        plan = api.plan_study(
+            rows,
+            options,
+            out=out,
+            generators=generators,
+            external=tested,
+            on_progress=log_stage,
+            **machine,
         )
+        print_plan(plan, as_json=as_json)
         return
-    with EpochProgress() as progress:
-        teller = StudyTeller(progress, options.classifier.steps)
-        path = api.run_study(
+    with ProgressBars() as bars:
+        written = api.run_study(
             rows,
             out,
             options=options,
             generators=generators,
             external=tested,
             executor=executor,
-            on_progress=teller,
-            **where,
+            on_progress=StudyProgress(bars, options.classifier.steps),
+            **machine,
         )
     if as_json:
         print_json(read_json(out / "study.json"))
         return
-    from fewray.report.render import terminal_tables
-    from fewray.report.tables import print_table
-    from fewray.results.files import read_study
-
     found = read_study(out)
     for table in terminal_tables(found):
         print_table(table)
-    for text in (*(each.text for each in found.warnings), found.conclusion.text):
-        print(text)
-    print(f"\nNot for clinical use.\nreport: {path}")
-
-
-def _counts(option: str, text: str | None) -> tuple[int, ...] | None:
-    if text is None:
-        return None
-    named = listed(text) or ()
-    if not named or not all(each.isdecimal() for each in named):
-        raise InputError(
-            f"{option} {text}: numbers of images of at least 0, separated by commas, are wanted"
-        )
-    return tuple(dict.fromkeys(map(int, named)))
-
-
-def _number(option: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise InputError(f"{option} {text}: a number is wanted") from None
+    for warning in found.warnings:
+        print(warning.text)
+    print(f"{found.conclusion.text}\n\nNot for clinical use.\nreport: {written}")

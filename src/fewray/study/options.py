@@ -16,7 +16,7 @@ def preset_options(
     protocol: str = "crossval",
     recipe_name: str | None = None,
     steps: int | None = None,
-    double_softmax: bool = False,
+    double_softmax: bool | None = None,
     **changes: Any,
 ) -> CrossvalOptions | PublishedOptions:
     """Return a protocol's preset with the changes that are not None.
@@ -39,12 +39,9 @@ def preset_options(
     options = options.with_(**wanted)
     if recipe_name is not None:
         options = options.with_(gan=recipe(recipe_name).with_(fit=options.gan.fit))
-    classifier = options.classifier.with_(
-        double_softmax=double_softmax or options.classifier.double_softmax
-    )
-    options = options.with_(
-        classifier=classifier if steps is None else classifier.with_(steps=steps)
-    )
+    trained = {"steps": steps, "double_softmax": double_softmax}
+    given = {name: value for name, value in trained.items() if value is not None}
+    options = options.with_(classifier=options.classifier.with_(**given))
     if isinstance(options, CrossvalOptions) and options.select:
         candidates(options)
     return options

@@ -1,0 +1,73 @@
+"""``fewray generate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fewray.cli.output import print_json
+from fewray.cli.params import AsJson, Classes, CopyPercentile, Device, GroupRegex, Out, listed, path
+
+
+def generate(
+    run: Annotated[Path, typer.Argument(help="Folder made by `fewray train`.", parser=path)],
+    out: Out,
+    per_class: Annotated[int, typer.Option(help="Images per class.")] = 100,
+    classes: Classes = "",
+    first_seed: Annotated[
+        int, typer.Option(help="Image i is generated from seed FIRST_SEED + i.")
+    ] = 0,
+    reject_copies: Annotated[
+        bool,
+        typer.Option("--reject-copies", help="Replace images that are copies of training images."),
+    ] = False,
+    copy_percentile: CopyPercentile = 2.0,
+    real: Annotated[
+        str | None,
+        typer.Option(
+            help="The training data, for --reject-copies.", show_default="as recorded by the run"
+        ),
+    ] = None,
+    group_regex: GroupRegex = None,
+    device: Device = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Generate synthetic images from trained generators.
+
+    Image files are --out/<class>/seedNNNNNN.png; the same seed always gives the same image. Images
+    from an earlier call are removed from --out.
+    """
+    from fewray import api
+
+    made = api.generate(
+        run,
+        out,
+        per_class=per_class,
+        classes=listed(classes),
+        first_seed=first_seed,
+        device=device,
+        reject_copies=reject_copies,
+        real=real,
+        copy_percentile=copy_percentile,
+        group_regex=group_regex,
+    )
+    if as_json:
+        found = {"out": str(out), "images": len(made)}
+        found |= {"classes": list(made.classes), "sha256": made.sha256()}
+        if reject_copies:
+            found |= {
+                name: made.notes[name] for name in ("rejected", "copy_threshold", "sentences")
+            }
+            found["notes"] = made.notes["warnings"]
+        print_json(found)
+        return
+    print(f"{len(made)} images of {', '.join(made.classes)} in {out}")
+    if reject_copies:
+        counts = ", ".join(f"{label} {count}" for label, count in made.notes["rejected"].items())
+        print(f"replaced because they copy training images: {counts}")
+        for line in made.notes["sentences"]:
+            print(line)
+        for warning in made.notes["warnings"]:
+            print(f"note: {warning}")

@@ -1,0 +1,161 @@
+"""Options shared by the commands, their parsers, and help in sections."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from fewray.errors import InputError
+from fewray.presets import CROSSVAL_PRESETS, PUBLISHED_PRESETS, RECIPES
+
+CROSSVAL = "Cross-validation (--protocol crossval)"
+PUBLISHED = "Published protocol (--protocol published)"
+SHARED = "Both protocols"
+MACHINE = "Machine"
+RECIPE_NAMES = ", ".join(RECIPES)
+SOURCES = (
+    "phantom[:key=value,...] (`fewray data list` shows the keys), covid4, a folder with one "
+    "subfolder per class, or a CSV file."
+)
+
+
+class Sectioned(TyperCommand):
+    """A command whose help lists options in sections, by their ``rich_help_panel``."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write one section per panel, in the order of the options."""
+        sections = defaultdict[str, list[tuple[str, str]]](list)
+        for param in self.get_params(ctx):
+            usual = "Arguments" if param.param_type_name == "argument" else "Options"
+            if (record := param.get_help_record(ctx)) is not None:
+                sections[getattr(param, "rich_help_panel", None) or usual].append(record)
+        for title, records in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+def path(text: str | Path) -> Path:
+    """Return the path; BadParameter for an empty name, which would be the current folder."""
+    if not str(text).strip():
+        raise typer.BadParameter("the path is empty (an unset variable?); use '.' for this folder")
+    return Path(text)
+
+
+def folder(text: str | Path) -> Path:
+    """Return the path of a folder that exists or can be made; BadParameter for a file."""
+    found = path(text)
+    if found.is_file():
+        raise typer.BadParameter(f"expected a folder, but {found} is a file")
+    return found
+
+
+def listed(text: str | None) -> tuple[str, ...] | None:
+    """Return the names in a comma-separated list; None for None or an empty list."""
+    names = tuple(name.strip() for name in (text or "").split(",") if name.strip())
+    return names or None
+
+
+def numbers(option: str, text: str | None, kind: type[int] | type[float]) -> Any:
+    """Return the numbers in a comma-separated list; None for None."""
+    if text is None:
+        return None
+    try:
+        return tuple(dict.fromkeys(kind(each) for each in listed(text) or ()))
+    except ValueError:
+        what = "whole numbers" if kind is int else "numbers"
+        message = f"{option} {text}: expected {what}, separated by commas"
+        raise InputError("not_a_number", message, option=option, value=text) from None
+
+
+def preset_default(name: str) -> str:
+    """Return the defaults of an option in the presets, as "5, quick 2", for a help text."""
+    found = []
+    for presets in (CROSSVAL_PRESETS, PUBLISHED_PRESETS):
+        values = {preset: _value(options, name) for preset, options in presets.items()}
+        if usual := values.pop("standard"):
+            others = [f"{preset} {value}" for preset, value in values.items() if value != usual]
+            found.append(", ".join([usual, *others]))
+    if len(set(found)) == 1:
+        return found[0]
+    return f"crossval {found[0]}; published {found[1]}"
+
+
+def _value(options: Any, name: str) -> str:
+    for part in name.split("."):
+        options = getattr(options, part, None)
+    match options:
+        case None:
+            return ""
+        case bool():
+            return "yes" if options else "no"
+        case tuple():
+            return ",".join(f"{each:g}" for each in options) or "none"
+        case _:
+            return f"{options:g}" if isinstance(options, float) else str(options)
+
+
+def path_option(help: str, *names: str, panel: str | None = None) -> Any:
+    """Return an option for a file or folder that need not exist yet."""
+    return typer.Option(*names, help=help, parser=path, metavar="<path>", rich_help_panel=panel)
+
+
+Data = Annotated[str, typer.Option("--data", "-d", help=SOURCES)]
+Out = Annotated[
+    Path,
+    typer.Option("--out", "-o", help="Folder for the results.", parser=folder, metavar="<dir>"),
+]
+Classes = Annotated[
+    str, typer.Option(help="Comma-separated classes to use.", show_default="all classes")
+]
+Seed = Annotated[int, typer.Option(help="Seed of all random numbers.")]
+GroupRegex = Annotated[
+    str | None,
+    typer.Option(
+        help="Regular expression applied to each file name; its first capture group is the "
+        "patient ID."
+    ),
+]
+Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.", rich_help_panel=MACHINE)]
+Precision = Annotated[
+    str,
+    typer.Option(
+        help="auto, bf16 or fp32; auto picks bf16 if it is faster on this machine.",
+        rich_help_panel=MACHINE,
+    ),
+]
+Processes = Annotated[
+    int,
+    typer.Option(
+        help="Number of models to train in parallel. 0 means one per core, or eight on a GPU.",
+        rich_help_panel=MACHINE,
+    ),
+]
+Threads = Annotated[
+    int,
+    typer.Option(
+        help="Threads per training run; 0 means one. Changing this changes the results.",
+        rich_help_panel=MACHINE,
+    ),
+]
+Executor = Annotated[
+    str,
+    typer.Option(
+        help="local; dask:N for N Dask workers on this machine; or tcp://host:port for the "
+        "scheduler of a Dask cluster.",
+        rich_help_panel=MACHINE,
+    ),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print the jobs and the estimated time, then exit.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+CopyPercentile = Annotated[
+    float,
+    typer.Option(
+        help="Copy threshold: the percentage of unseen real images that it would flag as copies."
+    ),
+]

@@ -1,0 +1,130 @@
+"""``fewray quality``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fewray.cli.output import print_json, print_table
+from fewray.cli.params import (
+    AsJson,
+    Classes,
+    CopyPercentile,
+    Device,
+    GroupRegex,
+    Seed,
+    listed,
+    path_option,
+)
+from fewray.cli.progress import log
+
+
+def quality(
+    real: Annotated[
+        str,
+        typer.Option(
+            help="Real images: a data set, folder or CSV file; the test split is not used."
+        ),
+    ],
+    synthetic: Annotated[
+        str,
+        typer.Option(
+            help="Synthetic images: a folder with one subfolder per class, or a CSV file."
+        ),
+    ],
+    held_out: Annotated[
+        str | None,
+        typer.Option(
+            help="Real images that no generator saw; of a data set with splits, its test split."
+        ),
+    ] = None,
+    classes: Classes = "",
+    run: Annotated[
+        Path | None,
+        path_option(
+            "Folder of the generators; adds a membership test of their discriminators.", "--run"
+        ),
+    ] = None,
+    extractor: Annotated[
+        str,
+        typer.Option(
+            help="Feature extractor: lite0, lite0@224, pixels, inception, onnx:FILE or study:RUN."
+        ),
+    ] = "lite0",
+    weights: Annotated[
+        Path | None, path_option("Weight file of the extractor inception.", "--weights")
+    ] = None,
+    image_size: Annotated[
+        int, typer.Option(help="Size at which all images are read, in pixels.")
+    ] = 64,
+    fit: Annotated[
+        str | None,
+        typer.Option(
+            help="How images are made square: squash or pad.",
+            show_default="as for the generators, else squash",
+        ),
+    ] = None,
+    k: Annotated[
+        int, typer.Option("--k", help="Neighbours for precision, recall, density and coverage.")
+    ] = 5,
+    copy_percentile: CopyPercentile = 2.0,
+    tstr_steps: Annotated[
+        int,
+        typer.Option(
+            help="Steps of the classifiers that train on synthetic and test on real images, and "
+            "the reverse (TSTR, TRTS); 0 skips them."
+        ),
+    ] = 0,
+    seed: Seed = 0,
+    group_regex: GroupRegex = None,
+    out: Annotated[
+        Path | None,
+        path_option(
+            "Folder for quality.json, copies.csv and pictures of close pairs.", "--out", "-o"
+        ),
+    ] = None,
+    device: Device = "auto",
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Compute all features again and do not store them.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure the fidelity, diversity and copying of synthetic images.
+
+    Each score is shown next to those of real images and of noise.
+    """
+    from fewray import api
+
+    log("reading and measuring; this takes minutes for thousands of images")
+    measured = api.measure_quality(
+        real,
+        synthetic,
+        held_out=held_out,
+        classes=listed(classes),
+        run=run,
+        out=out,
+        extractor=extractor,
+        weights=weights,
+        image_size=image_size,
+        fit=fit,
+        k=k,
+        copy_percentile=copy_percentile,
+        tstr_steps=tstr_steps,
+        seed=seed,
+        device=device,
+        cache=not no_cache,
+        group_regex=group_regex,
+    )
+    if as_json:
+        print_json(measured.to_json())
+        return
+    for title, header, rows in measured.tables():
+        print_table(title, header, rows)
+    for line in measured.sentences():
+        print(line)
+    for warning in measured.warnings:
+        print(f"note: {warning}")
+    if out is not None:
+        print(f"written to {out}")

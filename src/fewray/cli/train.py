@@ -1,0 +1,202 @@
+"""``fewray summary`` and ``fewray train``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fewray.cli.output import print_json, print_plan, print_table, short
+from fewray.cli.params import (
+    RECIPE_NAMES,
+    AsJson,
+    Classes,
+    Data,
+    Device,
+    DryRun,
+    Executor,
+    GroupRegex,
+    Out,
+    Precision,
+    Processes,
+    Seed,
+    Threads,
+    listed,
+)
+from fewray.cli.progress import HealthWatch, ProgressBars, log, log_stage
+
+QUALITY = "Quality during training"
+
+
+def summary(
+    recipe: Annotated[str, typer.Argument(help=f"Recipe: {RECIPE_NAMES}.")], as_json: AsJson = False
+) -> None:
+    """Print the layers, parameters and mult-adds of a recipe's networks."""
+    from fewray.generators.summary import summarise_recipe
+    from fewray.presets import recipe as options_of
+
+    networks = summarise_recipe(options_of(recipe))
+    if as_json:
+        layers = {name: [vars(layer) for layer in each.layers] for name, each in networks.items()}
+        totals = {name: each.to_json() for name, each in networks.items()}
+        print_json({**totals, "layers": layers})
+        return
+    header = ("Layer (type: depth-index)", "Output shape", "Param #", "Mult-adds")
+    for number, (name, network) in enumerate(networks.items(), start=1):
+        rows = [
+            (
+                layer.name,
+                [-1, *layer.output],
+                f"{layer.params:,}" if layer.params else "",
+                f"{layer.mult_adds:,}",
+            )
+            for layer in network.layers
+        ]
+        print_table(f"Table {number}. {name}", header, rows)
+        print(
+            f"Total params: {network.params:,}\n"
+            f"Total mult-adds (M): {network.mult_adds:.2f} (as the paper counts them; "
+            f"actual: {network.true_mult_adds:.2f})\n"
+            f"Input size (MB): {network.input_mb:.2f}\n"
+            f"Forward/backward pass size (MB): {network.forward_backward_mb:.2f}\n"
+            f"Params size (MB): {network.params_mb:.2f}\n"
+            f"Estimated total size (MB): {network.total_mb:.2f}\n"
+        )
+
+
+def train(
+    data: Data,
+    out: Out,
+    recipe: Annotated[
+        str, typer.Option("--recipe", "-r", help=f"Recipe: {RECIPE_NAMES}.")
+    ] = "paper",
+    classes: Classes = "",
+    epochs: Annotated[
+        int | None, typer.Option(help="Number of epochs.", show_default="the recipe's")
+    ] = None,
+    seed: Seed = 0,
+    group_regex: GroupRegex = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the training runs in --out.")
+    ] = False,
+    checkpoint_every: Annotated[int, typer.Option(help="Epochs between checkpoints.")] = 5,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    quality_every: Annotated[
+        int,
+        typer.Option(
+            help="Epochs between measurements of FID, KID and IS; 0 means never.",
+            rich_help_panel=QUALITY,
+        ),
+    ] = 20,
+    extractor: Annotated[
+        str, typer.Option(help="Feature extractor of FID, KID and IS.", rich_help_panel=QUALITY)
+    ] = "lite0",
+    stop_when_done: Annotated[
+        bool,
+        typer.Option(
+            "--stop-when-done",
+            help="Stop when the KID to held-out training images no longer improves.",
+            rich_help_panel=QUALITY,
+        ),
+    ] = False,
+    hold_out: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of the training patients to hold out from the generators.",
+            show_default="0, or 0.2 with --stop-when-done",
+            rich_help_panel=QUALITY,
+        ),
+    ] = None,
+    patience: Annotated[
+        int,
+        typer.Option(
+            help="Measurements without improvement before stopping.", rich_help_panel=QUALITY
+        ),
+    ] = 3,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    processes: Processes = 0,
+    threads: Threads = 0,
+    executor: Executor = "local",
+) -> None:
+    """Train one generator per class on the training split.
+
+    Writes the log, sample grids and checkpoints to --out/<class>.
+    """
+    from fewray import api
+    from fewray.data.hold_out import check_no_synthetic, training_rows
+    from fewray.presets import recipe as options_of
+
+    options = options_of(recipe)
+    if epochs is not None:
+        options = options.with_(epochs=epochs)
+    rows = training_rows(api.load_dataset(data, group_regex=group_regex))
+    check_no_synthetic(rows)
+    chosen = listed(classes)
+    machine = api.machine(device, precision, processes, threads, executor)
+    if dry_run:
+        from fewray.pipelines.estimate import plan_training
+
+        labels = chosen or rows.classes
+        plan = plan_training(rows, options, labels, machine, on_progress=log_stage)
+        print_plan(plan, as_json=as_json)
+        return
+    for label, count in rows.counts().get("train", {}).items():
+        if count + options.classic_images < options.batch_size and (not chosen or label in chosen):
+            size = options.batch_size
+            log(f"{label}: {count} images do not fill a batch of {size}, so some are repeated")
+    with ProgressBars() as bars:
+        last = api.train_generator(
+            rows,
+            out,
+            options=options,
+            classes=chosen,
+            seed=seed,
+            device=device,
+            precision=precision,
+            processes=processes,
+            threads=threads,
+            executor=executor,
+            resume=resume,
+            checkpoint_every=checkpoint_every,
+            probe_every=quality_every,
+            extractor=extractor,
+            stop_when_done=stop_when_done,
+            hold_out=hold_out,
+            patience=patience,
+            on_epoch=HealthWatch(bars).epoch,
+            on_batch=bars.batch,
+        )
+    health = api.generator_health(out)
+    if as_json:
+        print_json({"out": str(out), "classes": last, "health": health})
+        return
+    _print_result(out, last, extractor)
+    for label, found in health.items():
+        for finding in found["findings"]:
+            print(f"{label}: {finding['text']}")
+        if found["best_epoch"] is not None:
+            best = f"lowest KID to the held-out images at epoch {found['best_epoch']}"
+            print(f"{label}: {best}; images are generated from that checkpoint")
+
+
+def _print_result(out: Path, last: Mapping[str, Mapping[str, Any]], extractor: str) -> None:
+    quality = ("fid", "kid", "is")
+    header = ("class", "epoch", "images", "Loss_D", "Loss_G", "D(x)", "D(G(z))", "FID", "KID", "IS")
+    rows = [
+        (
+            label,
+            *(short(row.get(key)) for key in ("epoch", "images_seen", "loss_d", "loss_g", "d_x")),
+            f"{short(row.get('d_g_z1'))}/{short(row.get('d_g_z2'))}",
+            *(short(row.get(key)) for key in quality),
+        )
+        for label, row in last.items()
+    ]
+    measured = any(row.get(key) is not None for row in last.values() for key in quality)
+    note = (
+        f"extractor {extractor}" if measured else "FID, KID and IS not measured in the last epoch"
+    )
+    print_table(f"Generators in {out} ({note})", header, rows)
