@@ -1,4 +1,4 @@
-"""What a user can get wrong: one line, exit 2, nothing half-written."""
+"""Mistakes of a user: one line on stderr, exit 2, and nothing is written."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ QUICK = ["--recipe", "quick", "--quality-every", "0", "--processes", "1", "--thr
 
 
 @pytest.fixture
-def films(tmp_path: Path) -> Path:
-    """Three films of each of two classes."""
+def images(tmp_path: Path) -> Path:
+    """Return a folder with three images of each of two classes."""
     for label, first in (("a", 0), ("b", 10)):
         for index in range(3):
-            save_noise(tmp_path / "films" / label / f"{index}.png", first + index)
-    return tmp_path / "films"
+            save_noise(tmp_path / "images" / label / f"{index}.png", first + index)
+    return tmp_path / "images"
 
 
 @pytest.fixture
 def split(tmp_path: Path) -> Path:
-    """Training and test films of two classes."""
+    """Return a folder with training and test images of two classes."""
     for place, first in (("train/a", 0), ("train/b", 10), ("test/a", 20), ("test/b", 30)):
         for index in range(3):
             save_noise(tmp_path / "split" / place / f"{index}.png", first + index)
@@ -39,12 +39,12 @@ def split(tmp_path: Path) -> Path:
 def refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: object
 ) -> str:
-    """Run the words, which must end with one line on stderr and exit 2; return the line."""
+    """Run a command that must fail with one line on stderr and exit 2; return the line."""
     assert run_cli(monkeypatch, *words) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     lines = captured.err.strip().splitlines()
-    assert len([line for line in lines if not line.endswith("more than once")]) == 1
+    assert len([line for line in lines if not line.endswith("so some are repeated")]) == 1
     assert lines[-1].startswith("fewray: ")
     return lines[-1]
 
@@ -53,10 +53,12 @@ def nothing_in(folder: Path) -> bool:
     return not [path for path in folder.rglob("*") if path.is_file() and path.name != ".lock"]
 
 
-def test_words_that_cannot_be_parsed_are_one_line(tmp_path, films, monkeypatch, capsys):
+def test_a_command_line_that_cannot_be_parsed_is_reported_in_one_line(
+    tmp_path, images, monkeypatch, capsys
+):
     (tmp_path / "file").write_text("")
     assert "epochs" in refused(
-        monkeypatch, capsys, "train", "--data", films, "--out", tmp_path / "o", "--epochs", "0"
+        monkeypatch, capsys, "train", "--data", images, "--out", tmp_path / "o", "--epochs", "0"
     )
     assert "magic" in refused(monkeypatch, capsys, "magic")
     assert "--bogus" in refused(monkeypatch, capsys, "study", "--bogus")
@@ -65,7 +67,7 @@ def test_words_that_cannot_be_parsed_are_one_line(tmp_path, films, monkeypatch, 
         capsys,
         "train",
         "--data",
-        films,
+        images,
         *QUICK,
         "--epochs",
         "1",
@@ -75,24 +77,22 @@ def test_words_that_cannot_be_parsed_are_one_line(tmp_path, films, monkeypatch, 
     assert nothing_in(tmp_path / "o")
 
 
-def test_a_damaged_training_image_is_named_before_anything_is_written(
-    tmp_path, films, monkeypatch, capsys
+def test_a_damaged_training_image_is_reported_before_anything_is_written(
+    tmp_path, images, monkeypatch, capsys
 ):
-    bad = films / "b" / "1.png"
+    bad = images / "b" / "1.png"
     bad.write_bytes(bad.read_bytes()[:300])
-    words = ["train", "--data", films, *QUICK, "--epochs", "1", "--out", tmp_path / "o"]
+    words = ["train", "--data", images, *QUICK, "--epochs", "1", "--out", tmp_path / "o"]
     assert str(bad) in refused(monkeypatch, capsys, *words)
     assert nothing_in(tmp_path / "o")
 
 
-def test_the_patients_of_an_external_set_are_found_by_the_same_pattern(
-    tmp_path, films, monkeypatch, capsys
-):
+def test_group_regex_applies_to_the_external_set(tmp_path, images, monkeypatch, capsys):
     save_noise(tmp_path / "elsewhere" / "a" / "0-later.png", 99)
     words = [
         "study",
         "--data",
-        films,
+        images,
         "--group-regex",
         r"(\d+)",
         "--preset",
@@ -101,18 +101,17 @@ def test_the_patients_of_an_external_set_are_found_by_the_same_pattern(
         tmp_path / "o",
     ]
     line = refused(monkeypatch, capsys, *words, "--external", tmp_path / "elsewhere", "--dry-run")
-    assert (
-        "the external set: a patient is in both train and test: 0 (b/0.png, a/0-later.png)" in line
-    )
+    assert "b/0.png" in line
+    assert "a/0-later.png" in line
 
 
-def test_an_extractor_that_is_not_there_is_named_before_anything_is_written(
-    tmp_path, films, monkeypatch, capsys
+def test_an_unknown_extractor_is_reported_before_anything_is_written(
+    tmp_path, images, monkeypatch, capsys
 ):
     words = [
         "train",
         "--data",
-        films,
+        images,
         "--recipe",
         "quick",
         "--epochs",
@@ -142,18 +141,13 @@ def published(data: Path, out: Path) -> list[object]:
     ]
 
 
-def test_the_published_protocol_judges_its_data_first(tmp_path, films, split, monkeypatch, capsys):
+def test_the_published_protocol_checks_its_data_first(tmp_path, images, split, monkeypatch, capsys):
     out = tmp_path / "o"
-    line = refused(monkeypatch, capsys, *published(films, out))
-    assert (
-        "--data films: 6 images without a split; the published protocol wants train and test rows"
-        in line
-    )
-    (films / "generators.json").write_text('{"a": {}}')
-    save_noise(films / "a" / "seed000000.png", 40)
-    assert "1 synthetic images; real films are wanted" in refused(
-        monkeypatch, capsys, *published(films, out)
-    )
+    line = refused(monkeypatch, capsys, *published(images, out))
+    assert "--data images: 6 images without a split" in line
+    (images / "generators.json").write_text('{"a": {}}')
+    save_noise(images / "a" / "seed000000.png", 40)
+    assert "1 synthetic image" in refused(monkeypatch, capsys, *published(images, out))
     twin = split / "test" / "a" / "twin.png"
     twin.write_bytes((split / "train" / "a" / "0.png").read_bytes())
     assert "twin.png" in refused(monkeypatch, capsys, *published(split, out))
@@ -168,10 +162,8 @@ def test_the_published_protocol_judges_its_data_first(tmp_path, films, split, mo
     assert nothing_in(out)
 
 
-def test_test_rows_are_never_training_rows_whatever_else_the_split_says(
-    tmp_path, films, monkeypatch, capsys
-):
-    rows = [(path, path.parent.name) for path in sorted(films.rglob("*.png"))]
+def test_the_test_split_is_never_trained_on(tmp_path, images, monkeypatch, capsys):
+    rows = [(path, path.parent.name) for path in sorted(images.rglob("*.png"))]
     table = tmp_path / "rows.csv"
     table.write_text(
         "path,label,split\n"
@@ -185,16 +177,16 @@ def test_test_rows_are_never_training_rows_whatever_else_the_split_says(
 
     for label in ("a", "b"):
         seen = json.loads((out / label / "options.json").read_text())["training_hashes"]
-        assert set(seen) == {sha256_of(films / label / f"{index}.png") for index in (0, 1)}
+        assert set(seen) == {sha256_of(images / label / f"{index}.png") for index in (0, 1)}
     capsys.readouterr()
-    (films.parent / "only").mkdir()
-    films.rename(films.parent / "only" / "test")
-    words = ["train", "--data", films.parent / "only", *QUICK, "--out", tmp_path / "p"]
-    assert "training rows are wanted" in refused(monkeypatch, capsys, *words)
+    (images.parent / "only").mkdir()
+    images.rename(images.parent / "only" / "test")
+    words = ["train", "--data", images.parent / "only", *QUICK, "--out", tmp_path / "p"]
+    assert "split" in refused(monkeypatch, capsys, *words)
 
 
 def test_a_run_resumed_with_other_images_before_its_first_checkpoint_trains_on_them(
-    tmp_path, films, monkeypatch
+    tmp_path, images, monkeypatch
 ):
     from fewray import load_dataset, train_generator
     from fewray.generators.run import CHECKPOINT
@@ -205,7 +197,7 @@ def test_a_run_resumed_with_other_images_before_its_first_checkpoint_trains_on_t
         save_noise(other / "a" / f"{index}.png", 50 + index)
     options = recipe("quick").with_(epochs=1, classic_images=8)
     train_generator(
-        load_dataset(films), out, options=options, classes=["a"], probe_every=0, threads=1
+        load_dataset(images), out, options=options, classes=["a"], probe_every=0, threads=1
     )
     (out / "a" / CHECKPOINT).unlink()
     (out / "a" / "stats.jsonl").unlink()
@@ -225,8 +217,8 @@ def test_a_run_resumed_with_other_images_before_its_first_checkpoint_trains_on_t
     assert np.array_equal(np.load(kept)[:3], wanted)
 
 
-def test_a_refused_resume_leaves_the_run_as_it_was(tmp_path, films, monkeypatch, capsys):
-    words = ["train", "--data", films, "--classes", "a,a", *QUICK, "--out", tmp_path / "o"]
+def test_a_refused_resume_leaves_the_run_as_it_was(tmp_path, images, monkeypatch, capsys):
+    words = ["train", "--data", images, "--classes", "a,a", *QUICK, "--out", tmp_path / "o"]
     assert run_cli(monkeypatch, *words, "--epochs", "1") == 0
     capsys.readouterr()
     before = (tmp_path / "o" / "options.json").read_bytes()
@@ -237,27 +229,27 @@ def test_a_refused_resume_leaves_the_run_as_it_was(tmp_path, films, monkeypatch,
 
 
 @pytest.mark.parametrize("label", ["../out", "a/b", ".hidden", "a\tb"])
-def test_labels_that_are_no_folder_names_are_refused(label, tmp_path, films, monkeypatch, capsys):
+def test_labels_that_are_not_folder_names_are_refused(label, tmp_path, images, monkeypatch, capsys):
     table = tmp_path / "rows.csv"
-    table.write_text(f'path,label\nfilms/a/0.png,a\nfilms/b/0.png,"{label}"\n')
+    table.write_text(f'path,label\nimages/a/0.png,a\nimages/b/0.png,"{label}"\n')
     words = ["train", "--data", table, *QUICK, "--epochs", "1", "--out", tmp_path / "o"]
     assert "class '" in refused(monkeypatch, capsys, *words)
     assert nothing_in(tmp_path / "o")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file names are bytes on POSIX only")
-def test_file_names_that_are_not_utf8_are_refused(tmp_path, films, monkeypatch, capsys):
-    os.rename(os.fsencode(films / "a" / "0.png"), os.fsencode(films / "a") + b"/f\xff.png")  # noqa: PTH104
-    words = ["train", "--data", films, *QUICK, "--epochs", "1", "--out", tmp_path / "o"]
+def test_file_names_that_are_not_utf8_are_refused(tmp_path, images, monkeypatch, capsys):
+    os.rename(os.fsencode(images / "a" / "0.png"), os.fsencode(images / "a") + b"/f\xff.png")  # noqa: PTH104
+    words = ["train", "--data", images, *QUICK, "--epochs", "1", "--out", tmp_path / "o"]
     assert "UTF-8" in refused(monkeypatch, capsys, *words)
 
 
-def test_signs_that_the_terminal_lacks_do_not_cost_the_result(tmp_path, films, monkeypatch):
-    (films / "a").rename(films / "größe–α")
+def test_characters_that_the_terminal_lacks_do_not_stop_a_command(tmp_path, images, monkeypatch):
+    (images / "a").rename(images / "größe–α")
     for words in ((), ("--json",)):
         written = io.BytesIO()
         monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
-        assert run_cli(monkeypatch, "data", "check", films, *words) == 0
+        assert run_cli(monkeypatch, "data", "check", images, *words) == 0
         sys.stdout.flush()
         text = written.getvalue().decode("ascii")
         if words:
@@ -266,21 +258,23 @@ def test_signs_that_the_terminal_lacks_do_not_cost_the_result(tmp_path, films, m
             assert "gr??e" in text
 
 
-def test_one_way_to_print_a_report(monkeypatch, capsys, tmp_path):
-    assert "one of them" in refused(monkeypatch, capsys, "report", tmp_path, "--markdown", "--json")
+def test_markdown_and_json_exclude_each_other(monkeypatch, capsys, tmp_path):
+    assert "exclude each other" in refused(
+        monkeypatch, capsys, "report", tmp_path, "--markdown", "--json"
+    )
 
 
-def hear_ctrl_c() -> None:
-    """A test run in the background of a shell hands down that SIGINT is ignored: the command would never end."""
+def handle_ctrl_c() -> None:
+    """Handle SIGINT: a background shell ignores it, and its children would too."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_ctrl_c_says_how_to_go_on(tmp_path, films):
+def test_ctrl_c_explains_how_to_resume(tmp_path, images):
     words = [
         "train",
         "--data",
-        films,
+        images,
         *QUICK,
         "--classes",
         "a",
@@ -291,7 +285,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path, films):
     ]
     command = [sys.executable, "-c", "from fewray.cli import main; main()", *map(str, words)]
     with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=hear_ctrl_c
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=handle_ctrl_c
     ) as process:
         assert process.stderr is not None
         while "Loss_D" not in process.stderr.readline():
@@ -299,5 +293,5 @@ def test_ctrl_c_says_how_to_go_on(tmp_path, films):
         os.killpg(process.pid, signal.SIGINT)
         rest = process.stderr.read()
     assert process.returncode == 130
-    assert rest.splitlines()[-1].startswith("fewray: stopped; ")
+    assert rest.splitlines()[-1].startswith("fewray: interrupted; ")
     assert "Traceback" not in rest

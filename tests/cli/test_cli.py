@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewray.cli.show import epoch_line, print_table
+from fewray.cli.output import print_table
+from fewray.cli.params import preset_default
+from fewray.cli.progress import epoch_line
 from fewray.data.phantom.cohort import PhantomOptions
 from tests.helpers import run_cli
 
@@ -27,7 +29,32 @@ def test_help_and_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         assert f"  {command}" in out
 
 
-def test_help_needs_no_torch():
+def test_study_help_is_in_sections_with_defaults_arms_and_recipes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert run_cli(monkeypatch, "study", "--help") == 0
+    out = capsys.readouterr().out
+    sections = [line for line in out.splitlines() if line.endswith(":") and line[0] != " "]
+    assert sections == [
+        "Options:",
+        "Both protocols:",
+        "Cross-validation (--protocol crossval):",
+        "Published protocol (--protocol published):",
+        "Machine:",
+    ]
+    words = " ".join(out.split())
+    assert "no_augmentation, classic, oversample, mixup, pca" in words
+    assert "paper, small, quick" in words
+    assert "[default: crossval 600, quick 100; published 1200, quick 100]" in words
+
+
+def test_defaults_in_the_help_are_those_of_the_presets():
+    assert preset_default("folds") == "4, quick 2"
+    assert preset_default("ratios") == "0.5,2,4, quick none"
+    assert preset_default("mixture_classic") == "0,500,1000,2000,3000"
+
+
+def test_help_imports_neither_torch_nor_numpy():
     code = "import sys; sys.argv = ['fewray', '--help']\nfrom fewray.cli import main\ntry: main()\nfinally: "
     code += "print('torch' in sys.modules or 'numpy' in sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -37,7 +64,7 @@ def test_help_needs_no_torch():
 @pytest.mark.parametrize(
     ("command", "before", "after"), [("summary", None, "passive"), ("summary", "active", "active")]
 )
-def test_threads_sleep_where_they_wait(
+def test_waiting_threads_sleep(
     command: str, before: str | None, after: str | None, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("OMP_WAIT_POLICY", "x")  # so that it is put back
@@ -48,7 +75,7 @@ def test_threads_sleep_where_they_wait(
     assert os.environ.get("OMP_WAIT_POLICY") == after
 
 
-def test_summary_is_the_paper_s(
+def test_summary_prints_the_paper_s_tables(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     assert run_cli(monkeypatch, "summary", "paper", "--json") == 0
@@ -65,7 +92,7 @@ def test_summary_is_the_paper_s(
     assert "15.54" in out
 
 
-def test_the_log_line_is_the_paper_s():
+def test_the_log_line_is_that_of_the_paper():
     row = {
         "epoch": 200,
         "epochs": 200,
@@ -153,13 +180,14 @@ def test_bad_input_is_one_line_and_exit_2(
     *before, last = captured.err.splitlines()
     assert last.startswith("fewray: ")
     assert set(before) <= {
-        "reading and measuring; minutes for thousands of images",
+        "reading and measuring; this takes minutes for thousands of images",
         "reading the films and folding them",
+        "reading the images and making the folds",
     }
     assert not list(tmp_path.rglob("*.safetensors"))
 
 
-def test_data_check_names_what_is_wrong(
+def test_data_check_reports_what_is_wrong(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     for name, seed in (("a/1.png", 1), ("a/2.png", 1), ("b/3.png", 3)):
@@ -215,7 +243,7 @@ def test_from_training_to_quality(
     assert run_cli(monkeypatch, *train, "--quality-every", "0") == 0
     captured = capsys.readouterr()
     assert "normal [1/1][31/32] Loss_D: " in captured.err
-    assert f"Generators in {run} (no FID, KID, IS" in " ".join(captured.out.split())
+    assert f"Generators in {run} (FID, KID and IS not measured" in " ".join(captured.out.split())
     assert run_cli(monkeypatch, *train) == 2
     assert "--resume (in Python: resume=True)" in capsys.readouterr().err
     assert run_cli(monkeypatch, "generate", run, "--per-class", 4, "--out", made, "--json") == 0
@@ -224,7 +252,7 @@ def test_from_training_to_quality(
         assert (
             run_cli(monkeypatch, "train", "--data", made, "--out", run.parent / "again", *more) == 2
         )
-        assert "4 synthetic images; real films are wanted" in capsys.readouterr().err
+        assert "4 synthetic images" in capsys.readouterr().err
     assert (
         run_cli(
             monkeypatch, "quality", "--real", PHANTOM, "--synthetic", made, "--extractor", "pixels"
@@ -253,7 +281,7 @@ def test_from_training_to_quality(
     assert Path(capsys.readouterr().out.strip()).is_file()
 
 
-def test_a_trial_that_is_only_planned_writes_nothing(
+def test_a_dry_run_writes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     words = [
@@ -279,7 +307,7 @@ def test_a_trial_that_is_only_planned_writes_nothing(
     assert not (tmp_path / "x").exists()
 
 
-def test_docs_are_what_the_commands_say():
+def test_the_generated_docs_are_up_to_date():
     root = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, root / "docs" / "generate.py", "--check"],
@@ -291,7 +319,7 @@ def test_docs_are_what_the_commands_say():
     assert done.returncode == 0, done.stderr
 
 
-def test_a_study_says_before_it_begins_that_patients_are_unknown(
+def test_a_study_warns_first_that_patients_are_unknown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     for label in ("a", "b"):
@@ -337,7 +365,7 @@ def test_a_study_says_before_it_begins_that_patients_are_unknown(
     assert "note: column patient_id is not read" in capsys.readouterr().err
 
 
-def test_a_table_that_is_not_on_a_terminal_breaks_no_cell(capsys: pytest.CaptureFixture[str]):
+def test_a_table_outside_a_terminal_breaks_no_cell(capsys: pytest.CaptureFixture[str]):
     cells = [("classic+synthetic", "too small to decide", "x" * 150), ("none", "[0.61, 0.73]", "y")]
     print_table("A title", ("arm", "verdict", "why"), cells)
     lines = capsys.readouterr().out.splitlines()

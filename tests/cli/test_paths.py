@@ -1,4 +1,4 @@
-"""An empty name, as a shell makes of a variable that is not set, is never taken for the current folder."""
+"""An empty path, as from an unset shell variable, never means the current folder."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_an_empty_name_is_refused_in_one_line(
+def test_an_empty_path_is_refused_in_one_line(
     words: list[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -50,6 +50,6 @@ def test_an_empty_name_is_refused_in_one_line(
     assert [path.name for path in tmp_path.iterdir()] == ["study.json"]
 
 
-def test_the_current_folder_is_still_a_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_current_folder_can_be_given_as_a_dot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     assert "holds no study.json" in str(CliRunner().invoke(app, ["report", "."]).exception)

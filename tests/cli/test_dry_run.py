@@ -1,4 +1,4 @@
-"""A plan says how far its minutes can be trusted, and is refused where the run would be."""
+"""--dry-run: how far its minutes can be trusted; it is refused where the run would be."""
 
 import json
 import os
@@ -8,32 +8,32 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewray.cli import planned
+from fewray.cli.output import accuracy_notes
 from fewray.compute.process import busy
 from fewray.storage.files import write_json
 from tests.helpers import run_cli
 
 
 @pytest.fixture
-def films(tmp_path: Path) -> Path:
-    """Four films of each of two classes."""
+def images(tmp_path: Path) -> Path:
+    """Return a folder with four images of each of two classes."""
     for label, first in (("a", 0), ("b", 10)):
         for index in range(4):
-            path = tmp_path / "films" / label / f"{index}.png"
+            path = tmp_path / "images" / label / f"{index}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             pixels = np.random.default_rng(first + index).integers(0, 256, (40, 40), np.uint8)
             Image.fromarray(pixels).save(path)
-    return tmp_path / "films"
+    return tmp_path / "images"
 
 
 @pytest.fixture(autouse=True)
-def _a_second_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def _one_second_per_step(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("fewray.study.crossval.plan", "fewray.pipelines.estimate"):
         for name in ("classifier_step_seconds", "gan_step_seconds"):
             monkeypatch.setattr(f"{module}.{name}", lambda *_: 1.0)
 
 
-def test_a_busy_machine_is_said(monkeypatch: pytest.MonkeyPatch):
+def test_a_busy_machine_is_reported(monkeypatch: pytest.MonkeyPatch):
     def unknown() -> tuple[float, float, float]:
         raise OSError
 
@@ -43,29 +43,29 @@ def test_a_busy_machine_is_said(monkeypatch: pytest.MonkeyPatch):
         assert busy() == said
     monkeypatch.setattr(os, "getloadavg", unknown)
     assert busy() == ""
-    plain = ["minutes: from a few training steps timed just now"]
-    assert planned.minutes_lines("") == plain
-    assert planned.minutes_lines("it is busy") == [
+    plain = ["The minutes are estimated from a few training steps timed just now."]
+    assert accuracy_notes("") == plain
+    assert accuracy_notes("it is busy") == [
         *plain,
         "it is busy: the minutes are too high; plan again when it is idle",
     ]
 
 
 @pytest.mark.parametrize("command", ["study", "train"])
-def test_minutes_are_said_to_be_timed(
+def test_the_source_of_the_minutes_is_reported(
     command: str,
-    films: Path,
+    images: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ):
     monkeypatch.setattr(os, "getloadavg", lambda: (1000.0, 0.0, 0.0))
     preset = ["--preset", "quick"] if command == "study" else ["--recipe", "quick"]
-    words = [command, "--data", films, *preset, "--out", tmp_path / "o", "--dry-run"]
+    words = [command, "--data", images, *preset, "--out", tmp_path / "o", "--dry-run"]
     assert run_cli(monkeypatch, *words) == 0
     printed = capsys.readouterr()
     assert "timing a few training steps" in printed.err.splitlines()
-    assert "minutes: from a few training steps timed just now" in printed.out
+    assert "The minutes are estimated from a few training steps timed just now." in printed.out
     assert "the machine is busy (load 1000.0 on " in printed.out
     assert run_cli(monkeypatch, *words, "--json") == 0
     printed = capsys.readouterr()
@@ -73,35 +73,30 @@ def test_minutes_are_said_to_be_timed(
     assert "note: the machine is busy (load 1000.0 on " in printed.err
 
 
-def test_a_folder_of_another_trial_is_refused_by_the_plan_too(
-    films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_a_dry_run_refuses_the_folder_of_another_study(
+    images: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ):
     out = tmp_path / "o"
     (out / "jobs").mkdir(parents=True)
     write_json(out / "folding.json", {"films": "others", "data": "elsewhere"})
-    words = ["study", "--data", films, "--preset", "quick", "--out", out]
+    words = ["study", "--data", images, "--preset", "quick", "--out", out]
     for more in (["--dry-run"], []):
         assert run_cli(monkeypatch, *words, *more) == 2
-        assert (
-            "this folder holds a trial of other films than these"
-            in capsys.readouterr().err.splitlines()[-1]
-        )
+        assert str(out) in capsys.readouterr().err.splitlines()[-1]
     assert sorted(path.name for path in out.iterdir() if path.name != ".lock") == [
         "folding.json",
         "jobs",
     ]
 
 
-def test_options_that_exclude_each_other_are_refused_before_any_film_is_read(
+def test_exclusive_options_are_refused_before_any_image_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     words = ["study", "--data", "nowhere", "--external", "elsewhere", "--out", tmp_path / "o"]
     assert run_cli(monkeypatch, *words, "--keep-test") == 2
-    assert (
-        "--keep-test and --external elsewhere: one external set is wanted"
-        in capsys.readouterr().err
-    )
+    assert "--external and --keep-test" in capsys.readouterr().err
     assert run_cli(monkeypatch, *words, "--protocol", "published") == 2
-    assert (
-        "--external elsewhere: protocol published tests on its own split" in capsys.readouterr().err
-    )
+    assert "--external: the published protocol" in capsys.readouterr().err
