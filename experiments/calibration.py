@@ -1,56 +1,74 @@
-"""Is the trial's verdict calibrated? Measure on fresh cohorts (`python -m experiments.calibration`), and the tables for trial.md."""
+"""Measure how well the study's rule is calibrated: `python -m experiments.calibration`.
+
+Cohorts are drawn afresh, small networks are trained on them, and the rule of compare.py is applied
+next to other rules. docs/crossval.md shows the tables (calibration_tables.py).
+"""
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from experiments import cohorts as cohort
-from experiments.candidates import answers, draw
+from experiments import simulated_cohorts as cohort
+from experiments.provenance import made_by
+from experiments.rules import decisions, resampling
 from fewray.classify.scores import wilson
 from fewray.storage.files import read_json, write_json
 from fewray.study.statistics.compare import compare
 
 RESULT = Path(__file__).parents[1] / "docs" / "results" / "calibration.json"
+SOURCES = (
+    "src/fewray/study/statistics/compare.py",
+    "src/fewray/study/statistics/patients.py",
+    "src/fewray/study/statistics/power.py",
+    "experiments/calibration.py",
+    "experiments/rules.py",
+    "experiments/simulated_cohorts.py",
+)
 SIZES = (70, 140, 306)
 EFFECTS = (0.04, 0.08, 0.12)
 SEEDS = 3
 SEED = 50_000
-"""Of the cohorts. The formula of the smallest effect was settled on others, of seed 0."""
+"""Of the cohorts. The formula of the smallest effect was chosen on other cohorts, of seed 0."""
+VARIABLE = "high training variance"
 REGIMES: dict[str, dict[str, Any]] = {
     "one seed": {"seeds": 1},
     "five seeds": {"seeds": 5},
     "two repeats": {"repeats": 2},
-    "restless training: no decay of the learning rate, 4 rows a step": {"how": cohort.RESTLESS},
-    "restless, 306 rows": {"how": cohort.RESTLESS, "rows": 306},
-    "restless, 306 rows, two seeds": {"how": cohort.RESTLESS, "rows": 306, "seeds": 2},
-    "restless, 306 rows, two seeds, two folds: no verdict is given": {
-        "how": cohort.RESTLESS,
+    f"{VARIABLE}: constant learning rate, 4 images per step": {"how": cohort.VARIABLE},
+    f"{VARIABLE}, 306 images": {"how": cohort.VARIABLE, "rows": 306},
+    f"{VARIABLE}, 306 images, two seeds": {"how": cohort.VARIABLE, "rows": 306, "seeds": 2},
+    f"{VARIABLE}, 306 images, two seeds, two folds (the study then gives no verdict)": {
+        "how": cohort.VARIABLE,
         "rows": 306,
         "seeds": 2,
         "folds": 2,
     },
-    "restless, 306 rows, five seeds": {"how": cohort.RESTLESS, "rows": 306, "seeds": 5},
-    "one patient of 25 films among those of one to three": {"first": 25},
-    "both arms with 15 % wrong labels, drawn for every training": {"wrong": 0.15, "also_arm": True},
-    "both arms with 15 % wrong labels, one draw a fold kept over the seeds": {
+    f"{VARIABLE}, 306 images, five seeds": {"how": cohort.VARIABLE, "rows": 306, "seeds": 5},
+    "one patient with 25 images, the others with one to three": {"first": 25},
+    "both arms with 15% wrong labels, drawn for every training run": {
+        "wrong": 0.15,
+        "also_arm": True,
+    },
+    "both arms with 15% wrong labels, drawn once per fold and kept for all seeds": {
         "wrong": 0.15,
         "also_arm": True,
         "shared": True,
     },
 }
-"""What is changed of the main design for the further checks without a difference, at 140 rows where nothing is said."""
+"""Further designs without a difference: what they change of the main design at 140 images."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """How many cohorts each part of the measurement is over; multiples of 50."""
+    """Number of cohorts of each part; multiples of 50."""
 
     null: int = 2000
     regimes: int = 1000
@@ -63,7 +81,30 @@ class Scale:
 QUICK = Scale(null=50, regimes=50, power=50, detectable=50, truth=100, search=50)
 
 
-def trial(
+class Parts:
+    """Finished parts of a measurement, kept in a file so that an interrupted run can resume.
+
+    A file made by other code or at another scale is not used. ``path`` None keeps nothing.
+    """
+
+    def __init__(self, path: Path | None, scale: Scale) -> None:
+        self.path, self.done = path, dict[str, Any]()
+        self.key = {"scale": asdict(scale), "made_by": made_by(*SOURCES)}
+        if path is not None and path.exists():
+            kept = read_json(path)
+            self.done = kept["done"] if kept["key"] == self.key else {}
+
+    def get(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return the part ``name``, from the file or newly made."""
+        if name not in self.done:
+            self.done[name] = make()
+            print(name, self.done[name]["rules"]["two-way clustering"], file=sys.stderr, flush=True)
+            if self.path is not None:
+                write_json(self.path, {"key": self.key, "done": self.done})
+        return self.done[name]
+
+
+def simulate(
     population: cohort.Population,
     rows: int,
     *,
@@ -76,16 +117,18 @@ def trial(
     folds: int = cohort.FOLDS,
     also_arm: bool = False,
     shared: bool = False,
-    how: cohort.Training = cohort.CALM,
+    how: cohort.Training = cohort.STABLE,
     first: int = 0,
 ) -> dict[str, Any]:
-    """Run whole trials on fresh cohorts; return how often each rule rejects and covers, and means of what is stated.
+    """Run whole studies on fresh cohorts of ``rows`` images.
 
-    ``wrong``: the share of wrong labels the reference (and, with ``also_arm``, the arm too) trains on; ``truth``: what
-    that costs in accuracy; ``first``: how many films the first patient has, one to three if 0.
+    Return how often each rule rejects, how often its interval covers the truth, and means of what
+    the study reports. ``wrong`` is the share of wrong labels that the reference trains on (with
+    ``also_arm`` the arm too) and ``truth`` what that costs in accuracy. ``first`` is the number of
+    images of the first patient, one to three if 0.
     """
     rng = np.random.default_rng((seed, rows, round(1e6 * wrong), seeds, repeats))
-    found, said, accuracy, differ = [], [], [], []
+    found, decided, accuracy, differ = [], [], [], []
     for chunk in range(cohorts // cohort.CHUNK):
         layout = cohort.draw_layout(rows, repeats, seed + chunk, folds, first)
         x = population.draw(layout.labels, layout.groups, rng, cohort.CHUNK)
@@ -93,24 +136,23 @@ def trial(
             cohort.out_of_fold(x, layout, rng, seeds=seeds, wrong=share, shared=shared, how=how)
             for share in (wrong, wrong if also_arm else 0.0)
         )
-        drawn = draw(layout.folds, layout.groups, seeds, rng)
+        drawn = resampling(layout.folds, layout.groups, seeds, rng)
         accuracy.append((reference.mean(), arm.mean()))
         if seeds > 1:
             differ.append((arm[:, :, 0] != arm[:, :, 1]).mean())
         for before, after in zip(reference, arm, strict=True):
-            comparison = compare(before, after, layout.folds, layout.groups)
-            found.append(comparison)
-            said.append(
-                answers(comparison, after * 1.0 - before, layout.folds, layout.groups, truth, drawn)
-            )
+            one = compare(before, after, layout.folds, layout.groups)
+            d = after * 1.0 - before
+            found.append(one)
+            decided.append(decisions(one, d, layout.folds, layout.groups, truth, drawn))
     stated = [one.minimal_detectable for one in found]
     rules = {}
-    for name in said[0]:
-        p = np.array([one[name][0] for one in said])
-        covered = [one[name][1] for one in said]
+    for name in decided[0]:
+        rejected = sum(one[name][0] < 0.05 for one in decided)
+        covered = [one[name][1] for one in decided]
         rules[name] = {
-            "rejected": int((p < 0.05).sum()),
-            "wilson": [round(end, 4) for end in wilson(int((p < 0.05).sum()), cohorts)],
+            "rejected": int(rejected),
+            "wilson": [round(end, 4) for end in wilson(int(rejected), cohorts)],
             "covered": None if covered[0] is None else int(sum(map(bool, covered))),
         }
     return {
@@ -135,161 +177,84 @@ def trial(
     }
 
 
-def measure(population: cohort.Population, scale: Scale) -> dict[str, Any]:
-    """Return the tables: trials without a difference, with differences, at the stated smallest effect, other regimes."""
-    null = [trial(population, rows, cohorts=scale.null, seed=SEED) for rows in SIZES]
-    regimes = {name: regime(population, name, scale.regimes) for name in REGIMES}
+def measure(
+    population: cohort.Population, scale: Scale, parts: Parts | None = None
+) -> dict[str, Any]:
+    """Return all parts: no difference, true differences, the stated smallest effect, regimes."""
+    parts = parts or Parts(None, scale)
 
-    def with_effect(rows: int, effect: float, cohorts: int, seeds: int = SEEDS) -> dict[str, Any]:
-        wrong = cohort.share_for(population, rows, effect, scale.search)
-        truth, error = cohort.true_difference(population, rows, wrong, scale.truth)
-        found = trial(
-            population, rows, cohorts=cohorts, seed=SEED, wrong=wrong, truth=truth, seeds=seeds
+    def regime(name: str) -> dict[str, Any]:
+        design = {"rows": 140, **REGIMES[name]}
+        return parts.get(
+            name, lambda: simulate(population, cohorts=scale.regimes, seed=SEED, **design)
         )
-        print(
-            f"{rows} rows, effect {effect:.3f}: {found['rules']['two-way clustering']}",
-            file=sys.stderr,
-        )
-        return {**found, "effect": effect, "truth_error": round(error, 5)}
 
+    def with_effect(
+        name: str, rows: int, effect: float, cohorts: int, seeds: int = SEEDS
+    ) -> dict[str, Any]:
+        def make() -> dict[str, Any]:
+            wrong = cohort.share_for(population, rows, effect, scale.search)
+            truth, error = cohort.true_difference(population, rows, wrong, scale.truth)
+            found = simulate(
+                population, rows, cohorts=cohorts, seed=SEED, wrong=wrong, truth=truth, seeds=seeds
+            )
+            return {**found, "effect": effect, "truth_error": round(error, 5)}
+
+        return parts.get(f"{name}, {rows} images, {seeds} seeds, effect {effect:g}", make)
+
+    null = [
+        parts.get(
+            f"no difference, {rows} images",
+            lambda rows=rows: simulate(population, rows, cohorts=scale.null, seed=SEED),
+        )
+        for rows in SIZES
+    ]
+    detectable = {
+        summary: [
+            with_effect(
+                f"stated {summary}",
+                one["rows"],
+                one["minimal_detectable"][summary],
+                scale.detectable,
+                one["seeds"],
+            )
+            for one in (*null, regime("five seeds"))
+        ]
+        for summary in ("mean", "median")
+    }
+    power = [
+        with_effect("power", rows, effect, scale.power) for rows in SIZES for effect in EFFECTS
+    ]
     return {
         "null": null,
-        "power": [with_effect(rows, effect, scale.power) for rows in SIZES for effect in EFFECTS],
-        "detectable": {
-            summary: [
-                with_effect(
-                    one["rows"], one["minimal_detectable"][summary], scale.detectable, one["seeds"]
-                )
-                for one in (*null, regimes["five seeds"])
-            ]
-            for summary in ("mean", "median")
-        },
-        "regimes": regimes,
+        "power": power,
+        "detectable": detectable,
+        "regimes": {name: regime(name) for name in REGIMES},
     }
-
-
-def regime(population: cohort.Population, name: str, cohorts: int) -> dict[str, Any]:
-    """Return one of ``REGIMES`` measured."""
-    return trial(population, cohorts=cohorts, seed=SEED, **{"rows": 140, **REGIMES[name]})
 
 
 def main() -> None:
-    """Measure and write the result; ``--quick`` prints a small one and writes nothing.
-
-    ``--missing`` measures only the regimes that the committed result lacks: each draws from a seed of its own, so that
-    they are what a whole measurement gives.
-    """
-    quick = "--quick" in sys.argv[1:]
-    if "--missing" in sys.argv[1:]:
-        found = read_json(RESULT)
-        population, cohorts = cohort.phantom_population(), Scale().regimes
-        known = found["regimes"]
-        found["regimes"] = {
-            name: known.get(name) or regime(population, name, cohorts) for name in REGIMES
-        }
-        write_json(RESULT, found)
-        return
+    """Measure and write the committed result, or print a quick measurement."""
+    parser = argparse.ArgumentParser(description="Measure the calibration of the study's rule.")
+    parser.add_argument("--quick", action="store_true", help="Print a small measurement only.")
+    parser.add_argument("--resume", type=Path, help="File that keeps the finished parts.")
+    asked = parser.parse_args()
+    scale = QUICK if asked.quick else Scale()
+    model = f"{cohort.DIMS} principal components, class means multiplied by {cohort.SPREAD:g}"
     found = {
-        "data": f"model of {cohort.PHANTOM}, {cohort.DIMS} principal components, class means moved apart by {cohort.SPREAD:g}",
+        "made_by": made_by(*SOURCES),
+        "data": f"model of {cohort.PHANTOM}, {model}",
         "seed": SEED,
         "command": "python -m experiments.calibration",
         "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
-        **measure(cohort.phantom_population(), QUICK if quick else Scale()),
+        **measure(cohort.phantom_population(), scale, Parts(asked.resume, scale)),
     }
-    if quick:
+    if asked.quick:
+        from experiments.calibration_tables import render
+
         print(render(found))
     else:
         write_json(RESULT, found)
-
-
-def render(found: Mapping[str, Any] | None = None) -> str:
-    """Return the block of docs/crossval.md made from the committed result."""
-    found = read_json(RESULT) if found is None else found
-    rules = list(found["null"][0]["rules"])
-    null, power, regimes = found["null"], found["power"], list(found["regimes"].values())
-    accuracy = [one["accuracy"][1] for one in null]
-    differ = [one["seeds_differ"] for one in null]
-    parts = [
-        f"Measured by `{found['command']}`, seed {found['seed']}, {found['date']}: {found['data']}. Accuracy "
-        f"{min(accuracy):.2f} to {max(accuracy):.2f}; two seeds differ on {100 * min(differ):.0f} to "
-        f"{100 * max(differ):.0f} % of the rows. {null[0]['seeds']} seeds, {null[0]['repeats']} repeat of "
-        f"{cohort.FOLDS} folds.\n",
-        f"**No difference**: false verdicts in {null[0]['cohorts']} cohorts, % (Wilson 95 %). Nominal 5, wanted below 7.\n",
-        _table(
-            ["rule", *(f"n = {one['rows']}" for one in null)],
-            [[name, *(_rejected(one, name) for one in null)] for name in rules],
-        ),
-        f"**A true difference**: power, % (coverage of the true difference, %), {power[0]['cohorts']} cohorts each.\n",
-        _table(
-            ["rule", *(f"n = {one['rows']}, {100 * one['truth']:.1f} points" for one in power)],
-            [[name, *(_power(one, name) for one in power)] for name in rules],
-        ),
-        "**The smallest effect seen with 80 % power**: what trials without a difference state (a tenth of them less, a "
-        "tenth more than the figures in parentheses), the true difference then planted, and how often the trial saw it, "
-        f"{found['detectable']['mean'][0]['cohorts']} cohorts each.\n",
-        _table(
-            [
-                "n",
-                "seeds",
-                "stated, points",
-                "planted, points",
-                "power of two-way clustering, %",
-                "coverage, %",
-            ],
-            [
-                [
-                    str(one["rows"]),
-                    str(one["seeds"]),
-                    f"{summary} {100 * one['effect']:.1f} ({_range(without)})",
-                    f"{100 * one['truth']:.1f}",
-                    _rejected(one, rules[0]),
-                    _percent(one["rules"][rules[0]]["covered"], one["cohorts"]),
-                ]
-                for summary, planted in found["detectable"].items()
-                for one, without in zip(
-                    planted, (*null, found["regimes"]["five seeds"]), strict=True
-                )
-            ],
-        ),
-        f"**Other designs without a difference**, n = 140 where no other is named: false verdicts, %, {regimes[0]['cohorts']} "
-        "cohorts; the last column is the share of rows on which two seeds differ.\n",
-        _table(
-            ["design", *rules, "seeds differ, % of rows"],
-            [
-                [
-                    name,
-                    *(_percent(one["rules"][rule]["rejected"], one["cohorts"]) for rule in rules),
-                    "–" if one["seeds_differ"] is None else f"{100 * one['seeds_differ']:.0f}",
-                ]
-                for name, one in found["regimes"].items()
-            ],
-        ),
-    ]
-    return "\n".join(parts)
-
-
-def _table(header: list[str], rows: list[list[str]]) -> str:
-    lines = [f"| {' | '.join(header)} |", f"|{' --- |' * len(header)}"]
-    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)]) + "\n"
-
-
-def _range(one: Mapping[str, Any]) -> str:
-    low, high = one["minimal_detectable"]["range"]
-    return f"{100 * low:.1f}–{100 * high:.1f}"
-
-
-def _percent(count: int | None, of: int) -> str:
-    return "–" if count is None else f"{100 * count / of:.1f}"
-
-
-def _rejected(one: Mapping[str, Any], name: str) -> str:
-    low, high = one["rules"][name]["wilson"]
-    return f"{_percent(one['rules'][name]['rejected'], one['cohorts'])} ({100 * low:.1f}–{100 * high:.1f})"
-
-
-def _power(one: Mapping[str, Any], name: str) -> str:
-    rule = one["rules"][name]
-    return f"{_percent(rule['rejected'], one['cohorts'])} ({_percent(rule['covered'], one['cohorts'])})"
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from experiments import calibration, cohorts
+from experiments import calibration, calibration_tables
+from experiments import simulated_cohorts as cohorts
 
 TINY = calibration.Scale(null=50, regimes=50, power=50, detectable=50, truth=50, search=50)
 
@@ -60,23 +61,24 @@ def test_networks_learn_and_differ_by_seed_and_wrong_labels_cost():
 
 
 def test_a_small_trial_names_every_rule():
-    found = calibration.trial(population(), 70, cohorts=50, seed=0)
+    found = calibration.simulate(population(), 70, cohorts=50, seed=0)
     assert found["rules"]["two-way clustering"]["rejected"] <= 8
     assert found["rules"]["McNemar"]["covered"] is None
-    again = calibration.trial(population(), 70, cohorts=50, seed=0)
+    again = calibration.simulate(population(), 70, cohorts=50, seed=0)
     assert again == found
 
 
 @pytest.mark.long
 def test_the_whole_measurement_runs():
     found = {
+        "made_by": {"version": ""},
         "data": "",
         "seed": 0,
         "command": "",
         "date": "",
         **calibration.measure(population(), TINY),
     }
-    assert "two-way clustering" in calibration.render(found)
+    assert "two-way clustering" in calibration_tables.render(found)
 
 
 def test_the_committed_figures_are_what_was_asked_for():

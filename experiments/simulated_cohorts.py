@@ -1,4 +1,4 @@
-"""Fresh cohorts of patients and cheap classifiers really trained on them, many at a time: what calibration.py measures on."""
+"""Simulated cohorts of patients, and small classifiers trained on many cohorts at once (for calibration.py)."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ SHARES = np.array([60, 70, 70, 70]) / 270
 """The classes' shares of covid4."""
 PHANTOM = "phantom:size=16,train=200,test=0,seed=0"
 SPREAD = 2.5
-"""How far the class means are moved apart: the network is then right in 0.72 to 0.78 of the rows."""
+"""Factor of the distances between class means; the networks then reach an accuracy of 0.72 to 0.78."""
 DIMS, HIDDEN, FOLDS, CHUNK = 12, 16, 4, 50
-"""Principal components, ReLU units of the network, folds, cohorts trained side by side."""
+"""Principal components, hidden ReLU units, folds, cohorts trained side by side."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """SGD: steps, rows a step, learning rate; with ``decay`` the rate falls to 0, without it the end stays restless."""
+    """SGD options: steps, images per step, learning rate; with ``decay`` the rate falls to 0."""
 
     steps: int = 100
     batch: int = 16
@@ -28,13 +28,13 @@ class Training:
     decay: bool = True
 
 
-CALM = Training()
-RESTLESS = Training(steps=60, batch=4, rate=0.6, decay=False)
+STABLE = Training()
+VARIABLE = Training(steps=60, batch=4, rate=0.6, decay=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Population:
-    """Patients of k classes: ``mean`` (k, d), Cholesky factors ``between`` and ``within`` (k, d, d) of patient and film."""
+    """Patients of k classes: ``mean`` (k, d), Cholesky factors (k, d, d) of patients and of images."""
 
     mean: np.ndarray
     between: np.ndarray
@@ -43,15 +43,15 @@ class Population:
     def draw(
         self, labels: np.ndarray, groups: np.ndarray, rng: np.random.Generator, n: int
     ) -> np.ndarray:
-        """Return float32 (n, rows, d): ``n`` cohorts with these labels and patients, all values fresh."""
+        """Return ``n`` new cohorts with these labels and patients, float32 (n, rows, d)."""
         d = self.mean.shape[1]
         patients = rng.standard_normal((n, groups.max() + 1, d), np.float32)[:, groups]
-        films = rng.standard_normal((n, len(groups), d), np.float32)
-        found = np.empty_like(films)
+        images = rng.standard_normal((n, len(groups), d), np.float32)
+        found = np.empty_like(images)
         for label in range(len(self.mean)):
             rows = labels == label
             found[:, rows] = (
-                patients[:, rows] @ self.between[label].T + films[:, rows] @ self.within[label].T
+                patients[:, rows] @ self.between[label].T + images[:, rows] @ self.within[label].T
             )
             found[:, rows] += self.mean[label]
         return found
@@ -60,10 +60,11 @@ class Population:
 def fit_population(
     images: np.ndarray, labels: np.ndarray, groups: np.ndarray, spread: float
 ) -> Population:
-    """Fit one Gaussian a class, patients and films apart, to the first principal components of small images.
+    """Fit one Gaussian per class to the first principal components of small images.
 
-    ``images`` uint8 (n, 1, H, W), ``labels`` and ``groups`` int (n,). ``spread`` moves the class means apart (above 1)
-    or together (below 1): it sets how hard the task is.
+    Variation between patients and within patients is modelled separately. ``images`` uint8
+    (n, 1, H, W), ``labels`` and ``groups`` int (n,). ``spread`` multiplies the distances between
+    class means and so sets how hard the task is.
     """
     flat = images.reshape(len(images), -1).astype(float)
     flat -= flat.mean(0)
@@ -76,7 +77,7 @@ def fit_population(
     inside = x - of_patient[groups]
     pooled = (
         inside.T @ inside / (len(x) - len(sizes))
-    )  # too few patients of several films for one matrix a class
+    )  # too few patients with several images for one matrix per class
     mean, between = np.empty((k, DIMS)), np.empty((k, DIMS, DIMS))
     for label in range(k):
         rows = x[labels == label]
@@ -89,7 +90,7 @@ def fit_population(
 
 
 def phantom_population() -> Population:
-    """Draw the phantoms (once; kept in the user's cache) and fit the model of their pixels."""
+    """Fit the model to the pixels of phantoms (drawn once, kept in the user's cache)."""
     from fewray.data.loading import load_dataset
     from fewray.imaging.arrays import load_images
 
@@ -100,7 +101,7 @@ def phantom_population() -> Population:
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Who is in a cohort: ``labels``, ``groups`` int (rows,) and ``folds`` int (repeats, rows)."""
+    """The composition of a cohort: ``labels``, ``groups`` int (rows,), ``folds`` int (repeats, rows)."""
 
     labels: np.ndarray
     groups: np.ndarray
@@ -109,9 +110,9 @@ class Layout:
 
 @cache
 def draw_layout(rows: int, repeats: int, seed: int, folds: int = FOLDS, first: int = 0) -> Layout:
-    """Draw patients of one to three films (7 : 2 : 1), covid4's shares of classes, and stratified grouped folds.
+    """Draw patients with one to three images (7 : 2 : 1), covid4's class shares and grouped folds.
 
-    With ``first`` the first patient of the first class has so many films instead.
+    With ``first``, the first patient of the first class has that many images instead.
     """
     rng = np.random.default_rng((seed, rows))
     counts = np.floor(SHARES * rows).astype(int)
@@ -120,11 +121,11 @@ def draw_layout(rows: int, repeats: int, seed: int, folds: int = FOLDS, first: i
     for label, count in enumerate(counts):
         done = 0
         while done < count:
-            films = min(int(rng.choice((1, 2, 3), p=(0.7, 0.2, 0.1))), count - done)
-            films = first or films if patient == 0 else films
-            labels += [label] * films
-            groups += [patient] * films
-            done, patient = done + films, patient + 1
+            images = min(int(rng.choice((1, 2, 3), p=(0.7, 0.2, 0.1))), count - done)
+            images = first or images if patient == 0 else images
+            labels += [label] * images
+            groups += [patient] * images
+            done, patient = done + images, patient + 1
     y, g = np.array(labels), np.array(groups)
     fold_of = np.empty((repeats, rows), int)
     for repeat in range(repeats):
@@ -137,7 +138,7 @@ def draw_layout(rows: int, repeats: int, seed: int, folds: int = FOLDS, first: i
 
 
 def spoilt(labels: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Return int (cohorts, rows) in which a ``share`` of the labels was made another class."""
+    """Return int (cohorts, rows) with a ``share`` of the labels changed to another class."""
     wrong = rng.random(labels.shape) < share
     return np.where(
         wrong, (labels + rng.integers(1, len(SHARES), labels.shape)) % len(SHARES), labels
@@ -145,11 +146,11 @@ def spoilt(labels: np.ndarray, share: float, rng: np.random.Generator) -> np.nda
 
 
 def train(
-    x: np.ndarray, labels: np.ndarray, rng: np.random.Generator, how: Training = CALM
+    x: np.ndarray, labels: np.ndarray, rng: np.random.Generator, how: Training = STABLE
 ) -> tuple[np.ndarray, ...]:
-    """Train one network for each of m sets side by side: x float32 (m, n, d), labels int (m, n).
+    """Train one network for each of m sets in parallel: x float32 (m, n, d), labels int (m, n).
 
-    Initialisation and rows of each batch are drawn anew for every set: the noise of a seed.
+    Initialisation and batches are drawn separately for every set, as for a new seed.
     """
     m, n, d = x.shape
     k = len(SHARES)
@@ -164,7 +165,7 @@ def train(
         hidden = np.concatenate((np.maximum(batch @ w1, 0), ones), 2)
         p = np.exp(
             np.minimum(hidden @ w2, 50)
-        )  # the logits are small: no need to take off the largest
+        )  # the logits are small: no need to subtract the largest
         p /= p @ sums
         p -= eye[labels[which, rows]]
         rate = np.float32(how.rate * (1 - step / how.steps if how.decay else 1) / how.batch)
@@ -175,7 +176,7 @@ def train(
 
 
 def predict(model: tuple[np.ndarray, ...], x: np.ndarray) -> np.ndarray:
-    """Return int (m, n): the class each of the m networks gives its rows, x float32 (m, n, d)."""
+    """Return the predicted classes, int (m, n), of the m networks for x float32 (m, n, d)."""
     w1, w2 = model
     hidden = np.maximum(x @ w1[:, :-1] + w1[:, -1:], 0)
     return (hidden @ w2[:, :-1] + w2[:, -1:]).argmax(2)
@@ -189,12 +190,13 @@ def out_of_fold(
     seeds: int,
     wrong: float = 0.0,
     shared: bool = False,
-    how: Training = CALM,
+    how: Training = STABLE,
 ) -> np.ndarray:
-    """Return bool (cohorts, repeats, seeds, rows): whether each row was classed right by networks not trained on it.
+    """Return whether networks not trained on an image predict it correctly.
 
-    ``wrong`` is the share of training labels made wrong, drawn anew for every training or, if ``shared``, once a fold
-    and kept over the seeds, as the images of one generator are.
+    The result is bool (cohorts, repeats, seeds, rows). ``wrong`` is the share of wrong training
+    labels, drawn for every training run or, if ``shared``, once per fold and kept for all seeds,
+    as the images of one generator are.
     """
     cohorts, rows = x.shape[:2]
     correct = np.empty((cohorts, len(layout.folds), seeds, rows), bool)
@@ -212,9 +214,10 @@ def out_of_fold(
 def expected_accuracy(
     population: Population, rows: int, wrong: float, *, cohorts: int, seed: int
 ) -> np.ndarray:
-    """Return float (cohorts,): the accuracy on 1,000 fresh rows of a network of one fold, a share of its labels ``wrong``.
+    """Return the accuracy, float (cohorts,), of one fold's network on 1,000 new images.
 
-    The same seed gives the same cohorts and draws whatever the share, so that two shares can be compared in pairs.
+    A share ``wrong`` of its training labels is wrong. The same seed gives the same cohorts for
+    every share, so that two shares can be compared in pairs.
     """
     rng = np.random.default_rng((seed, rows, 1))
     labels = np.repeat(np.arange(len(SHARES)), np.round(1000 * SHARES).astype(int))
@@ -230,7 +233,10 @@ def expected_accuracy(
 
 
 def share_for(population: Population, rows: int, effect: float, cohorts: int) -> float:
-    """Return the share of wrong labels that costs ``effect`` in accuracy, by bisection on large test sets, then a line."""
+    """Return the share of wrong labels that costs ``effect`` in accuracy.
+
+    It is found by bisection on large test sets, then linear interpolation.
+    """
 
     def accuracy(share: float) -> float:
         return float(
@@ -249,7 +255,10 @@ def share_for(population: Population, rows: int, effect: float, cohorts: int) ->
 def true_difference(
     population: Population, rows: int, wrong: float, cohorts: int
 ) -> tuple[float, float]:
-    """Return what a share of ``wrong`` labels costs in accuracy, measured on cohorts of its own, and the standard error."""
+    """Return the cost in accuracy of a share of ``wrong`` labels, and its standard error.
+
+    It is measured on cohorts that :func:`share_for` did not use.
+    """
     clean, spoilt = (
         expected_accuracy(population, rows, share, cohorts=cohorts, seed=20_000)
         for share in (0.0, wrong)
