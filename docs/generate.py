@@ -65,14 +65,14 @@ def published_results() -> str:
 
 def metrics() -> str:
     """Return docs/metrics.md with its table of planted defects from docs/results/defects.json."""
-    from experiments.defects import render
+    from experiments.defect_detection import render
 
     return _filled("metrics.md", "defects", render())
 
 
 def crossval() -> str:
     """Return docs/crossval.md with its tables from docs/results/calibration.json."""
-    from experiments.calibration import render
+    from experiments.calibration_tables import render
 
     return _filled("crossval.md", "calibration", render())
 
@@ -99,7 +99,7 @@ PICTURES = {
     "curves.png": "Losses, discriminator outputs, FID and KID during training",
     "closest.png": "The twelve synthetic images of each class nearest to a training image",
 }
-"""By file name in docs/; made by experiments/picture.py."""
+"""By file name in docs/; made by experiments/result_pictures.py."""
 
 PAGES: dict[str, Callable[[], str]] = {
     "cli.md": command_reference,
@@ -113,6 +113,8 @@ PAGES: dict[str, Callable[[], str]] = {
 
 def main() -> int:
     """Write or check the pages and return the exit status."""
+    from experiments.provenance import stale_results
+
     check = "--check" in sys.argv[1:]
     drifted = []
     for name, text in {**{name: page() for name, page in PAGES.items()}, **schemas()}.items():
@@ -126,6 +128,8 @@ def main() -> int:
         print(f"{', '.join(drifted)}: out of date; run `make docs`", file=sys.stderr)
     elif check:
         print("docs: up to date")
+    for line in stale_results(DOCS / "results"):
+        print(f"stale result: {line}")
     return 1 if drifted else 0
 
 

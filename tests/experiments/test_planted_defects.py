@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments import defects
+from experiments import defect_detection
 from experiments import planted_defects as module
 from experiments.planted_defects import COLUMNS, DEFECTS, HELD_OUT, Material, examine
 from fewray.data.loading import load_dataset
@@ -101,9 +101,9 @@ def test_a_defect_keeps_the_form_of_images(name: str):
 
 
 def test_no_wrong_cell_of_the_published_table_is_unexplained(monkeypatch: pytest.MonkeyPatch):
-    committed = defects.read_json(defects.RESULT)
-    assert defects.unexplained(committed) == []
-    clean = {key for key in defects.EXPLAINED if key[0] == next(iter(DEFECTS))}
+    committed = defect_detection.read_json(defect_detection.RESULT)
+    assert defect_detection.unexplained(committed) == []
+    clean = {key for key in defect_detection.EXPLAINED if key[0] == next(iter(DEFECTS))}
     for run in committed["runs"]:
         cells = run["defects"][next(iter(DEFECTS))].values()
         alarms = {
@@ -111,6 +111,6 @@ def test_no_wrong_cell_of_the_published_table_is_unexplained(monkeypatch: pytest
         }
         assert alarms == {metric for _, metric, extractor in clean if extractor == run["extractor"]}
     for key in clean:  # a cell that must not react is wrong once it does, whoever explains it
-        monkeypatch.delitem(defects.EXPLAINED, key)
-    assert set(defects.unexplained(committed)) == clean
+        monkeypatch.delitem(defect_detection.EXPLAINED, key)
+    assert set(defect_detection.unexplained(committed)) == clean
     assert {run["extractor"] for run in committed["runs"]} == {"lite0@128", "pixels@32"}
