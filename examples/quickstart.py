@@ -1,4 +1,4 @@
-"""Generators, images, quality and a trial on drawn chest phantoms, in some ten minutes on two cores."""
+"""Generators, images, quality and a study on chest phantoms; about ten minutes on two cores."""
 
 import fewray
 
@@ -8,7 +8,6 @@ if __name__ == "__main__":  # training uses worker processes, which import this 
     fewray.generate("runs/quickstart/gan", "runs/quickstart/synthetic", per_class=50)
     quality = fewray.measure_quality(data, "runs/quickstart/synthetic")
     for label, found in quality.classes.items():
-        print(
-            f"{label}: FID {found.fid:.1f}, KID {found.kid:.3f} ({found.extractor}, n = {found.num_real})"
-        )
+        scores = f"FID {found.fid:.1f}, KID {found.kid:.3f}"
+        print(f"{label}: {scores} ({found.extractor}, n = {found.num_real})")
     print(fewray.run_study(data, "runs/quickstart/study", options="quick"))
