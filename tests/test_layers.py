@@ -76,7 +76,7 @@ def pending(name: str, other: str) -> bool:
 
 
 PENDING_PACKAGES = {"report", "study/crossval"}
-PENDING_LENGTH = 340
+PENDING_LENGTH = 380
 
 
 def modules(root: Path = ROOT) -> dict[str, Path]:
