@@ -73,7 +73,7 @@ def train_generator(
     ``hold_out`` is the share (0 to below 1) of each class's patients that its generator does not
     see; KID to their images is measured too. ``stop_when_done`` ends a training run after
     ``patience`` measurements without improvement and samples the best checkpoint; it holds out 0.2
-    unless told otherwise.
+    by default.
 
     ``on_epoch`` is called with the class and each log row (``epoch``, ``epochs``, ``loss_d``, ...),
     ``on_batch`` with ``batch`` and ``batches``. ``executor`` is ``local``, ``dask:N`` or the address

@@ -1,4 +1,4 @@
-"""Recipes of generators and presets of the two protocols: options under a name."""
+"""Named options: recipes of generators, and presets of the two protocols."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ PUBLISHED_PRESETS: dict[str, PublishedOptions] = {
     ),
     "standard": PublishedOptions(),
 }
-"""Presets of the published protocol: ``quick`` shows the machinery in minutes, ``standard`` is the paper's sizes."""
+"""Presets of the published protocol: ``quick`` is a demonstration; ``standard`` has the paper's sizes."""
 
 _CROSSVAL_CLASSIFIER = ClassifierOptions(fit="pad", batch_size=64, steps=600)
 
@@ -92,7 +92,7 @@ CROSSVAL_PRESETS: dict[str, CrossvalOptions] = {
         generator_repeats=2,
     ),
 }
-"""Presets of the trial: ``quick`` for minutes on a laptop, never a verdict; ``full`` for a GPU or a cluster."""
+"""Presets of crossval: ``quick`` is a demonstration, never a verdict; ``full`` is for a GPU or a cluster."""
 
 PROTOCOLS: dict[str, Mapping[str, CrossvalOptions | PublishedOptions]] = {
     "crossval": CROSSVAL_PRESETS,
@@ -102,22 +102,22 @@ PROTOCOLS: dict[str, Mapping[str, CrossvalOptions | PublishedOptions]] = {
 
 
 def recipe(name: str) -> GanOptions:
-    """Return the recipe called ``name``; InputError lists those there are."""
+    """Return the recipe called ``name``; InputError lists the known ones."""
     check_choice("--recipe", name, tuple(RECIPES))
     return RECIPES[name]
 
 
 def recipe_text(options: GanOptions) -> str:
-    """Return the recipe's name and, where a preset or a caller changed it, with what: "quick with 16 epochs".
+    """Return the recipe's name and what was changed in it, as "quick with 16 epochs".
 
-    How films are made square and what is measured during training do not count as changes.
+    ``fit`` and ``quality_images`` do not count as changes.
     """
     named = RECIPES.get(options.recipe)
     if named is None:
         return options.recipe
     same = {"fit": named.fit, "quality_images": named.quality_images}
     before, after = named.to_json(), options.with_(**same).to_json()
-    words = {"epochs": "epochs", "classic_images": "augmented images a class"}
+    words = {"epochs": "epochs", "classic_images": "augmented images per class"}
     changes = [
         f"{after[name]} {words[name]}" if name in words else f"{name} {after[name]}"
         for name in before
