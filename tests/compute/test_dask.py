@@ -229,7 +229,7 @@ def test_a_worker_without_fewray_is_named(cluster: Path, monkeypatch: pytest.Mon
 def test_a_frozen_worker_ends_the_command(cluster: Path, monkeypatch: pytest.MonkeyPatch):
     pid = next(iter(connection(TWO).ask(os.getpid).values()))
     with monkeypatch.context() as patch:
-        patch.setattr(fewray.compute.dask.cluster, "ANSWER_SECONDS", 1)
+        patch.setattr(fewray.compute.dask.cluster, "REPLY_SECONDS", 1)
         os.kill(pid, signal.SIGSTOP)
         try:
             with pytest.raises(RunFailed, match="run the same command again") as caught:
@@ -339,9 +339,9 @@ def test_a_worker_lost_while_it_is_asked_is_left_out(
     monkeypatch.setattr(fewray.compute.dask.cluster, "PAUSE_SECONDS", 0)
     assert here.ask(os.getpid) == {"tcp://b:1": 7}
     rounds[1] = rounds[0]
-    with pytest.raises(RunFailed, match="no worker answers") as caught:
+    with pytest.raises(RunFailed, match="no worker replies") as caught:
         here.ask(os.getpid)
-    assert caught.value.code == "no_worker_answers"
+    assert caught.value.code == "no_worker_replies"
     assert len(asked) == 2 + fewray.compute.dask.cluster.ATTEMPTS
 
 
@@ -356,7 +356,7 @@ def test_a_worker_killed_between_stages_is_replaced(tmp_path: Path):
 def test_tls_without_certificates_is_an_error():
     with pytest.raises(InputError, match="--executor tls://a:1") as caught:
         do(square, [{"x": 2}], "tls://a:1")
-    assert caught.value.code == "no_certificates"
+    assert caught.value.code == "no_scheduler"
 
 
 def test_a_lost_worker_s_task_is_repeated_but_not_for_ever(tmp_path: Path):

@@ -2,25 +2,30 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from fewray.errors import InputError
 from fewray.storage.jobs import JobStore
-from fewray.study.crossval.classifiers import kept_result
+from fewray.study.crossval.classifiers import KIND, Prediction, stored_prediction
 
-WHOLE = {"train_images": 1, "probabilities": [[0.25, 0.75], [1.0, 0.0]], "external": [[0.5, 0.5]]}
+WHOLE: dict[str, Any] = {
+    "train_images": 1,
+    "probabilities": [[0.25, 0.75], [1.0, 0.0]],
+    "external": [[0.5, 0.5]],
+}
 
 
 def kept(store: JobStore, external: int = 1):
-    return kept_result(store, "k", rows=2, external=external, classes=2)
+    return stored_prediction(store, "k", rows=2, external=external, classes=2)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"a"', '{"probabilities": [[1]]}'])
 def test_an_incomplete_result_is_missing(tmp_path: Path, text: str):
     store = JobStore(tmp_path)
-    store.result_path("trial-classifier", "k").write_text(text)
+    store.result_path(KIND, "k").write_text(text)
     assert kept(store) is None
 
 
@@ -42,16 +47,16 @@ def test_an_incomplete_result_is_missing(tmp_path: Path, text: str):
 )
 def test_a_result_with_invalid_fields_is_missing(tmp_path: Path, changes: dict):
     store = JobStore(tmp_path)
-    store.result_path("trial-classifier", "k").write_text(json.dumps(WHOLE | changes))
+    store.result_path(KIND, "k").write_text(json.dumps(WHOLE | changes))
     assert kept(store) is None
 
 
 def test_a_complete_result_is_found(tmp_path: Path):
     store = JobStore(tmp_path)
-    store.save("trial-classifier", "k", WHOLE)
-    assert kept(store) == WHOLE
+    store.save(KIND, "k", WHOLE)
+    assert kept(store) == Prediction(**WHOLE)
     assert kept(store, external=0) is None
-    store.save("trial-classifier", "k", WHOLE | {"external": None})
+    store.save(KIND, "k", WHOLE | {"external": None})
     assert kept(store, external=0) is not None
 
 

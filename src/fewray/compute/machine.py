@@ -59,8 +59,8 @@ class Machine:
     def _settled_by_workers(self) -> Machine:
         with connected(self.executor):
             asked = replace(self, executor=LOCAL, processes=0)
-            answers = connection(self.executor).ask(Machine.settled, asked, device=self.device)
-        by_choice = {(found.device, found.precision): worker for worker, found in answers.items()}
+            replies = connection(self.executor).ask(Machine.settled, asked, device=self.device)
+        by_choice = {(found.device, found.precision): worker for worker, found in replies.items()}
         if len(by_choice) > 1:
             differ = "; ".join(
                 f"{worker} {device} {precision}"
@@ -72,8 +72,8 @@ class Machine:
                 f"({differ}); set --device and --precision",
                 workers=sorted(by_choice.values()),
             )
-        found = next(iter(answers.values()))
-        return replace(found, executor=self.executor, processes=len(answers))
+        found = next(iter(replies.values()))
+        return replace(found, executor=self.executor, processes=len(replies))
 
     def run(
         self,

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from fewray.compute.cuda_graph import side_stream
 from fewray.compute.device import explain_full_memory
@@ -38,16 +38,12 @@ class Outcome:
     results: dict[int, Any]
 
 
-class Pool(Protocol):
-    """Workers of one kind, as :func:`fewray.compute.workers.run_parallel` uses them."""
+@dataclass(frozen=True)
+class Pool:
+    """Workers of one kind: give one of them tasks; iterate over messages, each with its attempt."""
 
-    def submit(self, tasks: Mapping[int, Task]) -> Future[Outcome]:
-        """Give one worker these tasks."""
-        ...
-
-    def receive(self) -> Iterator[tuple[str, Any]]:
-        """Yield the messages that have arrived, each with the attempt that sent it."""
-        ...
+    submit: Callable[[Mapping[int, Task]], Future[Outcome]]
+    receive: Callable[[], Iterator[tuple[str, Any]]]
 
 
 def run_tasks(

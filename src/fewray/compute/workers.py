@@ -7,7 +7,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -90,17 +90,6 @@ def run_parallel(
     return [results[index] for index in range(len(tasks))]
 
 
-class _LocalPool:
-    def __init__(self, executor: ProcessPoolExecutor, inbox: Any, *arguments: Any) -> None:
-        self.executor, self.inbox, self.arguments = executor, inbox, arguments
-
-    def submit(self, tasks: Mapping[int, Task]) -> Future[Outcome]:
-        return self.executor.submit(_work, tasks, *self.arguments)
-
-    def receive(self) -> Iterator[tuple[str, Any]]:
-        return receive_from(self.inbox)
-
-
 @contextmanager
 def _local_pool(
     function: Callable[..., Any], processes: int, *, threads: int, streams: int, device: str
@@ -112,7 +101,10 @@ def _local_pool(
         processes, mp_context=context, initializer=_prepare, initargs=(inbox, threads)
     )
     try:
-        yield _LocalPool(executor, inbox, function, streams, device)
+        yield Pool(
+            lambda tasks: executor.submit(_work, function, tasks, streams, device),
+            lambda: receive_from(inbox),
+        )
     except BrokenProcessPool:
         raise RunFailed(
             "worker_killed",
@@ -129,7 +121,7 @@ def _local_pool(
 
 
 def _work(
-    tasks: Mapping[int, Task], function: Callable[..., Any], streams: int, device: str
+    function: Callable[..., Any], tasks: Mapping[int, Task], streams: int, device: str
 ) -> Outcome:
     return run_tasks(function, tasks, _messages.put, device=device, streams=streams)
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from fewray.errors import InputError, RunFailed
+from fewray.errors import InputError
 from fewray.storage.files import read_json, write_json
 
 KEEP_SECONDS = 10.0
@@ -43,19 +43,10 @@ class Clock:
     def __call__(self, job: str) -> Iterator[None]:
         """Record how long the block takes."""
         begin = time.monotonic()
-
-        def record() -> None:
-            self.jobs.append({"job": job, "seconds": round(time.monotonic() - begin, 3)})
-
         try:
             yield
-        except BaseException:
-            record()
-            if self.written > float("-inf"):
-                with suppress(RunFailed):  # report the error that ended the block, not this one
-                    self.write()
-            raise
-        record()
+        finally:
+            self.jobs.append({"job": job, "seconds": round(time.monotonic() - begin, 3)})
         self.write()
 
     def keep(self) -> None:

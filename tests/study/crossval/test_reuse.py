@@ -44,7 +44,7 @@ def test_more_arms_and_seeds_reuse_every_finished_classifier(
     def run(options: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
         on = InProcess(device="cpu", precision="fp32")
         study = run_crossval(phantoms, options, tmp_path, machine=on, on_progress=note)
-        files = sorted((tmp_path / "jobs").glob("trial-classifier-*"))
+        files = sorted((tmp_path / "jobs").glob("classifier-*"))
         return study, {path.name: path.read_bytes() for path in files}
 
     small, before = run(SMALL)

@@ -11,20 +11,20 @@ import pickle
 import queue
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import CancelledError, Future
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
 from fewray.compute.dask.executors import LOCAL, await_worker, check_executor, open_client
 from fewray.compute.dask.worker import check_worker, pack, read_probe, run_on_worker, versions
-from fewray.compute.tasks import Outcome, Pool, Task, receive_from
+from fewray.compute.tasks import Pool, receive_from
 from fewray.errors import InputError, RunFailed
 from fewray.storage.files import write_bytes
 
-ANSWER_SECONDS = 300.0
-"""How long workers may take to answer, including imports from a slow disk."""
+REPLY_SECONDS = 300.0
+"""How long workers may take to reply, including imports from a slow disk."""
 ATTEMPTS, PAUSE_SECONDS = 20, 0.5
 """How often to ask again when every worker that was asked is lost."""
 
@@ -92,11 +92,11 @@ class Connection:
             probe = folder / f".shared-{text}"
             write_bytes(probe, text.encode())
             try:
-                answers = self.ask(read_probe, probe)
+                found = self.ask(read_probe, probe)
             finally:
                 probe.unlink(missing_ok=True)
-            for address, answer in answers.items():
-                if answer != text:
+            for address, reply in found.items():
+                if reply != text:
                     raise InputError(
                         "folder_not_shared",
                         f"worker {address}: does not see {folder}; use a folder that all "
@@ -108,50 +108,42 @@ class Connection:
     def ask(
         self, function: Callable[..., Any], *arguments: Any, device: str = "cpu"
     ) -> dict[str, Any]:
-        """Call ``function`` on every worker, beside its tasks; return the answers by address.
+        """Call ``function`` on every worker, beside its tasks; return the values by address.
 
         Workers that are lost meanwhile are left out. If all are, their replacements are asked.
         """
         for _ in range(ATTEMPTS):
             if not self.workers(device):
                 await_worker(self.client, self.executor)
-            answers = self._answers(function, arguments, list(self.workers(device)))
-            for address, answer in answers.items():
-                if isinstance(answer, ImportError):
-                    raise _not_installed(address, answer) from None
-                if isinstance(answer, Exception):
-                    raise answer
-            if answers:
-                return answers
+            try:
+                replies = self.client.run(
+                    function,
+                    *arguments,
+                    workers=list(self.workers(device)),
+                    on_error="return",
+                    callback_timeout=REPLY_SECONDS,
+                )
+            except TimeoutError:
+                raise RunFailed(
+                    "worker_silent",
+                    f"--executor {self.executor}: a worker did not reply in {REPLY_SECONDS:g} s "
+                    "(frozen?); see the workers' logs and run the same command again to resume",
+                ) from None
+            values: dict[str, Any] = {}
+            for address, reply in cast("dict[str, Any]", replies).items():
+                if isinstance(reply, ImportError):
+                    raise _not_installed(address, reply) from None
+                if not isinstance(reply, Exception):
+                    values[address] = reply
+                elif not isinstance(reply, OSError):  # OSError: the worker is lost
+                    raise reply
+            if values:
+                return values
             time.sleep(PAUSE_SECONDS)
         raise RunFailed(
-            "no_worker_answers",
-            f"--executor {self.executor}: no worker answers; run the same command again to resume",
+            "no_worker_replies",
+            f"--executor {self.executor}: no worker replies; run the same command again to resume",
         )
-
-    def _answers(
-        self, function: Callable[..., Any], arguments: tuple[Any, ...], workers: list[str]
-    ) -> dict[str, Any]:
-        try:
-            found = self.client.run(
-                function,
-                *arguments,
-                workers=workers,
-                on_error="return",
-                callback_timeout=ANSWER_SECONDS,
-            )
-        except TimeoutError:
-            raise RunFailed(
-                "worker_silent",
-                f"--executor {self.executor}: a worker gave no answer in {ANSWER_SECONDS:g} s "
-                "(frozen?); see the workers' logs and run the same command again to resume",
-            ) from None
-        answers = cast("dict[str, Any]", found)
-        return {
-            address: answer
-            for address, answer in answers.items()
-            if not isinstance(answer, OSError)
-        }
 
     @contextmanager
     def pool(self, function: Callable[..., Any], *, threads: int, device: str) -> Iterator[Pool]:
@@ -164,7 +156,12 @@ class Connection:
         topic, inbox = f"fewray-{uuid.uuid4().hex}", queue.SimpleQueue()
         self.client.subscribe_topic(topic, lambda event: inbox.put(event[1]))
         try:
-            yield _DaskPool(executor, inbox, function, topic, threads, device, self.versions)
+            yield Pool(
+                lambda tasks: executor.submit(
+                    run_on_worker, pack((function, tasks)), topic, threads, device, self.versions
+                ),
+                lambda: map(pickle.loads, receive_from(inbox)),
+            )
         except KilledWorker as error:
             address = error.last_worker.address
             raise RunFailed(
@@ -181,7 +178,7 @@ class Connection:
                 "same command again to resume",
             ) from error
         except ImportError as error:
-            raise _not_installed("that joined later", error) from None
+            raise _not_installed("that came later", error) from None
         finally:
             with suppress(Exception):  # the scheduler may be gone
                 executor.shutdown(wait=False)
@@ -193,24 +190,6 @@ class Connection:
             with suppress(Exception):
                 if opened is not None:
                     opened.close()
-
-
-class _DaskPool:
-    def __init__(
-        self,
-        executor: Any,
-        inbox: queue.SimpleQueue[bytes],
-        function: Callable[..., Any],
-        *arguments: Any,
-    ) -> None:
-        self.executor, self.inbox = executor, inbox
-        self.function, self.arguments = function, arguments
-
-    def submit(self, tasks: Mapping[int, Task]) -> Future[Outcome]:
-        return self.executor.submit(run_on_worker, pack((self.function, tasks)), *self.arguments)
-
-    def receive(self) -> Iterator[tuple[str, Any]]:
-        return map(pickle.loads, receive_from(self.inbox))
 
 
 def _not_installed(worker: str, error: ImportError) -> InputError:

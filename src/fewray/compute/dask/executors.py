@@ -41,10 +41,10 @@ def check_executor(name: str) -> str:
 def open_client(executor: str) -> tuple[Client, LocalCluster | None]:
     """Return a client of a cluster with at least one worker, and the cluster if started here.
 
-    InputError if Dask is not installed or no scheduler answers; RunFailed if no worker comes.
+    InputError if Dask is not installed or there is no scheduler; RunFailed if no worker comes.
     """
     try:
-        from distributed import Client, Security
+        from distributed import Client
     except ImportError:
         raise InputError(
             "dask_not_installed",
@@ -53,20 +53,13 @@ def open_client(executor: str) -> tuple[Client, LocalCluster | None]:
     if executor.startswith("dask:"):
         cluster = _local_cluster(executor)
         return Client(cluster, set_as_default=False, name="fewray"), cluster
-    if executor.startswith("tls:"):
-        certificates = Security().get_connection_args("client").get("ssl_context")
-        if certificates is None:
-            raise InputError(
-                "no_certificates",
-                f"--executor {executor}: Dask's configuration names no certificates "
-                "(distributed.comm.tls.ca-file, ...client.cert, ...client.key)",
-            )
     try:
         client = Client(executor, timeout=CONNECT_SECONDS, set_as_default=False, name="fewray")
-    except OSError:
+    except (OSError, TypeError) as error:  # TypeError: Dask's configuration has no certificates
         raise InputError(
             "no_scheduler",
-            f"--executor {executor}: no scheduler answers; start one with `dask scheduler`",
+            f"--executor {executor}: no connection to a scheduler ({error}); start one with "
+            "`dask scheduler`, and for tls:// set certificates in Dask's configuration",
         ) from None
     try:
         await_worker(client, executor)

@@ -33,7 +33,7 @@ def run_on_worker(
 ) -> Outcome:
     """Run the packed tasks on this Dask worker; messages become events of ``topic``.
 
-    InputError if this worker, which may have joined late, differs from the client.
+    InputError if this worker, which may have come late, differs from the client.
     """
     from distributed import get_worker
     from threadpoolctl import threadpool_limits
