@@ -35,7 +35,9 @@ def test_commands_in_the_docs_exist(page: Path):
         command, words = typer.main.get_command(app), shlex.split(text)
         while words and words[0] in (children := getattr(command, "commands", {})):
             command = children[words.pop(0)]
-        assert not hasattr(command, "commands") or not words, f"{page.name}: no command in `fewray {text}`"
+        assert not hasattr(command, "commands") or not words, (
+            f"{page.name}: no command in `fewray {text}`"
+        )
         known = {name for param in command.params for name in (*param.opts, *param.secondary_opts)}
         used = {word.split("=")[0] for word in words if re.match(r"--?[a-z]", word)}
         assert used <= known | {"--help"}, f"{page.name}: fewray {text}"

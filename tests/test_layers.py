@@ -64,18 +64,14 @@ PURE: dict[str, set[str]] = {
 }
 """Networks, losses, metrics and statistics import array helpers only."""
 
-PENDING = {
-    ("pipelines", "study"),
-    ("study.crossval", "study.published"),
-    ("quality.features.extractor", "quality.features.onnx"),
-}
+PENDING = {("quality.features.extractor", "quality.features.onnx")}
 
 
 def pending(name: str, other: str) -> bool:
     return any(within(name, a) and within(other, b) for a, b in PENDING)
 
 
-PENDING_PACKAGES = {"report", "study/crossval"}
+PENDING_PACKAGES = {"report"}
 PENDING_LENGTH = 380
 
 

@@ -332,13 +332,15 @@ def plan_study(
             check_folds(Path(out), FoldAssignment.of(rows, options))
         tested = None if external is None else _dataset(external, "--external")
         return plan_crossval(rows, options, external=tested, machine=where, on_progress=on_progress)
-    from fewray.pipelines.estimate import plan_study as plan
     from fewray.study.published.arms import check_generators
+    from fewray.study.published.plan import plan_published
     from fewray.study.published.run import split_rows
 
     if generators is not None:
         check_generators(Path(generators), *split_rows(rows), options.classifier)
-    return plan(rows, options, trains=generators is None, machine=where, on_progress=on_progress)
+    return plan_published(
+        rows, options, trains=generators is None, machine=where, on_progress=on_progress
+    )
 
 
 def check_external(external: object, options: CrossvalOptions | PublishedOptions) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import fewray
-from fewray.classify.weights import load_classifier
+from fewray.classify.weights import CLASSIFIER, load_classifier
 from fewray.compute.machine import Machine
 from fewray.config import ClassifierOptions, GanOptions, PublishedOptions
 from fewray.data.loading import load_dataset
@@ -19,7 +19,7 @@ from fewray.imaging.arrays import load_images
 from fewray.pipelines.extractors import identity, open_extractor
 from fewray.quality.features.cache import Cached
 from fewray.quality.features.extractor import PixelExtractor
-from fewray.study.published.classifiers import CLASSIFIER, kept_cell
+from fewray.study.published.classifiers import kept_run
 from fewray.study.published.run import run_published
 
 OPTIONS = PublishedOptions(
@@ -94,9 +94,9 @@ def test_its_bytes_do_not_depend_on_the_processes_nor_on_being_lost(
     assert "classifier.safetensors" not in json.dumps(json.loads(before["study.json"]))
 
 
-def test_which_cell_is_kept():
-    assert kept_cell(OPTIONS) == ("classic", 0)
-    assert kept_cell(OPTIONS.with_(arms=("synthetic", "no_augmentation"))) == ("synthetic", 0)
+def test_which_run_is_kept():
+    found = [kept_run(OPTIONS), kept_run(OPTIONS.with_(arms=("synthetic", "no_augmentation")))]
+    assert [(run.condition.name, run.seed) for run in found] == [("classic", 0), ("synthetic", 0)]
 
 
 def test_mixtures_of_the_same_images_do_not_rename_it(data: Manifest, tmp_path: Path):

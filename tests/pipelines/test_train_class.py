@@ -53,7 +53,7 @@ def test_the_quality_probe_computes_on_the_device_of_the_run(tmp_path: Path, dev
 def test_a_published_study_measures_on_the_device_of_the_run(tmp_path: Path, devices: list[str]):
     options = PublishedOptions(
         preset="test",
-        arms=("none", "synthetic"),
+        arms=("no_augmentation", "synthetic"),
         seeds=1,
         gan=TINY,
         classifier=ClassifierOptions(channels=(4, 4, 8), hidden=8, batch_size=16, steps=2),

@@ -16,6 +16,8 @@ from fewray.errors import InputError
 from fewray.storage.files import write_bytes
 
 FORMAT = "fewray-classifier-1"
+CLASSIFIER = "classifier.safetensors"
+"""The file in the folder of a study with the weights of one of its classifiers."""
 
 
 def save_classifier(

@@ -183,6 +183,16 @@ def study(
             panel=PUBLISHED,
         ),
     ] = None,
+    as_published: Annotated[
+        bool | None,
+        _option(
+            "Also train each arm with softmax applied twice, for the scores as the paper "
+            "computed them.",
+            "as_published",
+            "--as-published/--no-as-published",
+            panel=PUBLISHED,
+        ),
+    ] = None,
     mixtures: Annotated[
         bool | None,
         _option(
@@ -239,6 +249,7 @@ def study(
         seeds=seeds,
         steps=steps,
         double_softmax=double_softmax,
+        as_published=as_published,
         seed=seed,
         folds=folds,
         repeats=repeats,

@@ -12,7 +12,7 @@ from fewray.compute.cuda_graph import WARM_UP
 from fewray.compute.device import choose_device
 from fewray.compute.machine import Machine
 from fewray.compute.process import fixed_threads
-from fewray.config import ClassifierOptions, GanOptions, PublishedOptions
+from fewray.config import ClassifierOptions, GanOptions
 from fewray.data.manifest import Manifest
 
 TIMED_STEPS = 3
@@ -49,44 +49,6 @@ def plan_training(
             }
         )
     return with_total(planned, settled, len(classes))
-
-
-def plan_study(
-    manifest: Manifest,
-    options: PublishedOptions,
-    *,
-    trains: bool,
-    machine: Machine | None = None,
-    on_progress: OnProgress = lambda kind, event: None,
-) -> list[dict[str, Any]]:
-    """Return one row a generator (where ``trains``) and one a classifier, with minutes estimated as above."""
-    from fewray.study.published.classifiers import cells
-    from fewray.study.published.run import split_rows
-
-    train, _ = split_rows(manifest)
-    planned_cells = cells(options)
-    settled = (machine or Machine()).settled()
-    on_progress("stage", {"text": TIMING})
-    planned = []
-    if trains and any(cell.synthetic for cell in planned_cells):
-        planned += plan_training(train, options.gan, train.classes, machine)[:-1]
-        for row in planned:
-            row["seconds"] = 60 * row.pop("minutes")
-    per_step = classifier_step_seconds(options.classifier, len(train.classes), settled)
-    k = len(train.classes)
-    for cell in planned_cells:
-        images = len(train) + k * (cell.classic + cell.synthetic)
-        steps = options.classifier.steps
-        planned += [
-            {
-                "job": f"{cell.name} seed {seed}",
-                "images": images,
-                "steps": steps,
-                "seconds": per_step * steps,
-            }
-            for seed in range(options.seeds)
-        ]
-    return with_total(planned, settled, len(planned_cells) * options.seeds)
 
 
 def with_total(planned: list[dict[str, Any]], machine: Machine, tasks: int) -> list[dict[str, Any]]:

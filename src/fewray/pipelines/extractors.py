@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from fewray.classify.classifier import Classifier
-from fewray.classify.weights import load_classifier, read_classifier_header
+from fewray.classify.weights import CLASSIFIER, load_classifier, read_classifier_header
 from fewray.compute.device import choose_device
 from fewray.config import ClassifierOptions
 from fewray.errors import InputError
@@ -19,7 +19,6 @@ from fewray.quality.features.extractor import (
     PixelExtractor,
     load_extractor,
 )
-from fewray.study.published.classifiers import CLASSIFIER
 
 PREFIX = "study:"
 

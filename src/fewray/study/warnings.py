@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 from fewray.data.audit.shortcuts import SOURCES, ShortcutAudit
-from fewray.data.manifest import CONFOUNDED, PATIENTS, DataWarning, Manifest
+from fewray.data.manifest import CONFOUNDED, PATIENTS, UNREAD, DataWarning, Manifest
 from fewray.data.patients import unnamed
 from fewray.results.names import arm_name, sentence_case
 from fewray.results.scores import StudyWarning
@@ -19,15 +19,23 @@ def patients_known(manifest: Manifest) -> Literal["all", "some", "none"]:
     return "all" if not unknown else "none" if unknown == len(manifest) else "some"
 
 
-def data_warnings(manifest: Manifest) -> list[StudyWarning]:
-    """Return what was found when the data set was read, and whether its patients are known."""
-    return [*patient_warnings(manifest), *_noted(manifest, skip={PATIENTS})]
+def data_warnings(manifest: Manifest, *, audited: bool = True) -> list[StudyWarning]:
+    """Return what was found when the data set was read, and whether its patients are known.
+
+    If the study is ``audited``, :func:`audit_warnings` covers classes that differ in source.
+    """
+    elsewhere = {PATIENTS, UNREAD, *([CONFOUNDED] if audited else [])}
+    noted = [w for w in _notes(manifest) if w.code not in elsewhere]
+    return [
+        *patient_warnings(manifest),
+        *(StudyWarning(code=warning.code, text=str(warning)) for warning in noted),
+    ]
 
 
 def patient_warnings(manifest: Manifest) -> list[StudyWarning]:
     """Return a warning if some patients are unknown, and those about columns that may name them."""
     unknown = sum(unnamed(manifest.rows))
-    found = [w for w in _notes(manifest) if w.code == "unread_patients"]
+    found = [w for w in _notes(manifest) if w.code == UNREAD]
     unread = [StudyWarning(code=w.code, text=str(w)) for w in found]
     if not unknown:
         return unread
@@ -115,11 +123,6 @@ def audit_warnings(
             f"or nothing of the lungs do: {shown}."
         )
     return [*found, StudyWarning(code=code, text=text)]
-
-
-def _noted(manifest: Manifest, skip: Iterable[str]) -> list[StudyWarning]:
-    left = [w for w in _notes(manifest) if w.code not in {*skip, "unread_patients", CONFOUNDED}]
-    return [StudyWarning(code=w.code, text=str(w)) for w in left]
 
 
 def _notes(manifest: Manifest) -> list[DataWarning]:

@@ -17,10 +17,13 @@ from fewray.config import ClassifierOptions, GanOptions, PublishedOptions
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
-from fewray.pipelines.estimate import plan_study
+from fewray.imaging.arrays import load_images
 from fewray.pipelines.train_generators import train_generators
+from fewray.results.files import read_study
+from fewray.results.published import PublishedStudy
 from fewray.storage.files import sha256_of
-from fewray.study.published.arms import check_generators
+from fewray.study.published.arms import SEED_STRIDE, check_generators
+from fewray.study.published.plan import plan_published
 from fewray.study.published.run import run_published
 
 GAN = GanOptions(recipe="test", base_channels=4, epochs=2, batch_size=16, classic_images=8)
@@ -49,6 +52,12 @@ def done(data: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+def classifier_jobs(folder: Path, *, published: bool = False) -> list[Path]:
+    """Return the results of classifiers, or only those of networks trained as published."""
+    paths = sorted((folder / "jobs").glob("classifier-*.json"))
+    return [path for path in paths if not published or json.loads(path.read_text())["published"]]
+
+
 def study_of(folder: Path) -> dict:
     return json.loads((folder / "study.json").read_text())
 
@@ -63,22 +72,22 @@ def test_every_number_follows_from_the_predictions(done: Path):
         mine = [row for row in rows if row["arm"] == arm]
         right = np.mean([row["label"] == row["predicted"] for row in mine])
         assert found["accuracy"]["mean"] == pytest.approx(right)
-        assert found["accuracy"]["n_test"] == 12
-        assert found["accuracy"]["wilson"] == pytest.approx(wilson(right * 12, 12))
+        assert found["accuracy"]["images"] == 12
+        assert found["accuracy"]["ci"] == pytest.approx(wilson(right * 12, 12))
         assert found["steps"] == 12
         for label in study["data"]["classes"]:
             hits = [r["predicted"] == label for r in mine if r["label"] == label]
-            assert found["table4"]["correct"][label]["sensitivity"] == pytest.approx(np.mean(hits))
+            assert found["per_class"][label]["sensitivity"] == pytest.approx(np.mean(hits))
             seeds = [
                 np.mean(
                     [r["predicted"] == label for r in mine if (r["label"], r["seed"]) == (label, s)]
                 )
                 for s in "01"
             ]
-            assert found["table4"]["correct_sd"][label]["sensitivity"] == pytest.approx(
+            assert found["per_class_sd"][label]["sensitivity"] == pytest.approx(
                 np.std(seeds, ddof=1)
             )
-        assert np.sum(found["confusion_mean"]) == pytest.approx(12)
+        assert np.sum(found["confusion"]) == pytest.approx(12)
 
 
 def test_arms_hold_what_they_say(done: Path):
@@ -99,7 +108,7 @@ def test_what_is_done_is_not_done_again_and_what_is_lost_comes_back_equal(
     data: Manifest, done: Path
 ):
     before = (done / "study.json").read_bytes()
-    jobs = sorted((done / "jobs").glob("classifier-*.json"))
+    jobs = classifier_jobs(done)
     stamp = jobs[0].stat().st_mtime_ns
     jobs[1].unlink()
     (done / "study.json").unlink()
@@ -120,13 +129,13 @@ def test_what_is_done_is_not_done_again_and_what_is_lost_comes_back_equal(
         (lambda found: found["probabilities"][0].__setitem__(0, 2.0), "probability"),
         (lambda found: found["published"]["per_class"].pop("covid"), "class"),
         (lambda found: found["published"]["per_class"]["covid"].update(accuracy=None), "figure"),
-        (lambda found: found.pop("seed"), "seed"),
+        (lambda found: found.pop("train_images"), "count"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_result_of_another_form_is_made_again(data: Manifest, done: Path, spoil, field: str):
     before = (done / "study.json").read_bytes()
-    job = sorted((done / "jobs").glob("classifier-*.json"))[2]
+    job = classifier_jobs(done, published=field in ("class", "figure"))[0]
     found = json.loads(job.read_text())
     spoil(found)
     job.write_text(json.dumps(found))
@@ -152,7 +161,7 @@ def test_generators_are_taken_from_a_run(data: Manifest, done: Path, tmp_path: P
 
 def test_a_generator_that_saw_a_test_row_stops_the_study(data: Manifest, tmp_path: Path):
     train_generators(data, GAN.with_(epochs=1), tmp_path / "leaky", machine=MACHINE, probe_every=0)
-    with pytest.raises(InputError, match="saw 3 test rows"):
+    with pytest.raises(InputError, match="saw 3 test images"):
         run_published(
             data, OPTIONS, tmp_path / "out", generators=tmp_path / "leaky", machine=MACHINE
         )
@@ -161,7 +170,7 @@ def test_a_generator_that_saw_a_test_row_stops_the_study(data: Manifest, tmp_pat
 
 def test_generators_of_other_data_are_refused(data: Manifest, done: Path):
     other = load_dataset("phantom:size=64,train=8,test=3,seed=5")
-    with pytest.raises(InputError, match="not training rows"):
+    with pytest.raises(InputError, match="not training images"):
         check_generators(
             done / "generators",
             other.where(split="train"),
@@ -171,10 +180,10 @@ def test_generators_of_other_data_are_refused(data: Manifest, done: Path):
 
 
 def test_data_without_a_split_or_a_class_is_refused(data: Manifest, tmp_path: Path):
-    with pytest.raises(InputError, match="train and test"):
+    with pytest.raises(InputError, match="a train and a test split"):
         run_published(data.where(split="train"), OPTIONS, tmp_path, machine=MACHINE)
     rows = tuple(row for row in data.rows if (row.split, row.label) != ("test", "normal"))
-    with pytest.raises(InputError, match="class normal: 0 test images"):
+    with pytest.raises(InputError, match="class normal has no test images"):
         run_published(dataclasses.replace(data, rows=rows), OPTIONS, tmp_path, machine=MACHINE)
     with pytest.raises(InputError) as raised:
         OPTIONS.with_(arms=("magic",))
@@ -208,10 +217,82 @@ def test_an_arm_does_not_depend_on_what_others_ask_for(data: Manifest, done: Pat
 
 
 def test_a_dry_run_counts_the_work(data: Manifest):
-    plan = plan_study(data, OPTIONS, trains=True, machine=MACHINE)
+    plan = plan_published(data, OPTIONS, trains=True, machine=MACHINE)
     assert [row["job"] for row in plan[:2]] == ["generator covid", "generator normal"]
-    assert len(plan) == 4 + 4 * 2 + 1
-    assert plan[-1]["steps"] == 4 * 2 * 1 + 8 * 12
+    assert len(plan) == 4 + 2 * 4 * 2 + 1
+    assert plan[-1]["steps"] == 4 * 2 * 1 + 2 * 8 * 12
+    once = plan_published(data, OPTIONS.with_(as_published=False), trains=False, machine=MACHINE)
+    assert len(once) == 4 * 2 + 1
+
+
+def test_scores_as_published_come_from_networks_trained_as_the_paper_s_were(
+    data: Manifest, done: Path, tmp_path: Path
+):
+    """The paper's networks were trained with softmax applied twice."""
+    run = done / "generators"
+    twice = OPTIONS.with_(classifier=OPTIONS.classifier.with_(double_softmax=True))
+    run_published(data, twice, tmp_path / "twice", generators=run, machine=MACHINE)
+    plain = OPTIONS.with_(as_published=False)
+    run_published(data, plain, tmp_path / "plain", generators=run, machine=MACHINE)
+    found, all_twice, without = (
+        read_study(folder) for folder in (done, tmp_path / "twice", tmp_path / "plain")
+    )
+    assert isinstance(found, PublishedStudy)
+    assert isinstance(all_twice, PublishedStudy)
+    assert isinstance(without, PublishedStudy)
+    for name, arm in found.arms.items():
+        published = arm.as_published
+        assert published is not None
+        assert (arm.double_softmax, published.double_softmax, published.passes) == (False, True, 5)
+        assert published == all_twice.arms[name].as_published
+        assert without.arms[name].as_published is None
+        assert without.arms[name].accuracy == arm.accuracy
+        assert len(published.by_seed) == 2
+    assert any(
+        all_twice.arms[name].accuracy != arm.accuracy for name, arm in found.arms.items()
+    )  # the loss matters
+    assert all(arm.double_softmax for arm in all_twice.arms.values())
+    assert len(classifier_jobs(tmp_path / "twice")) == 8  # one network serves both
+    assert len(classifier_jobs(done)) == 16
+
+
+def test_studies_of_different_seeds_share_no_synthetic_image(
+    data: Manifest, done: Path, tmp_path: Path
+):
+    """With shared generators, studies of seed 0 and 1 used to share all but one image."""
+    options = OPTIONS.with_(arms=("no_augmentation", "synthetic"), seeds=1, as_published=False)
+    images = []
+    for seed in (0, 1):
+        out = tmp_path / str(seed)
+        run_published(
+            data, options.with_(seed=seed), out, generators=done / "generators", machine=MACHINE
+        )
+        (path,) = (out / "jobs").glob("synthetic-*.npy")
+        images.append({image.tobytes() for image in np.load(path).reshape(-1, 64, 64)})
+    assert len(images[0]) == len(images[1]) == 4 * 6
+    assert not images[0] & images[1]
+    first = fewray.generate(done / "generators", tmp_path / "made", per_class=1)
+    decoded = load_images(first.paths(), 64, "squash")
+    assert {image.tobytes() for image in decoded} <= images[0]  # seed 0 keeps its images
+    assert 10 * OPTIONS.synthetic_per_class < SEED_STRIDE
+
+
+def test_images_that_share_a_name_are_told_apart_in_the_predictions(data: Manifest, tmp_path: Path):
+    options = OPTIONS.with_(arms=("no_augmentation", "classic"), seeds=1, as_published=False)
+    rows = []
+    for index, row in enumerate(data.rows):
+        if row.split == "test":
+            path = tmp_path / "data" / str(index) / "image.png"
+            path.parent.mkdir(parents=True)
+            path.write_bytes(row.path.read_bytes())
+            row = dataclasses.replace(row, path=path)
+        rows.append(row)
+    run_published(
+        dataclasses.replace(data, rows=tuple(rows)), options, tmp_path / "out", machine=MACHINE
+    )
+    with (tmp_path / "out" / "predictions.csv").open() as stream:
+        names = [row["image"] for row in csv.DictReader(stream) if row["arm"] == "classic"]
+    assert len(set(names)) == len(names) == 12
 
 
 SCRIPT = """

@@ -1,19 +1,19 @@
-"""The image sets of a study and the training set of each arm."""
+"""The arms of the published protocol and the images that they train on."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from fewray.compute.seeds import child_seed
 from fewray.config import ClassifierOptions, PublishedOptions
+from fewray.data.images import ImageSource
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
-from fewray.imaging.arrays import load_images
 from fewray.imaging.augment import classic_augment
 from fewray.storage.jobs import JobStore, key_of
 
@@ -23,52 +23,70 @@ ARMS = {
     "synthetic": (0, 1),
     "classic+synthetic": (1, 1),
 }
-"""Arms by name: whether classic and synthetic images are added to the real ones."""
-
-
+"""Whether an arm adds classic-augmented and synthetic images to the real ones."""
 BLOCK = 250
 """Classic-augmented images drawn from one seed."""
-
-
-class Counts(Protocol):
-    """A condition by name, and how many images of each kind it adds per class."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def classic(self) -> int: ...  # noqa: D102
-    @property
-    def synthetic(self) -> int: ...  # noqa: D102
+SEED_STRIDE = 1_000_000
+"""Study seed s uses the image seeds from s times this, so no two studies share synthetic images."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArmSet:
-    """All images of a study: uint8, real and test (n, 1, S, S), added ones (classes, count, 1, S, S)."""
+class Condition:
+    """An arm, or a cell of the grid of mixtures: images added per class."""
+
+    name: str
+    classic: int
+    synthetic: int
+
+
+def arm_conditions(options: PublishedOptions) -> list[Condition]:
+    """Return the arms, each once."""
+    return [
+        Condition(
+            name=arm,
+            classic=options.classic_per_class * ARMS[arm][0],
+            synthetic=options.synthetic_per_class * ARMS[arm][1],
+        )
+        for arm in dict.fromkeys(options.arms)
+    ]
+
+
+def mixture_conditions(options: PublishedOptions) -> list[Condition]:
+    """Return the predecessor's grid of classic against synthetic counts, if asked for."""
+    if not options.mixtures:
+        return []
+    return [
+        Condition(name=f"mixture-{classic}-{synthetic}", classic=classic, synthetic=synthetic)
+        for classic in options.mixture_classic
+        for synthetic in options.mixture_synthetic
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSets:
+    """All images of a study: uint8, real and test (n, 1, S, S), added (classes, count, 1, S, S)."""
 
     classes: tuple[str, ...]
     real: np.ndarray
     real_labels: np.ndarray
     test: np.ndarray
     test_labels: np.ndarray
-    classic: np.ndarray | None
-    synthetic: np.ndarray | None
+    classic: np.ndarray | None = None
+    synthetic: np.ndarray | None = None
     keys: dict[str, str]
-    """Addresses of the parts: what a result made from them depends on. An added set's names its content, however long."""
+    """What a result depends on, by array; that of an added set does not depend on its length."""
     paths: dict[str, Path]
 
-    def keys_of(self, cell: Counts) -> dict[str, str]:
-        """Return the addresses of the parts that ``cell`` reads."""
-        unused = {
-            name
-            for name, count in (("classic", cell.classic), ("synthetic", cell.synthetic))
-            if not count
-        }
-        return {name: key for name, key in self.keys.items() if name not in unused}
+    def keys_of(self, condition: Condition) -> dict[str, str]:
+        """Return the keys of the arrays that a condition reads."""
+        counts = {"classic": condition.classic, "synthetic": condition.synthetic}
+        return {name: key for name, key in self.keys.items() if counts.get(name, 1)}
 
-    def training(self, classic: int, synthetic: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the images and labels of an arm: the real rows, then so many added images a class."""
+    def training(self, condition: Condition) -> tuple[np.ndarray, np.ndarray]:
+        """Return images and labels of a condition: the real rows, then the images added by class."""
         images, labels = [self.real], [self.real_labels]
-        for added, count in ((self.classic, classic), (self.synthetic, synthetic)):
+        added_sets = ((self.classic, condition.classic), (self.synthetic, condition.synthetic))
+        for added, count in added_sets:
             if count:
                 assert added is not None
                 assert added.shape[1] >= count
@@ -76,43 +94,35 @@ class ArmSet:
                 labels.append(np.repeat(np.arange(len(self.classes)), count))
         return np.concatenate(images), np.concatenate(labels).astype(np.int64)
 
-    def files(self) -> dict[str, Any]:
-        """Return what another process needs to :meth:`open` the same set."""
-        return {"classes": self.classes, "keys": self.keys, "paths": self.paths}
-
     @classmethod
-    def open(cls, files: Mapping[str, Any]) -> ArmSet:
-        """Open the arrays without reading them: processes share the pages."""
-        parts = {
-            name: np.load(path, mmap_mode="r", allow_pickle=False)
-            for name, path in files["paths"].items()
+    def open(
+        cls, classes: tuple[str, ...], keys: dict[str, str], paths: dict[str, Path]
+    ) -> ImageSets:
+        """Open the arrays without reading them, so that processes share their pages."""
+        arrays = {
+            name: np.load(path, mmap_mode="r", allow_pickle=False) for name, path in paths.items()
         }
-        missing = {"classic": None, "synthetic": None}
-        return cls(
-            classes=files["classes"],
-            keys=files["keys"],
-            paths=files["paths"],
-            **{**missing, **parts},
-        )
+        return cls(classes=classes, keys=keys, paths=paths, **arrays)
 
 
-def build_sets(
+def make_image_sets(
     train: Manifest,
     test: Manifest,
     options: PublishedOptions,
-    cells: Sequence[Counts],
+    conditions: Sequence[Condition],
     run: Path | None,
     store: JobStore,
-) -> ArmSet:
-    """Make what is missing of the study's image sets and open them.
+) -> ImageSets:
+    """Make the missing image sets and open them; ``run`` holds the generators.
 
-    ``run`` holds the generators. InputError when one of them saw a test row, or an image that is no training row. A
-    longer set of added images begins with the shorter one, so that an arm does not depend on what other arms ask for.
+    A longer set of added images begins with the shorter one, so an arm does not depend on what
+    other arms need. InputError if a generator saw a test row or an image that is no training row.
     """
     size, fit = options.classifier.image_size, options.classifier.fit
-    keys, paths = {}, {}
+    keys: dict[str, str] = {}
+    paths: dict[str, Path] = {}
 
-    def keep(name: str, key: str, make: Any, count: int = 0) -> None:
+    def keep(name: str, key: str, make: Callable[[], np.ndarray], count: int = 0) -> None:
         file = key_of(content=key, count=count) if count else key
         keys[name], paths[name] = key, store.array_path(name, file)
         if store.load_array(name, file) is None:
@@ -120,9 +130,9 @@ def build_sets(
 
     for name, rows in (("real", train), ("test", test)):
         key = key_of(rows=rows.sha256(), size=size, fit=fit)
-        keep(name, key, lambda rows=rows: load_images(rows.paths(), size, fit))
+        keep(name, key, lambda rows=rows: ImageSource(rows).at(size, fit))
         keep(f"{name}_labels", key, lambda rows=rows: rows.labels())
-    if most := max(cell.classic for cell in cells):
+    if most := max(condition.classic for condition in conditions):
         key = key_of(
             rows=train.sha256(),
             options=options.gan.augmentation.to_json(),
@@ -131,12 +141,13 @@ def build_sets(
             size=size,
             fit=fit,
         )
-        keep("classic", key, lambda: _classic_sets(train, options, most), most)
-    if run is not None and (most := max(cell.synthetic for cell in cells)):
+        keep("classic", key, lambda: _classic_images(train, options, most), most)
+    if run is not None and (most := max(condition.synthetic for condition in conditions)):
         sources = check_generators(run, train, test, options.classifier)
-        key = key_of(checkpoints=sources, seed=options.seed)
-        keep("synthetic", key, lambda: _synthetic_sets(run, train.classes, options, most), most)
-    return ArmSet.open({"classes": train.classes, "keys": keys, "paths": paths})
+        first = options.seed * SEED_STRIDE
+        key = key_of(checkpoints=sources, first_seed=first)
+        keep("synthetic", key, lambda: _synthetic_images(run, train.classes, first, most), most)
+    return ImageSets.open(train.classes, keys, paths)
 
 
 def check_generators(
@@ -144,54 +155,67 @@ def check_generators(
 ) -> dict[str, str]:
     """Return the checkpoint hash of each class in ``run``.
 
-    InputError when a generator saw a test row, or other films than the training rows, or saw them in another size or
-    fit than the classifier sees its films.
+    InputError if a generator saw a test row or an image that is no training row, or makes images of
+    another size or fit than the classifier takes.
     """
     from fewray.generators.generate import provenance, run_classes
 
     checkpoints = run_classes(run)
-    known, held_out = ({row.sha256 for row in rows.rows} for rows in (train, test))
+    known, tested = ({row.sha256 for row in rows.rows} for rows in (train, test))
     sources: dict[str, str] = {}
     for label in train.classes:
         if label not in checkpoints:
             raise InputError(
-                f"--generators {run}: no generator for class {label}; it has {', '.join(checkpoints)}"
+                "generator_missing",
+                f"--generators {run}: no generator of class {label}. It has "
+                f"{', '.join(checkpoints)}.",
+                label=label,
             )
         about = provenance(checkpoints[label])
-        check_form(f"--generators {run}: the generator of {label}", about["options"], classifier)
-        seen = {
-            *about["training_hashes"],
-            *about.get("rows_held_out", []),
-        }  # the latter chose the epoch
-        if leaked := seen & held_out:
+        whose = f"--generators {run}: the generator of {label}"
+        check_form(whose, about["options"], classifier)
+        seen = {*about["training_hashes"], *about.get("rows_held_out", [])}
+        if leaked := seen & tested:
             raise InputError(
-                f"--generators {run}: the generator of {label} saw {len(leaked)} test rows; its images would leak "
-                "them into training; train generators on the training rows alone"
+                "generator_saw_test_rows",
+                f"{whose} saw {len(leaked)} test images; its images would leak them into training. "
+                "Use generators trained on the training images alone.",
+                label=label,
+                count=len(leaked),
             )
         if unexpected := seen - known:
             raise InputError(
-                f"--generators {run}: the generator of {label} saw {len(unexpected)} images that are not training rows "
-                f"of this data; use generators trained on it"
+                "generator_of_other_rows",
+                f"{whose} saw {len(unexpected)} images that are not training images of this data. "
+                "Use generators trained on this data.",
+                label=label,
+                count=len(unexpected),
             )
         sources[label] = about["checkpoint_sha256"]
     return sources
 
 
 def check_form(whose: str, generator: Mapping[str, Any], classifier: ClassifierOptions) -> None:
-    """InputError unless a generator's images have the size and fit of the films that the classifier sees beside them."""
+    """Raise InputError unless a generator makes images of the classifier's size and fit."""
     for name in ("image_size", "fit"):
-        if (made := generator[name]) != (wanted := getattr(classifier, name)):
+        made, expected = generator[name], getattr(classifier, name)
+        if made != expected:
             raise InputError(
-                f"{whose} has {name} {made}, the classifier {wanted}; the same are wanted"
+                "image_form_mismatch",
+                f"{whose} has {name} {made}, but the classifier has {expected}. Use the same.",
+                option=name,
+                found=made,
+                expected=expected,
             )
 
 
-def _classic_sets(train: Manifest, options: PublishedOptions, count: int) -> np.ndarray:
+def _classic_images(train: Manifest, options: PublishedOptions, count: int) -> np.ndarray:
     augmentation, size = options.gan.augmentation, options.classifier.image_size
+    source, labels = ImageSource(train), train.labels()
     made = []
-    for label in train.classes:
-        rows = train.where(label=label)
-        large = load_images(rows.paths(), augmentation.work_size, options.classifier.fit)
+    for k, label in enumerate(train.classes):
+        images = source.take(np.flatnonzero(labels == k))
+        large = images.at(augmentation.work_size, options.classifier.fit)
         blocks = [
             classic_augment(
                 large,
@@ -206,9 +230,7 @@ def _classic_sets(train: Manifest, options: PublishedOptions, count: int) -> np.
     return np.stack(made)
 
 
-def _synthetic_sets(
-    run: Path, classes: Sequence[str], options: PublishedOptions, count: int
-) -> np.ndarray:
+def _synthetic_images(run: Path, classes: Sequence[str], first: int, count: int) -> np.ndarray:
     import torch
 
     from fewray.generators.checkpoint import load_generator
@@ -218,5 +240,5 @@ def _synthetic_sets(
     checkpoints, made = run_classes(run), []
     for label in classes:
         network, gan = load_generator(checkpoints[label], torch.device("cpu"))
-        made.append(sample(network, gan, range(options.seed, options.seed + count)))
+        made.append(sample(network, gan, range(first, first + count)))
     return np.stack(made)

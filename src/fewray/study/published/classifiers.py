@@ -1,4 +1,9 @@
-"""The conditions of a study, and the training of one classifier under one of them."""
+"""Train and test the classifiers of the published protocol.
+
+Every condition is trained once per seed with the study's loss. With ``as_published`` each arm is
+also trained as the paper's networks were, with softmax applied twice; the scores as the paper
+computed them come from these networks alone.
+"""
 
 from __future__ import annotations
 
@@ -6,139 +11,174 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from fewray.compute.machine import Machine
 from fewray.compute.seeds import child_seed
 from fewray.compute.tasks import Report
-from fewray.config import PublishedOptions
-from fewray.storage.jobs import JobStore, are_probabilities
-from fewray.study.published.arms import ARMS, ArmSet
+from fewray.config import ClassifierOptions, PublishedOptions
+from fewray.storage.jobs import JobStore, are_probabilities, key_of
+from fewray.study.published.arms import Condition, ImageSets, arm_conditions, mixture_conditions
+
+KIND = "classifier"
+Result = Mapping[str, Any]
+"""``train_images``, ``probabilities`` of the test images and, of networks trained as published, ``published``."""
+
+
+class RunKey(NamedTuple):
+    """Names one classifier run."""
+
+    condition: Condition
+    seed: int
+    as_published: bool = False
+
+    @property
+    def name(self) -> str:
+        """Return its name in progress messages."""
+        how = " as published" if self.as_published else ""
+        return f"arm {self.condition.name}{how}, seed {self.seed}"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
-    """One condition: so many classic and synthetic images a class beside the real ones."""
+class ClassifierJob:
+    """One classifier; ``passes`` test passes in training mode give the scores as published."""
 
-    name: str
-    classic: int
-    synthetic: int
-
-
-def cells(options: PublishedOptions) -> list[Cell]:
-    """Return the arms, and with ``mixtures`` the predecessor's grid of classic against synthetic counts as well."""
-    found = []
-    for arm in dict.fromkeys(options.arms):
-        uses_classic, uses_synthetic = ARMS[arm]
-        found.append(
-            Cell(
-                name=arm,
-                classic=options.classic_per_class * uses_classic,
-                synthetic=options.synthetic_per_class * uses_synthetic,
-            )
-        )
-    if options.mixtures:
-        found += [
-            Cell(name=f"mixture-{classic}-{synthetic}", classic=classic, synthetic=synthetic)
-            for classic in options.mixture_classic
-            for synthetic in options.mixture_synthetic
-        ]
-    return found
+    key: str
+    run: RunKey
+    classifier: ClassifierOptions
+    passes: int
+    study_seed: int
 
 
-CLASSIFIER = "classifier.safetensors"
-"""The file in a study's folder with the weights of the classifier of :func:`kept_cell`."""
+def planned_runs(options: PublishedOptions) -> list[RunKey]:
+    """Return every classifier run, all arms of a seed first."""
+    arms = arm_conditions(options)
+    runs = []
+    for seed in range(options.seeds):
+        runs += [RunKey(c, seed) for c in (*arms, *mixture_conditions(options))]
+        if options.as_published:
+            runs += [RunKey(c, seed, as_published=True) for c in arms]
+    return runs
 
 
-def kept_cell(options: PublishedOptions) -> tuple[str, int]:
-    """Return the arm and seed of the classifier whose weights a study keeps: ``classic``, else the first arm; seed 0.
+def kept_run(options: PublishedOptions) -> RunKey:
+    """Return the run whose weights a study keeps: arm ``classic``, else the first arm; seed 0.
 
-    The arm ``classic`` saw no synthetic image, so that its features favour no generator.
+    The arm ``classic`` saw no synthetic image, so its features favour no generator.
     """
-    return ("classic" if "classic" in options.arms else options.arms[0]), 0
+    arms = {condition.name: condition for condition in arm_conditions(options)}
+    return RunKey(arms.get("classic") or next(iter(arms.values())), 0)
 
 
-def kept_result(
-    store: JobStore, key: str, *, rows: int, classes: Sequence[str], passes: int
-) -> dict[str, Any] | None:
-    """Return a finished classifier's result, or None where there is none of the right form, of ``rows`` test images."""
+def classifier_job(
+    run: RunKey, sets: ImageSets, options: PublishedOptions, machine: Machine
+) -> ClassifierJob:
+    """Return the job of a run. Runs with equal keys are the same network."""
+    classifier = options.classifier
+    if run.as_published:
+        classifier = classifier.with_(double_softmax=True)
+    shared = (
+        options.as_published and classifier.double_softmax and run.condition.name in options.arms
+    )
+    passes = options.published_passes if shared else 0
+    key = key_of(
+        sets=sets.keys_of(run.condition),
+        classic=run.condition.classic,
+        synthetic=run.condition.synthetic,
+        seed=run.seed,
+        study_seed=options.seed,
+        classifier=classifier.to_json(),
+        passes=passes,
+        precision=machine.precision,
+        threads=machine.threads,
+        device=machine.device.split(":")[0],
+    )
+    return ClassifierJob(
+        key=key, run=run, classifier=classifier, passes=passes, study_seed=options.seed
+    )
+
+
+def stored_result(
+    store: JobStore, job: ClassifierJob, *, rows: int, classes: Sequence[str]
+) -> Result | None:
+    """Return a finished run's result, or None if there is none of this shape."""
 
     def whole(found: dict[str, Any]) -> bool:
         published = found["published"]
-        figures = [
-            published["accuracy"],
-            *(v for label in classes for v in published["per_class"][label].values()),
-        ]
+        if job.passes:
+            scores = [
+                published["accuracy"],
+                *(v for label in classes for v in published["per_class"][label].values()),
+            ]
+            if not all(type(value) is float and 0 <= value <= 1 for value in scores):
+                return False
         return (
             type(found["train_images"]) is int
             and are_probabilities(found["probabilities"], rows, len(classes))
-            and published["passes"] == passes
-            and all(type(value) is float and 0 <= value <= 1 for value in figures)
+            and (bool(job.passes) or published is None)
         )
 
-    return store.load("classifier", key, fields=("seed",), whole=whole)
+    return store.load(KIND, job.key, whole=whole)
 
 
-def train_cell(
+def train_classifier_job(
     *,
-    key: str,
-    name: str,
-    seed: int,
-    cell: Cell,
-    sets: Mapping[str, Any],
-    options: PublishedOptions,
+    job: ClassifierJob,
+    classes: tuple[str, ...],
+    keys: dict[str, str],
+    paths: dict[str, Path],
+    keep: Path | None,
     machine: Machine,
     store: JobStore,
-    keep: Path | None = None,
     report: Report,
 ) -> dict[str, Any]:
-    """Train and score one classifier in this process and keep its result; return its accuracy and seconds.
+    """Train and test one classifier, store its result, and return its accuracy and seconds.
 
-    Its weights are written to ``keep`` where there is one, before the result: a result that is there has its weights.
+    Its weights are stored in ``keep``, if given, before the result.
     """
     from fewray.classify.training import predict, train_classifier
     from fewray.classify.weights import save_classifier
-    from fewray.study.published.scores import published_figures
+    from fewray.study.published.scores import scores_as_published
 
     started = time.monotonic()
-    arms = ArmSet.open(sets)
-    images, labels = arms.training(cell.classic, cell.synthetic)
-    classifier_seed = child_seed(options.seed, "classifier", seed)
+    sets = ImageSets.open(classes, keys, paths)
+    images, labels = sets.training(job.run.condition)
+    seed = child_seed(job.study_seed, "classifier", job.run.seed)
     trained = train_classifier(
         images,
         labels,
-        options.classifier,
-        n_classes=len(arms.classes),
-        seed=classifier_seed,
+        job.classifier,
+        n_classes=len(classes),
+        seed=seed,
         device=machine.device,
         precision=machine.precision,
-        on_step=lambda step, loss: report({"arm": name, "seed": seed, "step": step, "loss": loss}),
+        on_step=lambda step, loss: report({"run": job.run.name, "step": step, "loss": loss}),
     )
-    probabilities = predict(trained.model, arms.test)
-    published = published_figures(
-        trained.model,
-        arms.test,
-        arms.test_labels,
-        passes=options.published_passes,
-        seed=classifier_seed,
-    )
-    predicted = probabilities.argmax(axis=1)
+    probabilities = predict(trained.model, sets.test)
+    published = None
+    if job.passes:
+        found = scores_as_published(
+            trained.model, sets.test, sets.test_labels, passes=job.passes, seed=seed
+        )
+        published = {
+            "accuracy": found.accuracy,
+            "per_class": dict(zip(classes, found.per_class, strict=True)),
+        }
     if keep is not None:
-        about = {"arm": name, "seed": seed, "key": key, "train_images": len(labels)}
-        save_classifier(trained.model, options.classifier, keep, classes=arms.classes, about=about)
-    store.save(
-        "classifier",
-        key,
-        {
-            "seed": seed,
+        about = {
+            "arm": job.run.condition.name,
+            "seed": job.run.seed,
+            "key": job.key,
             "train_images": len(labels),
-            "probabilities": [[round(float(p), 7) for p in row] for row in probabilities],
-            "published": {
-                "passes": published.passes,
-                "accuracy": published.accuracy,
-                "per_class": dict(zip(arms.classes, published.per_class, strict=True)),
-            },
-        },
-    )
-    accuracy = float((predicted == arms.test_labels).mean())
-    return {"seed": seed, "accuracy": accuracy, "seconds": round(time.monotonic() - started, 3)}
+        }
+        save_classifier(trained.model, job.classifier, keep, classes=classes, about=about)
+    result = {
+        "train_images": len(labels),
+        "probabilities": [[round(float(p), 7) for p in row] for row in probabilities],
+        "published": published,
+    }
+    store.save(KIND, job.key, result)
+    accuracy = float(np.mean(probabilities.argmax(axis=1) == sets.test_labels))
+    return {"accuracy": accuracy, "seconds": round(time.monotonic() - started, 3)}

@@ -1,7 +1,8 @@
-"""The published protocol: default split, one generator a class, arms that add classic or synthetic images.
+"""Run the published protocol: the given split, one generator per class, arms with added images.
 
-The generators and the classic images come from the training rows alone. Every arm takes the same number of optimiser
-steps with the same seeds. The test set is predicted by each trained network; nothing is chosen on it.
+Generators and classic-augmented images come from the training rows alone. All arms take the same
+number of optimiser steps with the same seeds. The test set is predicted by every trained network;
+nothing is selected on it.
 """
 
 from __future__ import annotations
@@ -10,31 +11,35 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from fewray.classify.weights import CLASSIFIER
 from fewray.compute.dask.cluster import connected
-from fewray.compute.dask.executors import LOCAL
 from fewray.compute.machine import Machine
 from fewray.compute.seeds import child_seed
 from fewray.config import PublishedOptions
 from fewray.data.hold_out import check_no_synthetic
+from fewray.data.images import ImageSource
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
-from fewray.imaging.arrays import load_images
+from fewray.pipelines.extractors import holds_classifier
 from fewray.pipelines.train_generators import train_generators
-from fewray.storage.files import locked, write_json
-from fewray.storage.jobs import JobStore, key_of
+from fewray.results.files import write_study
+from fewray.results.published import PublishedStudy
+from fewray.storage.files import locked
+from fewray.storage.jobs import JobStore
 from fewray.storage.timing import Clock
-from fewray.study.published.arms import ArmSet, build_sets, check_form, check_generators
+from fewray.study.published.arms import ImageSets, check_form, check_generators, make_image_sets
 from fewray.study.published.classifiers import (
-    CLASSIFIER,
-    Cell,
-    cells,
-    kept_cell,
-    kept_result,
-    train_cell,
+    ClassifierJob,
+    Result,
+    RunKey,
+    classifier_job,
+    kept_run,
+    planned_runs,
+    stored_result,
+    train_classifier_job,
 )
-from fewray.study.published.results import assemble, write_predictions
+from fewray.study.published.quality import measured_quality, quality_warnings
+from fewray.study.published.results import assemble_study, write_published_predictions
 from fewray.study.resume import check_protocol
 
 OnProgress = Callable[[str, Mapping[str, Any]], None]
@@ -48,254 +53,191 @@ def run_published(
     generators: Path | None = None,
     machine: Machine | None = None,
     on_progress: OnProgress = lambda kind, event: None,
-) -> dict[str, Any]:
-    """Run the protocol into ``out`` and return what ``study.json`` holds. What is there already is not done again.
+) -> PublishedStudy:
+    """Run the protocol into ``out`` and return its results. Finished jobs in ``out`` are reused.
 
-    Writes ``study.json`` (no clock times), ``timing.json``, ``predictions.csv``, ``classifier.safetensors``, ``generators/``, ``synthetic/``,
-    ``jobs/``. InputError when the data has no train and test split, a generator saw a test row, or ``out`` holds a trial.
+    ``generators`` is a folder of trained generators to use instead of training them. Writes
+    ``study.json`` (no clock times), ``timing.json``, ``predictions.csv``,
+    ``classifier.safetensors``, ``generators/`` and ``jobs/``. InputError if the data has no train
+    and test split, a generator saw a test row, or ``out`` holds a study of another protocol.
     """
     check_protocol(out, options.protocol)
     train, test = split_rows(manifest)
-    for rows in (train, test):  # what cannot be read must come out before the generators train
-        load_images(rows.paths(), options.classifier.image_size, options.classifier.fit)
-    planned = cells(options)
-    run = (generators or out / "generators") if any(cell.synthetic for cell in planned) else None
-    if run is not None and generators is None:
-        check_form("gan", options.gan.to_json(), options.classifier)
-    elif run is not None:
-        check_generators(run, train, test, options.classifier)
-    machine = machine or Machine()
+    for rows in (train, test):  # report unreadable images before the generators are trained
+        ImageSource(rows).at(options.classifier.image_size, options.classifier.fit)
+    runs = planned_runs(options)
+    folder = None
+    if any(run.condition.synthetic for run in runs):
+        folder = generators or out / "generators"
+        if generators is None:
+            check_form("gan", options.gan.to_json(), options.classifier)
+        else:
+            check_generators(folder, train, test, options.classifier)
+    machine = (machine or Machine()).settled()
     store = JobStore(out / "jobs")
     folders = [out] if generators is None else [out, generators]
     with locked(out), connected(machine.executor, *folders):
         store.check_folder()
         clock = Clock(out / "timing.json", lambda text: on_progress("stage", {"text": text}))
-        clock.run = run
-        if run is not None and generators is None:
-            on_progress("stage", {"text": "generators, trained where they are not there yet"})
-
-            def epoch(label: str, row: Mapping[str, Any]) -> None:
-                clock.keep()
-                on_progress("epoch", {"label": label, **row})
-
+        clock.run = folder
+        if folder is not None and generators is None:
+            on_progress("stage", {"text": "training generators"})
             with clock("generators"):
-                train_generators(
-                    train,
-                    options.gan,
-                    run,
-                    seed=child_seed(options.seed, "generators"),
-                    machine=machine,
-                    resume=True,
-                    extractor=options.extractor,
-                    on_epoch=epoch,
-                    on_batch=lambda label, progress: on_progress(
-                        "batch", {"label": label, **progress}
-                    ),
-                )
+                _train_generators(train, options, folder, machine, clock, on_progress)
         on_progress("stage", {"text": "making the image sets"})
         with clock("image sets"):
-            sets = build_sets(train, test, options, planned, run, store)
-        remarks = _unmeasurable(sets, options)
-        if sets.synthetic is not None and not remarks:
+            conditions = [run.condition for run in runs]
+            sets = make_image_sets(train, test, options, conditions, folder, store)
+        unmeasured = quality_warnings(sets, options)
+        if sets.synthetic is not None and not unmeasured:
             on_progress("stage", {"text": "measuring the synthetic images"})
         with clock("quality"):
-            quality = None if remarks else _quality(train, sets, options, store, machine)
-        results = _classify(
-            sets, options, planned, machine, store, on_progress, clock, out / CLASSIFIER
+            quality = None if unmeasured else measured_quality(train, sets, options, store, machine)
+        results = _run_classifiers(runs, sets, options, machine, store, clock, on_progress, out)
+        study = assemble_study(
+            train,
+            test,
+            options,
+            sets,
+            results,
+            quality,
+            run=folder,
+            trained_here=generators is None,
+            machine=machine,
+            warnings=unmeasured,
         )
-        settled = machine.settled()
-        where = {
-            "device": settled.device,
-            "precision": settled.precision,
-            "threads": settled.threads,
-        }
-        study = assemble(train, test, options, planned, sets, results, quality, run, where)
-        study["data"]["warnings"] += remarks
-        if (
-            generators is not None
-        ):  # those of the options were not trained; ``generators`` says what these are
-            study["options"]["gan"] = {"augmentation": study["options"]["gan"]["augmentation"]}
-        write_json(out / "study.json", study)
-        write_predictions(out / "predictions.csv", test, sets, planned, results)
+        write_study(out, study)
+        write_published_predictions(out / "predictions.csv", test, results)
         clock.write()
     return study
-
-
-METRICS_VERSION = 4
-"""Raised whenever the metrics of synthetic images change: they are then measured again, and nothing else is."""
 
 
 def split_rows(manifest: Manifest) -> tuple[Manifest, Manifest]:
     """Return the training and the test rows.
 
-    InputError for synthetic images, when a split or a class of one is empty, or when they share a file.
+    InputError for synthetic images, an empty split or class, or a file on both sides.
     """
     check_no_synthetic(manifest)
     counts = manifest.counts()
+    where = f"--data {manifest.name}"
     if not counts.get("train") or not counts.get("test"):
+        found = ", ".join(
+            f"{sum(by_class.values())} of split {split or '(none)'}"
+            for split, by_class in counts.items()
+        )
         raise InputError(
-            f"--data {manifest.name}: {_splits(counts)}; the published protocol wants train and test rows "
-            "(<split>/<class>/* or a CSV with a column split)"
+            "no_split",
+            f"{where}: images {found}. The published protocol expects a train and a test split "
+            "(<split>/<class>/* or a CSV with a column `split`).",
         )
     if len(manifest.classes) < 2:
         raise InputError(
-            f"--data {manifest.name}: 1 class, {', '.join(manifest.classes)}; at least 2 are wanted"
+            "too_few_classes",
+            f"{where}: only class {', '.join(manifest.classes)}; expected at least 2 classes.",
         )
     train, test = manifest.where(split="train"), manifest.where(split="test")
     for label in manifest.classes:
         for name, rows in (("training", train), ("test", test)):
             if len(rows.where(label=label)) == 0:
-                raise InputError(f"class {label}: 0 {name} images; at least 1 is wanted")
+                raise InputError(
+                    "class_missing_in_split",
+                    f"{where}: class {label} has no {name} images; expected at least 1.",
+                    label=label,
+                )
     seen = {row.sha256: row.path for row in train.rows}
-    if twice := [row for row in test.rows if row.sha256 in seen]:
+    if shared := [row for row in test.rows if row.sha256 in seen]:
         raise InputError(
-            f"{seen[twice[0].sha256]} and {twice[0].path}: the same bytes in training and test, {len(twice)} files in all; "
-            "remove them from one of the two"
+            "leak_file",
+            f"{seen[shared[0].sha256]} and {shared[0].path}: the same file in train and test "
+            f"({len(shared)} in all). Remove them from one of the two.",
+            count=len(shared),
         )
     return train, test
 
 
-def _splits(counts: Mapping[str, Mapping[str, int]]) -> str:
-    named = [
-        f"{sum(found.values())} images of split {split}" for split, found in counts.items() if split
-    ]
-    none = sum(counts.get("", {}).values())
-    return ", ".join([*named, *([f"{none} images without a split"] if none else [])])
-
-
-def _unmeasurable(sets: ArmSet, options: PublishedOptions) -> list[str]:
-    """Return why the synthetic images cannot be measured against the real ones: too few for a spread; nothing if they can."""
-    if sets.synthetic is None:
-        return []
-    sides = {
-        f"class {label}: 1 training image": int((sets.real_labels == i).sum())
-        for i, label in enumerate(sets.classes)
-    }
-    sides["1 synthetic image a class"] = _shown(sets, options).shape[1]
-    return [
-        f"no quality figures: {what}, at least 2 are wanted"
-        for what, count in sides.items()
-        if count < 2
-    ]
-
-
-def _shown(sets: ArmSet, options: PublishedOptions) -> np.ndarray:
-    """Return the synthetic images that are measured, (classes, count, 1, S, S): those of the arms, or fewer if a grid has fewer."""
-    assert sets.synthetic is not None
-    return sets.synthetic[:, : options.synthetic_per_class]
-
-
-def _quality(
-    train: Manifest, sets: ArmSet, options: PublishedOptions, store: JobStore, machine: Machine
-) -> dict[str, Any] | None:
-    """Measure the synthetic images against the real training images, class by class.
-
-    This runs in the calling process: on ``machine``'s device, unless that belongs to a cluster's workers.
-    """
-    if sets.synthetic is None:
-        return None
-    from fewray.pipelines.extractors import identity, open_extractor
-    from fewray.quality.result import is_whole
-
-    shown = _shown(sets, options)
-    measured = {"sets": sets.keys, "count": shown.shape[1]}
-    key = key_of(
-        **measured,
-        extractor=identity(options.extractor),
-        seed=options.seed,
-        metrics=METRICS_VERSION,
-    )
-    found = store.load("quality", key, whole=lambda found: is_whole(found, sets.classes))
-    if found is None:
-        from fewray.quality.evaluate import measure_quality
-        from fewray.quality.image_set import ImageSet
-
-        real, fake = {}, {}
-        for index, label in enumerate(sets.classes):
-            mine = np.flatnonzero(sets.real_labels == index)
-            rows = [train.rows[i] for i in mine]
-            real[label] = ImageSet.of(
-                sets.real[mine], [row.sha256 for row in rows], [row.group for row in rows]
-            )
-            fake[label] = ImageSet.of(np.asarray(shown[index]))
-        here = machine.executor == LOCAL or machine.device == "cpu"
-        compute = open_extractor(options.extractor, device=machine.device if here else "auto")
-        found = measure_quality(real, fake, compute, seed=options.seed).to_json()
-        store.save("quality", key, found)
-    return found
-
-
-def _classify(
-    sets: ArmSet,
+def _train_generators(
+    train: Manifest,
     options: PublishedOptions,
-    planned: list[Cell],
+    folder: Path,
+    machine: Machine,
+    clock: Clock,
+    on_progress: OnProgress,
+) -> None:
+    def epoch(label: str, row: Mapping[str, Any]) -> None:
+        clock.keep()
+        on_progress("epoch", {"label": label, **row})
+
+    train_generators(
+        train,
+        options.gan,
+        folder,
+        seed=child_seed(options.seed, "generators"),
+        machine=machine,
+        resume=True,
+        extractor=options.extractor,
+        on_epoch=epoch,
+        on_batch=lambda label, row: on_progress("batch", {"label": label, **row}),
+    )
+
+
+def _run_classifiers(
+    runs: list[RunKey],
+    sets: ImageSets,
+    options: PublishedOptions,
     machine: Machine,
     store: JobStore,
-    on_progress: OnProgress,
     clock: Clock,
-    keep: Path,
-) -> dict[tuple[str, int], dict[str, Any]]:
-    """Train the classifiers that are not there yet, side by side; return every (cell, seed)'s result.
+    on_progress: OnProgress,
+    out: Path,
+) -> dict[RunKey, Result]:
+    """Train the classifiers whose results are missing, and return those of all runs.
 
-    The weights of one of them are kept as ``keep``; where they are not those of this study, it is trained again.
+    The weights of one of them are stored in ``out``. If these are not of this study, that
+    classifier is trained again.
     """
-    wanted: dict[tuple[str, int], str] = {}
-    settled = machine.settled()
-    for seed in range(
-        options.seeds
-    ):  # all arms of a seed first: a study cut short compares whole seeds
-        for cell in planned:
-            wanted[cell.name, seed] = key_of(
-                sets=sets.keys_of(cell),
-                classic=cell.classic,
-                synthetic=cell.synthetic,
-                seed=seed,
-                study_seed=options.seed,
-                classifier=options.classifier.to_json(),
-                passes=options.published_passes,
-                precision=settled.precision,
-                threads=settled.threads,
-                device=settled.device.split(":")[0],
-            )
-    from fewray.pipelines.extractors import holds_classifier
+    jobs = {run: classifier_job(run, sets, options, machine) for run in runs}
 
-    def result(key: str) -> dict[str, Any] | None:
-        rows, passes = len(sets.test_labels), options.published_passes
-        return kept_result(store, key, rows=rows, classes=sets.classes, passes=passes)
+    def stored(job: ClassifierJob) -> Result | None:
+        return stored_result(store, job, rows=len(sets.test_labels), classes=sets.classes)
 
-    kept = wanted[kept_cell(options)]
-    missing = {key: name for name, key in wanted.items() if result(key) is None}
-    if kept in missing or not holds_classifier(keep, kept):
-        missing[kept] = kept_cell(options)
-    done = len(set(wanted.values())) - len(missing)
-    on_progress("classifiers", {"done": done, "total": done + len(missing)})
-    tasks = []
-    by_name = {cell.name: cell for cell in planned}
-    for key, (name, seed) in missing.items():
-        cell = by_name[name]
-        tasks.append(
-            {
-                "key": key,
-                "name": name,
-                "seed": seed,
-                "cell": cell,
-                "sets": sets.files(),
-                "options": options,
-                "machine": settled,
-                "store": store,
-                "keep": keep if key == kept else None,
-            }
-        )
+    missing: dict[str, ClassifierJob] = {}
+    for job in jobs.values():
+        if stored(job) is None:
+            missing.setdefault(job.key, job)
+    kept = jobs[kept_run(options)]
+    if kept.key in missing or not holds_classifier(out / CLASSIFIER, kept.key):
+        missing[kept.key] = kept
+    total = len({job.key for job in jobs.values()})
+    left, tasks = len(missing), list(missing.values())
+    on_progress("classifiers", {"done": total - left, "total": total})
 
     def finished(index: int, result: Mapping[str, Any]) -> None:
-        clock.add(
-            f"classifier {tasks[index]['name']} seed {tasks[index]['seed']}", result["seconds"]
-        )
-        on_progress("classifier", {"arm": tasks[index]["name"], **result})
+        nonlocal left
+        left -= 1
+        name = tasks[index].run.name
+        clock.add(f"classifier {name}", result["seconds"])
+        on_progress("classifier", {"run": name, "left": left, **result})
 
-    settled.run(
-        train_cell, tasks, on_message=lambda message: on_progress("step", message), on_done=finished
+    machine.run(
+        train_classifier_job,
+        [
+            {
+                "job": job,
+                "classes": sets.classes,
+                "keys": sets.keys,
+                "paths": sets.paths,
+                "keep": out / CLASSIFIER if job.key == kept.key else None,
+                "machine": machine,
+                "store": store,
+            }
+            for job in tasks
+        ],
+        on_message=lambda message: on_progress("step", message),
+        on_done=finished,
     )
-    results = {name: result(key) for name, key in wanted.items()}
-    assert None not in results.values()
-    return {name: found for name, found in results.items() if found is not None}
+    results = {}
+    for run, job in jobs.items():
+        result = stored(job)
+        assert result is not None, job.key
+        results[run] = result
+    return results

@@ -1,16 +1,15 @@
-"""The test figures as the paper computed them: many passes over the test images in training mode.
+"""Test scores as the paper computed them: many passes over the test images in training mode.
 
-The public predecessor left its network in training mode while testing: dropout is drawn anew in every pass and
-BatchNorm takes its statistics from the test batch. Its "F1Score" is the harmonic mean of sensitivity and specificity,
-averaged over passes. These are kept for comparison with the paper's Table 4 and labelled so wherever they are shown;
-they are not estimates of anything.
+The public predecessor left its network in training mode while testing: dropout is drawn anew in
+every pass, and BatchNorm takes its statistics from the test batch. Its "F1Score" is the harmonic
+mean of sensitivity and specificity, averaged over passes. These scores are kept for comparison
+with the paper's Table 4 only; they estimate nothing.
 """
 
 from __future__ import annotations
 
 import copy
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -22,26 +21,21 @@ from fewray.imaging.arrays import to_float
 
 
 @dataclass(frozen=True, kw_only=True)
-class PublishedFigures:
-    """Means over the passes: total accuracy, and by class accuracy, sensitivity, specificity, f1_published."""
+class PublishedScores:
+    """Means over the passes: accuracy, and by class accuracy, sensitivity, specificity and f1."""
 
-    passes: int
     accuracy: float
     per_class: tuple[dict[str, float], ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain numbers."""
-        return asdict(self) | {"per_class": list(self.per_class)}
-
 
 @torch.inference_mode()
-def published_figures(
+def scores_as_published(
     model: Classifier, images: np.ndarray, labels: np.ndarray, *, passes: int, seed: int
-) -> PublishedFigures:
-    """Return the figures of ``passes`` passes over all of ``images`` in one batch; ``model`` itself is left alone.
+) -> PublishedScores:
+    """Return the scores of ``passes`` passes over all ``images`` in one batch; ``model`` is unchanged.
 
-    BatchNorm sees the same batch in every pass, so the hidden activations are computed once and only dropout, which
-    stands behind them, is drawn anew.
+    BatchNorm sees the same batch in every pass, so the hidden activations are computed once, and
+    only dropout, which follows them, is drawn in every pass.
     """
     where = next(model.parameters()).device
     network = copy.deepcopy(model).train()
@@ -58,10 +52,9 @@ def published_figures(
         figures, accuracy = _one_pass(confusion_matrix(labels, predicted, k))
         sums += figures
         right += accuracy
-    names = ("accuracy", "sensitivity", "specificity", "f1_published")
+    names = ("accuracy", "sensitivity", "specificity", "f1")
     means = sums / passes
-    return PublishedFigures(
-        passes=passes,
+    return PublishedScores(
         accuracy=right / passes,
         per_class=tuple(
             {name: float(means[row, index]) for row, name in enumerate(names)} for index in range(k)
