@@ -1,4 +1,7 @@
-"""Which metrics see which planted defect on covid4: measure (`python -m experiments.defects`), and the table for metrics.md."""
+"""Measure which metrics react to which planted defect on covid4: `python -m experiments.defect_detection`.
+
+The table in docs/metrics.md is rendered here from the committed result.
+"""
 
 from __future__ import annotations
 
@@ -9,37 +12,47 @@ from pathlib import Path
 from typing import Any
 
 from experiments.planted_defects import COLUMNS, DEFECTS, HELD_OUT, Defect
+from experiments.provenance import made_by
 from fewray.quality.names import METRICS
 from fewray.storage.files import read_json, write_json
 
 RESULT = Path(__file__).parents[1] / "docs" / "results" / "defects.json"
 EXTRACTORS = ("lite0", "pixels")
-
-ALIKE = "bacterial and viral pneumonia look alike at 64 px: the pair all classifiers confuse"
-FEW = (
-    "at twenty images a side the floor's spread is larger than the fault; a ball of five neighbours of forty covers a "
-    "mode that is gone"
+SOURCES = (
+    "experiments/planted_defects.py",
+    "src/fewray/imaging",
+    "src/fewray/quality/baselines.py",
+    "src/fewray/quality/copies",
+    "src/fewray/quality/evaluate.py",
+    "src/fewray/quality/features",
+    "src/fewray/quality/metrics",
 )
-SMALL = "reduced to 32 px, the image has lost the fault: it lives in the pixels that are averaged"
+
+ALIKE = "bacterial and viral pneumonia look alike at 64 px; classifiers confuse them too"
+FEW = (
+    "with twenty images on each side, the baseline varies by more than the defect changes it: five "
+    "neighbours of forty images also cover the missing mode"
+)
+SMALL = "the defect is averaged away when the image is reduced to 32 px"
 HALF = (
-    "at m images a side only half of the copied films are among the real half, too few beside the floor's spread; "
-    "`auth_pct` of all images is 0"
+    "only half of the copied images are in the real half, too few compared with the variation of the "
+    "baseline; `auth_pct` of all images is 0"
 )
 CHANCE = (
-    "two spreads leave one film set in twenty outside by chance: one class of four, the one cell in 40 that reacted without a "
-    "fault"
+    "two standard deviations leave one set in twenty outside by chance: one class of four, the only "
+    "one of 40 cells that reacted without a defect"
 )
 POOLED = (
-    "the bar is drawn from all classes together, so that a single class may lie above 2 %: 4 of 35 covid films were flagged "
-    "(2 of the other 119), at least 3 of them by the 32 x 32 features, whose bar is a share of the median distance, and that "
-    "is 4.3 in covid beside 3.2 to 3.5 elsewhere: its films come from several sources, alike within and unlike between "
-    "them. With `lite0`, the default, 1 of 35 was"
+    "the copy threshold is set on all classes together, so a single class may exceed 2%: 4 of 35 "
+    "covid images were flagged (2 of the other 119), at least 3 of them by the 32 x 32 features. "
+    "Covid images come from several sources and differ more between sources (median distance 4.3, "
+    "other classes 3.2 to 3.5). With `lite0`, the default, 1 of 35 was flagged"
 )
 SCATTERED = (
-    "not in covid, whose films come from several sources and often several from one patient: a split takes one of each, and over "
-    "the splits floor and figure scatter by more than the fault moves it"
+    "not in covid, whose images come from several sources, often several from one patient: over the "
+    "random splits, baseline and metric vary by more than the defect changes the metric"
 )
-CLEAN = "none: unseen real images"
+CLEAN = "no defect: unseen real images"
 EXPLAINED = {
     (CLEAN, "ms_ssim", "lite0@128"): CHANCE,
     (CLEAN, "ms_ssim", "pixels@32"): CHANCE,
@@ -50,7 +63,7 @@ EXPLAINED = {
         "intensity +30",
         "kid_mean",
         "lite0@128",
-    ): "ImageNet features hardly see brightness; `pixels` does",
+    ): "ImageNet features are nearly blind to brightness; `pixels` is not",
     **{
         (defect, metric, extractor): why
         for extractor in ("lite0@128", "pixels@32")
@@ -61,7 +74,7 @@ EXPLAINED = {
             (
                 "mode dropped",
                 "ms_ssim",
-                "the films kept are nearly as unlike each other as all are",
+                "the remaining images differ from each other nearly as much as all do",
             ),
             ("training images", "auth_pct", HALF),
         )
@@ -72,7 +85,7 @@ EXPLAINED = {
         for metric in ("fid", "kid_mean", "coverage")
     },
 }
-"""Why a metric that must react did not in every class, or one that must not did: by defect, metric, extractor."""
+"""Why a metric did not react as it must, by defect, metric and extractor."""
 
 
 def main() -> None:
@@ -85,19 +98,20 @@ def main() -> None:
     rows = load_dataset("covid4")
     images = image_sets(rows, rows.classes, 64, "squash")
     found = {
+        "made_by": made_by(*SOURCES),
         "data": f"covid4, all {len(rows)} images, 64 px, squashed",
-        "command": "python -m experiments.defects",
+        "command": "python -m experiments.defect_detection",
         "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         "hardware": f"{platform.machine()} CPU",
         "runs": [examine(images, load_extractor(name)) for name in EXTRACTORS],
     }
     write_json(RESULT, found)
     for defect, metric, extractor in unexplained(found):
-        print(f"not explained: {metric} on {defect} ({extractor})")
+        print(f"unexplained: {metric} on {defect} ({extractor})")
 
 
 def unexplained(found: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Return the wrong cells that no sentence explains."""
+    """Return the unexpected reactions that ``EXPLAINED`` does not explain."""
     return [
         (name, metric, run["extractor"])
         for run in found["runs"]
@@ -111,25 +125,27 @@ def render() -> str:
     """Return the block of docs/metrics.md made from the committed result."""
     found = read_json(RESULT)
     parts = [
-        f"Measured on {found['data']}; `{found['command']}`, seed {found['runs'][0]['seed']}, {found['hardware']}, "
-        f"{found['date']}. A cell is the number of classes, of four, in which the metric reacted: off its floor by more "
-        "than two spreads, or more than 5 % of the images called copies. **Bold**: it must react; *struck*: it must not. "
-        "Cells that are neither have no right answer.\n"
+        f"Measured on {found['data']}, with `{found['command']}` (version "
+        f"{found['made_by']['version']}, seed {found['runs'][0]['seed']}, {found['hardware']}, "
+        f"{found['date']}). Each cell is the number of classes, out of four, in which the metric "
+        "reacted: it differed from the real-vs-real baseline by more than two standard deviations, "
+        "or more than 5% of the images were flagged as copies. **Bold**: the metric must react. "
+        "~~Struck through~~: it must not. Other cells have no expected value.\n"
     ]
     for run in found["runs"]:
-        header = ["defect", *map(_shown, COLUMNS), "called copies"]
+        header = ["defect", *map(_shown, COLUMNS), "flagged as copies"]
         lines = [f"| {' | '.join(header)} |", f"|{' --- |' * len(header)}"]
         for name, defect in DEFECTS.items():
             cells = [_cell(run, name, defect, metric) for metric in COLUMNS]
             lines.append(f"| {name} | {' | '.join(cells)} | {_share(run, name)} |")
-        held_out = f"| {HELD_OUT}, looked for among them |{' |' * (len(COLUMNS) - 1)} **{_count(run, HELD_OUT, 'copies')}** "
+        held_out = f"| {HELD_OUT}, shifted |{' |' * (len(COLUMNS) - 1)} **{_count(run, HELD_OUT, 'copies')}** "
         lines.append(f"{held_out}| {_share(run, HELD_OUT)} |")
         counts = ", ".join(
             f"{label} {run['num_train'][label]}/{run['num_fake'][label]}"
             for label in run["num_train"]
         )
         parts.append(
-            f"Extractor {run['extractor']}, training/synthetic images: {counts}.\n\n"
+            f"Extractor {run['extractor']}; training/synthetic images: {counts}.\n\n"
             + "\n".join(lines)
             + "\n"
         )
@@ -142,15 +158,15 @@ def render() -> str:
                     reasons.setdefault(why, []).append(f"{_shown(metric)} on *{name}*")
         if reasons:
             parts.append(
-                "Where one that must react did not in every class, or one that must not did:\n\n"
+                "Metrics that did not react as they must:\n\n"
                 + "\n".join(f"- {', '.join(cells)}: {why}." for why, cells in reasons.items())
                 + "\n"
             )
         clean = next(iter(DEFECTS))
         alarms = sum(_count(run, clean, metric) for metric in COLUMNS)
         parts.append(
-            f"Unseen real images set off {alarms} of {len(COLUMNS) * len(run['num_train'])} cells; two spreads leave about "
-            "one in twenty.\n"
+            f"Unseen real images caused {alarms} reactions in "
+            f"{len(COLUMNS) * len(run['num_train'])} tests; about one in twenty is expected by chance.\n"
         )
     return "\n".join(parts)
 
@@ -187,7 +203,7 @@ def _cell(run: Mapping[str, Any], name: str, defect: Defect, metric: str) -> str
 
 def _share(run: Mapping[str, Any], name: str) -> str:
     shares = [cell["found"] for cell in run["defects"][name].values()]
-    return f"{100 * min(shares):.0f} to {100 * max(shares):.0f} %"
+    return f"{100 * min(shares):.0f}% to {100 * max(shares):.0f}%"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Planted defects: sets of images with a known fault, and which metrics must see it. A metric is trusted for what it saw.
+"""Planted defects: image sets with a known fault, and the metrics that must react to each.
 
-Half of the real images, by patient, play the training set; the other half, unseen, play a generator that makes perfect
-images. Each defect spoils the second half in one way.
+Half of the real images, by patient, stand for the training set. The other half, unseen, stand for
+the output of a perfect generator; each defect changes them in one way.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ AS_REAL = (
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
-    """uint8 (n, 1, H, W): what a defect may use. ``unseen`` stands for good synthetic images."""
+    """What a defect is made from, uint8 (n, 1, H, W); ``unseen`` stands for good synthetic images."""
 
     train: np.ndarray
     unseen: np.ndarray
@@ -41,11 +41,11 @@ class Material:
 
 @dataclass(frozen=True, kw_only=True)
 class Defect:
-    """How to make it, and the metrics that must and those that must not react; of the others nothing is asked."""
+    """How a defect is made, the metrics that must react to it and those that must not."""
 
     make: Callable[[Material], np.ndarray]
-    film_by_film: bool = False
-    """Each unseen film in its place, spoilt or not: its patient is known."""
+    image_by_image: bool = False
+    """Whether image i is made from unseen image i, so that its patient is known."""
     must: frozenset[str] = frozenset()
     must_not: frozenset[str] = frozenset()
 
@@ -66,14 +66,14 @@ def _checkerboard(m: Material) -> np.ndarray:
 
 
 def _mode_dropped(m: Material) -> np.ndarray:
-    """Return the half of the unseen images nearest to one of them, drawn again to the full number."""
+    """Return the half of the unseen images nearest to one of them, repeated to the full number."""
     rows = m.unseen.reshape(len(m.unseen), -1).astype(float)
     order = np.argsort(((rows - rows[0]) ** 2).sum(1), kind="stable")
     return m.unseen[np.resize(order[: max(2, len(order) // 2)], len(order))]
 
 
 def moved(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return ``images`` (n, 1, S, S) shifted by up to 4 px at 64 px, black where nothing is left."""
+    """Return ``images`` (n, 1, S, S) shifted by up to S/16 px, black where they end."""
     size = images.shape[2]
     reach = max(1, size // 16)
     padded = np.pad(images, ((0, 0), (0, 0), (reach, reach), (reach, reach)))
@@ -88,28 +88,28 @@ def _brightened(m: Material) -> np.ndarray:
 
 
 def _half_real(m: Material) -> np.ndarray:
-    spoilt, half = _blur(m), len(m.unseen) // 2
-    return np.concatenate([m.train[:half], spoilt[half:]])
+    half = len(m.unseen) // 2
+    return np.concatenate([m.train[:half], _blur(m)[half:]])
 
 
 _DISTANCES = frozenset({"fid", "kid_mean"})
 _COPY = frozenset({"copies", "auth_pct"})
 
 DEFECTS: dict[str, Defect] = {
-    "none: unseen real images": Defect(
-        make=lambda m: m.unseen, film_by_film=True, must_not=frozenset(COLUMNS)
+    "no defect: unseen real images": Defect(
+        make=lambda m: m.unseen, image_by_image=True, must_not=frozenset(COLUMNS)
     ),
-    "blur, 1.5 px": Defect(make=_blur, film_by_film=True, must=_DISTANCES | {"coverage"}),
+    "blur, 1.5 px": Defect(make=_blur, image_by_image=True, must=_DISTANCES | {"coverage"}),
     "noise, sd 25": Defect(
         make=lambda m: _grey(m.unseen + m.rng.normal(0, 25, m.unseen.shape)),
-        film_by_film=True,
+        image_by_image=True,
         must=_DISTANCES | {"coverage"},
     ),
     "checkerboard, ±12": Defect(
-        make=_checkerboard, film_by_film=True, must=_DISTANCES | {"coverage"}
+        make=_checkerboard, image_by_image=True, must=_DISTANCES | {"coverage"}
     ),
     "intensity +30": Defect(
-        make=lambda m: _grey(m.unseen + 30.0), film_by_film=True, must=frozenset({"kid_mean"})
+        make=lambda m: _grey(m.unseen + 30.0), image_by_image=True, must=frozenset({"kid_mean"})
     ),
     "wrong class": Defect(make=lambda m: m.other_class, must=_DISTANCES),
     "mode dropped": Defect(make=_mode_dropped, must=frozenset({"recall", "ms_ssim"})),
@@ -125,25 +125,26 @@ DEFECTS: dict[str, Defect] = {
     "training images, mirrored": Defect(
         make=lambda m: m.train[..., ::-1].copy(), must=frozenset({"copies"})
     ),
-    "training images, brightness ±10 %": Defect(make=_brightened, must=frozenset({"copies"})),
+    "training images, brightness ±10%": Defect(make=_brightened, must=frozenset({"copies"})),
 }
-"""By name. ``test images copied`` is looked for against the held-out images: see :func:`examine`."""
+"""By name; :func:`examine` adds the copies of held-out images."""
 
 HELD_OUT = "held-out images"
 
 
 def examine(real: Mapping[str, ImageSet], extractor: Extractor, *, seed: int = 0) -> dict[str, Any]:
-    """Return, for each defect, metric and class, whether the metric reacted, as plain JSON.
+    """Return whether each metric reacted to each defect in each class, as plain JSON.
 
-    A metric reacts when its value at m images lies off the floor by more than two spreads; copies react when more than
-    5 % of the images are flagged. ``found`` is the share flagged. The last defect hands over held-out images,
-    shifted; its copies are those found among them.
+    A metric reacts if its value differs from the real-vs-real baseline by more than two standard
+    deviations; the copy search reacts if it flags more than 5% of the images. ``found`` is the share
+    flagged. The last defect, ``HELD_OUT``, passes shifted held-out images off as synthetic ones; they
+    are searched for among the held-out images.
     """
     halves = {label: _halves(images, child_seed(seed, label)) for label, images in real.items()}
     train = {
         label: measured(first, extractor, mirrored=True) for label, (first, _) in halves.items()
     }
-    bar = copy_threshold(train)
+    threshold = copy_threshold(train)
     size = next(iter(real.values())).images.shape[2]
     noise = measured(ImageSet.of(noise_images(size, seed=seed)), extractor)
     labels = list(real)
@@ -156,21 +157,23 @@ def examine(real: Mapping[str, ImageSet], extractor: Extractor, *, seed: int = 0
             rng=np.random.default_rng(child_seed(seed, label, "defects")),
         )
         for name, defect in DEFECTS.items():
-            patients = halves[label][1].groups if defect.film_by_film else ()
+            patients = halves[label][1].groups if defect.image_by_image else ()
             fake = measured(ImageSet.of(defect.make(material), groups=patients), extractor)
             table[name][label] = _reactions(
-                label, train[label], fake, noise, bar, extractor.name, seed
+                label, train[label], fake, noise, threshold, extractor.name, seed
             )
         held_out = measured(halves[label][1], extractor, mirrored=True)
         given = measured(ImageSet.of(moved(material.unseen, material.rng)), extractor)
-        share = float(np.mean([bool(row.by) for row in find_copies(label, given, held_out, bar)]))
+        share = float(
+            np.mean([bool(row.by) for row in find_copies(label, given, held_out, threshold)])
+        )
         table[HELD_OUT][label] = {"found": share, "reacted": {"copies": share > 0.05}}
     return {
         "extractor": extractor.name,
         "seed": seed,
         "num_train": {label: len(first) for label, (first, _) in halves.items()},
         "num_fake": {label: len(second) for label, (_, second) in halves.items()},
-        "copy_threshold": bar.to_json(),
+        "copy_threshold": threshold.to_json(),
         "defects": table,
     }
 
@@ -180,12 +183,12 @@ def _reactions(
     train: MeasuredSet,
     fake: MeasuredSet,
     noise: MeasuredSet,
-    bar: CopyThreshold,
+    threshold: CopyThreshold,
     extractor: str,
     seed: int,
 ) -> dict[str, Any]:
     quality = class_quality(train, fake, noise, extractor=extractor, seed=seed)
-    share = float(np.mean([bool(row.by) for row in find_copies(label, fake, train, bar)]))
+    share = float(np.mean([bool(row.by) for row in find_copies(label, fake, train, threshold)]))
     reacted: dict[str, bool] = {
         name: floor.verdict not in AS_REAL for name, floor in quality.floor.items()
     }

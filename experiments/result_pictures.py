@@ -1,4 +1,7 @@
-"""Make the pictures of docs/results.md: `python -m experiments.picture RUN [QUALITY]`, folders of `fewray train` and `quality`."""
+"""Make the pictures of docs/results/published.md: `python -m experiments.result_pictures RUN [QUALITY]`.
+
+RUN is a folder of `fewray train`, QUALITY one of `fewray quality`.
+"""
 
 import csv
 import sys
@@ -28,7 +31,7 @@ def first_seeds(run: Path) -> np.ndarray:
 
 
 def closest(run: Path, quality: Path) -> np.ndarray:
-    """Return the synthetic images that copies.csv says are nearest to a training image, twelve a class."""
+    """Return the twelve synthetic images per class that are nearest to a training image (copies.csv)."""
     with (quality / "copies.csv").open() as stream:
         found = list(csv.DictReader(stream))
     rows = []
@@ -43,7 +46,7 @@ def closest(run: Path, quality: Path) -> np.ndarray:
 
 
 def curves(run: Path, path: Path) -> None:
-    """Draw losses, probabilities, FID and KID over epochs, a column a class."""
+    """Draw losses, discriminator outputs, FID and KID over epochs, one column per class."""
     from matplotlib.figure import Figure
 
     labels = list(run_classes(run))
@@ -77,7 +80,7 @@ def _save(images: np.ndarray, path: Path) -> None:
 
 
 def main(run: Path, quality: Path | None) -> None:
-    """Write the pictures."""
+    """Write the pictures into docs/."""
     _save(first_seeds(run), DOCS / "synthetic.png")
     curves(run, DOCS / "curves.png")
     if quality is not None:
