@@ -138,15 +138,15 @@ def test_the_selection_uses_training_rows_alone(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     what: str,
-    choices: tuple[str, str],
+    candidates: tuple[str, str],
 ):
     recipes = {"first": OPTIONS.gan.with_(epochs=1), "second": OPTIONS.gan.with_(epochs=2)}
     monkeypatch.setattr("fewray.study.crossval.design.recipe", recipes.__getitem__)
-    options = ARMS.with_(select=what, candidates=choices)
+    options = ARMS.with_(select=what, candidates=candidates)
     found = run_crossval(phantoms, options, tmp_path, machine=MACHINE)
     assert [(row.repeat, row.fold) for row in found.selections] == [(0, 0), (0, 1)]
     for row in found.selections:
-        assert set(row.accuracies) == set(choices)
+        assert set(row.accuracies) == set(candidates)
         assert row.accuracies[row.selected] == max(row.accuracies.values())
     cohort = assemble_cohort(phantoms, options)
     by_fold = {
