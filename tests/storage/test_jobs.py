@@ -18,11 +18,7 @@ WHOLE: dict[str, Any] = {
 }
 
 
-<<<<<<< Updated upstream
 def kept(store: JobStore, external: int = 1):
-=======
-def stored(store: JobStore, external: int = 1) -> Prediction | None:
->>>>>>> Stashed changes
     return stored_prediction(store, "k", rows=2, external=external, classes=2)
 
 
@@ -30,11 +26,7 @@ def stored(store: JobStore, external: int = 1) -> Prediction | None:
 def test_an_incomplete_result_is_missing(tmp_path: Path, text: str):
     store = JobStore(tmp_path)
     store.result_path(KIND, "k").write_text(text)
-<<<<<<< Updated upstream
     assert kept(store) is None
-=======
-    assert stored(store) is None
->>>>>>> Stashed changes
 
 
 @pytest.mark.parametrize(
@@ -56,27 +48,16 @@ def test_an_incomplete_result_is_missing(tmp_path: Path, text: str):
 def test_a_result_with_invalid_fields_is_missing(tmp_path: Path, changes: dict):
     store = JobStore(tmp_path)
     store.result_path(KIND, "k").write_text(json.dumps(WHOLE | changes))
-<<<<<<< Updated upstream
     assert kept(store) is None
-=======
-    assert stored(store) is None
->>>>>>> Stashed changes
 
 
 def test_a_complete_result_is_found(tmp_path: Path):
     store = JobStore(tmp_path)
     store.save(KIND, "k", WHOLE)
-<<<<<<< Updated upstream
     assert kept(store) == Prediction(**WHOLE)
     assert kept(store, external=0) is None
     store.save(KIND, "k", WHOLE | {"external": None})
     assert kept(store, external=0) is not None
-=======
-    assert stored(store) == Prediction(**WHOLE)
-    assert stored(store, external=0) is None
-    store.save(KIND, "k", WHOLE | {"external": None})
-    assert stored(store, external=0) is not None
->>>>>>> Stashed changes
 
 
 def test_an_array_with_a_changed_byte_is_missing(tmp_path: Path):
