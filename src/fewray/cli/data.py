@@ -33,9 +33,7 @@ def list_(as_json: AsJson = False) -> None:
 @app.command("fetch")
 def fetch(
     name: Annotated[str, typer.Argument(help="covid4.")],
-    source: Annotated[
-        Path | None, path_option("A local copy; its files are verified too.", "--from")
-    ] = None,
+    source: Path | None = path_option("A local copy; its files are verified too.", "--from"),
     as_json: AsJson = False,
 ) -> None:
     """Download a data set at its pinned version, or copy it from a folder, and verify every file."""

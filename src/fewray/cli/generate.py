@@ -8,28 +8,32 @@ from typing import Annotated
 import typer
 
 from fewray.cli.output import print_json
-from fewray.cli.params import AsJson, Classes, CopyPercentile, Device, GroupRegex, Out, listed, path
+from fewray.cli.params import (
+    AsJson,
+    Classes,
+    CopyPercentile,
+    Device,
+    GroupRegex,
+    Out,
+    listed,
+    option,
+    path,
+)
 
 
 def generate(
     run: Annotated[Path, typer.Argument(help="Folder made by `fewray train`.", parser=path)],
     out: Out,
-    per_class: Annotated[int, typer.Option(help="Images per class.")] = 100,
+    per_class: int = option(100, "Images per class."),
     classes: Classes = "",
-    first_seed: Annotated[
-        int, typer.Option(help="Image i is generated from seed FIRST_SEED + i.")
-    ] = 0,
-    reject_copies: Annotated[
-        bool,
-        typer.Option("--reject-copies", help="Replace images that are copies of training images."),
-    ] = False,
+    first_seed: int = option(0, "Image i is generated from seed FIRST_SEED + i."),
+    reject_copies: bool = option(
+        False, "Replace images that are copies of training images.", "--reject-copies"
+    ),
     copy_percentile: CopyPercentile = 2.0,
-    real: Annotated[
-        str | None,
-        typer.Option(
-            help="The training data, for --reject-copies.", show_default="as recorded by the run"
-        ),
-    ] = None,
+    real: str | None = option(
+        None, "The training data, for --reject-copies.", shown="as recorded by the run"
+    ),
     group_regex: GroupRegex = None,
     device: Device = "auto",
     as_json: AsJson = False,

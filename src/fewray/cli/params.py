@@ -98,9 +98,24 @@ def _value(options: Any, name: str) -> str:
             return f"{options:g}" if isinstance(options, float) else str(options)
 
 
+def option(
+    default: Any, help: str, *names: str, panel: str | None = None, shown: str | bool = True
+) -> Any:
+    """Return an option; ``shown`` is what its help gives as the default."""
+    return typer.Option(default, *names, help=help, rich_help_panel=panel, show_default=shown)
+
+
+def preset_option(help: str, name: str = "", *names: str, panel: str = CROSSVAL) -> Any:
+    """Return an option whose default is that of the preset, called ``name`` there."""
+    help += f"  [default: {preset_default(name)}]" if name else ""
+    return option(None, help, *names, panel=panel)
+
+
 def path_option(help: str, *names: str, panel: str | None = None) -> Any:
     """Return an option for a file or folder that need not exist yet."""
-    return typer.Option(*names, help=help, parser=path, metavar="<path>", rich_help_panel=panel)
+    return typer.Option(
+        None, *names, help=help, parser=path, metavar="<path>", rich_help_panel=panel
+    )
 
 
 Data = Annotated[str, typer.Option("--data", "-d", help=SOURCES)]

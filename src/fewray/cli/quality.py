@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from fewray.cli.output import print_json, print_table
 from fewray.cli.params import (
@@ -16,79 +13,52 @@ from fewray.cli.params import (
     GroupRegex,
     Seed,
     listed,
+    option,
     path_option,
 )
 from fewray.cli.progress import log
 
 
 def quality(
-    real: Annotated[
-        str,
-        typer.Option(
-            help="Real images: a data set, folder or CSV file; the test split is not used."
-        ),
-    ],
-    synthetic: Annotated[
-        str,
-        typer.Option(
-            help="Synthetic images: a folder with one subfolder per class, or a CSV file."
-        ),
-    ],
-    held_out: Annotated[
-        str | None,
-        typer.Option(
-            help="Real images that no generator saw; of a data set with splits, its test split."
-        ),
-    ] = None,
+    real: str = option(
+        ..., "Real images: a data set, folder or CSV file; the test split is not used."
+    ),
+    synthetic: str = option(
+        ..., "Synthetic images: a folder with one subfolder per class, or a CSV file."
+    ),
+    held_out: str | None = option(
+        None, "Real images that no generator saw; of a data set with splits, its test split."
+    ),
     classes: Classes = "",
-    run: Annotated[
-        Path | None,
-        path_option(
-            "Folder of the generators; adds a membership test of their discriminators.", "--run"
-        ),
-    ] = None,
-    extractor: Annotated[
-        str,
-        typer.Option(
-            help="Feature extractor: lite0, lite0@224, pixels, inception, onnx:FILE or study:RUN."
-        ),
-    ] = "lite0",
-    weights: Annotated[
-        Path | None, path_option("Weight file of the extractor inception.", "--weights")
-    ] = None,
-    image_size: Annotated[
-        int, typer.Option(help="Size at which all images are read, in pixels.")
-    ] = 64,
-    fit: Annotated[
-        str | None,
-        typer.Option(
-            help="How images are made square: squash or pad.",
-            show_default="as for the generators, else squash",
-        ),
-    ] = None,
-    k: Annotated[
-        int, typer.Option("--k", help="Neighbours for precision, recall, density and coverage.")
-    ] = 5,
+    run: Path | None = path_option(
+        "Folder of the generators; adds a membership test of their discriminators.", "--run"
+    ),
+    extractor: str = option(
+        "lite0", "Feature extractor: lite0, lite0@224, pixels, inception, onnx:FILE or study:RUN."
+    ),
+    weights: Path | None = path_option("Weight file of the extractor inception.", "--weights"),
+    image_size: int = option(64, "Size at which all images are read, in pixels."),
+    fit: str | None = option(
+        None,
+        "How images are made square: squash or pad.",
+        shown="as for the generators, else squash",
+    ),
+    k: int = option(5, "Neighbours for precision, recall, density and coverage.", "--k"),
     copy_percentile: CopyPercentile = 2.0,
-    tstr_steps: Annotated[
-        int,
-        typer.Option(
-            help="Steps of the classifiers that train on synthetic and test on real images, and "
-            "the reverse (TSTR, TRTS); 0 skips them."
-        ),
-    ] = 0,
+    tstr_steps: int = option(
+        0,
+        "Steps of the classifiers that train on synthetic and test on real images, and "
+        "the reverse (TSTR, TRTS); 0 skips them.",
+    ),
     seed: Seed = 0,
     group_regex: GroupRegex = None,
-    out: Annotated[
-        Path | None,
-        path_option(
-            "Folder for quality.json, copies.csv and pictures of close pairs.", "--out", "-o"
-        ),
-    ] = None,
+    out: Path | None = path_option(
+        "Folder for quality.json, copies.csv and pictures of close pairs.", "--out", "-o"
+    ),
     device: Device = "auto",
-    no_cache: Annotated[
-        bool, typer.Option("--no-cache", help="Compute all features again and do not store them.")
-    ] = False,
+    no_cache: bool = option(
+        False, "Compute all features again and do not store them.", "--no-cache"
+    ),
     as_json: AsJson = False,
 ) -> None:
     """Measure the fidelity, diversity and copying of synthetic images.

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
 
 from fewray.cli.output import print_json, print_plan
 from fewray.cli.params import (
-    CROSSVAL,
     PUBLISHED,
     RECIPE_NAMES,
     SHARED,
@@ -26,196 +22,120 @@ from fewray.cli.params import (
     Threads,
     listed,
     numbers,
+    option,
     path_option,
-    preset_default,
+    preset_option,
 )
 from fewray.cli.progress import ProgressBars, StudyProgress, log, log_stage
 from fewray.config import CROSSVAL_ARMS, PUBLISHED_ARMS
 
 
-def _option(help: str, default: str = "", *names: str, panel: str = CROSSVAL) -> Any:
-    """Return an option whose default is that of the preset: ``default`` names it there."""
-    help += f"  [default: {preset_default(default)}]" if default else ""
-    return typer.Option(*names, help=help, rich_help_panel=panel)
-
-
 def study(
     data: Data,
     out: Out,
-    protocol: Annotated[
-        str,
-        typer.Option(
-            help="crossval: cross-validation grouped by patient, with everything fitted on the "
-            "training folds. published: the paper's own train/test split."
-        ),
-    ] = "crossval",
-    preset: Annotated[
-        str,
-        typer.Option(
-            help="quick (a demonstration, never a verdict), standard or full (crossval only). "
-            "The defaults below are those of standard."
-        ),
-    ] = "standard",
+    protocol: str = option(
+        "crossval",
+        "crossval: cross-validation grouped by patient, with everything fitted on the "
+        "training folds. published: the paper's own train/test split.",
+    ),
+    preset: str = option(
+        "standard",
+        "quick (a demonstration, never a verdict), standard or full (crossval only). "
+        "The defaults below are those of standard.",
+    ),
     group_regex: GroupRegex = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
-    recipe: Annotated[
-        str | None, _option(f"Generator recipe: {RECIPE_NAMES}.", "gan.recipe", panel=SHARED)
-    ] = None,
-    arms: Annotated[
-        str | None,
-        _option(
-            f"Comma-separated arms to run. crossval: {', '.join(CROSSVAL_ARMS)}; include the "
-            f"--reference arm. published: {', '.join(PUBLISHED_ARMS)}.",
-            panel=SHARED,
-        ),
-    ] = None,
-    seeds: Annotated[
-        int | None, _option("Classifier seeds per arm.", "seeds", panel=SHARED)
-    ] = None,
-    steps: Annotated[
-        int | None, _option("Optimiser steps per classifier.", "classifier.steps", panel=SHARED)
-    ] = None,
-    generators: Annotated[
-        Path | None,
-        path_option(
-            "crossval: folder in which to keep each fold's generators. published: folder "
-            "made by `fewray train`.",
-            "--generators",
-            panel=SHARED,
-        ),
-    ] = None,
+    recipe: str | None = preset_option(
+        f"Generator recipe: {RECIPE_NAMES}.", "gan.recipe", panel=SHARED
+    ),
+    arms: str | None = preset_option(
+        f"Comma-separated arms to run. crossval: {', '.join(CROSSVAL_ARMS)}; include the "
+        f"--reference arm. published: {', '.join(PUBLISHED_ARMS)}.",
+        panel=SHARED,
+    ),
+    seeds: int | None = preset_option("Classifier seeds per arm.", "seeds", panel=SHARED),
+    steps: int | None = preset_option(
+        "Optimiser steps per classifier.", "classifier.steps", panel=SHARED
+    ),
+    generators: Path | None = path_option(
+        "crossval: folder in which to keep each fold's generators. published: folder "
+        "made by `fewray train`.",
+        "--generators",
+        panel=SHARED,
+    ),
     seed: Seed = 0,
-    folds: Annotated[int | None, _option("Number of folds, grouped by patient.", "folds")] = None,
-    repeats: Annotated[
-        int | None,
-        _option(
-            "Number of times to repeat the cross-validation with a new split into folds.", "repeats"
-        ),
-    ] = None,
-    reference: Annotated[
-        str | None,
-        _option("The arm that the others are compared with; one of --arms.", "reference"),
-    ] = None,
-    ratio: Annotated[
-        float | None, _option("Synthetic images per real training image.", "ratio")
-    ] = None,
-    ratios: Annotated[
-        str | None,
-        _option(
-            "Further ratios to run as sensitivity analyses, e.g. 0.5,2,4 ('' for none).", "ratios"
-        ),
-    ] = None,
-    resnet: Annotated[
-        bool | None,
-        _option(
-            "Also run a residual network as a sensitivity analysis.",
-            "resnet",
-            "--resnet/--no-resnet",
-        ),
-    ] = None,
-    augmented_copies: Annotated[
-        int | None,
-        _option(
-            "Augmented copies of each image in the arms with classic augmentation.",
-            "augmented_copies",
-        ),
-    ] = None,
-    generator_repeats: Annotated[
-        int | None,
-        _option("Number of times to train the generators in each fold.", "generator_repeats"),
-    ] = None,
-    select: Annotated[
-        str | None,
-        _option("What to select on an inner split of each training fold: ratio or recipe."),
-    ] = None,
-    candidates: Annotated[
-        str | None, _option("Comma-separated values that --select chooses from.")
-    ] = None,
-    copy_percentile: Annotated[
-        float | None,
-        _option(
-            "Copy threshold: the percentage of unseen real X-rays that it would flag as "
-            "copies. 0 keeps all synthetic images.",
-            "copy_percentile",
-        ),
-    ] = None,
-    without: Annotated[
-        list[str] | None, _option("Also report scores with this class left out.")
-    ] = None,
-    pair: Annotated[
-        list[str] | None, _option("Also report scores for these two classes alone, given as a:b.")
-    ] = None,
-    external: Annotated[
-        str | None,
-        _option(
-            "An external test set, never used for training. --group-regex also applies to "
-            "its file names."
-        ),
-    ] = None,
-    keep_test: Annotated[
-        bool | None,
-        _option(
-            "Cross-validate the training split only, and treat the test split as the "
-            "external test set. Cannot be combined with --external.",
-            "",
-            "--keep-test",
-        ),
-    ] = None,
-    classic_per_class: Annotated[
-        int | None,
-        _option(
-            "Number of classically augmented images per class.",
-            "classic_per_class",
-            panel=PUBLISHED,
-        ),
-    ] = None,
-    synthetic_per_class: Annotated[
-        int | None,
-        _option("Number of synthetic images per class.", "synthetic_per_class", panel=PUBLISHED),
-    ] = None,
-    double_softmax: Annotated[
-        bool | None,
-        _option(
-            "Apply softmax twice during training, as the original code did.",
-            "classifier.double_softmax",
-            "--double-softmax/--no-double-softmax",
-            panel=PUBLISHED,
-        ),
-    ] = None,
-    as_published: Annotated[
-        bool | None,
-        _option(
-            "Also train each arm with softmax applied twice, for the scores as the paper "
-            "computed them.",
-            "as_published",
-            "--as-published/--no-as-published",
-            panel=PUBLISHED,
-        ),
-    ] = None,
-    mixtures: Annotated[
-        bool | None,
-        _option(
-            "Also run a grid of classic x synthetic image counts.",
-            "",
-            "--mixtures",
-            panel=PUBLISHED,
-        ),
-    ] = None,
-    mixture_classic: Annotated[
-        str | None,
-        _option(
-            "Numbers of classic images per class in the grid.", "mixture_classic", panel=PUBLISHED
-        ),
-    ] = None,
-    mixture_synthetic: Annotated[
-        str | None,
-        _option(
-            "Numbers of synthetic images per class in the grid.",
-            "mixture_synthetic",
-            panel=PUBLISHED,
-        ),
-    ] = None,
+    folds: int | None = preset_option("Number of folds, grouped by patient.", "folds"),
+    repeats: int | None = preset_option(
+        "Number of times to repeat the cross-validation with a new split into folds.", "repeats"
+    ),
+    reference: str | None = preset_option(
+        "The arm that the others are compared with; one of --arms.", "reference"
+    ),
+    ratio: float | None = preset_option("Synthetic images per real training image.", "ratio"),
+    ratios: str | None = preset_option(
+        "Further ratios to run as sensitivity analyses, e.g. 0.5,2,4 ('' for none).", "ratios"
+    ),
+    resnet: bool | None = preset_option(
+        "Also run a residual network as a sensitivity analysis.", "resnet", "--resnet/--no-resnet"
+    ),
+    augmented_copies: int | None = preset_option(
+        "Augmented copies of each image in the arms with classic augmentation.", "augmented_copies"
+    ),
+    generator_repeats: int | None = preset_option(
+        "Number of times to train the generators in each fold.", "generator_repeats"
+    ),
+    select: str | None = preset_option(
+        "What to select on an inner split of each training fold: ratio or recipe."
+    ),
+    candidates: str | None = preset_option("Comma-separated values that --select chooses from."),
+    copy_percentile: float | None = preset_option(
+        "Copy threshold: the percentage of unseen real X-rays that it would flag as "
+        "copies. 0 keeps all synthetic images.",
+        "copy_percentile",
+    ),
+    without: list[str] | None = preset_option("Also report scores with this class left out."),
+    pair: list[str] | None = preset_option(
+        "Also report scores for these two classes alone, given as a:b."
+    ),
+    external: str | None = preset_option(
+        "An external test set, never used for training. --group-regex also applies to "
+        "its file names."
+    ),
+    keep_test: bool | None = preset_option(
+        "Cross-validate the training split only, and treat the test split as the "
+        "external test set. Cannot be combined with --external.",
+        "",
+        "--keep-test",
+    ),
+    classic_per_class: int | None = preset_option(
+        "Number of classically augmented images per class.", "classic_per_class", panel=PUBLISHED
+    ),
+    synthetic_per_class: int | None = preset_option(
+        "Number of synthetic images per class.", "synthetic_per_class", panel=PUBLISHED
+    ),
+    double_softmax: bool | None = preset_option(
+        "Apply softmax twice during training, as the original code did.",
+        "classifier.double_softmax",
+        "--double-softmax/--no-double-softmax",
+        panel=PUBLISHED,
+    ),
+    as_published: bool | None = preset_option(
+        "Also train each arm with softmax applied twice, for the scores as the paper "
+        "computed them.",
+        "as_published",
+        "--as-published/--no-as-published",
+        panel=PUBLISHED,
+    ),
+    mixtures: bool | None = preset_option(
+        "Also run a grid of classic x synthetic image counts.", "", "--mixtures", panel=PUBLISHED
+    ),
+    mixture_classic: str | None = preset_option(
+        "Numbers of classic images per class in the grid.", "mixture_classic", panel=PUBLISHED
+    ),
+    mixture_synthetic: str | None = preset_option(
+        "Numbers of synthetic images per class in the grid.", "mixture_synthetic", panel=PUBLISHED
+    ),
     device: Device = "auto",
     precision: Precision = "auto",
     processes: Processes = 0,

@@ -24,6 +24,7 @@ from fewray.cli.params import (
     Seed,
     Threads,
     listed,
+    option,
 )
 from fewray.cli.progress import HealthWatch, ProgressBars, log, log_stage
 
@@ -69,53 +70,32 @@ def summary(
 def train(
     data: Data,
     out: Out,
-    recipe: Annotated[
-        str, typer.Option("--recipe", "-r", help=f"Recipe: {RECIPE_NAMES}.")
-    ] = "paper",
+    recipe: str = option("paper", f"Recipe: {RECIPE_NAMES}.", "--recipe", "-r"),
     classes: Classes = "",
-    epochs: Annotated[
-        int | None, typer.Option(help="Number of epochs.", show_default="the recipe's")
-    ] = None,
+    epochs: int | None = option(None, "Number of epochs.", shown="the recipe's"),
     seed: Seed = 0,
     group_regex: GroupRegex = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Continue the training runs in --out.")
-    ] = False,
-    checkpoint_every: Annotated[int, typer.Option(help="Epochs between checkpoints.")] = 5,
+    resume: bool = option(False, "Continue the training runs in --out.", "--resume"),
+    checkpoint_every: int = option(5, "Epochs between checkpoints."),
     dry_run: DryRun = False,
     as_json: AsJson = False,
-    quality_every: Annotated[
-        int,
-        typer.Option(
-            help="Epochs between measurements of FID, KID and IS; 0 means never.",
-            rich_help_panel=QUALITY,
-        ),
-    ] = 20,
-    extractor: Annotated[
-        str, typer.Option(help="Feature extractor of FID, KID and IS.", rich_help_panel=QUALITY)
-    ] = "lite0",
-    stop_when_done: Annotated[
-        bool,
-        typer.Option(
-            "--stop-when-done",
-            help="Stop when the KID to held-out training images no longer improves.",
-            rich_help_panel=QUALITY,
-        ),
-    ] = False,
-    hold_out: Annotated[
-        float | None,
-        typer.Option(
-            help="Share of the training patients to hold out from the generators.",
-            show_default="0, or 0.2 with --stop-when-done",
-            rich_help_panel=QUALITY,
-        ),
-    ] = None,
-    patience: Annotated[
-        int,
-        typer.Option(
-            help="Measurements without improvement before stopping.", rich_help_panel=QUALITY
-        ),
-    ] = 3,
+    quality_every: int = option(
+        20, "Epochs between measurements of FID, KID and IS; 0 means never.", panel=QUALITY
+    ),
+    extractor: str = option("lite0", "Feature extractor of FID, KID and IS.", panel=QUALITY),
+    stop_when_done: bool = option(
+        False,
+        "Stop when the KID to held-out training images no longer improves.",
+        "--stop-when-done",
+        panel=QUALITY,
+    ),
+    hold_out: float | None = option(
+        None,
+        "Share of the training patients to hold out from the generators.",
+        panel=QUALITY,
+        shown="0, or 0.2 with --stop-when-done",
+    ),
+    patience: int = option(3, "Measurements without improvement before stopping.", panel=QUALITY),
     device: Device = "auto",
     precision: Precision = "auto",
     processes: Processes = 0,
