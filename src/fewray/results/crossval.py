@@ -67,7 +67,7 @@ class GeneratorSummary(Model, frozen=True, kw_only=True):
 
 
 class Selection(Model, frozen=True, kw_only=True):
-    """What the inner model selection of one fold selected, and the inner accuracy of each candidate."""
+    """What one fold selected, and the inner accuracy of each candidate."""
 
     repeat: int
     fold: int
@@ -167,7 +167,7 @@ class External(Model, frozen=True, kw_only=True):
 
 
 class AuditModel(Model, frozen=True, kw_only=True):
-    """A simple model that sees little or nothing of the lungs, tested in the folds of the first repeat."""
+    """A simple model that sees little or nothing of the lungs, tested in the first repeat."""
 
     description: str
     """What it sees."""

@@ -29,8 +29,8 @@ class _Head(msgspec.Struct):
 def read_study(folder: Path) -> Study:
     """Return the study in ``folder``.
 
-    InputError: ``study_not_found``, ``study_schema`` for another schema number, or ``study_damaged`` for JSON that
-    does not fit the model; the message gives the file and the place in it.
+    InputError: ``study_not_found``, ``study_schema`` for another schema number, or
+    ``study_damaged`` for JSON that does not fit the model, with the file and the place in it.
     """
     path = folder / STUDY
     try:
@@ -50,7 +50,7 @@ def read_study(folder: Path) -> Study:
         if found != SCHEMA:
             raise InputError(
                 "study_schema",
-                f"{path}: schema {found}, expected {SCHEMA}. Run the study again with this version of fewray.",
+                f"{path}: schema {found}, expected {SCHEMA}. Run the study again with this version.",
                 path=path,
                 found=found,
                 expected=SCHEMA,
@@ -59,7 +59,7 @@ def read_study(folder: Path) -> Study:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(
             "study_damaged",
-            f"{path}: {error}. Run the study again to write it anew.",
+            f"{path}: {error}. Run the study again to write it again.",
             path=path,
             detail=str(error),
         ) from None

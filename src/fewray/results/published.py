@@ -18,7 +18,7 @@ from fewray.results.scores import (
 
 
 class SplitData(Model, frozen=True, kw_only=True):
-    """The images of the published split; ``counts`` and ``sha256`` are keyed by ``train`` and ``test``."""
+    """The images of the published split. Keys of ``sha256`` and ``counts``: train, test."""
 
     name: str
     origin: Origin
@@ -59,7 +59,7 @@ class AddedCounts(Model, frozen=True, kw_only=True):
 
 
 class SeedSummary(Model, frozen=True, kw_only=True):
-    """Accuracy over classifier seeds. ``ci`` is Wilson's interval of the mean for ``images`` test images."""
+    """Accuracy over classifier seeds; ``ci`` is Wilson's for the mean and ``images``."""
 
     mean: float
     sd: float | None
@@ -82,9 +82,10 @@ class StandardScores(Model, frozen=True, kw_only=True):
 
 
 class PaperScores(Model, frozen=True, kw_only=True):
-    """One class's scores as the paper computed them; ``f1`` is the mean of sensitivity and specificity.
+    """One class's scores as the paper computed them.
 
-    The mean is harmonic. None only in standard deviations over fewer than two seeds.
+    ``f1`` is the harmonic mean of sensitivity and specificity. None only in standard deviations
+    over fewer than two seeds.
     """
 
     accuracy: float | None
@@ -114,7 +115,7 @@ class PublishedArm(Model, frozen=True, kw_only=True):
     train_counts: dict[str, AddedCounts]
     steps: int
     double_softmax: bool
-    """Whether the networks behind ``accuracy`` and ``per_class`` were trained with softmax applied twice."""
+    """Whether the networks behind these scores were trained with softmax applied twice."""
     accuracy: SeedSummary
     confusion: Matrix
     """Mean counts over seeds. Rows: true class. Columns: predicted class."""

@@ -1,6 +1,6 @@
 """Models of scores, comparisons and facts that both protocols share.
 
-Shares, accuracies and differences lie between -1 and 1. Intervals are 95% intervals, ``(low, high)``.
+Accuracies and differences lie between -1 and 1. Intervals are 95% intervals, ``(low, high)``.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class FinalLosses(Model, frozen=True, kw_only=True):
 class StudyWarning(Model, frozen=True, kw_only=True):
     """Something a reader must know before believing the results.
 
-    ``code`` is a short snake_case string that never changes; ``text`` is one or two sentences, cause first.
+    ``code`` is a short snake_case string that never changes; ``text`` is short, cause first.
     """
 
     code: str
@@ -91,7 +91,7 @@ class Verdict(Model, frozen=True, kw_only=True):
 
 
 class Conclusion(Model, frozen=True, kw_only=True):
-    """The answer to the study's question, one verdict per arm it is about."""
+    """What the study concludes, one verdict per arm that it is about."""
 
     reference: str
     verdicts: tuple[Verdict, ...]
@@ -103,7 +103,7 @@ class Conclusion(Model, frozen=True, kw_only=True):
 
 
 class Provenance(Model, frozen=True, kw_only=True):
-    """What made the results: package versions, the machine's settings, and addresses of image sets by name."""
+    """What made the results: versions, the machine's settings, and keys of the image sets."""
 
     versions: dict[str, str]
     device: str

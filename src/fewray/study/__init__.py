@@ -1,1 +1,1 @@
-"""Comparisons of augmentation arms."""
+"""Studies: the protocols that compare augmentation arms, and their statistics."""

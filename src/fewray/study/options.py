@@ -21,7 +21,7 @@ def preset_options(
 ) -> CrossvalOptions | PublishedOptions:
     """Return a protocol's preset with the changes that are not None.
 
-    InputError names an unknown preset, protocol or arm, or an option that the protocol does not have.
+    InputError names an unknown preset or protocol, or an option that the protocol lacks.
     """
     check_choice("--protocol", protocol, tuple(PROTOCOLS))
     presets = PROTOCOLS[protocol]
@@ -29,14 +29,14 @@ def preset_options(
         message = f"--preset {preset}: protocol {protocol} has {', '.join(presets)}"
         raise InputError("unknown_preset", message, preset=preset, known=list(presets))
     options = presets[preset]
-    wanted = {name: value for name, value in changes.items() if value is not None}
-    if unknown := [name for name in wanted if not hasattr(options, name)]:
+    changed = {name: value for name, value in changes.items() if value is not None}
+    if unknown := [name for name in changed if not hasattr(options, name)]:
         flags = ["--without/--pair" if name == "subsets" else _flag(name) for name in unknown]
         message = f"{', '.join(flags)}: not an option of protocol {protocol}"
         raise InputError("option_of_other_protocol", message, options=flags, protocol=protocol)
-    if "arms" in wanted:
-        wanted["arms"] = tuple(dict.fromkeys(wanted["arms"]))
-    options = options.with_(**wanted)
+    if "arms" in changed:
+        changed["arms"] = tuple(dict.fromkeys(changed["arms"]))
+    options = options.with_(**changed)
     if recipe_name is not None:
         options = options.with_(gan=recipe(recipe_name).with_(fit=options.gan.fit))
     trained = {"steps": steps, "double_softmax": double_softmax}

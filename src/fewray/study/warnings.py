@@ -1,4 +1,4 @@
-"""What a reader must know before believing a study, as coded warnings: about patients and sources."""
+"""What a reader must know before believing a study, as coded warnings."""
 
 from __future__ import annotations
 
@@ -119,8 +119,8 @@ def audit_warnings(
     else:
         code = "only_simple_models_beat_majority"
         text = (
-            f"No arm beats the {majority} beyond chance ({best_arm}), but models that see little "
-            f"or nothing of the lungs do: {shown}."
+            f"No arm beats the {majority} by two standard errors ({best_arm}), but models that see "
+            f"little or nothing of the lungs do: {shown}."
         )
     return [*found, StudyWarning(code=code, text=text)]
 

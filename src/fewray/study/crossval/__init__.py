@@ -1,1 +1,1 @@
-"""The honest trial: grouped cross-validation of augmentation arms, everything fitted inside the folds."""
+"""Cross-validation grouped by patient: everything is fitted inside the folds."""

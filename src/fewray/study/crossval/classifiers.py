@@ -54,7 +54,7 @@ class TrainingSet:
 
 @dataclass(frozen=True, kw_only=True)
 class ClassifierJob:
-    """One classifier: its condition as trained, row indices of its fold, and the arrays it reads."""
+    """One classifier: its condition as trained, the rows of its fold, the arrays it reads."""
 
     key: str
     condition: Condition

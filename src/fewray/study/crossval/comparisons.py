@@ -1,4 +1,4 @@
-"""Compare arms with their reference: primary, descriptive, sensitivity analyses, subsets, external."""
+"""Compare arms with their reference, in the primary analysis and in all others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fewray.study.statistics.patients import PatientBootstrap
 from fewray.study.statistics.verdict import decide
 
 DESCRIBED = (("synthetic", "pca"),)
-"""Pairs compared without a verdict: does a generator add more than a Gaussian on the same images?"""
+"""Pairs compared without a verdict: does a generator add more than a Gaussian?"""
 QUESTION = ("synthetic", "classic+synthetic")
 """The arms that the study is about. If it has them, the conclusion is about them alone."""
 CONTROL = "shuffled"

@@ -20,7 +20,7 @@ RATIO = "ratio "
 
 @dataclass(frozen=True, kw_only=True)
 class Arm:
-    """How an arm's training set is made. It always contains the real training images of the fold."""
+    """How an arm's training set is made; it always contains the real training images."""
 
     text: str
     classic: bool = False
@@ -200,7 +200,7 @@ def _by_arm(conditions: Sequence[Condition]) -> dict[str, Condition]:
 
 
 def candidates(options: CrossvalOptions) -> dict[str, SelectedConfig]:
-    """Return the candidates of the inner model selection by name; InputError for unknown recipes."""
+    """Return the candidates to select from, by name; InputError for unknown recipes."""
     if options.select == "recipe":
         fit = options.classifier.fit
         gans = {name: recipe(name).with_(fit=fit) for name in options.candidates}

@@ -90,14 +90,14 @@ def check_generator(generators: FoldGenerators, label: str) -> None:
     The rows are named in the checkpoint, so renaming a folder changes nothing.
     """
     path = generators.checkpoint(label)
-    seen = rows_seen(path)
+    seen = hashes_seen(path)
     fold = generators.folder.name
     remedy = "Remove the folder, or give the folder of this study with --generators."
     if leaked := seen & {row.sha256 for row in generators.test.rows}:
         raise InputError(
             "generator_saw_test_rows",
-            f"{path}: this generator saw {len(leaked)} test images of {fold}; its images would leak "
-            f"them into training. {remedy}",
+            f"{path}: this generator saw {len(leaked)} test images of {fold}; its images would "
+            f"leak them into training. {remedy}",
             path=path,
             count=len(leaked),
         )
@@ -110,7 +110,7 @@ def check_generator(generators: FoldGenerators, label: str) -> None:
         )
 
 
-def rows_seen(checkpoint: Path) -> set[str]:
+def hashes_seen(checkpoint: Path) -> set[str]:
     """Return the hashes of the rows that a generator was trained on or selected with."""
     about = read_header(checkpoint)["about"]
     return {*about["training_hashes"], *about.get("rows_held_out", [])}

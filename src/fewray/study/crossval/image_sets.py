@@ -1,4 +1,4 @@
-"""The images that classifiers train on, as arrays in the job store, and which of them a job reads."""
+"""The images that classifiers train on, as arrays in the job store."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fewray.study.crossval.fold_generators import GeneratorKey
 
 ROWS, EXTERNAL, PCA, SYNTHETIC = "rows", "external", "pca", "synthetic"
 AUGMENTED, PAPER_AUGMENTED = "augmented", "paper-augmented"
-"""Kinds of arrays in the job store; augmented copies of synthetic images have ``synthetic-`` before."""
+"""Kinds of arrays in the job store; ``synthetic-`` precedes copies of synthetic images."""
 
 
 class SyntheticKey(NamedTuple):

@@ -52,7 +52,7 @@ class RunKey(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class RunContext:
-    """Where the jobs of a study run, where their results go, and who is told."""
+    """Where the jobs of a study run, where their results go, and who receives progress."""
 
     store: JobStore
     machine: Machine
@@ -151,7 +151,7 @@ def _make_synthetic_sets(
                 missing[made.key] = made
     context.machine.run(
         make_synthetic,
-        [{"wanted": made, "machine": context.machine} for made in missing.values()],
+        [{"planned": made, "machine": context.machine} for made in missing.values()],
         on_message=lambda message: context.report("synthetic", message),
     )
     return found
@@ -193,7 +193,7 @@ def _run_classifiers(
     left = len(missing)
     context.on_progress("classifiers", {"done": len(distinct) - left, "total": len(distinct)})
 
-    def finished(index: int, result: Mapping[str, Any]) -> None:
+    def on_done(index: int, result: Mapping[str, Any]) -> None:
         nonlocal left
         left -= 1
         name = missing[index].shown
@@ -204,7 +204,7 @@ def _run_classifiers(
         train_classifier_job,
         [{"job": job, "machine": context.machine, "store": context.store} for job in missing],
         on_message=lambda message: context.report("step", message),
-        on_done=finished,
+        on_done=on_done,
     )
     predictions = {}
     for key, job in jobs.items():

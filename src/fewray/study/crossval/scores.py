@@ -113,7 +113,7 @@ def weighted_scores(
 
 
 def accuracy_of(correct: np.ndarray, draws: PatientBootstrap) -> Estimate:
-    """Return the accuracy and its interval of bool ``correct`` (..., n), one row per training run."""
+    """Return the accuracy of bool ``correct`` (..., n), one row per training run."""
     weights = draws.weights
     each = correct.reshape(-1, correct.shape[-1]) @ weights.T / np.maximum(weights.sum(1), 1e-12)
     return _estimate(each, draws.patients())

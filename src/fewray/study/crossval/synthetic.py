@@ -19,7 +19,7 @@ from fewray.config import CrossvalOptions
 from fewray.errors import InputError, RunFailed
 from fewray.storage.jobs import JobStore, key_of
 from fewray.study.crossval.cohort import Cohort, Fold
-from fewray.study.crossval.fold_generators import FoldGenerators, checkpoint_hashes, rows_seen
+from fewray.study.crossval.fold_generators import FoldGenerators, checkpoint_hashes, hashes_seen
 from fewray.study.crossval.image_sets import (
     AUGMENTED,
     PAPER_AUGMENTED,
@@ -39,7 +39,7 @@ Rejects = Callable[[str, np.ndarray], np.ndarray]
 
 @dataclass(frozen=True, kw_only=True)
 class SyntheticSet:
-    """A synthetic set of one fold, made or not; ``primary`` of ``counts`` are those of the main ratio."""
+    """A synthetic set of one fold, stored or not; the main ratio reads the ``primary`` counts."""
 
     key: str
     generators: FoldGenerators
@@ -99,46 +99,46 @@ def synthetic_set(
     )
 
 
-def is_made(wanted: SyntheticSet) -> bool:
+def is_made(planned: SyntheticSet) -> bool:
     """Return whether the set and its augmented copies are stored.
 
     InputError if its record says that a generator saw a test row, or that it is another set.
     """
-    found = wanted.record()
+    found = planned.record()
     if found is None:
         return False
-    path = wanted.store.result_path(SYNTHETIC, wanted.key)
+    path = planned.store.result_path(SYNTHETIC, planned.key)
     seen = {row for rows in found["seen"].values() for row in rows}
-    if leaked := seen & {row.sha256 for row in wanted.generators.test.rows}:
+    if leaked := seen & {row.sha256 for row in planned.generators.test.rows}:
         raise InputError(
             "synthetic_images_saw_test_rows",
             f"{path}: the generators of these images saw {len(leaked)} test images of "
-            f"{wanted.generators.folder.name} and would leak them into training. Remove this file "
+            f"{planned.generators.folder.name} and would leak them into training. Remove this file "
             "to make the images again.",
             path=path,
             count=len(leaked),
         )
-    if found["key"] != wanted.key:
+    if found["key"] != planned.key:
         raise InputError(
             "synthetic_images_of_other_set",
             f"{path}: these images belong to set {found['key']}, which has other images, "
             "generators or options. Remove this file to make them again.",
             path=path,
         )
-    kinds = [SYNTHETIC, *(f"{SYNTHETIC}-{kind}" for kind in augmentations(wanted.options))]
-    return tuple(found["counts"]) == wanted.counts and all(
-        wanted.store.load_array(kind, wanted.key) is not None for kind in kinds
+    kinds = [SYNTHETIC, *(f"{SYNTHETIC}-{kind}" for kind in augmentations(planned.options))]
+    return tuple(found["counts"]) == planned.counts and all(
+        planned.store.load_array(kind, planned.key) is not None for kind in kinds
     )
 
 
-def make_synthetic(*, wanted: SyntheticSet, machine: Machine, report: Report) -> dict[str, Any]:
+def make_synthetic(*, planned: SyntheticSet, machine: Machine, report: Report) -> dict[str, Any]:
     """Sample one fold's images, replace copies of training images, and store them.
 
     Arrays: ``synthetic`` (N, 1, S, S) and its augmented copies (N, copies, 1, S, S), class after
     class. Their record holds the key and the rows that the generators saw.
     """
-    generators, options, store = wanted.generators, wanted.options, wanted.store
-    seen = {label: sorted(rows_seen(generators.checkpoint(label))) for label in wanted.classes}
+    generators, options, store = planned.generators, planned.options, planned.store
+    seen = {label: sorted(hashes_seen(generators.checkpoint(label))) for label in planned.classes}
     rejects = None
     if options.copy_percentile:
         from fewray.pipelines.copy_rejection import copy_rejection
@@ -147,33 +147,37 @@ def make_synthetic(*, wanted: SyntheticSet, machine: Machine, report: Report) ->
             generators.folder, generators.train, percentile=options.copy_percentile, device="cpu"
         )
     images, rejected = [], {}
-    for label, count in zip(wanted.classes, wanted.counts, strict=True):
+    for label, count in zip(planned.classes, planned.counts, strict=True):
         kept, rejected[label] = _sampled(generators, label, count, rejects)
         images.append(kept)
         report({"set": generators.folder.name, "label": label, "rejected": rejected[label]})
     made = np.concatenate(images)
-    names = image_names(wanted.classes, wanted.counts, wanted.primary)
+    names = image_names(planned.classes, planned.counts, planned.primary)
     for kind, recipe in augmentations(options).items():
         copies = augmented_copies(
             made,
             options.augmented_copies,
             recipe,
             size=options.classifier.image_size,
-            seed=child_seed(options.seed, SEED_LABELS[kind], _seed_name(generators)),
+            seed=_copies_seed(options.seed, kind, *generators.key),
             names=names,
         )
-        store.save_array(f"{SYNTHETIC}-{kind}", wanted.key, copies)
-    store.save_array(SYNTHETIC, wanted.key, made)
-    result = {"counts": list(wanted.counts), "rejected": rejected, "key": wanted.key, "seen": seen}
-    store.save(SYNTHETIC, wanted.key, result)
+        store.save_array(f"{SYNTHETIC}-{kind}", planned.key, copies)
+    store.save_array(SYNTHETIC, planned.key, made)
+    result = {
+        "counts": list(planned.counts),
+        "rejected": rejected,
+        "key": planned.key,
+        "seen": seen,
+    }
+    store.save(SYNTHETIC, planned.key, result)
     return result
 
 
-def _seed_name(generators: FoldGenerators) -> str:
-    """Return the name of a fold in seeds. Changing it would change the augmented copies."""
-    repeat, fold, replicate = generators.key
+def _copies_seed(seed: int, kind: str, repeat: int, fold: int, replicate: int) -> int:
+    """Return the seed of a set's augmented copies; another label would change the images."""
     suffix = f"-replicate-{replicate}" if replicate else ""
-    return f"partition-{repeat}-fold-{fold}{suffix}"
+    return child_seed(seed, SEED_LABELS[kind], f"partition-{repeat}-fold-{fold}{suffix}")
 
 
 def image_names(

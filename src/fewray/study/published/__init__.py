@@ -1,1 +1,1 @@
-"""."""
+"""The published protocol: the paper's split, arms and tables."""

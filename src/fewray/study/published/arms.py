@@ -32,7 +32,7 @@ SEED_STRIDE = 1_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """An arm, or a cell of the grid of mixtures: images added per class."""
+    """An arm, or one mixture of the grid: images added per class."""
 
     name: str
     classic: int
@@ -83,7 +83,7 @@ class ImageSets:
         return {name: key for name, key in self.keys.items() if counts.get(name, 1)}
 
     def training(self, condition: Condition) -> tuple[np.ndarray, np.ndarray]:
-        """Return images and labels of a condition: the real rows, then the images added by class."""
+        """Return images and labels of a condition: real images, then added ones by class."""
         images, labels = [self.real], [self.real_labels]
         added_sets = ((self.classic, condition.classic), (self.synthetic, condition.synthetic))
         for added, count in added_sets:

@@ -24,7 +24,7 @@ from fewray.study.published.arms import Condition, ImageSets, arm_conditions, mi
 
 KIND = "classifier"
 Result = Mapping[str, Any]
-"""``train_images``, ``probabilities`` of the test images and, of networks trained as published, ``published``."""
+"""``train_images``, ``probabilities`` of the test images and, if tested so, ``published``."""
 
 
 class RunKey(NamedTuple):

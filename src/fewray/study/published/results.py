@@ -112,8 +112,8 @@ def conclude(arms: Mapping[str, PublishedArm]) -> Conclusion:
         difference = ours.mean - theirs.mean
         text = (
             f"{sentence_case(arm_name(arm))}: inconclusive. Accuracy {_with_ci(ours)}, compared "
-            f"with {_with_ci(theirs)} for {arm_name(reference)}: {100 * difference:+.1f} points, or "
-            f"{difference * ours.images:+.1f} of {ours.images} test images from one fixed split."
+            f"with {_with_ci(theirs)} for {arm_name(reference)}: {100 * difference:+.1f} points, "
+            f"or {difference * ours.images:+.1f} of {ours.images} test images from one fixed split."
         )
         verdicts.append(Verdict(arm=arm, verdict="inconclusive", text=text))
     return Conclusion(reference=reference, verdicts=tuple(verdicts))

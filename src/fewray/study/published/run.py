@@ -211,7 +211,7 @@ def _run_classifiers(
     left, tasks = len(missing), list(missing.values())
     on_progress("classifiers", {"done": total - left, "total": total})
 
-    def finished(index: int, result: Mapping[str, Any]) -> None:
+    def on_done(index: int, result: Mapping[str, Any]) -> None:
         nonlocal left
         left -= 1
         name = tasks[index].run.name
@@ -233,7 +233,7 @@ def _run_classifiers(
             for job in tasks
         ],
         on_message=lambda message: on_progress("step", message),
-        on_done=finished,
+        on_done=on_done,
     )
     results = {}
     for run, job in jobs.items():

@@ -1,7 +1,7 @@
 """Test scores as the paper computed them: many passes over the test images in training mode.
 
-The public predecessor left its network in training mode while testing: dropout is drawn anew in
-every pass, and BatchNorm takes its statistics from the test batch. Its "F1Score" is the harmonic
+The public predecessor left its network in training mode while testing: dropout is drawn again
+in every pass, and BatchNorm takes its statistics from the test batch. Its "F1Score" is the harmonic
 mean of sensitivity and specificity, averaged over passes. These scores are kept for comparison
 with the paper's Table 4 only; they estimate nothing.
 """
@@ -32,7 +32,7 @@ class PublishedScores:
 def scores_as_published(
     model: Classifier, images: np.ndarray, labels: np.ndarray, *, passes: int, seed: int
 ) -> PublishedScores:
-    """Return the scores of ``passes`` passes over all ``images`` in one batch; ``model`` is unchanged.
+    """Return the scores of ``passes`` passes over all ``images``; ``model`` is unchanged.
 
     BatchNorm sees the same batch in every pass, so the hidden activations are computed once, and
     only dropout, which follows them, is drawn in every pass.
@@ -63,7 +63,7 @@ def scores_as_published(
 
 
 def _one_pass(confusion: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return accuracy, sensitivity, specificity, harmonic mean (4, classes) and the total accuracy of one pass."""
+    """Return the scores by class (4, classes) and the total accuracy of one pass."""
     total = confusion.sum()
     hits = np.diag(confusion).astype(float)
     positives, predicted = confusion.sum(1), confusion.sum(0)
