@@ -50,7 +50,7 @@ def read_study(folder: Path) -> Study:
         if found != SCHEMA:
             raise InputError(
                 "study_schema",
-                f"{path}: schema {found}, expected {SCHEMA}. Run the study again with this version.",
+                f"{path}: schema {found}, expected {SCHEMA}. Run the study again.",
                 path=path,
                 found=found,
                 expected=SCHEMA,
