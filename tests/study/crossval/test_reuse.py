@@ -1,5 +1,6 @@
 """A job's result and key depend on the job alone, not on what else the study contains."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,8 @@ def test_more_arms_and_seeds_reuse_every_finished_classifier(
 
     def run(options: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
         on = InProcess(device="cpu", precision="fp32")
-        study = run_crossval(phantoms, options, tmp_path, machine=on, on_progress=note)
+        run_crossval(phantoms, options, tmp_path, machine=on, on_progress=note)
+        study = json.loads((tmp_path / "study.json").read_text())
         files = sorted((tmp_path / "jobs").glob("classifier-*"))
         return study, {path.name: path.read_bytes() for path in files}
 
