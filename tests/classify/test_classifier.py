@@ -10,7 +10,7 @@ from fewray.config import ClassifierOptions
 from fewray.data.loading import load_dataset
 from fewray.errors import InputError
 from fewray.imaging.arrays import load_images, to_float
-from fewray.study.published.scores import published_figures
+from fewray.study.published.scores import scores_as_published
 
 SMALL = ClassifierOptions(image_size=16, channels=(4, 8, 8), hidden=16, batch_size=32, steps=40)
 
@@ -130,7 +130,7 @@ def test_published_figures_are_those_of_the_naive_passes():
     model = fitted(SMALL.with_(steps=6)).model
     images, labels = problem(36, seed=4)
     before = [value.clone() for value in model.state_dict().values()]
-    ours = published_figures(model, images, labels, passes=2000, seed=1)
+    ours = scores_as_published(model, images, labels, passes=2000, seed=1)
     assert all(torch.equal(a, b) for a, b in zip(before, model.state_dict().values(), strict=True))
     assert not model.training
 
@@ -156,7 +156,7 @@ def test_published_figures_are_those_of_the_naive_passes():
 def test_published_figures_without_dropout_are_one_pass():
     model = fitted(SMALL.with_(dropout=0.0)).model
     images, labels = problem(36, seed=4)
-    one, many = (published_figures(model, images, labels, passes=n, seed=0) for n in (1, 9))
+    one, many = (scores_as_published(model, images, labels, passes=n, seed=0) for n in (1, 9))
     assert one.accuracy == pytest.approx(many.accuracy)
 
 

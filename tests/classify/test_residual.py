@@ -13,7 +13,7 @@ from fewray.classify.weights import load_classifier, save_classifier
 from fewray.config import ClassifierOptions
 from fewray.errors import InputError
 from fewray.imaging.arrays import to_float
-from fewray.study.published.scores import published_figures
+from fewray.study.published.scores import scores_as_published
 
 SMALL = ClassifierOptions(
     network="resnet",
@@ -103,7 +103,7 @@ def test_the_published_figures_without_dropout_are_one_pass_in_training_mode():
     import copy
 
     model, (images, labels) = fitted(SMALL.with_(steps=6, dropout=0.0)).model, problem(30, seed=4)
-    found = published_figures(model, images, labels, passes=3, seed=0)
+    found = scores_as_published(model, images, labels, passes=3, seed=0)
     with torch.inference_mode():
         predicted = copy.deepcopy(model).train()(to_float(images)).argmax(1).numpy()
     assert found.accuracy == pytest.approx((predicted == labels).mean())
