@@ -1,4 +1,4 @@
-"""Check two sides of a split for leaks: a patient, a file or a near-duplicate on both of them."""
+"""Check for leaks: a patient, a file or a near-duplicate in train and test, or in a generator."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from fewray.data.images import ImageSource
-from fewray.data.manifest import Row
+from fewray.data.manifest import Manifest, Row
 from fewray.data.near_duplicates import NEAR, thumbnail_of
 from fewray.data.patients import has_global_name
 from fewray.errors import InputError
@@ -55,6 +55,31 @@ def check_disjoint(
             for i, j, value in alike
         )
         _refuse("near_duplicate", shown, len(alike), where, kind)
+
+
+def check_generator_rows(
+    seen: set[str], train: Manifest, test: Manifest, *, where: str, all_rows: bool = False
+) -> None:
+    """Raise InputError if a generator saw a test row or a row that is no training row.
+
+    ``seen`` are the hashes of the rows it was trained on or selected with. With ``all_rows`` they
+    must be all training rows.
+    """
+    known = {row.sha256 for row in train.rows}
+    if leaked := seen & {row.sha256 for row in test.rows}:
+        raise InputError(
+            "generator_saw_test_rows",
+            f"{where}: it saw {len(leaked)} test images, and its images would leak them into "
+            "training. Remove it, or use generators trained on the training images alone.",
+            count=len(leaked),
+        )
+    if seen - known or (all_rows and seen != known):
+        raise InputError(
+            "generator_of_other_rows",
+            f"{where}: it was trained on other images than the {len(known)} training images "
+            "expected. Remove it, or use generators trained on these.",
+            count=len(seen ^ known if all_rows else seen - known),
+        )
 
 
 def _refuse(what: str, shown: str, count: int, where: str, kind: Kind) -> None:

@@ -56,7 +56,7 @@ def made_of(store: JobStore, arm: str, ratio: float = 1.0):
         arrays=arrays,
         classifier=OPTIONS.classifier,
         seed=0,
-        shown="",
+        name="",
     )
     found = training_set(job, store)
     return found, found.images[:, 0, 0, 0]

@@ -37,7 +37,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> FoldGenerators:
 
 
 def train(fold: FoldGenerators, machine: Machine) -> None:
-    train_fold_generators([fold], machine, on_epoch=lambda *_: None, on_batch=lambda *_: None)
+    train_fold_generators([fold], machine, on_progress=lambda *_: None)
 
 
 def facts_of(fold: FoldGenerators) -> Path:

@@ -25,6 +25,7 @@ from fewray.storage.files import sha256_of
 from fewray.study.published.arms import SEED_STRIDE, check_generators
 from fewray.study.published.plan import plan_published
 from fewray.study.published.run import run_published
+from tests.helpers import refused
 
 GAN = GanOptions(recipe="test", base_channels=4, epochs=2, batch_size=16, classic_images=8)
 OPTIONS = PublishedOptions(
@@ -161,7 +162,7 @@ def test_generators_are_taken_from_a_run(data: Manifest, done: Path, tmp_path: P
 
 def test_a_generator_that_saw_a_test_row_stops_the_study(data: Manifest, tmp_path: Path):
     train_generators(data, GAN.with_(epochs=1), tmp_path / "leaky", machine=MACHINE, probe_every=0)
-    with pytest.raises(InputError, match="saw 3 test images"):
+    with refused("generator_saw_test_rows"):
         run_published(
             data, OPTIONS, tmp_path / "out", generators=tmp_path / "leaky", machine=MACHINE
         )
@@ -170,7 +171,7 @@ def test_a_generator_that_saw_a_test_row_stops_the_study(data: Manifest, tmp_pat
 
 def test_generators_of_other_data_are_refused(data: Manifest, done: Path):
     other = load_dataset("phantom:size=64,train=8,test=3,seed=5")
-    with pytest.raises(InputError, match="not training images"):
+    with refused("generator_of_other_rows"):
         check_generators(
             done / "generators",
             other.where(split="train"),

@@ -64,8 +64,8 @@ class ClassifierJob:
     arrays: ArraysRead
     classifier: ClassifierOptions
     seed: int
-    shown: str
-    """Its name in progress messages."""
+    name: str
+    """For progress messages."""
 
     @property
     def augmented_kind(self) -> str:
@@ -154,7 +154,7 @@ def train_classifier_job(
         device=machine.device,
         precision=machine.precision,
         weights=data.weights,
-        on_step=lambda step, loss: report({"run": job.shown, "step": step, "loss": loss}),
+        on_step=lambda step, loss: report({"run": job.name, "step": step, "loss": loss}),
     )
     probabilities = predict(trained.model, _array(store, ROWS, job.arrays.rows)[job.test])
     external = None

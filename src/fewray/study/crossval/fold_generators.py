@@ -25,6 +25,7 @@ from fewray.results.crossval import GeneratorSummary
 from fewray.results.scores import FinalLosses
 from fewray.study.crossval.cohort import Cohort, FoldKey
 from fewray.study.crossval.design import Condition, SelectedConfig
+from fewray.study.leaks import check_generator_rows
 
 Row = Mapping[str, Any]
 
@@ -90,24 +91,13 @@ def check_generator(generators: FoldGenerators, label: str) -> None:
     The rows are named in the checkpoint, so renaming a folder changes nothing.
     """
     path = generators.checkpoint(label)
-    seen = hashes_seen(path)
-    fold = generators.folder.name
-    remedy = "Remove the folder, or give the folder of this study with --generators."
-    if leaked := seen & {row.sha256 for row in generators.test.rows}:
-        raise InputError(
-            "generator_saw_test_rows",
-            f"{path}: this generator saw {len(leaked)} test images of {fold}; its images would "
-            f"leak them into training. {remedy}",
-            path=path,
-            count=len(leaked),
-        )
-    if seen != {row.sha256 for row in generators.train.where(label=label).rows}:
-        raise InputError(
-            "generator_of_other_rows",
-            f"{path}: this generator was trained on other images than the training images of "
-            f"{fold}. {remedy}",
-            path=path,
-        )
+    check_generator_rows(
+        hashes_seen(path),
+        generators.train.where(label=label),
+        generators.test,
+        where=f"{path}, generator of {generators.folder.name}",
+        all_rows=True,
+    )
 
 
 def hashes_seen(checkpoint: Path) -> set[str]:
@@ -133,11 +123,7 @@ def checkpoint_hashes(generators: FoldGenerators) -> dict[str, str]:
 
 
 def train_fold_generators(
-    folds: Sequence[FoldGenerators],
-    machine: Machine,
-    *,
-    on_epoch: Callable[[str, Row], None],
-    on_batch: Callable[[str, Row], None],
+    folds: Sequence[FoldGenerators], machine: Machine, *, on_progress: Callable[[str, Row], None]
 ) -> None:
     """Train the generators that are missing or not finished, several at a time.
 
@@ -169,11 +155,7 @@ def train_fold_generators(
                     "extractor": "lite0",
                 }
             )
-    machine.run(
-        train_class,
-        tasks,
-        on_message=lambda message: (on_batch if "batch" in message[1] else on_epoch)(*message),
-    )
+    machine.run(train_class, tasks, on_message=lambda message: on_progress(*message))
 
 
 def _is_finished(fold: FoldGenerators, label: str, machine: Machine) -> bool:

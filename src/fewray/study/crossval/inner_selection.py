@@ -11,8 +11,9 @@ from fewray.compute.seeds import child_seed
 from fewray.config import SELECTION_ARM, CrossvalOptions
 from fewray.study.crossval.cohort import Cohort, Fold, FoldKey
 from fewray.study.crossval.design import Condition, SelectedConfig, candidates, fixed_config
-from fewray.study.crossval.jobs import RunContext, run_jobs
+from fewray.study.crossval.jobs import run_jobs
 from fewray.study.folds import Folds, make_folds
+from fewray.study.job_runner import RunContext
 from fewray.study.leaks import check_disjoint
 
 INNER_FOLDS = 4

@@ -6,16 +6,14 @@ is not run again, so a killed study resumes and ends with the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from fewray.compute.machine import Machine
 from fewray.compute.seeds import child_seed
 from fewray.config import CrossvalOptions
-from fewray.storage.jobs import JobStore, key_of
-from fewray.storage.timing import Clock
+from fewray.storage.jobs import key_of
 from fewray.study.crossval.classifiers import (
     ClassifierJob,
     Prediction,
@@ -38,8 +36,7 @@ from fewray.study.crossval.image_sets import (
     synthetic_key,
 )
 from fewray.study.crossval.synthetic import SyntheticSet, is_made, make_synthetic, synthetic_set
-
-OnProgress = Callable[[str, Mapping[str, Any]], None]
+from fewray.study.job_runner import RunContext, run_classifiers
 
 
 class RunKey(NamedTuple):
@@ -48,27 +45,6 @@ class RunKey(NamedTuple):
     condition: Condition
     fold: FoldKey
     seed: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunContext:
-    """Where the jobs of a study run, where their results go, and who receives progress."""
-
-    store: JobStore
-    machine: Machine
-    clock: Clock
-    on_progress: OnProgress
-    prefix: str = ""
-    """Put before the names of jobs."""
-
-    def stage(self, text: str) -> None:
-        """Report the beginning of a stage."""
-        self.on_progress("stage", {"text": f"{self.prefix}{text}"})
-
-    def report(self, kind: str, event: Mapping[str, Any]) -> None:
-        """Report an event, and write the times down now and then."""
-        self.clock.keep()
-        self.on_progress(kind, event)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,10 +76,7 @@ def run_jobs(
         context.stage(f"training generators: {len(generators)} folds x {classes} classes")
         with context.clock(f"{context.prefix}generators"):
             train_fold_generators(
-                list(generators.values()),
-                context.machine,
-                on_epoch=lambda label, row: context.report("epoch", {"label": label, **row}),
-                on_batch=lambda label, row: context.report("batch", {"label": label, **row}),
+                list(generators.values()), context.machine, on_progress=context.report_training
             )
     context.stage("making the image sets")
     with context.clock(f"{context.prefix}image sets"):
@@ -186,39 +159,14 @@ def _run_classifiers(
             classes=len(cohort.rows.classes),
         )
 
-    distinct: dict[str, ClassifierJob] = {}
-    for job in jobs.values():  # conditions that are trained alike share a job
-        distinct.setdefault(job.key, job)
-    missing = [job for job in distinct.values() if stored(job) is None]
-    left = len(missing)
-    context.on_progress("classifiers", {"done": len(distinct) - left, "total": len(distinct)})
-
-    def on_done(index: int, result: Mapping[str, Any]) -> None:
-        nonlocal left
-        left -= 1
-        name = missing[index].shown
-        context.clock.add(f"classifier {name}", result["seconds"])
-        context.on_progress("classifier", {"run": name, "left": left, **result})
-
-    context.machine.run(
-        train_classifier_job,
-        [{"job": job, "machine": context.machine, "store": context.store} for job in missing],
-        on_message=lambda message: context.report("step", message),
-        on_done=on_done,
-    )
-    predictions = {}
-    for key, job in jobs.items():
-        prediction = stored(job)
-        assert prediction is not None, job.key
-        predictions[key] = prediction
-    return predictions
+    return run_classifiers(jobs, train_classifier_job, context, stored)
 
 
 def _classifier_job(
     condition: Condition,
     fold: Fold,
     seed: int,
-    shown: str,
+    name: str,
     cohort: Cohort,
     options: CrossvalOptions,
     sets: ImageSets,
@@ -247,5 +195,5 @@ def _classifier_job(
         arrays=arrays,
         classifier=options.classifier,
         seed=classifier_seed,
-        shown=shown,
+        name=name,
     )

@@ -41,9 +41,10 @@ from fewray.study.crossval.comparisons import (
 )
 from fewray.study.crossval.design import Condition, PlannedAnalysis, SelectedConfig, analyses
 from fewray.study.crossval.fold_generators import summaries
-from fewray.study.crossval.jobs import RunContext, RunKey, Trained
+from fewray.study.crossval.jobs import RunKey, Trained
 from fewray.study.crossval.pretrained import DESCRIPTION, pretrained_correct
 from fewray.study.crossval.scores import arm_scores, out_of_fold
+from fewray.study.job_runner import RunContext
 from fewray.study.predictions import write_predictions
 from fewray.study.statistics.patients import DRAWS, PatientBootstrap
 from fewray.study.warnings import audit_warnings, data_warnings, patients_known

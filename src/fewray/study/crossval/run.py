@@ -21,9 +21,10 @@ from fewray.study.crossval.cohort import assemble_cohort
 from fewray.study.crossval.design import all_conditions
 from fewray.study.crossval.fold_generators import as_recorded
 from fewray.study.crossval.inner_selection import select_configs
-from fewray.study.crossval.jobs import OnProgress, RunContext, run_jobs
+from fewray.study.crossval.jobs import run_jobs
 from fewray.study.crossval.results import assemble_study, write_crossval_predictions
 from fewray.study.history import record_finished
+from fewray.study.job_runner import OnProgress, RunContext
 from fewray.study.resume import FoldAssignment, check_folds, check_protocol
 
 

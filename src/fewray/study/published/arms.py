@@ -16,6 +16,7 @@ from fewray.data.manifest import Manifest
 from fewray.errors import InputError
 from fewray.imaging.augment import classic_augment
 from fewray.storage.jobs import JobStore, key_of
+from fewray.study.leaks import check_generator_rows
 
 ARMS = {
     "no_augmentation": (0, 0),
@@ -161,7 +162,6 @@ def check_generators(
     from fewray.generators.generate import provenance, run_classes
 
     checkpoints = run_classes(run)
-    known, tested = ({row.sha256 for row in rows.rows} for rows in (train, test))
     sources: dict[str, str] = {}
     for label in train.classes:
         if label not in checkpoints:
@@ -175,22 +175,7 @@ def check_generators(
         whose = f"--generators {run}: the generator of {label}"
         check_form(whose, about["options"], classifier)
         seen = {*about["training_hashes"], *about.get("rows_held_out", [])}
-        if leaked := seen & tested:
-            raise InputError(
-                "generator_saw_test_rows",
-                f"{whose} saw {len(leaked)} test images; its images would leak them into training. "
-                "Use generators trained on the training images alone.",
-                label=label,
-                count=len(leaked),
-            )
-        if unexpected := seen - known:
-            raise InputError(
-                "generator_of_other_rows",
-                f"{whose} saw {len(unexpected)} images that are not training images of this data. "
-                "Use generators trained on this data.",
-                label=label,
-                count=len(unexpected),
-            )
+        check_generator_rows(seen, train, test, where=whose)
         sources[label] = about["checkpoint_sha256"]
     return sources
 

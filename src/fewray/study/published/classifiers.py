@@ -51,6 +51,11 @@ class ClassifierJob:
     passes: int
     study_seed: int
 
+    @property
+    def name(self) -> str:
+        """Return its name in progress messages."""
+        return self.run.name
+
 
 def planned_runs(options: PublishedOptions) -> list[RunKey]:
     """Return every classifier run, all arms of a seed first."""
@@ -129,14 +134,15 @@ def train_classifier_job(
     classes: tuple[str, ...],
     keys: dict[str, str],
     paths: dict[str, Path],
-    keep: Path | None,
+    keep: Path,
+    kept_key: str,
     machine: Machine,
     store: JobStore,
     report: Report,
 ) -> dict[str, Any]:
     """Train and test one classifier, store its result, and return its accuracy and seconds.
 
-    Its weights are stored in ``keep``, if given, before the result.
+    The weights of job ``kept_key`` are stored in ``keep``, before the result.
     """
     from fewray.classify.training import predict, train_classifier
     from fewray.classify.weights import save_classifier
@@ -166,7 +172,7 @@ def train_classifier_job(
             "accuracy": found.accuracy,
             "per_class": dict(zip(classes, found.per_class, strict=True)),
         }
-    if keep is not None:
+    if job.key == kept_key:
         about = {
             "arm": job.run.condition.name,
             "seed": job.run.seed,

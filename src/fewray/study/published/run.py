@@ -7,9 +7,7 @@ nothing is selected on it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from fewray.classify.weights import CLASSIFIER
 from fewray.compute.dask.cluster import connected
@@ -27,6 +25,7 @@ from fewray.results.published import PublishedStudy
 from fewray.storage.files import locked
 from fewray.storage.jobs import JobStore
 from fewray.storage.timing import Clock
+from fewray.study.job_runner import OnProgress, RunContext, run_classifiers
 from fewray.study.published.arms import ImageSets, check_form, check_generators, make_image_sets
 from fewray.study.published.classifiers import (
     ClassifierJob,
@@ -41,8 +40,6 @@ from fewray.study.published.classifiers import (
 from fewray.study.published.quality import measured_quality, quality_warnings
 from fewray.study.published.results import assemble_study, write_published_predictions
 from fewray.study.resume import check_protocol
-
-OnProgress = Callable[[str, Mapping[str, Any]], None]
 
 
 def run_published(
@@ -80,20 +77,31 @@ def run_published(
         store.check_folder()
         clock = Clock(out / "timing.json", lambda text: on_progress("stage", {"text": text}))
         clock.run = folder
+        context = RunContext(store=store, machine=machine, clock=clock, on_progress=on_progress)
         if folder is not None and generators is None:
-            on_progress("stage", {"text": "training generators"})
+            context.stage("training generators")
             with clock("generators"):
-                _train_generators(train, options, folder, machine, clock, on_progress)
-        on_progress("stage", {"text": "making the image sets"})
+                train_generators(
+                    train,
+                    options.gan,
+                    folder,
+                    seed=child_seed(options.seed, "generators"),
+                    machine=machine,
+                    resume=True,
+                    extractor=options.extractor,
+                    on_epoch=context.report_training,
+                    on_batch=context.report_training,
+                )
+        context.stage("making the image sets")
         with clock("image sets"):
             conditions = [run.condition for run in runs]
             sets = make_image_sets(train, test, options, conditions, folder, store)
         unmeasured = quality_warnings(sets, options)
         if sets.synthetic is not None and not unmeasured:
-            on_progress("stage", {"text": "measuring the synthetic images"})
+            context.stage("measuring the synthetic images")
         with clock("quality"):
             quality = None if unmeasured else measured_quality(train, sets, options, store, machine)
-        results = _run_classifiers(runs, sets, options, machine, store, clock, on_progress, out)
+        results = _run_classifiers(runs, sets, options, context, out)
         study = assemble_study(
             train,
             test,
@@ -155,89 +163,30 @@ def split_rows(manifest: Manifest) -> tuple[Manifest, Manifest]:
     return train, test
 
 
-def _train_generators(
-    train: Manifest,
-    options: PublishedOptions,
-    folder: Path,
-    machine: Machine,
-    clock: Clock,
-    on_progress: OnProgress,
-) -> None:
-    def epoch(label: str, row: Mapping[str, Any]) -> None:
-        clock.keep()
-        on_progress("epoch", {"label": label, **row})
-
-    train_generators(
-        train,
-        options.gan,
-        folder,
-        seed=child_seed(options.seed, "generators"),
-        machine=machine,
-        resume=True,
-        extractor=options.extractor,
-        on_epoch=epoch,
-        on_batch=lambda label, row: on_progress("batch", {"label": label, **row}),
-    )
-
-
 def _run_classifiers(
-    runs: list[RunKey],
-    sets: ImageSets,
-    options: PublishedOptions,
-    machine: Machine,
-    store: JobStore,
-    clock: Clock,
-    on_progress: OnProgress,
-    out: Path,
+    runs: list[RunKey], sets: ImageSets, options: PublishedOptions, context: RunContext, out: Path
 ) -> dict[RunKey, Result]:
     """Train the classifiers whose results are missing, and return those of all runs.
 
     The weights of one of them are stored in ``out``. If these are not of this study, that
     classifier is trained again.
     """
-    jobs = {run: classifier_job(run, sets, options, machine) for run in runs}
+    jobs = {run: classifier_job(run, sets, options, context.machine) for run in runs}
+    kept = jobs[kept_run(options)].key
 
     def stored(job: ClassifierJob) -> Result | None:
-        return stored_result(store, job, rows=len(sets.test_labels), classes=sets.classes)
+        rows = len(sets.test_labels)
+        return stored_result(context.store, job, rows=rows, classes=sets.classes)
 
-    missing: dict[str, ClassifierJob] = {}
-    for job in jobs.values():
-        if stored(job) is None:
-            missing.setdefault(job.key, job)
-    kept = jobs[kept_run(options)]
-    if kept.key in missing or not holds_classifier(out / CLASSIFIER, kept.key):
-        missing[kept.key] = kept
-    total = len({job.key for job in jobs.values()})
-    left, tasks = len(missing), list(missing.values())
-    on_progress("classifiers", {"done": total - left, "total": total})
-
-    def on_done(index: int, result: Mapping[str, Any]) -> None:
-        nonlocal left
-        left -= 1
-        name = tasks[index].run.name
-        clock.add(f"classifier {name}", result["seconds"])
-        on_progress("classifier", {"run": name, "left": left, **result})
-
-    machine.run(
+    return run_classifiers(
+        jobs,
         train_classifier_job,
-        [
-            {
-                "job": job,
-                "classes": sets.classes,
-                "keys": sets.keys,
-                "paths": sets.paths,
-                "keep": out / CLASSIFIER if job.key == kept.key else None,
-                "machine": machine,
-                "store": store,
-            }
-            for job in tasks
-        ],
-        on_message=lambda message: on_progress("step", message),
-        on_done=on_done,
+        context,
+        stored,
+        again=lambda job: job.key == kept and not holds_classifier(out / CLASSIFIER, kept),
+        classes=sets.classes,
+        keys=sets.keys,
+        paths=sets.paths,
+        keep=out / CLASSIFIER,
+        kept_key=kept,
     )
-    results = {}
-    for run, job in jobs.items():
-        result = stored(job)
-        assert result is not None, job.key
-        results[run] = result
-    return results
