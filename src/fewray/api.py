@@ -143,8 +143,8 @@ def generate(
 
     With ``reject_copies``, an image is replaced by that of the next seed if :func:`measure_quality`
     (extractor ``lite0``, the same ``copy_percentile``) would flag it as a copy of a training image.
-    ``notes["rejected"]`` of the manifest counts these by class; ``notes["copy_threshold"]``,
-    ``notes["sentences"]`` and ``notes["warnings"]`` describe the threshold. ``real`` is the training
+    ``about["rejected"]`` of the manifest counts these by class; ``about["copy_threshold"]``,
+    ``about["sentences"]`` and ``about["warnings"]`` describe the threshold. ``real`` is the training
     data if it is not found under the name recorded by the run; ``group_regex`` finds its patients.
     """
     from fewray.generators.generate import generate as make
@@ -169,7 +169,7 @@ def generate(
         reject=reject,
         bar=None if reject is None else reject.bar.to_json(),
     )
-    return made if reject is None else replace(made, notes=made.notes | reject.to_notes())
+    return made if reject is None else replace(made, about=made.about | reject.to_notes())
 
 
 def measure_quality(

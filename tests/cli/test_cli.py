@@ -14,7 +14,7 @@ from PIL import Image
 from fewray.cli.output import print_table
 from fewray.cli.params import preset_default
 from fewray.cli.progress import epoch_line
-from fewray.data.phantom.cohort import PhantomOptions
+from fewray.data.phantom.options import PhantomOptions
 from tests.helpers import run_cli
 
 PHANTOM = "phantom:size=64,train=6,test=2"

@@ -1,4 +1,4 @@
-"""Fetching and auditing the real set; planted faults are found by name."""
+"""Fetching and checking the real data set; planted faults are reported."""
 
 import hashlib
 import shutil
@@ -11,7 +11,7 @@ from PIL import Image
 
 from fewray.data import covid4 as fetch
 from fewray.data.audit.check import audit
-from fewray.data.covid4 import COMMIT, FOLDER, fetch_dataset, known
+from fewray.data.covid4 import COMMIT, FOLDER, fetch_dataset, published_rows
 from fewray.data.loading import load_dataset
 from fewray.errors import InputError, RunFailed
 
@@ -25,7 +25,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stand in for the set: three small files and a manifest of them, so that faults are cheap to plant."""
+    """Replace the set by three small files, so that faults are cheap to plant."""
     rows = []
     for name in ("train/covid/one.png", "train/normal/two.png", "test/covid/three.png"):
         path = tmp_path / "copy" / name
@@ -44,12 +44,12 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 "git_blob": blob,
             }
         )
-    monkeypatch.setattr(fetch, "known", lambda: rows)
+    monkeypatch.setattr(fetch, "published_rows", lambda: rows)
     return tmp_path / "copy"
 
 
 def test_the_packaged_manifest_is_the_published_set():
-    rows = known()
+    rows = published_rows()
     assert len(rows) == 306
     assert len({row["group"] for row in rows}) == 257
     assert len({row["sha256"] for row in rows}) == 306
@@ -59,14 +59,13 @@ def test_a_local_copy_is_verified_and_kept(tiny: Path, home: Path):
     assert len(fetch_dataset("covid4", tiny)) == 3
     assert len(load_dataset("covid4")) == 3
     (tiny / "train/covid/one.png").write_bytes(b"Train/covid/one.png")
-    with pytest.raises(
-        InputError, match=r"one\.png differs"
-    ):  # a source that is named is looked at
+    with pytest.raises(InputError, match=r"one\.png differs"):  # a given source is verified
         fetch_dataset("covid4", tiny)
     shutil.rmtree(tiny)
-    with pytest.raises(InputError, match="no such folder"):
+    with pytest.raises(InputError) as caught:
         fetch_dataset("covid4", tiny)
-    assert len(fetch_dataset("covid4")) == 3  # it is there and whole: no source is needed
+    assert caught.value.code == "folder_not_found"
+    assert len(fetch_dataset("covid4")) == 3  # complete: no source is needed
 
 
 def test_a_flipped_byte_and_a_missing_file_are_named_and_nothing_is_kept(tiny: Path, home: Path):
@@ -79,7 +78,7 @@ def test_a_flipped_byte_and_a_missing_file_are_named_and_nothing_is_kept(tiny: P
     assert not home.exists() or not any(home.iterdir())
 
 
-def test_files_are_known_by_their_bytes_under_any_name(tiny: Path, home: Path):
+def test_files_are_recognised_by_content_under_any_name(tiny: Path, home: Path):
     (tiny / "train/covid/one.png").rename(tiny / "test/renamed.PNG")
     (tiny / "test/covid/three.png").rename(tiny / "train/covid/one.png")
     (tiny / "train/spare.png").write_bytes(b"more than the set")
@@ -137,13 +136,15 @@ def test_a_damaged_set_is_fetched_again(tiny: Path, home: Path):
     assert [path.name for path in home.iterdir()] == ["covid4"]
 
 
-def test_files_of_a_user_s_own_are_not_lost(tiny: Path, home: Path):
+def test_the_user_s_own_files_are_not_lost(tiny: Path, home: Path):
     fetch_dataset("covid4", tiny)
-    note, film = home / "covid4" / "my_notes.txt", next((home / "covid4").rglob("*.png"))
+    note, image = home / "covid4" / "my_notes.txt", next((home / "covid4").rglob("*.png"))
     note.write_text("mine")
-    film.write_bytes(b"damaged")
-    with pytest.raises(InputError, match=r"1 files that are not covid4's, first my_notes\.txt"):
+    image.write_bytes(b"damaged")
+    with pytest.raises(InputError) as caught:
         fetch_dataset("covid4", tiny)
+    assert caught.value.code == "unexpected_files"
+    assert caught.value.fields["files"] == ["my_notes.txt"]
     assert note.read_text() == "mine"
 
 
@@ -215,15 +216,18 @@ def test_absent_and_unknown_sets_say_what_to_do(
     monkeypatch.delenv("FEWRAY_COVID4", raising=False)
     with pytest.raises(InputError, match="fewray data fetch covid4"):
         load_dataset("covid4")
-    with pytest.raises(InputError, match="no such data set"):
-        fetch_dataset("covid5")
-    with pytest.raises(InputError, match="no such folder"):
-        fetch_dataset("covid4", tmp_path / "nowhere")
+    for arguments, code in (
+        (("covid5",), "unknown_dataset"),
+        (("covid4", tmp_path / "nowhere"), "folder_not_found"),
+    ):
+        with pytest.raises(InputError) as caught:
+            fetch_dataset(*arguments)
+        assert caught.value.code == code
 
 
-def test_one_flipped_byte_in_the_real_set_is_named(covid4: Path, home: Path, tmp_path: Path):
-    row = next(row for row in known() if row["path"].startswith("train/normal/"))
-    for each in known():
+def test_one_flipped_byte_in_the_real_set_is_reported(covid4: Path, home: Path, tmp_path: Path):
+    row = next(row for row in published_rows() if row["path"].startswith("train/normal/"))
+    for each in published_rows():
         link = tmp_path / "copy" / each["path"]
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(covid4 / each["path"])
@@ -233,12 +237,14 @@ def test_one_flipped_byte_in_the_real_set_is_named(covid4: Path, home: Path, tmp
     (tmp_path / "copy" / row["path"]).write_bytes(content)
     with pytest.raises(InputError) as caught:
         fetch_dataset("covid4", tmp_path / "copy")
-    assert f"1 of 306 files are not those of covid4: {row['path']} differs" in str(caught.value)
+    assert caught.value.code == "covid4_differs"
+    (fault,) = caught.value.fields["faults"]
+    assert fault.startswith(f"{row['path']} differs")
     assert not home.exists()
 
 
 def test_the_packaged_facts_are_those_of_the_files(covid4: Path):
-    for row in known()[::15]:
+    for row in published_rows()[::15]:
         with Image.open(covid4 / row["path"]) as image:
             assert (str(image.width), str(image.height), image.mode) == (
                 row["width"],
@@ -247,7 +253,7 @@ def test_the_packaged_facts_are_those_of_the_files(covid4: Path):
             )
 
 
-def test_the_real_set_is_whole_and_its_traps_are_found(covid4: Path):
+def test_the_real_set_is_complete_and_its_problems_are_found(covid4: Path):
     data = load_dataset("covid4")
     assert data.counts()["train"] == {
         "covid": 60,
@@ -261,10 +267,10 @@ def test_the_real_set_is_whole_and_its_traps_are_found(covid4: Path):
     assert not found.unreadable
     assert not found.duplicates
     (pair,) = found.near_duplicates
-    assert "E63574A7" in pair["first"]
-    assert "F4341CE7" in pair["second"]
-    assert pair["correlation"] == pytest.approx(0.98, abs=0.005)
+    assert "E63574A7" in pair.first
+    assert "F4341CE7" in pair.second
+    assert pair.correlation == pytest.approx(0.98, abs=0.005)
     assert found.shortcut is not None
     assert "covid" in found.shortcut.identified
     assert found.shortcut.accuracy == pytest.approx(0.768, abs=0.05)
-    assert any("metadata" in warning for warning in found.warnings)
+    assert "metadata_shortcut" in {warning.code for warning in found.warnings}

@@ -1,13 +1,25 @@
-"""A user's own images: folders, CSV files, and what is wrong with them."""
+"""A user's own images in folders, and what may be wrong with them."""
 
 from pathlib import Path
 
 import pytest
 
 from fewray.data.loading import load_dataset
-from fewray.data.manifest import Manifest
+from fewray.data.manifest import PATIENTS, UNREAD, DataWarning, Manifest
 from fewray.errors import InputError
 from tests.helpers import save_noise
+
+
+def warnings(data: Manifest) -> dict[str, DataWarning]:
+    return {warning.code: warning for warning in data.warnings}
+
+
+def faults(source: Path) -> list[str]:
+    """Return the codes of what makes ``source`` invalid."""
+    with pytest.raises(InputError) as caught:
+        load_dataset(source)
+    assert caught.value.code == "invalid_data"
+    return caught.value.fields["faults"]
 
 
 @pytest.fixture
@@ -25,8 +37,8 @@ def test_splits_and_classes_come_from_folders(folder: Path):
     data = load_dataset(folder)
     assert data.classes == ("a", "b")
     assert data.counts() == {"train": {"a": 2, "b": 1}, "test": {"a": 1, "b": 0}}
-    assert data.notes["not_images"] == ["train/a/notes.txt"]
-    assert any("no patients" in warning for warning in data.notes["warnings"])
+    assert warnings(data)["not_images"].items == ("train/a/notes.txt",)
+    assert PATIENTS in warnings(data)
     assert len({row.group for row in data.rows}) == 4
 
 
@@ -38,14 +50,19 @@ def test_class_folders_alone_have_no_split(tmp_path: Path):
 def test_group_regex_names_patients(folder: Path):
     data = load_dataset(folder, group_regex=r"(p\d+)_")
     assert sorted({row.group for row in data.rows}) == ["p1", "p2", "p3"]
-    assert not any("no patients" in warning for warning in data.notes["warnings"])
-    for bad in ("(", "p1", r"(x\d+)"):
-        with pytest.raises(InputError, match="--group-regex"):
+    assert PATIENTS not in warnings(data)
+    for bad, code in (
+        ("(", "group_regex_invalid"),
+        ("p1", "group_regex_without_group"),
+        (r"(x\d+)", "group_regex_no_match"),
+    ):
+        with pytest.raises(InputError) as caught:
             load_dataset(folder, group_regex=bad)
+        assert (caught.value.code, caught.value.fields["pattern"]) == (code, bad)
     save_noise(folder / "train/a/other.png", 9)
     data = load_dataset(folder, group_regex=r"(p\d+)_")
     assert "train/a/other.png" in {row.group for row in data.rows}
-    assert any("1 of 5 images name no patient" in warning for warning in data.notes["warnings"])
+    assert warnings(data)[PATIENTS].text.startswith("1 of 5 images")
 
 
 def test_link_loops_are_harmless(folder: Path, tmp_path: Path):
@@ -62,32 +79,32 @@ def test_linked_classes_and_broken_links(folder: Path, tmp_path: Path):
     (folder / "train/c").symlink_to(tmp_path / "archive")
     assert load_dataset(folder).counts()["train"] == {"a": 2, "b": 1, "c": 1}
     (folder / "train/a/gone.png").symlink_to(tmp_path / "nowhere.png")
-    with pytest.raises(InputError, match=r"gone\.png: cannot be read \(No such file"):
-        load_dataset(folder)
+    assert faults(folder) == ["unreadable_file"]
 
 
 def test_an_empty_class_is_named(folder: Path):
     (folder / "train/empty").mkdir()
-    with pytest.raises(InputError, match="empty: no images"):
+    with pytest.raises(InputError) as caught:
         load_dataset(folder)
+    assert caught.value.code == "empty_class"
+    assert caught.value.fields["folder"].endswith("empty")
 
 
 def test_an_empty_file_and_an_empty_folder_are_named(folder: Path, tmp_path: Path):
     (folder / "train/a/zero.png").write_bytes(b"")
-    with pytest.raises(InputError, match=r"zero\.png: empty"):
-        load_dataset(folder)
+    assert faults(folder) == ["empty_file"]
     (tmp_path / "nothing").mkdir()
-    with pytest.raises(InputError, match="no class folders"):
+    with pytest.raises(InputError, match="no class folders") as caught:
         load_dataset(tmp_path / "nothing")
+    assert caught.value.code == "folder_layout"
 
 
 def test_one_file_in_two_classes_is_an_error(folder: Path):
     save_noise(folder / "train/b/copy.png", 0)
-    with pytest.raises(InputError, match="same bytes in the classes a, b"):
-        load_dataset(folder)
+    assert faults(folder) == ["two_classes"]
 
 
-def test_all_faults_are_named_at_once_and_an_audit_may_pass_them(folder: Path):
+def test_all_faults_are_named_at_once_and_an_audit_accepts_them(folder: Path):
     save_noise(folder / "train/b/copy.png", 0)
     for name in ("zero", "nought"):
         (folder / f"train/a/{name}.png").write_bytes(b"")
@@ -96,24 +113,19 @@ def test_all_faults_are_named_at_once_and_an_audit_may_pass_them(folder: Path):
     for words in (
         "train/a/zero.png: empty",
         "train/a/nought.png: empty",
-        "same bytes in the classes a, b",
+        "the same file in classes a, b",
     ):
         assert words in str(caught.value)
     assert "\n" not in str(caught.value)
     assert len(load_dataset(folder, strict=False)) == 7
 
 
-@pytest.mark.parametrize(
-    ("extra", "words"),
-    [
-        ("val/a/1.png", "folders val beside train or test"),
-        ("wards/train/1.png", "only train and test"),
-    ],
-)
-def test_a_third_split_is_refused(folder: Path, extra: str, words: str):
+@pytest.mark.parametrize("extra", ["val/a/1.png", "wards/train/1.png"])
+def test_a_third_split_is_refused(folder: Path, extra: str):
     save_noise(folder / extra, 9)
-    with pytest.raises(InputError, match=words):
+    with pytest.raises(InputError, match=f"folders {extra.split('/')[0]} beside") as caught:
         load_dataset(folder)
+    assert caught.value.code == "folder_layout"
 
 
 def test_a_split_inside_a_class_is_refused(tmp_path: Path):
@@ -122,12 +134,11 @@ def test_a_split_inside_a_class_is_refused(tmp_path: Path):
         load_dataset(tmp_path)
 
 
-def test_loose_images_are_left_out_and_told(folder: Path):
+def test_images_outside_the_class_folders_are_skipped_with_a_warning(folder: Path):
     save_noise(folder / "stray.png", 7), save_noise(folder / "train/astray.png", 8)
     data = load_dataset(folder)
     assert len(data) == 4
-    assert data.notes["outside_classes"] == ["stray.png", "train/astray.png"]
-    assert any("2 images lie outside" in warning for warning in data.notes["warnings"])
+    assert warnings(data)["outside_classes"].items == ("stray.png", "train/astray.png")
 
 
 @pytest.mark.parametrize("source", ["nowhere", "phantom:size", "phantom:sizes=3"])
@@ -144,8 +155,7 @@ def test_a_folder_with_a_manifest_is_read_by_it(folder: Path):
     assert len(data) == 4
     assert {row.group for row in data.rows} == {"p1", "p2", "p3"}
     save_noise(folder / "train/a/p1_1.png", 10)
-    with pytest.raises(InputError, match=r"p1_1\.png: sha256 .* has changed"):
-        load_dataset(folder)
+    assert faults(folder) == ["file_changed"]
 
 
 def test_a_manifest_survives_its_csv(folder: Path):
@@ -168,7 +178,7 @@ def test_labels_and_where_agree(folder: Path):
     assert len(data.where(origin="synthetic")) == 0
 
 
-def test_the_content_hash_sees_labels_but_not_places(folder: Path, tmp_path: Path):
+def test_the_content_hash_depends_on_labels_but_not_on_places(folder: Path, tmp_path: Path):
     before = load_dataset(folder, group_regex=r"(p\d+)_").sha256()
     moved = folder.rename(tmp_path / "elsewhere")
     assert load_dataset(moved, group_regex=r"(p\d+)_").sha256() == before
@@ -187,15 +197,14 @@ def test_cells_without_a_value_name_no_patient(folder: Path):
         (folder / "own.csv").write_text("path,label,group\n" + "\n".join(lines))
         data = load_dataset(folder / "own.csv")
         assert {row.group for row in data.rows} == {*names[:2], "p2", "p3"}
-        assert any("2 of 4 images name no patient" in warning for warning in data.notes["warnings"])
+        assert warnings(data)[PATIENTS].text.startswith("2 of 4 images")
 
 
 @pytest.mark.parametrize(
     "column", ["patient", "Patient_ID", "patientid", "subject", "subject id", "case"]
 )
-def test_a_column_of_patients_that_is_not_read_is_said(folder: Path, column: str):
+def test_a_patient_column_that_is_ignored_is_reported(folder: Path, column: str):
     (folder / "own.csv").write_text(
         f"path,label,{column},patient_age\ntrain/a/p1_1.png,a,p1,60\ntrain/b/p2_1.jpg,b,p2,70\n"
     )
-    said = f"column {column.lower()} is not read: patients are taken from a column called group; rename it"
-    assert said in load_dataset(folder / "own.csv").notes["warnings"]
+    assert warnings(load_dataset(folder / "own.csv"))[UNREAD].items == (column.lower(),)

@@ -1,4 +1,4 @@
-"""What is not read from a folder is said and named; generated images are known as such."""
+"""Files that are skipped are reported; generated images are recognised."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ import pytest
 from fewray.data.audit.check import audit
 from fewray.data.hold_out import check_no_synthetic
 from fewray.data.loading import load_dataset
+from fewray.data.manifest import DataWarning
 from fewray.errors import InputError
 from fewray.imaging.decode import Unreadable, decode
 from tests.helpers import save_noise
@@ -19,64 +20,67 @@ def dicom(path: Path) -> Path:
 
 
 @pytest.fixture
-def films(tmp_path: Path) -> Path:
+def folder(tmp_path: Path) -> Path:
     for index, name in enumerate(("a/1.png", "a/2.png", "b/3.png")):
         save_noise(tmp_path / "set" / name, index)
     return tmp_path / "set"
 
 
-def test_files_that_are_no_images_are_named(films: Path):
-    (films / "a" / "notes.txt").write_text("x")
-    assert (
-        "1 file is no image and is left out: a/notes.txt" in load_dataset(films).notes["warnings"]
-    )
+def found(source: Path, code: str) -> list[DataWarning]:
+    return [warning for warning in load_dataset(source).warnings if warning.code == code]
+
+
+def test_files_that_are_not_images_are_listed(folder: Path):
+    (folder / "a" / "notes.txt").write_text("x")
+    (warning,) = found(folder, "not_images")
+    assert warning.items == ("a/notes.txt",)
+    assert "1 file in" in warning.text
     for index in range(4):
-        dicom(films / "b" / f"{index}.DCM")
-    (warning,) = (w for w in load_dataset(films).notes["warnings"] if "no images" in w)
-    assert warning == (
-        "5 files are no images and are left out: a/notes.txt, b/0.DCM, b/1.DCM and 2 more; "
-        "DICOM is not read yet: convert it to 16-bit PNG first"
-    )
+        dicom(folder / "b" / f"{index}.DCM")
+    (warning,) = found(folder, "not_images")
+    assert len(warning.items) == 5
+    assert "a/notes.txt, b/0.DCM, b/1.DCM and 2 more; DICOM is not supported" in warning.text
 
 
-def test_dicom_alone_is_called_that(films: Path, tmp_path: Path):
-    (films / "a" / "1.png").rename(tmp_path / "1.png")
-    (films / "a" / "2.png").unlink()
-    dicom(films / "a" / "1.dcm")
-    with pytest.raises(InputError, match="DICOM is not read yet: convert it to 16-bit PNG first"):
-        load_dataset(films)
-    with pytest.raises(Unreadable, match="DICOM, which is not read: convert it to 16-bit PNG"):
-        decode(dicom(films / "a" / "1.png"))
+def test_dicom_is_recognised(folder: Path, tmp_path: Path):
+    (folder / "a" / "1.png").rename(tmp_path / "1.png")
+    (folder / "a" / "2.png").unlink()
+    dicom(folder / "a" / "1.dcm")
+    with pytest.raises(InputError, match="DICOM is not supported") as caught:
+        load_dataset(folder)
+    assert caught.value.code == "empty_class"
+    with pytest.raises(Unreadable, match="DICOM is not supported"):
+        decode(dicom(folder / "a" / "1.png"))
 
 
-def test_a_manifest_says_which_images_it_hides(films: Path):
-    (films / "manifest.csv").write_text("path,label\na/1.png,a\nb/3.png,b\n")
-    save_noise(films / "runs" / "picture.png")  # no class folder
-    expected = (
-        "manifest.csv is read, not the folders: 1 image that it does not name left out: a/2.png"
-    )
-    assert expected in load_dataset(films).notes["warnings"]
-    assert expected in audit(load_dataset(films)).warnings
-    (films / "manifest.csv").write_text("path,label\na/1.png,a\na/2.png,a\nb/3.png,b\n")
-    assert not any("manifest.csv" in warning for warning in load_dataset(films).notes["warnings"])
+def test_images_that_a_manifest_does_not_list_are_reported(folder: Path):
+    (folder / "manifest.csv").write_text("path,label\na/1.png,a\nb/3.png,b\n")
+    save_noise(folder / "runs" / "picture.png")  # not in a class folder
+    (warning,) = found(folder, "not_in_manifest")
+    assert warning.items == ("a/2.png",)
+    assert warning in audit(load_dataset(folder)).warnings
+    (folder / "manifest.csv").write_text("path,label\na/1.png,a\na/2.png,a\nb/3.png,b\n")
+    assert not found(folder, "not_in_manifest")
 
 
-def test_generated_images_are_known_with_and_without_their_manifest(films: Path):
-    assert not any("synthetic" in warning for warning in audit(load_dataset(films)).warnings)
-    check_no_synthetic(load_dataset(films))
-    (films / "generators.json").write_text('{"a": {}}')
-    save_noise(films / "a" / "seed000004.png", 4)
-    found = load_dataset(films)
-    assert [row.path.name for row in found.where(origin="synthetic").rows] == ["seed000004.png"]
-    assert (
-        "1 of 4 images are synthetic, no films: `train` and `study` refuse them"
-        in audit(found).warnings
-    )
-    with pytest.raises(InputError, match="--data set: 1 synthetic images; real films are wanted"):
-        check_no_synthetic(found)
-    (films / "manifest.csv").write_text("path,label,origin\na/seed000004.png,a,synthetic\n")
-    found = audit(load_dataset(films)).warnings
-    assert "these are synthetic images, no films: `train` and `study` refuse them" in found
-    assert any(
-        "2 images that it does not name left out: a/1.png, a/2.png" in warning for warning in found
-    )
+def test_generated_images_are_recognised_with_and_without_a_manifest(folder: Path):
+    def synthetic() -> list[str]:
+        warnings = audit(load_dataset(folder)).warnings
+        return [warning.text for warning in warnings if warning.code == "synthetic_images"]
+
+    assert not synthetic()
+    check_no_synthetic(load_dataset(folder))
+    (folder / "generators.json").write_text('{"a": {}}')
+    save_noise(folder / "a" / "seed000004.png", 4)
+    data = load_dataset(folder)
+    assert [row.path.name for row in data.where(origin="synthetic").rows] == ["seed000004.png"]
+    (text,) = synthetic()
+    assert text.startswith("1 of 4 images are synthetic")
+    with pytest.raises(InputError) as caught:
+        check_no_synthetic(data)
+    assert (caught.value.code, caught.value.fields["count"]) == ("synthetic_images", 1)
+    (folder / "manifest.csv").write_text("path,label,origin\na/seed000004.png,a,synthetic\n")
+    (text,) = synthetic()
+    assert text.startswith("all images are synthetic")
+    (warning,) = found(folder, "not_in_manifest")
+    assert warning.items == ("a/1.png", "a/2.png")

@@ -60,7 +60,7 @@ def test_the_pattern_is_kept_with_the_generators_and_their_images(
     fewray.generate(run, tmp_path, per_class=2)
     assert json.loads((tmp_path / "generators.json").read_text())["a"]["group_regex"] == PATTERN
     plain = load_dataset(films)
-    assert "group_regex" not in plain.notes
+    assert plain.group_regex is None
 
 
 def test_quality_takes_the_patients_of_the_training(

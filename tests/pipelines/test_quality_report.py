@@ -118,12 +118,12 @@ def test_copies_are_replaced_by_other_seeds(
         tmp_path / "run", tmp_path / "kept", per_class=40, reject_copies=True, real=data
     )
     assert len(kept) == 40
-    assert kept.notes["rejected"]["normal"] >= 8
+    assert kept.about["rejected"]["normal"] >= 8
     assert not any(int(row.path.stem.removeprefix("seed")) % 5 == 0 for row in kept.rows)
     left = fewray.measure_quality(data, kept, classes=["normal"]).classes["normal"].copies
     assert left == ()
     sources = json.loads((tmp_path / "kept" / "generators.json").read_text())
-    assert len(sources["normal"]["rejected_seeds"]) == kept.notes["rejected"]["normal"]
+    assert len(sources["normal"]["rejected_seeds"]) == kept.about["rejected"]["normal"]
     again = fewray.generate(
         tmp_path / "run", tmp_path / "plain", per_class=40, reject_copies=True, real=data
     )

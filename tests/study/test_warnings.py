@@ -98,8 +98,8 @@ def test_one_warning_names_all_identified_classes_and_gives_the_cause_first():
         "Covid and normal can be identified without seeing the lungs; file metadata alone is 77% "
         "accurate."
     )
-    cause = [DataWarning("All covid images are of adults.", CONFOUNDED)]
-    known = replace(NOTHING, notes={"warnings": cause})
+    cause = DataWarning(CONFOUNDED, "All covid images are of adults.")
+    known = replace(NOTHING, warnings=(cause,))
     (warning,) = audit_warnings(audit(identified_by=by), {}, known)
     assert warning.text == ("All covid images are of adults; file metadata alone is 77% accurate.")
     (warning,) = audit_warnings(audit(), {}, known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -44,11 +45,15 @@ def fetch(
             name, source, progress=lambda done, total: bars.advance(name, done, total or done + 1)
         )
     if as_json:
-        facts = {"files": len(manifest), "counts": manifest.counts(), "notes": manifest.notes}
+        facts = {
+            "files": len(manifest),
+            "counts": manifest.counts(),
+            "warnings": [asdict(w) for w in manifest.warnings],
+        }
         print_json({"name": name, **facts})
         return
     print(f"{name}: {len(manifest)} files verified")
-    for warning in manifest.notes.get("warnings", []):
+    for warning in manifest.warnings:
         log(f"note: {warning}")
 
 

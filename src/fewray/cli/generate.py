@@ -62,16 +62,16 @@ def generate(
         found |= {"classes": list(made.classes), "sha256": made.sha256()}
         if reject_copies:
             found |= {
-                name: made.notes[name] for name in ("rejected", "copy_threshold", "sentences")
+                name: made.about[name] for name in ("rejected", "copy_threshold", "sentences")
             }
-            found["notes"] = made.notes["warnings"]
+            found["notes"] = made.about["warnings"]
         print_json(found)
         return
     print(f"{len(made)} images of {', '.join(made.classes)} in {out}")
     if reject_copies:
-        counts = ", ".join(f"{label} {count}" for label, count in made.notes["rejected"].items())
+        counts = ", ".join(f"{label} {count}" for label, count in made.about["rejected"].items())
         print(f"replaced because they copy training images: {counts}")
-        for line in made.notes["sentences"]:
+        for line in made.about["sentences"]:
             print(line)
-        for warning in made.notes["warnings"]:
+        for warning in made.about["warnings"]:
             print(f"note: {warning}")

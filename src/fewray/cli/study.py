@@ -152,7 +152,7 @@ def study(
     rewrites study.json and the report, reusing any finished jobs that still apply.
     """
     from fewray import api
-    from fewray.data.external import load_external
+    from fewray.data.loading import load_external
     from fewray.report.render import terminal_tables
     from fewray.report.tables import print_table
     from fewray.results.files import read_study

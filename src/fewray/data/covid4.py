@@ -1,4 +1,4 @@
-"""The real data set covid4: fetched at its pinned version, or copied, and verified file by file."""
+"""The real data set covid4: downloaded at a pinned version, or copied, and verified."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from fewray.data.manifest import CONFOUNDED, DataWarning, Manifest, Row
-from fewray.data.skipped_files import files_below
+from fewray.data.skipped_files import files_below, listed
 from fewray.errors import InputError, RunFailed
 from fewray.imaging.decode import SUFFIXES
 from fewray.storage.files import sha256_of
@@ -25,23 +25,28 @@ FOLDER = "data_four_class"
 OTHER_BLOBS = {
     "train/covid/covid-19-pneumonia-14-PA.png": "4f594f4fa9377c4ac9710b465b99687f084528bb"
 }
-"""git blobs accepted beside the manifest's: the same picture in another PNG encoding."""
+"""Git blobs accepted beside the published ones: the same image in another PNG encoding."""
 NAMED = 5
 Progress = Callable[[int, int], None]
-"""Called with the bytes downloaded so far and those to come in all (0: the server does not say)."""
-WARNINGS = (
-    DataWarning("COVID images are of adults, all others of children at one hospital.", CONFOUNDED),
+"""Called with the bytes downloaded so far and the total (0 if the server does not say)."""
+DISPLAY_NAMES = {
+    "covid": "COVID-19",
+    "pneumonia_bac": "bacterial pneumonia",
+    "pneumonia_vir": "viral pneumonia",
+}
+WARNING = DataWarning(
+    CONFOUNDED, "COVID images are of adults, all others of children at one hospital."
 )
 
 
-def known() -> list[dict[str, str]]:
-    """Return the rows of covid4 as published: path, split, label, group, width, height, mode, sha256, git_blob."""
+def published_rows() -> list[dict[str, str]]:
+    """Return the published rows: path, split, label, group, width, height, mode, hashes."""
     with (files("fewray.data") / "covid4.csv").open(encoding="utf-8") as stream:
         return list(csv.DictReader(stream))
 
 
 def data_folder(name: str) -> Path:
-    """Return where the set called ``name`` is kept: below ``FEWRAY_DATA`` or the user's data folder."""
+    """Return the folder of a data set, below ``FEWRAY_DATA`` or the user's data folder."""
     from platformdirs import user_data_path
 
     base = os.environ.get("FEWRAY_DATA")
@@ -49,50 +54,54 @@ def data_folder(name: str) -> Path:
 
 
 def load_covid4() -> Manifest:
-    """Return covid4's 306 rows from ``FEWRAY_COVID4`` or the user's data folder, every file verified.
+    """Return the 306 rows of covid4, every file verified.
 
-    InputError says what to do when the set is not there, and names files that are missing or differ.
+    They are read from ``FEWRAY_COVID4`` or the user's data folder. Raises InputError if the set is
+    absent, or if files are missing or differ.
     """
     named = os.environ.get("FEWRAY_COVID4")
     folder = Path(named) if named else data_folder("covid4")
-    where, undo = (
-        (f"FEWRAY_COVID4={folder}", "unset FEWRAY_COVID4 and ") if named else (str(folder), "")
-    )
+    where = f"FEWRAY_COVID4={folder}" if named else str(folder)
+    remedy = f"{'unset FEWRAY_COVID4 and ' if named else ''}run `fewray data fetch covid4`"
     if not (folder / "train").is_dir():
-        raise InputError(
-            f"covid4: not found in {where}; {undo}run `fewray data fetch covid4` (or with --from DIR)"
-        )
+        text = f"covid4: not found in {where}; {remedy} (or with --from DIR)"
+        raise InputError("covid4_not_found", text, folder=str(folder))
     found, faults = _find(folder)
     if faults:
-        raise InputError(
-            f"{_sentence(f'covid4 in {where}', faults)}; {undo}run `fewray data fetch covid4`"
-        )
+        raise _differs(f"covid4 in {where}", faults, remedy)
     return _manifest(found)
 
 
 def fetch_dataset(
     name: str, source: Path | None = None, *, progress: Progress | None = None
 ) -> Manifest:
-    """Bring the set ``name`` to the user's data folder, from the network or from ``source``, verifying every file.
+    """Bring a data set to the user's data folder, from the network or ``source``; verify it.
 
-    Files are known by their content, so ``source`` may have other names or more files than the set. A set that is there
-    and whole is left alone. InputError names missing and differing files; nothing half-written stays behind.
+    Files are recognised by content, so ``source`` may use other names or hold more files. A
+    complete set is left alone. Raises InputError that lists missing and differing files; nothing
+    half-written stays behind.
     """
     if name != "covid4":
         raise InputError(
-            f"data fetch {name}: no such data set; covid4 can be fetched, phantom is drawn when used"
+            "unknown_dataset",
+            f"data fetch {name}: not a data set to fetch. Only covid4 is.",
+            name=name,
         )
     if source is not None and not source.is_dir():
-        raise InputError(f"--from {source}: no such folder; one with train/ and test/ is wanted")
+        raise InputError(
+            "folder_not_found",
+            f"--from {source}: not found; expected a folder with train/ and test/",
+        )
     target = data_folder(name)
     if target.is_dir() and (source is None or not _find(source)[1]):
         found, faults = _find(target)
         if not faults:
             return _manifest(found)
-        if unexpected := _strangers(target):
+        if unexpected := _unexpected_files(target):
             raise InputError(
-                f"{target}: holds {len(unexpected)} files that are not covid4's, first {unexpected[0]}, which would be lost; "
-                "move them elsewhere"
+                "unexpected_files",
+                f"{target}: other files, such as {unexpected[0]}, would be lost; move them",
+                files=unexpected,
             )
     if source is not None:
         return _install(source, target, f"--from {source}")
@@ -101,7 +110,7 @@ def fetch_dataset(
 
 
 def _download(scratch: Path, progress: Progress | None) -> Path:
-    """Download and unpack upstream's archive; every file is verified later, so the archive itself need not be."""
+    """Download and unpack the archive; every file of it is verified later."""
     import pooch
 
     pooch.get_logger().setLevel("WARNING")
@@ -112,31 +121,35 @@ def _download(scratch: Path, progress: Progress | None) -> Path:
             known_hash=None,
             path=scratch,
             fname="covid4.zip",
-            downloader=pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 18),  # pyright: ignore[reportArgumentType]
+            downloader=pooch.HTTPDownloader(
+                progressbar=bar,  # pyright: ignore[reportArgumentType]
+                chunk_size=1 << 18,
+            ),
         )
         with zipfile.ZipFile(archive) as packed:
-            packed.extractall(
-                scratch, [name for name in packed.namelist() if name.split("/")[1:2] == [FOLDER]]
-            )
+            members = [name for name in packed.namelist() if name.split("/")[1:2] == [FOLDER]]
+            packed.extractall(scratch, members)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise RunFailed(
-            f"{URL}: cannot be downloaded ({_reason(error)}); get a copy and use --from DIR"
-        ) from error
+        raise _download_failed(f"cannot be downloaded ({_reason(error)})") from error
     found = next(scratch.glob(f"*/{FOLDER}"), None)
     if found is None:
-        raise RunFailed(f"{URL}: holds no folder {FOLDER}; get a copy and use --from DIR")
+        raise _download_failed(f"the archive has no folder {FOLDER}")
     return found
 
 
+def _download_failed(what: str) -> RunFailed:
+    return RunFailed("download_failed", f"{URL}: {what}; get a copy and use --from DIR")
+
+
 def _reason(error: BaseException) -> str:
-    """Return in a few words why a download failed: of network errors the innermost, without the addresses of objects."""
+    """Return in a few words why a download failed; for network errors, the innermost cause."""
     import requests
 
     if isinstance(error, requests.Timeout):
         return "the server did not answer in time"
     if isinstance(error, requests.ConnectionError):
         cause: BaseException | None = error
-        while cause is not None:  # requests and urllib3 wrap the one of the operating system
+        while cause is not None:  # requests and urllib3 wrap the operating system's error
             if isinstance(cause, OSError) and cause.strerror:
                 return f"no connection: {cause.strerror}"
             cause = cause.__cause__ or cause.__context__
@@ -145,7 +158,7 @@ def _reason(error: BaseException) -> str:
 
 
 class _Bar:
-    """What pooch wants of a progress bar, handed on as calls of ``progress``."""
+    """The progress bar that pooch expects; it calls ``progress``."""
 
     def __init__(self, progress: Progress) -> None:
         self.progress, self.total, self.done = progress, 0, 0
@@ -164,85 +177,90 @@ class _Bar:
 def _install(source: Path, target: Path, called: str) -> Manifest:
     found, faults = _find(source)
     if faults:
-        raise InputError(f"{_sentence(called, faults)}; fetch the pinned version or mend the copy")
+        raise _differs(called, faults, "fetch the pinned version or repair the copy")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
             staged = Path(scratch) / target.name
-            for row in known():
+            for row in published_rows():
                 copy = staged / row["path"]
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(found[row["path"]], copy)
             if faults := _find(staged)[1]:
-                raise RunFailed(f"{_sentence(f'the copy in {staged}', faults)}; is the disk sound?")
+                text = f"{staged}: damaged by copying ({listed(faults, NAMED)}); check the disk"
+                raise RunFailed("copy_damaged", text, faults=faults)
             if target.exists():
                 target.rename(Path(scratch) / "before")
             staged.rename(target)
     except OSError as error:
-        raise RunFailed(
-            f"{target}: cannot be written ({error.strerror}); free the disk or set FEWRAY_DATA"
-        ) from error
-    return _manifest({row["path"]: target / row["path"] for row in known()})
+        text = f"{target}: cannot be written ({error.strerror}); free the disk or set FEWRAY_DATA"
+        raise RunFailed("not_writable", text) from error
+    return _manifest({row["path"]: target / row["path"] for row in published_rows()})
 
 
-def _strangers(target: Path) -> list[str]:
-    """Return the visible files in ``target`` that have no name of the set's."""
-    names = {row["path"] for row in known()}
+def _unexpected_files(target: Path) -> list[str]:
+    """Return the visible files in ``target`` whose names are not in the data set."""
+    names = {row["path"] for row in published_rows()}
     found = sorted(path.relative_to(target).as_posix() for path in files_below(target))
     return [name for name in found if name not in names]
 
 
 def _find(folder: Path) -> tuple[dict[str, Path], list[str]]:
-    """Return the file of each known path that is in ``folder``, and a sentence for each that is not.
+    """Return the file of each published path, and a text for each that is missing or differs.
 
-    A file is looked for under its own name first, then, by its bytes, under any other.
+    A file is searched under its own name first, then by content under any other name.
     """
-    found = {row["path"]: folder / row["path"] for row in known() if _is(folder / row["path"], row)}
-    lost = [row for row in known() if row["path"] not in found]
-    if lost:
+    rows = published_rows()
+    found = {
+        row["path"]: folder / row["path"] for row in rows if _matches(folder / row["path"], row)
+    }
+    missing = [row for row in rows if row["path"] not in found]
+    if missing:
         used = set(found.values())
         others = {
-            _blob(path): path
+            _git_blob(path): path
             for path in sorted(folder.rglob("*"))
             if path.suffix.lower() in SUFFIXES and path not in used and path.is_file()
         }
         found |= {
-            row["path"]: others[blob] for row in lost for blob in _blobs(row) if blob in others
+            row["path"]: others[blob] for row in missing for blob in _blobs(row) if blob in others
         }
     faults = [
-        f"{row['path']} differs (wanted sha256 {row['sha256'][:12]}...)"
+        f"{row['path']} differs (expected sha256 {row['sha256'][:12]}...)"
         if (folder / row["path"]).is_file()
         else f"{row['path']} is missing"
-        for row in lost
+        for row in missing
         if row["path"] not in found
     ]
     return found, faults
 
 
-def _is(path: Path, row: dict[str, str]) -> bool:
+def _matches(path: Path, row: dict[str, str]) -> bool:
     try:
-        return path.is_file() and (sha256_of(path) == row["sha256"] or _blob(path) in _blobs(row))
+        same = path.is_file() and sha256_of(path) == row["sha256"]
+        return same or (path.is_file() and _git_blob(path) in _blobs(row))
     except OSError:
         return False
 
 
-def _sentence(where: str, faults: list[str]) -> str:
-    more = f" and {len(faults) - NAMED} more" if len(faults) > NAMED else ""
-    return f"{where}: {len(faults)} of {len(known())} files are not those of covid4: {', '.join(faults[:NAMED])}{more}"
+def _differs(where: str, faults: list[str], remedy: str) -> InputError:
+    count = f"{len(faults)} of {len(published_rows())} files are missing or differ"
+    text = f"{where}: {count}: {listed(faults, NAMED)}; {remedy}"
+    return InputError("covid4_differs", text, faults=faults)
 
 
 def _blobs(row: dict[str, str]) -> list[str]:
     return [row["git_blob"], *filter(None, [OTHER_BLOBS.get(row["path"])])]
 
 
-def _blob(path: Path) -> str:
+def _git_blob(path: Path) -> str:
     """Return git's blob hash of a file."""
     content = path.read_bytes()
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 def _manifest(found: dict[str, Path]) -> Manifest:
-    """Return the manifest; a file in the other encoding keeps the published hash, since it is the same picture."""
+    """Return the manifest; a file in the other encoding keeps the published hash."""
     rows = tuple(
         Row(
             path=found[row["path"]],
@@ -251,7 +269,9 @@ def _manifest(found: dict[str, Path]) -> Manifest:
             group=row["group"],
             sha256=row["sha256"],
         )
-        for row in sorted(known(), key=lambda row: (row["split"] != "train", row["path"]))
+        for row in sorted(published_rows(), key=lambda row: (row["split"] != "train", row["path"]))
     )
     classes = tuple(sorted({row.label for row in rows}))
-    return Manifest(name="covid4", classes=classes, rows=rows, notes={"warnings": list(WARNINGS)})
+    return Manifest(
+        name="covid4", classes=classes, rows=rows, warnings=(WARNING,), display_names=DISPLAY_NAMES
+    )

@@ -1,4 +1,4 @@
-"""Choose the rows that a generator may be trained on: no test rows, no synthetic ones, no held-out patients."""
+"""Choose the rows that a generator may be trained on: real, not test, not held out."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from fewray.errors import InputError
 def split_hold_out(rows: Manifest, share: float, *, seed: int) -> tuple[Manifest, Manifest]:
     """Split the rows of one class by patient: those for training a generator, and those held out.
 
-    Patients who share an image or a near-duplicate count as one, as in the folds of a study. Patients are drawn until at
-    least ``share`` of the images, and two images, are held out. Raises InputError if fewer than two images would be left.
+    Patients who share an image or a near-duplicate count as one, as in the folds of a study.
+    Patients are drawn until at least ``share`` of the images, and two images, are held out. Raises
+    InputError if fewer than two images would be left.
     """
     if not 0 <= share < 1:
         raise InputError(
@@ -37,8 +38,8 @@ def split_hold_out(rows: Manifest, share: float, *, seed: int) -> tuple[Manifest
     if left < 2:
         raise InputError(
             "hold_out_too_large",
-            f"class {rows.rows[0].label}: --hold-out {share:g} leaves {left} of {len(rows)} images ({len(sizes)} patients); "
-            "expected at least 2. Add images or omit --stop-when-done.",
+            f"class {rows.rows[0].label}: --hold-out {share:g} leaves {left} of {len(rows)} images "
+            f"({len(sizes)} patients); expected at least 2. Add images or omit --stop-when-done.",
             left=left,
         )
     sides = (
@@ -54,8 +55,7 @@ def training_rows(manifest: Manifest) -> Manifest:
     rows = tuple(row for row in manifest.rows if row.split != "test")
     if not rows:
         raise InputError(
-            "no_training_rows",
-            f"{manifest.name}: all {len(manifest)} images are of split test; expected training images",
+            "no_training_rows", f"{manifest.name}: all {len(manifest)} images are of split test"
         )
     return replace(manifest, rows=rows)
 
@@ -66,7 +66,7 @@ def held_out_rows(manifest: Manifest) -> Manifest:
 
 
 def check_no_synthetic(manifest: Manifest, option: str = "--data") -> None:
-    """Raise InputError if ``manifest`` holds synthetic images: no generator is trained on a generator's output."""
+    """Raise InputError if ``manifest`` holds synthetic images."""
     if synthetic := len(manifest.where(origin="synthetic")):
         raise InputError(
             "synthetic_images",

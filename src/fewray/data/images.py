@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from fewray.data.manifest import Manifest
 
 COMPARISON_SIZE, COMPARISON_FIT = 64, "squash"
-"""How images are loaded for the search for near-duplicates. Padding would not do: black margins make different images
-alike, and hide a duplicate of another shape. On covid4 at 64 pixels, different padded images correlate up to 0.96, and the
-one true pair only 0.94."""
+"""How images are loaded for the search for near-duplicates. Padding would not do: black margins
+make different images alike, and hide a duplicate of another shape. On covid4 at 64 pixels,
+different padded images correlate up to 0.96, and the one true pair only 0.94."""
 
 
 class ImageSource:

@@ -1,15 +1,14 @@
-"""Image data: what ``--data`` names, as one type of manifest."""
+"""Load the data set that an option names: a known set, a folder, or a CSV file."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from fewray.data.manifest import MANIFEST, Manifest, Row
+from fewray.data.manifest import MANIFEST, DataWarning, Manifest
 from fewray.errors import InputError
 
-__all__ = ["Manifest", "Row", "known_datasets", "load_dataset"]
-
-WANTED = "phantom, covid4, a folder of class folders or a CSV file"
+EXPECTED = "expected phantom, covid4, a folder with one subfolder per class, or a CSV file"
 
 
 def load_dataset(
@@ -19,19 +18,18 @@ def load_dataset(
     strict: bool = True,
     option: str = "--data",
 ) -> Manifest:
-    """Return the rows of ``phantom[:key=value,...]``, ``covid4``, a folder of class folders, or a CSV file.
+    """Return the rows of ``phantom[:key=value,...]``, ``covid4``, a folder, or a CSV file.
 
-    A folder that holds a ``manifest.csv`` is read by it. ``group_regex`` finds the patient in a file's name (its first
-    group in parentheses). InputError says what was found instead; ``strict=False`` lets pass what an audit reports and
-    training must not use: empty files, and files that lie in two classes. ``option`` is named where nothing is found.
+    A folder with a ``manifest.csv`` is read from that file. ``group_regex`` finds the patient in a
+    file name (its first group in parentheses). ``strict=False`` accepts what only an audit may see:
+    unreadable files, and files in two classes. ``option`` is named in errors. Raises InputError.
     """
-    from fewray.data.folders import load_csv, load_folder
+    from fewray.data.folders import load_folder
+    from fewray.data.tables import load_csv
 
     text = str(source)
     if not text.strip():
-        raise InputError(
-            f"{option} is empty, as from a variable that is not set; {WANTED} is wanted"
-        )
+        raise InputError("data_source", f"{option} is empty, as from an unset variable; {EXPECTED}")
     name, _, specification = text.partition(":")
     if name == "phantom" and not Path(text).exists():
         from fewray.data.phantom.cohort import load_phantom
@@ -43,40 +41,53 @@ def load_dataset(
         return load_covid4()
     path = Path(source)
     if path.is_dir():
-        manifest = path / MANIFEST
-        if manifest.is_file():
-            return load_csv(manifest, group_regex=group_regex, strict=strict)
+        if (path / MANIFEST).is_file():
+            return load_csv(path / MANIFEST, group_regex=group_regex, strict=strict)
         return load_folder(path, group_regex=group_regex, strict=strict)
     if path.is_file() and path.suffix.lower() == ".csv":
         return load_csv(path, group_regex=group_regex, strict=strict)
-    found = "a file that is no CSV" if path.is_file() else "not found"
-    raise InputError(f"{option} {text}: {found}; {WANTED} is wanted")
+    found = "not a CSV file" if path.is_file() else "not found"
+    raise InputError("data_source", f"{option} {text}: {found}; {EXPECTED}", source=text)
+
+
+def load_external(source: str | Path, *, group_regex: str | None = None) -> Manifest:
+    """Return an external test set. ``group_regex`` is the one that finds the patients of the data.
+
+    If it matches no file name here, the patients stay unknown, and a warning says so.
+    """
+    try:
+        return load_dataset(source, option="--external", group_regex=group_regex)
+    except InputError as error:
+        if error.code != "group_regex_no_match":
+            raise
+        warning = DataWarning(error.code, error.message)
+    found = load_dataset(source, option="--external")
+    return replace(found, warnings=(*found.warnings, warning))
 
 
 def known_datasets() -> list[dict[str, str]]:
-    """Return the sets known by name: ``name``, ``here`` (where it lies, or empty), ``what``."""
+    """Return the known data sets: ``name``, ``here`` (its place, or empty) and ``what``."""
     from fewray.data.covid4 import load_covid4
-    from fewray.data.phantom.cohort import PhantomOptions
+    from fewray.data.phantom.options import PhantomOptions
 
     try:
         here = str(load_covid4().rows[0].path.parents[2])
     except InputError:
         here = ""
-    shown = {
-        k: "/".join(map(str, v)) if isinstance(v, tuple) else v
-        for k, v in vars(PhantomOptions()).items()
-    }
-    keys = ", ".join(f"{key}={value}" for key, value in shown.items())
+    keys = ", ".join(
+        f"{key}={'/'.join(map(str, value)) if isinstance(value, tuple) else value}"
+        for key, value in vars(PhantomOptions()).items()
+    )
     return [
         {
             "name": "phantom",
             "here": "drawn when used",
-            "what": f"chest phantoms: drawings in the four classes of covid4; keys and defaults: {keys}",
+            "what": f"drawings in the four classes of covid4; keys and defaults: {keys}",
         },
         {
             "name": "covid4",
             "here": here,
-            "what": "306 chest X-rays in 4 classes (270 train, 36 test); class is confounded with source",
+            "what": "306 chest X-rays in 4 classes (270 train, 36 test) from different sources",
         },
     ]
 
@@ -86,6 +97,6 @@ def _pairs(text: str) -> dict[str, str]:
     for part in filter(None, text.split(",")):
         key, equals, value = part.partition("=")
         if not equals:
-            raise InputError(f"phantom option {part!r}: key=value is wanted")
+            raise InputError("phantom_option", f"phantom option {part!r}: expected key=value")
         pairs[key.strip()] = value.strip()
     return pairs

@@ -1,4 +1,4 @@
-"""The type that every stage takes and returns: one row per image, with its label, patient, hash and origin."""
+"""The manifest of a data set: one row per image, with its label, patient and hash."""
 
 from __future__ import annotations
 
@@ -20,23 +20,8 @@ Origin = Literal["real", "synthetic", "phantom"]
 ORIGINS = ("real", "synthetic", "phantom")
 COLUMNS = ("path", "label", "split", "group", "sha256", "origin")
 MANIFEST, SOURCES = "manifest.csv", "generators.json"
-"""Files of a folder of images: its rows, read in place of its subfolders, and the generators of synthetic images."""
-
-
-class DataWarning(str):
-    """A sentence about a data set with a ``code`` for programs."""
-
-    code: str
-
-    def __new__(cls, text: str, code: str = "data_set") -> DataWarning:
-        """Return the sentence with its code."""
-        made = super().__new__(cls, text)
-        made.code = code
-        return made
-
-
-PATIENTS, UNREAD, CONFOUNDED = "patients_unknown", "unread_patients", "confounded_source"
-"""Codes: some patients are unknown; a column that may name them is not read; classes differ in source."""
+"""Files of a folder of images: its rows, read in place of its subfolders, and the generators of
+synthetic images."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,18 +36,38 @@ class Row:
     origin: Origin = "real"
 
 
+@dataclass(frozen=True)
+class DataWarning:
+    """Something that a user must know about a data set. Programs read ``code``, people ``text``."""
+
+    code: str
+    text: str
+    items: tuple[str, ...] = ()
+    """What the warning is about: files, classes or columns."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+PATIENTS, UNREAD, CONFOUNDED = "patients_unknown", "unread_patients", "confounded_source"
+"""Codes of warnings that a study acts on: patients are unknown; a column that may name them is
+ignored; the classes come from different sources."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """The rows of a data set.
-
-    ``notes`` holds plain JSON: ``warnings``, a list of :class:`DataWarning` or plain text, and
-    ``group_regex`` if given.
-    """
+    """The rows of a data set, what must be known about it, and how its pixels are scaled."""
 
     name: str
     classes: tuple[str, ...]
     rows: tuple[Row, ...]
-    notes: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[DataWarning, ...] = ()
+    group_regex: str | None = None
+    """The pattern that found the patients in file names, if one was given."""
+    display_names: dict[str, str] = field(default_factory=dict)
+    """How classes are called in reports, where that differs from their names."""
+    about: dict[str, Any] = field(default_factory=dict)
+    """How generated images were made, as plain JSON."""
     pixel_scale: PixelScale = field(default_factory=PixelScale)
     """How images of more than 8 bits are scaled: decided once, for all files of the data set."""
 
@@ -101,7 +106,7 @@ class Manifest:
         return {split: {label: found[split, label] for label in self.classes} for split in splits}
 
     def sha256(self) -> str:
-        """Return a hash of labels, splits, groups and file contents, in order. Where the files are does not matter."""
+        """Return a hash of all rows except their paths, and of the pixel scale."""
         digest = hashlib.sha256(self.pixel_scale.key().encode())
         for row in self.rows:
             digest.update(
@@ -125,7 +130,7 @@ class Manifest:
 
     @classmethod
     def from_csv(cls, path: Path, *, name: str | None = None) -> Manifest:
-        """Read what :meth:`to_csv` wrote. Raises InputError with the first row that does not fit."""
+        """Read what :meth:`to_csv` wrote; InputError for anything else."""
 
         def fault(what: str) -> InputError:
             return InputError("manifest", f"{path}: {what}. Expected a manifest written by fewray.")

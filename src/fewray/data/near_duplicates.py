@@ -17,9 +17,10 @@ BLOCK = 1024
 
 
 def thumbnail_of(grey: np.ndarray) -> np.ndarray:
-    """Return the fine structure of uint8 (H, W) at 32 x 32, float64 (1024,) of zero mean and unit norm.
+    """Return the fine structure at 32 x 32, float64 (1024,) of zero mean and unit norm.
 
-    The smoothest part, which all frontal radiographs share, is subtracted first, so that two patients do not correlate.
+    The smoothest part, which all frontal radiographs share, is subtracted first, so that two
+    patients do not correlate.
     """
     from scipy.ndimage import gaussian_filter
 
@@ -33,7 +34,7 @@ def thumbnail_of(grey: np.ndarray) -> np.ndarray:
 def near_pairs(
     thumbnails: Mapping[int, np.ndarray], threshold: float = NEAR
 ) -> list[tuple[int, int, float]]:
-    """Return (i, j, correlation) of the near-duplicates among ``thumbnails``, highest correlation first."""
+    """Return (i, j, correlation) of all near-duplicates, highest correlation first."""
     if len(thumbnails) < 2:
         return []
     keys = list(thumbnails)
@@ -53,7 +54,8 @@ class MergedPatients:
     codes: np.ndarray
     """int64 (n,): the patient of each image."""
     pairs: dict[tuple[str, str], float]
-    """The patients merged, in order, with the highest correlation of two of their images (1 for equal bytes)."""
+    """The patients merged, in order, with the highest correlation of two of their images (1 for
+    equal bytes)."""
 
 
 def merge_patients(
@@ -61,8 +63,8 @@ def merge_patients(
 ) -> MergedPatients:
     """Merge patients of whom two images are byte-equal or near-duplicates, whatever their classes.
 
-    ``groups`` and ``hashes`` name the patient and the file of each of ``images``, uint8 (n, 1, S, S), loaded as
-    :meth:`fewray.data.images.ImageSource.for_comparison` does.
+    ``groups`` and ``hashes`` name the patient and the file of each of ``images``, uint8 (n, 1, S,
+    S), loaded as :meth:`fewray.data.images.ImageSource.for_comparison` does.
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components

@@ -1,57 +1,90 @@
-"""What a table says of patients: cells and rows that name none, and columns that name one but are not read."""
+"""Read patients from file names and tables, and recognise images without a known patient."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from fewray.data.manifest import UNREAD, DataWarning, Row
+from fewray.errors import InputError
 
+OPTION = "--group-regex"
 MISSING = ("", "nan", "na", "n/a", "none", "null")
-"""Cells, in small letters, that programs write where there is no value."""
-PATIENT = re.compile(
-    r"(patient|subject|case|person|participant)s?(id|ids|no|nr|num|number|name|code|key|hash|identifier|index)?|pid|mrn"
+"""Cells, in lower case, that programs write where there is no value."""
+COLUMN = "group"
+OTHER_COLUMN = re.compile(
+    r"(patient|subject|case|person|participant)s?"
+    r"(id|ids|no|nr|num|number|name|code|key|hash|identifier|index)?|pid|mrn"
 )
-"""Names of columns, letters alone, that are likely to hold the patient."""
+"""Names of columns (letters alone) that are likely to hold the patient."""
 
 
-def patient_of(cell: str) -> str:
-    """Return the patient that a cell names, or nothing where it names none."""
+def patient_pattern(text: str | None) -> re.Pattern[str] | None:
+    """Compile ``--group-regex``, whose first group is the patient; InputError if it is invalid."""
+    if text is None:
+        return None
+    try:
+        pattern = re.compile(text)
+    except re.error as error:
+        raise InputError(
+            "group_regex_invalid",
+            f"{OPTION} {text}: not a valid regular expression ({error})",
+            pattern=text,
+        ) from None
+    if not pattern.groups:
+        raise InputError(
+            "group_regex_without_group",
+            f"{OPTION} {text}: put the part that names the patient in parentheses",
+            pattern=text,
+        )
+    return pattern
+
+
+def patient_in_name(pattern: re.Pattern[str] | None, path: Path) -> str:
+    """Return the patient that ``pattern`` finds in a file's name; empty if it finds none."""
+    found = pattern.search(path.name) if pattern else None
+    return (found.group(1) if found else None) or ""
+
+
+def patient_in_cell(cell: str) -> str:
+    """Return the patient that a table cell names; empty if it names none."""
     return "" if cell.strip().lower() in MISSING else cell.strip()
 
 
+def unread_columns(columns: Iterable[object]) -> list[DataWarning]:
+    """Return a warning if columns other than ``group`` look as if they held the patient."""
+    found = [
+        str(name)
+        for name in columns
+        if name and OTHER_COLUMN.fullmatch(re.sub("[^a-z]", "", str(name).lower()))
+    ]
+    if not found:
+        return []
+    text = f"column {', '.join(found)} is ignored: name the column of patients `{COLUMN}`"
+    return [DataWarning(UNREAD, text, tuple(found))]
+
+
 def called_by_file(row: Row) -> bool:
-    """Whether the row's patient is called by its own file, as folders and CSV files without patients do."""
+    """Whether the row's patient is only the name of its own file, as when no patient is given."""
     return row.group.replace("\\", "/").rsplit("/", 1)[-1] == row.path.name
 
 
-def has_global_name(row: Row) -> bool:
-    """Return whether the patient's name means the same person in another data set."""
-    return row.origin != "phantom" and not called_by_file(row)
-
-
 def unnamed(rows: Sequence[Row]) -> list[bool]:
-    """Return of each row of a data set whether its patient is not known: called by its own file, which nobody has to give.
+    """Return for each row of a data set whether its patient is unknown.
 
-    Several files of one group are a patient that somebody named. Where such a one is called by a file, as by the first film,
-    this is how patients are named there, and those of a single film are named too.
+    Such a patient is called by the file.
+    Some data sets name a patient by the first of several files. There, the patients with a single
+    file are known too.
     """
     files = defaultdict(set)
     for row in rows:
         files[row.group].add(row.path)
-    by_film = any(len(files[row.group]) > 1 for row in rows if called_by_file(row))
-    return [called_by_file(row) and not by_film for row in rows]
+    named_by_first = any(len(files[row.group]) > 1 for row in rows if called_by_file(row))
+    return [called_by_file(row) and not named_by_first for row in rows]
 
 
-def unread_patients(columns: Iterable[object]) -> list[str]:
-    """Return a warning where columns other than ``group`` look as if they held the patient."""
-    found = [
-        str(name)
-        for name in columns
-        if name and PATIENT.fullmatch(re.sub("[^a-z]", "", str(name).lower()))
-    ]
-    if not found:
-        return []
-    text = f"column {', '.join(found)} is not read: patients are taken from a column called group; rename it"
-    return [DataWarning(text, UNREAD)]
+def has_global_name(row: Row) -> bool:
+    """Whether the patient's name means the same person in another data set."""
+    return row.origin != "phantom" and not called_by_file(row)

@@ -1,4 +1,4 @@
-"""What a folder holds beside the images that are read from it: other files, films outside the classes or the manifest."""
+"""Find and report the files of a folder that are not read."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from fewray.data.manifest import MANIFEST, SOURCES, Row
+from fewray.data.manifest import MANIFEST, SOURCES, DataWarning, Row
 from fewray.imaging.decode import SUFFIXES
 
 NAMED = 3
-"""How many files a warning names before it counts the rest."""
+"""How many files a warning lists before it counts the rest."""
 DICOM = (".dcm", ".dicom")
-NO_DICOM = "DICOM is not read yet: convert it to 16-bit PNG first"
+NO_DICOM = "DICOM is not supported yet: convert it to 16-bit PNG first"
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Yield the visible files below ``folder``; links to folders are not followed, so loops are harmless."""
+    """Yield the visible files below ``folder``. Links to folders are not followed."""
     for place, folders, names in os.walk(folder, followlinks=False):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
@@ -26,66 +26,65 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 
 def is_image(path: Path) -> bool:
-    """Whether the suffix is that of a picture that is read."""
+    """Whether the file name has the suffix of a supported format."""
     return path.suffix.lower() in SUFFIXES
 
 
 def no_images_text(files: Sequence[Path]) -> str:
-    """Return what a class folder wants that holds ``files`` and no image among them."""
-    found = f"{NO_DICOM}; or " if any(path.suffix.lower() in DICOM for path in files) else ""
-    return f"no images ({', '.join(SUFFIXES)}); {found}remove the folder or fill it"
+    """Return what is wrong with a class folder that holds ``files`` and no image."""
+    dicom = f"{NO_DICOM}; or " if any(path.suffix.lower() in DICOM for path in files) else ""
+    return f"no images ({', '.join(SUFFIXES)}); {dicom}add images or remove the folder"
 
 
-def strangers_warning(names: Sequence[str]) -> list[str]:
-    """Return a warning that names the first of the files that are no images; none where there are none."""
+def not_images(names: Sequence[str]) -> list[DataWarning]:
+    """Return a warning about files that are not images."""
     if not names:
         return []
-    dicom = f"; {NO_DICOM}" if any(name.lower().endswith(DICOM) for name in names) else ""
-    one = len(names) == 1
-    return [
-        f"{'1 file is no image and is' if one else f'{len(names)} files are no images and are'} left out: {_some(names)}{dicom}"
-    ]
+    text = f"skipped {plural(names, 'file')} in unsupported formats: {listed(names)}"
+    if any(name.lower().endswith(DICOM) for name in names):
+        text += f"; {NO_DICOM}"
+    return [DataWarning("not_images", text, tuple(names))]
 
 
-def loose_warning(names: Sequence[str]) -> list[str]:
-    """Return a warning that names the first of the images outside the class folders; none where there are none."""
+def outside_classes(names: Sequence[str]) -> list[DataWarning]:
+    """Return a warning about images outside the class folders."""
     if not names:
         return []
-    one = len(names) == 1
-    return [
-        f"{'1 image lies' if one else f'{len(names)} images lie'} outside the class folders and {'is' if one else 'are'} left out: {_some(names)}"
-    ]
+    text = f"skipped {plural(names, 'image')} outside the class folders: {listed(names)}"
+    return [DataWarning("outside_classes", text, tuple(names))]
 
 
-def unlisted_warning(root: Path, rows: Sequence[Row], splits: Collection[str]) -> list[str]:
-    """Return a warning where class folders beside the manifest of ``root``, or in ``splits`` there, hold other images."""
-    named = {os.path.abspath(row.path) for row in rows}  # noqa: PTH100 (links stay as they are)
+def not_in_manifest(root: Path, rows: Sequence[Row], splits: Collection[str]) -> list[DataWarning]:
+    """Return a warning about images in class or split folders that the manifest omits."""
+    known = {os.path.abspath(row.path) for row in rows}  # noqa: PTH100 (keeps links)
     labels = {row.label for row in rows}
-    left = [
+    skipped = [
         place.as_posix()
         for path in files_below(root)
         if is_image(path) and len((place := path.relative_to(root)).parts) > 1
         if place.parts[0] in labels or place.parts[0].lower() in splits
-        if os.path.abspath(path) not in named  # noqa: PTH100
+        if os.path.abspath(path) not in known  # noqa: PTH100
     ]
-    if not left:
+    if not skipped:
         return []
-    images = "1 image" if len(left) == 1 else f"{len(left)} images"
-    return [
-        f"{MANIFEST} is read, not the folders: {images} that it does not name left out: {_some(left)}"
-    ]
+    text = f"skipped {plural(skipped, 'image')} that {MANIFEST} does not list: {listed(skipped)}"
+    return [DataWarning("not_in_manifest", text, tuple(skipped))]
 
 
 def generated_classes(root: Path) -> set[str]:
-    """Return the classes whose images `fewray generate` wrote into ``root``; none where nothing says so."""
+    """Return the classes whose images ``fewray generate`` wrote into ``root``."""
     try:
-        said = json.loads((root / SOURCES).read_text(encoding="utf-8"))
+        found = json.loads((root / SOURCES).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return set()
-    return set(said) if isinstance(said, dict) else set()
+    return set(found) if isinstance(found, dict) else set()
 
 
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:NAMED]) + (
-        f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    )
+def plural(names: Sequence[object], noun: str) -> str:
+    """Return the count of ``names`` with the noun, as in "2 images"."""
+    return f"1 {noun}" if len(names) == 1 else f"{len(names)} {noun}s"
+
+
+def listed(names: Sequence[str], most: int = NAMED) -> str:
+    """Return the first names, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -75,7 +75,7 @@ def generate(
     names the checkpoints and the rows their generators saw. ``out`` holds what its manifest names and no more: images of
     earlier calls that this one does not make are removed, and a call that fails or is stopped leaves ``out`` as it was. An
     image that ``reject`` refuses is replaced by the next seed's; the refused seeds and ``bar``, plain JSON of what
-    ``reject`` judges by, are in ``generators.json``, and counts by class in the manifest's notes. InputError when ``out``
+    ``reject`` judges by, are in ``generators.json``, and counts by class in the manifest's ``about``. InputError when ``out``
     holds a table or images of somebody else's, RunFailed when twenty times as many seeds do not suffice.
     """
     if per_class < 1:
@@ -127,7 +127,7 @@ def generate(
             name=out.name,
             classes=chosen,
             rows=tuple(rows),
-            notes={"run": run.name, "rejected": rejected},
+            about={"run": run.name, "rejected": rejected},
         )
         publish(waiting, out, manifest, sources)
     return manifest

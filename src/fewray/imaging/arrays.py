@@ -1,6 +1,7 @@
 """Images as arrays: loading many files, the two number formats, grids and PNGs.
 
-Every boundary carries ``uint8 (n, 1, H, W)`` in 0 to 255; networks see ``float32 (n, 1, H, W)`` in -1 to 1.
+Every boundary carries ``uint8 (n, 1, H, W)`` in 0 to 255; networks see ``float32 (n, 1, H, W)`` in
+-1 to 1.
 """
 
 from __future__ import annotations
@@ -51,9 +52,10 @@ def load_images(
 ) -> np.ndarray:
     """Return the images as uint8 (n, 1, size, size), decoded in parallel.
 
-    ``scale`` is the grey scale of the data set; images of more than 8 bits that it does not cover are scaled together.
-    With ``cache``, resized copies of large files are kept (:mod:`fewray.storage.cache`, folder ``images``) under the hash of
-    the file, the size and the fit. Raises InputError that lists the unreadable files, at most ten.
+    ``scale`` is the grey scale of the data set; images of more than 8 bits that it does not cover
+    are scaled together. With ``cache``, resized copies of large files are kept
+    (:mod:`fewray.storage.cache`, folder ``images``) under the hash of the file, the size and the
+    fit. Raises InputError that lists the unreadable files, at most ten.
     """
     check_size(size, fit)
     store = cache_folder("images") if cache else None
@@ -93,9 +95,10 @@ def load_images(
 
 
 def scan_ranges(paths: Sequence[Path], *, cache: bool = True) -> list[GreyRange | None]:
-    """Return the grey range of each image of more than 8 bits; None for the others and for unreadable files.
+    """Return the grey range of each image of more than 8 bits, None for other files.
 
-    Only the header of an 8-bit file is read. Ranges of large files are kept in the cache (folder ``ranges``).
+    Only the header of an 8-bit file is read. Ranges of large files are kept in the cache (folder
+    ``ranges``).
     """
     store = cache_folder("ranges") if cache else None
 

@@ -18,10 +18,11 @@ def classic_augment(
 ) -> np.ndarray:
     """Return ``count`` augmented images, uint8 (count, 1, size, size), from uint8 (n, 1, H, W).
 
-    Every original is used equally often (give or take one), in random order. All operations on one image are composed
-    into one map about its centre, and the image is resampled once at ``options.work_size``: bilinear, black outside, then
-    reduced to ``size`` with antialiasing. The paper's code resampled after every operation, which blurs. The result
-    depends on ``seed`` alone. Raises InputError without images.
+    Every original is used equally often (give or take one), in random order. All operations on one
+    image are composed into one map about its centre, and the image is resampled once at
+    ``options.work_size``: bilinear, black outside, then reduced to ``size`` with antialiasing. The
+    paper's code resampled after every operation, which blurs. The result depends on ``seed`` alone.
+    Raises InputError without images.
     """
     import torch
     from torch.nn import functional
@@ -65,7 +66,7 @@ def classic_augment(
 
 
 def random_maps(count: int, options: ClassicAugmentation, rng: np.random.Generator) -> np.ndarray:
-    """Return affine maps, float64 (count, 3, 3), in coordinates of -1 to 1 about the image centre."""
+    """Return affine maps, float64 (count, 3, 3), for coordinates of -1 to 1."""
     maps = np.tile(np.eye(3), (count, 1, 1))
 
     def then(operation: np.ndarray) -> None:

@@ -15,7 +15,8 @@ from fewray.imaging.depth import GreyRange, PixelScale, choose_scale, declared_b
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 MOST_PIXELS = 80_000_000
-"""Larger images are refused: a few bytes of a damaged or hostile file can claim terabytes of pixels."""
+"""Larger images are refused: a few bytes of a damaged or hostile file can claim terabytes of
+pixels."""
 DEEP_MODES = ("I;16", "I;16B", "I;16L", "I", "F")
 """Pillow's modes of more than 8 bits per pixel."""
 PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
@@ -39,7 +40,7 @@ class Unreadable(InputError):
 
 @dataclass(frozen=True, kw_only=True)
 class RawImage:
-    """One decoded file: grey uint8 (H, W), or the grey levels as stored, which are still to be scaled."""
+    """One decoded file: grey uint8 (H, W), or deeper grey levels still to be scaled."""
 
     pixels: np.ndarray
     declared_bits: int = 0
@@ -61,21 +62,25 @@ class RawImage:
         bounds = scale.bounds(floating=self.pixels.dtype.kind == "f", declared=self.declared_bits)
         return bounds and to_uint8_levels(self.pixels, bounds, inverted=self.inverted)
 
+    def grey(self, scale: PixelScale) -> np.ndarray:
+        """Return uint8 (H, W), by the image's own scale if ``scale`` does not cover it."""
+        if (grey := self.scaled(scale)) is not None:
+            return grey
+        grey = self.scaled(choose_scale([self.grey_range()]))
+        assert grey is not None
+        return grey
+
 
 def decode(path: Path, scale: PixelScale | None = None) -> np.ndarray:
-    """Return the image as grey uint8 (H, W), rotated as its EXIF orientation says; of several pages the first.
+    """Return the first page of an image as grey uint8 (H, W), rotated by its EXIF orientation.
 
-    Colours become ITU-R 601 luma; transparent pixels become black. Images of more than 8 bits are mapped to 0 to 255 by
-    ``scale``, the scale of their data set (:mod:`fewray.imaging.depth`). Without one, the file decides alone. TIFFs whose
-    zero is white are inverted. Raises :class:`Unreadable` for a file that is missing, empty, damaged, truncated, or larger
-    than 80 megapixels.
+    Colours become ITU-R 601 luma; transparent pixels become black. Images of more than 8 bits are
+    mapped to 0 to 255 by ``scale``, the scale of their data set (:mod:`fewray.imaging.depth`).
+    Without one, the file decides alone. TIFFs whose zero is white are inverted. Raises
+    :class:`Unreadable` for a file that is missing, empty, damaged, truncated, or larger than 80
+    megapixels.
     """
-    raw = read_image(read_file(path), path)
-    grey = raw.scaled(scale or PixelScale())
-    if grey is None:
-        grey = raw.scaled(choose_scale([raw.grey_range()]))
-    assert grey is not None
-    return grey
+    return read_image(read_file(path), path).grey(scale or PixelScale())
 
 
 def read_file(path: Path) -> bytes:
@@ -91,7 +96,7 @@ def read_file(path: Path) -> bytes:
 
 
 def read_image(content: bytes, path: Path) -> RawImage:
-    """Decode the bytes of an image file, without scaling; Unreadable names ``path`` and the reason."""
+    """Decode an image file without scaling. Raises Unreadable with the reason."""
     try:
         with Image.open(io.BytesIO(content)) as image:
             width, height = image.size

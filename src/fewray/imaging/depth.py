@@ -1,8 +1,9 @@
 """Decide how grey levels of more than 8 bits map to 0 to 255: one mapping per data set.
 
-Integer images: the smallest of 8, 10, 12, 14 and 16 bits that holds the levels of every file. A file that declares its own
-depth (see :func:`declared_bits`) keeps it. Float images: 0 to 1, else -1 to 1, else a bit depth as for integers. In each
-file, the darkest and the brightest 0.4% of the pixels do not count, so that a burnt-in letter decides nothing.
+Integer images: the smallest of 8, 10, 12, 14 and 16 bits that holds the levels of every file. A
+file that declares its own depth (see :func:`declared_bits`) keeps it. Float images: 0 to 1, else -1
+to 1, else a bit depth as for integers. In each file, the darkest and the brightest 0.4% of the
+pixels do not count, so that a burnt-in letter decides nothing.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ BITS = (8, 10, 12, 14, 16)
 OUTLIERS = 0.004
 """Share of an image's pixels ignored at each end: two in a thousand is a small burnt-in letter."""
 TOLERANCE = 0.1
-"""How far float levels may lie outside 0 to 1 or -1 to 1, as interpolation leaves them. They are clipped."""
+"""How far float levels may lie outside 0 to 1 or -1 to 1, as interpolation leaves them. They are
+clipped."""
 SMALLEST_FLOAT_TOP = 64
-"""Float images whose brightest level lies between 1 and this fit no known range, such as z-scores."""
+"""Float images whose brightest level lies between 1 and this fit no known range, such as
+z-scores."""
 TIFF_BITS, TIFF_MAXIMUM = 258, 281
 
 
@@ -52,6 +55,11 @@ class GreyRange:
             declared_bits=declared,
         )
 
+    def outside(self, bounds: tuple[float, float]) -> bool:
+        """Whether some pixels lie clearly outside ``bounds``, where they are clipped."""
+        slack = TOLERANCE if self.floating else 0
+        return self.minimum < bounds[0] - slack or self.maximum > bounds[1] + slack
+
 
 @dataclass(frozen=True, kw_only=True)
 class PixelScale:
@@ -64,7 +72,7 @@ class PixelScale:
     floats: tuple[float, float] | None = None
 
     def bounds(self, *, floating: bool, declared: int = 0) -> tuple[float, float] | None:
-        """Return the levels shown as black and white in a file, or None if the scale does not cover it."""
+        """Return the levels shown as black and white, or None if they are not known."""
         if declared:
             return 0, 2**declared - 1
         return self.floats if floating else self.integers
@@ -120,8 +128,8 @@ def _float_bounds(ranges: list[GreyRange]) -> tuple[float, float]:
     if high < SMALLEST_FLOAT_TOP:
         raise InputError(
             "float_range",
-            f"float pixels from {low:.3g} to {high:.3g}: expected a range of 0 to 1, -1 to 1, or 0 to 255 or more. "
-            "Rescale the images, all of them alike.",
+            f"float pixels from {low:.3g} to {high:.3g}: expected a range of 0 to 1, -1 to 1, or "
+            "0 to 255 or more. Rescale all images in the same way.",
             low=low,
             high=high,
         )
@@ -131,7 +139,7 @@ def _float_bounds(ranges: list[GreyRange]) -> tuple[float, float]:
 def to_uint8_levels(
     values: np.ndarray, bounds: tuple[float, float], *, inverted: bool = False
 ) -> np.ndarray:
-    """Map grey levels linearly so that ``bounds`` become 0 and 255 (255 and 0 if ``inverted``); the rest is clipped."""
+    """Map grey levels linearly from ``bounds`` to 0 and 255; levels outside are clipped."""
     low, high = bounds
     distance = high - values.astype(np.float64) if inverted else values.astype(np.float64) - low
     return np.clip(np.round(distance * (255 / (high - low or 1))), 0, 255).astype(np.uint8)
@@ -140,8 +148,8 @@ def to_uint8_levels(
 def declared_bits(image: Image.Image, content: bytes) -> int:
     """Return the bit depth that a file declares for itself, or 0.
 
-    Read are PNG's sBIT, and TIFF's BitsPerSample and MaxSampleValue where they name 10, 12 or 14 bits. A depth of 16 bits
-    says only how the pixels are stored.
+    Read are PNG's sBIT, and TIFF's BitsPerSample and MaxSampleValue where they name 10, 12 or 14
+    bits. A depth of 16 bits says only how the pixels are stored.
     """
     tags = getattr(image, "tag_v2", {})
     stored = tags.get(TIFF_BITS, (0,))

@@ -13,8 +13,9 @@ FITS = ("pad", "squash")
 def resize(grey: np.ndarray, size: int, fit: str = "pad") -> np.ndarray:
     """Return uint8 (size, size), antialiased (bicubic over the whole footprint), from uint8 (H, W).
 
-    ``pad`` keeps the aspect ratio and adds black on both sides. ``squash`` changes it, which hides the shape of the
-    original: with ``pad``, the black margins may reveal a class whose images have their own format.
+    ``pad`` keeps the aspect ratio and adds black on both sides. ``squash`` changes it, which hides
+    the shape of the original: with ``pad``, the black margins may reveal a class whose images have
+    their own format.
     """
     check_size(size, fit)
     if grey.dtype != np.uint8 or grey.ndim != 2 or not grey.size:

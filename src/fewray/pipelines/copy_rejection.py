@@ -78,7 +78,7 @@ def copy_rejection(
     data, notes = films_seen(data, sources)
     sets = image_sets(data, data.classes, size, settled_fit(None, sources, tuple(sources)))
     train = {label: measured(images, compute, mirrored=True) for label, images in sets.items()}
-    said = [str(text) for text in data.notes.get("warnings", [])]
+    said = [warning.text for warning in data.warnings]
     return CopyRejection(
         train, copy_threshold(train, percentile=percentile), compute, (*said, *notes)
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from fewray.data.images import ImageSource
 from fewray.data.manifest import Manifest
 from fewray.data.near_duplicates import THUMBNAIL, near_pairs, thumbnail_of
 from fewray.data.patients import has_global_name
 from fewray.errors import InputError
-from fewray.imaging.arrays import load_images
 from fewray.pipelines.provenance import Sources, training_hashes
 
 WANTED = "films that the generator did not see are wanted"
@@ -49,7 +49,7 @@ def check_apart(real: Manifest, held_out: Manifest, sources: Sources) -> list[st
 
 def _twins(real: Manifest, held_out: Manifest) -> dict[int, int]:
     """Return by index of a held-out film that of the real film with the same picture."""
-    first, second = (load_images(rows.paths(), THUMBNAIL, "squash") for rows in (real, held_out))
+    first, second = (ImageSource(rows).at(THUMBNAIL, "squash") for rows in (real, held_out))
     known = {image.tobytes(): index for index, image in reversed(list(enumerate(first)))}
     found = {
         i: known[image.tobytes()] for i, image in enumerate(second) if image.tobytes() in known

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from fewray.config import ClassifierOptions, GanOptions
+from fewray.data.images import ImageSource
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
 from fewray.generators.generate import run_classes
 from fewray.generators.membership import membership
-from fewray.imaging.arrays import load_images
 from fewray.pipelines.extractors import open_extractor
 from fewray.pipelines.held_out_check import check_apart
 from fewray.pipelines.provenance import films_seen, image_sources, settled_fit, training_hashes
@@ -73,7 +73,7 @@ def judge(
     real, skipped = films_seen(real, sources)
     notes += skipped
     apart: tuple[str, ...] = ()
-    known: dict[str, list[Path]] = {}
+    known: dict[str, Manifest] = {}
     if held_out is not None:
         apart = _held_out_classes(held_out, wanted, notes)
         if run is not None:
@@ -98,7 +98,7 @@ def judge(
                 scores[label] = _membership(
                     generators[label],
                     known[label],
-                    held_out.where(label=label).paths(),
+                    held_out.where(label=label),
                     options,
                     device=device,
                 )
@@ -145,7 +145,7 @@ def image_sets(
         if len(set(names)) < len(names):  # equal names in several folders
             names = [row.path.as_posix() for row in rows.rows]
         found[label] = ImageSet.of(
-            load_images(rows.paths(), size, fit), names, [row.group for row in rows.rows]
+            ImageSource(rows).at(size, fit), names, [row.group for row in rows.rows]
         )
     return found
 
@@ -170,25 +170,25 @@ def _warnings(real: Manifest, held_out: Manifest | None) -> list[str]:
     sides = {"real": real} if held_out is None else {"real": real, "held out": held_out}
     found: dict[str, str] = {}
     for side, rows in sides.items():
-        for text in rows.notes.get("warnings", []):
-            found.setdefault(str(text), side)
+        for warning in rows.warnings:
+            found.setdefault(warning.text, side)
     return [f"{side}: {text}" for text, side in found.items()]
 
 
-def _known(run: Path, real: Manifest, label: str, seen: set[str]) -> list[Path]:
-    """Return the files of one class's real films that its generator saw; InputError where there are none."""
-    if known := [row.path for row in real.where(label=label).rows if row.sha256 in seen]:
-        return known
+def _known(run: Path, real: Manifest, label: str, seen: set[str]) -> Manifest:
+    """Return the real images of one class that its generator saw. Raises InputError if there are none."""
+    if known := tuple(row for row in real.where(label=label).rows if row.sha256 in seen):
+        return replace(real, rows=known)
     raise InputError(
         f"--run {run}: its generator of {label} saw none of the real films; the data it was trained on is wanted with --real"
     )
 
 
 def _membership(
-    checkpoint: Path, known: list[Path], apart: list[Path], options: GanOptions, *, device: str
+    checkpoint: Path, known: Manifest, held_out: Manifest, options: GanOptions, *, device: str
 ) -> dict[str, Any]:
     """Return how well D tells the films it was trained on from held-out ones, both read as it read them."""
     train, others = (
-        load_images(paths, options.image_size, options.fit) for paths in (known, apart)
+        ImageSource(rows).at(options.image_size, options.fit) for rows in (known, held_out)
     )
     return membership(checkpoint, train, others, device=device)

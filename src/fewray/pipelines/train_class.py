@@ -14,8 +14,8 @@ from fewray.compute.process import fixed_threads
 from fewray.compute.seeds import child_seed
 from fewray.compute.tasks import Report
 from fewray.config import GanOptions
+from fewray.data.images import ImageSource
 from fewray.data.manifest import Manifest
-from fewray.imaging.arrays import load_images
 from fewray.imaging.augment import classic_augment
 from fewray.storage.files import locked
 from fewray.storage.jobs import JobStore, key_of
@@ -27,10 +27,11 @@ def training_images(rows: Manifest, options: GanOptions, *, seed: int) -> np.nda
     uint8 (n + classic_images, 1, image_size, image_size). The augmented ones are drawn at the augmentation's
     ``work_size`` and reduced, as the paper's predecessor did.
     """
-    originals = load_images(rows.paths(), options.image_size, options.fit)
+    source = ImageSource(rows)
+    originals = source.at(options.image_size, options.fit)
     if options.classic_images == 0:
         return originals
-    large = load_images(rows.paths(), options.augmentation.work_size, options.fit)
+    large = source.at(options.augmentation.work_size, options.fit)
     augmented = classic_augment(
         large,
         options.classic_images,
@@ -58,7 +59,7 @@ def check_class(
     Every image is decoded, the extractor opened, and a checkpoint that is there must be of this very training.
     """
     for part in (rows, held_out):
-        load_images(part.paths(), options.image_size, options.fit)
+        ImageSource(part).at(options.image_size, options.fit)
     if probe_every and len(rows) > 1:
         from fewray.pipelines.extractors import open_extractor
 
@@ -106,9 +107,7 @@ def train_class(
         probe = None
         if probe_every and len(rows) > 1:
             apart = (
-                load_images(held_out.paths(), options.image_size, options.fit)
-                if len(held_out)
-                else None
+                ImageSource(held_out).at(options.image_size, options.fit) if len(held_out) else None
             )
             probe = QualityProbe(
                 originals,
@@ -145,7 +144,7 @@ def about_class(
 ) -> dict[str, Any]:
     """Return what goes into the header of a generator's checkpoint; ``group_regex`` where a pattern named the patients."""
     seen = sorted(row.sha256 for row in rows.rows)
-    pattern = rows.notes.get("group_regex")
+    pattern = rows.group_regex
     return ({} if pattern is None else {"group_regex": pattern}) | {
         "label": label,
         "num_train": len(rows),

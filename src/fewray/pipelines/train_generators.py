@@ -87,7 +87,7 @@ def train_generators(
         "gan": options.to_json(),
         "data": manifest.name,
         "data_sha256": manifest.sha256(),
-        "group_regex": manifest.notes.get("group_regex"),
+        "group_regex": manifest.group_regex,
         "seed": seed,
         "hold_out": hold_out,
         "patience": patience,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from fewray.data.audit.shortcuts import SOURCES, ShortcutAudit
-from fewray.data.manifest import CONFOUNDED, PATIENTS, UNREAD, DataWarning, Manifest
+from fewray.data.manifest import CONFOUNDED, PATIENTS, UNREAD, Manifest
 from fewray.data.patients import unnamed
 from fewray.results.names import arm_name, sentence_case
 from fewray.results.scores import StudyWarning
@@ -25,18 +25,18 @@ def data_warnings(manifest: Manifest, *, audited: bool = True) -> list[StudyWarn
     If the study is ``audited``, :func:`audit_warnings` covers classes that differ in source.
     """
     elsewhere = {PATIENTS, UNREAD, *([CONFOUNDED] if audited else [])}
-    noted = [w for w in _notes(manifest) if w.code not in elsewhere]
+    noted = [w for w in manifest.warnings if w.code not in elsewhere]
     return [
         *patient_warnings(manifest),
-        *(StudyWarning(code=warning.code, text=str(warning)) for warning in noted),
+        *(StudyWarning(code=warning.code, text=warning.text) for warning in noted),
     ]
 
 
 def patient_warnings(manifest: Manifest) -> list[StudyWarning]:
     """Return a warning if some patients are unknown, and those about columns that may name them."""
     unknown = sum(unnamed(manifest.rows))
-    found = [w for w in _notes(manifest) if w.code == UNREAD]
-    unread = [StudyWarning(code=w.code, text=str(w)) for w in found]
+    found = [w for w in manifest.warnings if w.code == UNREAD]
+    unread = [StudyWarning(code=w.code, text=w.text) for w in found]
     if not unknown:
         return unread
     who = "Patients are unknown"
@@ -57,7 +57,8 @@ def external_warnings(
     found = []
     unknown = sum(unnamed(external.rows))
     if unknown and not all(unnamed(manifest.rows)):
-        why = f" ({external.notes['patients']})" if "patients" in external.notes else ""
+        reasons = [w.text for w in external.warnings if w.code == "group_regex_no_match"]
+        why = f" ({reasons[0]})" if reasons else ""
         text = (
             f"External set {external.name}: {unknown} of {len(external)} images name no patient"
             f"{why}. A patient who is also in {manifest.name} would not be found, and each such "
@@ -81,7 +82,7 @@ def audit_warnings(
     within 5 points, or twice their standard error, of the best arm, or that they beat the
     majority-class rate although no arm does.
     """
-    causes = [text.rstrip(".") for text in _notes(manifest) if text.code == CONFOUNDED]
+    causes = [w.text.rstrip(".") for w in manifest.warnings if w.code == CONFOUNDED]
     found = []
     if audit.identified:
         identifying = [name for name, labels in audit.identified_by.items() if labels]
@@ -123,8 +124,3 @@ def audit_warnings(
             f"little or nothing of the lungs do: {shown}."
         )
     return [*found, StudyWarning(code=code, text=text)]
-
-
-def _notes(manifest: Manifest) -> list[DataWarning]:
-    found = manifest.notes.get("warnings", [])
-    return [w if isinstance(w, DataWarning) else DataWarning(w) for w in found]

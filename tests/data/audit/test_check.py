@@ -1,4 +1,4 @@
-"""Planted faults are found by name; a clean set has none."""
+"""Planted faults are reported; a clean data set has none."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,9 @@ from PIL import Image
 
 from fewray.data import near_duplicates
 from fewray.data.audit.check import audit
+from fewray.data.audit.findings import Audit
 from fewray.data.loading import load_dataset
+from fewray.data.manifest import DataWarning
 from fewray.data.near_duplicates import near_pairs, thumbnail_of
 from fewray.errors import InputError
 from fewray.imaging.decode import decode
@@ -17,12 +19,16 @@ from fewray.imaging.decode import decode
 
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("films")
+    root = tmp_path_factory.mktemp("images")
     for row in load_dataset("phantom:size=64,train=10,test=3").rows:
         path = root / row.split / row.label / row.path.name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(row.path.read_bytes())
     return root
+
+
+def warnings(found: Audit) -> dict[str, DataWarning]:
+    return {warning.code: warning for warning in found.warnings}
 
 
 def copied(clean: Path, tmp_path: Path) -> tuple[Path, list[Path]]:
@@ -45,39 +51,36 @@ def test_a_clean_set_has_no_faults(clean: Path):
     json.dumps(found.to_json(), allow_nan=False)
 
 
-def test_copies_are_found_however_they_were_made(clean: Path, tmp_path: Path):
-    root, films = copied(clean, tmp_path)
-    (root / "train/normal/bytes.png").write_bytes(films[0].read_bytes())
-    grey = Image.fromarray(decode(films[1]))
+def test_duplicates_are_found_however_they_were_made(clean: Path, tmp_path: Path):
+    root, images = copied(clean, tmp_path)
+    (root / "train/normal/bytes.png").write_bytes(images[0].read_bytes())
+    grey = Image.fromarray(decode(images[1]))
     grey.resize((150, 150), Image.Resampling.BICUBIC).save(root / "train/normal/larger.png")
     grey.save(root / "train/normal/coded.jpeg", quality=85)
-    bright = np.clip(decode(films[2]) * 0.9 + 10, 0, 255).astype(np.uint8)
+    bright = np.clip(decode(images[2]) * 0.9 + 10, 0, 255).astype(np.uint8)
     Image.fromarray(bright).save(root / "train/normal/brighter.png")
     found = audit(load_dataset(root, group_regex=PATIENT))
     assert any(
-        {f"train/normal/{films[0].name}", "train/normal/bytes.png"} == set(same)
+        {f"train/normal/{images[0].name}", "train/normal/bytes.png"} == set(same)
         for same in found.duplicates
     )
-    pairs = {
-        frozenset((Path(p["first"]).name, Path(p["second"]).name)) for p in found.near_duplicates
-    }
+    pairs = {frozenset((Path(p.first).name, Path(p.second).name)) for p in found.near_duplicates}
     for original, copy in (
-        (films[1], "larger.png"),
-        (films[1], "coded.jpeg"),
-        (films[2], "brighter.png"),
+        (images[1], "larger.png"),
+        (images[1], "coded.jpeg"),
+        (images[2], "brighter.png"),
     ):
         assert frozenset((original.name, copy)) in pairs
 
 
-def test_damaged_files_are_named(clean: Path, tmp_path: Path):
-    root, films = copied(clean, tmp_path)
-    films[0].write_bytes(films[0].read_bytes()[:300])
-    films[1].write_text("no image")
+def test_damaged_files_are_listed(clean: Path, tmp_path: Path):
+    root, images = copied(clean, tmp_path)
+    images[0].write_bytes(images[0].read_bytes()[:300])
+    images[1].write_text("no image")
     found = audit(load_dataset(root))
-    assert {entry["path"] for entry in found.unreadable} == {
-        f"train/normal/{film.name}" for film in films[:2]
-    }
-    assert "2 files cannot be read and are not counted; training refuses the set" in found.warnings
+    bad = {f"train/normal/{image.name}" for image in images[:2]}
+    assert set(found.unreadable) == bad
+    assert warnings(found)["unreadable_files"].items == tuple(sorted(bad))
     assert found.counts["train"] == {
         label: 8 if label == "normal" else 10 for label in found.counts["train"]
     }
@@ -86,34 +89,33 @@ def test_damaged_files_are_named(clean: Path, tmp_path: Path):
     assert set(audit(load_dataset(root)).counts["test"].values()) == {0}
 
 
-def test_a_link_to_nothing_is_listed_beside_the_rest_and_refused_by_all_else(
-    clean: Path, tmp_path: Path
-):
-    root, films = copied(clean, tmp_path)
-    (films[0].parent / "lost.png").symlink_to(tmp_path / "nowhere.png")
+def test_a_broken_link_is_listed_by_the_check_and_refused_by_loading(clean: Path, tmp_path: Path):
+    root, images = copied(clean, tmp_path)
+    (images[0].parent / "lost.png").symlink_to(tmp_path / "nowhere.png")
     found = audit(load_dataset(root, strict=False))
-    assert [Path(bad["path"]).name for bad in found.unreadable] == ["lost.png"]
-    with pytest.raises(InputError, match=r"lost\.png: cannot be read \(No such file"):
+    assert [Path(bad).name for bad in found.unreadable] == ["lost.png"]
+    with pytest.raises(InputError, match=r"lost\.png: cannot be read") as caught:
         load_dataset(root)
+    assert caught.value.fields["faults"] == ["unreadable_file"]
 
 
-def test_empty_files_and_files_in_two_classes_are_named(clean: Path, tmp_path: Path):
-    root, films = copied(clean, tmp_path)
-    (root / "train/covid/copy.png").write_bytes(films[0].read_bytes())
+def test_empty_files_and_files_in_two_classes_are_listed(clean: Path, tmp_path: Path):
+    root, images = copied(clean, tmp_path)
+    (root / "train/covid/copy.png").write_bytes(images[0].read_bytes())
     (root / "train/covid/zero.png").write_bytes(b"")
     found = audit(load_dataset(root, group_regex=PATIENT, strict=False))
-    assert found.unreadable == [{"path": "train/covid/zero.png", "error": "empty file"}]
-    assert found.two_classes == [["train/covid/copy.png", f"train/normal/{films[0].name}"]]
-    assert any("two classes" in warning and "copy.png" in warning for warning in found.warnings)
+    assert found.unreadable == {"train/covid/zero.png": "empty file"}
+    assert found.two_classes == [["train/covid/copy.png", f"train/normal/{images[0].name}"]]
+    assert "copy.png" in warnings(found)["two_classes"].text
     assert "In two classes" in [title for title, _, _ in found.tables()]
 
 
-def test_a_film_on_both_sides_of_the_split_is_named(clean: Path, tmp_path: Path):
-    root, films = copied(clean, tmp_path)
-    Image.fromarray(decode(films[0])).save(root / "test/normal/patient9999-1.tif")
+def test_an_image_in_both_splits_is_reported(clean: Path, tmp_path: Path):
+    root, images = copied(clean, tmp_path)
+    Image.fromarray(decode(images[0])).save(root / "test/normal/patient9999-1.tif")
     found = audit(load_dataset(root, group_regex=PATIENT))
     assert not found.groups_across_splits
-    assert any("same film on both sides" in w and films[0].name in w for w in found.warnings)
+    assert images[0].name in warnings(found)["images_across_splits"].text
 
 
 @pytest.mark.parametrize("block", [1, 3, 1000])
@@ -127,28 +129,71 @@ def test_pairs_do_not_depend_on_the_block(monkeypatch: pytest.MonkeyPatch, block
     assert correlation == pytest.approx(1)
 
 
-def test_nothing_and_flat_pictures_are_no_error(tmp_path: Path):
+def test_empty_input_and_flat_images_are_no_error(tmp_path: Path):
     assert near_pairs({}) == []
     for grey, name in enumerate(("a/1.png", "a/2.png", "b/3.png", "b/4.png")):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.fromarray(np.full((9, 9), grey, np.uint8)).save(tmp_path / name)
     found = audit(load_dataset(tmp_path))
     assert not found.near_duplicates
-    assert found.sizes["a"] == {"smallest": "9x9", "median": "9x9", "largest": "9x9", "aspect": 1.0}
+    sizes = found.classes["a"]
+    assert {sizes.smallest, sizes.median, sizes.largest} == {"9x9"}
+    assert (sizes.aspect, sizes.depth) == (1.0, "")
     assert found.shortcut is None
 
 
-def test_a_patient_on_both_sides_is_named(clean: Path, tmp_path: Path):
-    root, films = copied(clean, tmp_path)
-    patient = films[0].name.split("-")[0]
-    (root / "test/normal" / f"{patient}-9.png").write_bytes(films[0].read_bytes())
+def test_a_patient_in_both_splits_is_reported(clean: Path, tmp_path: Path):
+    root, images = copied(clean, tmp_path)
+    patient = images[0].name.split("-")[0]
+    (root / "test/normal" / f"{patient}-9.png").write_bytes(images[0].read_bytes())
     assert audit(load_dataset(root, group_regex=PATIENT)).groups_across_splits == [patient]
 
 
-def test_a_class_with_its_own_file_format_is_told_apart(clean: Path, tmp_path: Path):
+def test_a_class_with_its_own_file_format_is_identified(clean: Path, tmp_path: Path):
     root, _ = copied(clean, tmp_path)
-    for film in root.glob("*/covid/*"):
-        Image.fromarray(decode(film)).convert("RGB").save(film)
+    for image in root.glob("*/covid/*"):
+        Image.fromarray(decode(image)).convert("RGB").save(image)
     found = audit(load_dataset(root, group_regex=PATIENT))
     assert found.shortcut is not None
     assert "covid" in found.shortcut.identified
+
+
+def deep(path: Path, top: int, spike: int = 0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = np.random.default_rng(top).integers(0, top, (64, 64)).astype(np.uint16)
+    if spike:
+        values[:3, :3] = spike
+    Image.fromarray(values).save(path)
+
+
+def test_the_depth_of_a_data_set_and_its_outliers_are_reported(tmp_path: Path):
+    for index in range(3):
+        deep(tmp_path / f"a/{index}.png", 900 + index)
+        deep(tmp_path / f"b/{index}.png", 950 + index, spike=60000 if index == 1 else 0)
+    data = load_dataset(tmp_path)
+    assert data.pixel_scale.integers == (0, 1023)
+    found = audit(data)
+    assert found.pixel_scale == "10-bit images: 0 to 1023"
+    assert [(o.path, o.maximum) for o in found.outliers] == [("b/1.png", 60000)]
+    assert warnings(found)["pixel_outliers"].items == ("b/1.png",)
+    assert "depth_by_class" not in warnings(found)
+    assert "Pixels outside the grey scale" in [title for title, _, _ in found.tables()]
+    for index in range(3):
+        deep(tmp_path / f"b/{index}.png", 4000 + index)
+    found = audit(load_dataset(tmp_path))
+    assert found.pixel_scale == "12-bit images: 0 to 4095"
+    assert warnings(found)["depth_by_class"].items == ("a", "b")
+    json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_an_unknown_float_range_is_refused_by_loading_and_listed_by_the_check(tmp_path: Path):
+    for index in range(2):
+        values = np.random.default_rng(index).normal(0, 2, (40, 40)).astype(np.float32)
+        (tmp_path / "a").mkdir(exist_ok=True)
+        Image.fromarray(values).save(tmp_path / f"a/{index}.tif")
+    with pytest.raises(InputError) as caught:
+        load_dataset(tmp_path)
+    assert caught.value.code == "float_range"
+    found = audit(load_dataset(tmp_path, strict=False))
+    assert len(found.unreadable) == 2
+    assert all("float pixels" in reason for reason in found.unreadable.values())

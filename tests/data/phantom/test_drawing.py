@@ -1,4 +1,4 @@
-"""The phantom's films: determinism, size, anatomy, disease."""
+"""The phantom's images: determinism, size, anatomy, disease."""
 
 import numpy as np
 import pytest
@@ -7,71 +7,72 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from fewray.data.phantom.cohort import CLASSES, draw
+from fewray.data.phantom.drawing import draw
+from fewray.data.phantom.options import CLASSES
 from fewray.errors import InputError
 
 SICK = ("covid", "pneumonia_bac", "pneumonia_vir")
 
 
-def film(label="normal", patient=3, number=0, size=64, **options) -> np.ndarray:
-    return draw(label, patient_seed=patient, film_seed=number, size=size, **options)
+def image(label="normal", patient=3, number=0, size=64, **options) -> np.ndarray:
+    return draw(label, patient_seed=patient, image_seed=number, size=size, **options)
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
 
 
-def reduced(image: np.ndarray, n: int) -> np.ndarray:
-    k = image.shape[0] // n
-    return image.reshape(n, k, n, k).mean(axis=(1, 3))
+def reduced(grey: np.ndarray, n: int) -> np.ndarray:
+    k = grey.shape[0] // n
+    return grey.reshape(n, k, n, k).mean(axis=(1, 3))
 
 
 @pytest.mark.parametrize("size", [16, 64, 100, 256, 384])
-def test_a_film_is_grey_bytes_of_the_size_asked_for_and_uses_their_range(size):
-    image = film(size=size)
-    assert image.shape == (size, size)
-    assert image.dtype == np.uint8
-    low, high = np.percentile(image, (2, 98))
+def test_an_image_is_uint8_of_the_given_size_and_uses_its_range(size):
+    found = image(size=size)
+    assert found.shape == (size, size)
+    assert found.dtype == np.uint8
+    low, high = np.percentile(found, (2, 98))
     assert low < 70
     assert high > 150
 
 
 @pytest.mark.parametrize("label", CLASSES)
 def test_the_same_seeds_give_the_same_bytes_and_others_do_not(label):
-    first = film(label)
-    assert np.array_equal(first, film(label))
-    assert not np.array_equal(first, film(label, number=1))
-    assert not np.array_equal(first, film(label, patient=4))
+    first = image(label)
+    assert np.array_equal(first, image(label))
+    assert not np.array_equal(first, image(label, number=1))
+    assert not np.array_equal(first, image(label, patient=4))
 
 
-def test_a_film_does_not_depend_on_the_global_random_state():
+def test_an_image_does_not_depend_on_the_global_random_state():
     np.random.seed(1)  # noqa: NPY002
-    first = film("covid")
+    first = image("covid")
     np.random.seed(2)  # noqa: NPY002
-    assert np.array_equal(first, film("covid"))
+    assert np.array_equal(first, image("covid"))
 
 
 @pytest.mark.parametrize("label", CLASSES)
 @pytest.mark.parametrize(("large", "small"), [(256, 64), (512, 256), (256, 100), (256, 32)])
-def test_a_film_is_the_same_at_every_size_but_for_its_grain(label, large, small):
-    a, b = film(label, size=large), film(label, size=small)
+def test_an_image_is_the_same_at_every_size_but_for_its_noise(label, large, small):
+    a, b = image(label, size=large), image(label, size=small)
     if large % small == 0:
         assert correlation(reduced(a, small), b) > 0.99
     common = 4 if small == 100 else 32
     assert np.abs(reduced(a, common) - reduced(b, common)).mean() < 1
 
 
-def test_two_films_of_a_patient_are_more_alike_than_films_of_two_patients():
-    # Centred on each film's own place they would be nearly equal; unaligned, the patient still shows on average.
-    same = [correlation(film(patient=p, number=0), film(patient=p, number=1)) for p in range(16)]
+def test_two_images_of_a_patient_are_more_alike_than_images_of_two_patients():
+    # Aligned they would be nearly equal; unaligned, images of one patient are still more alike on average.
+    same = [correlation(image(patient=p, number=0), image(patient=p, number=1)) for p in range(16)]
     other = [
-        correlation(film(patient=p, number=0), film(patient=p + 100, number=1)) for p in range(16)
+        correlation(image(patient=p, number=0), image(patient=p + 100, number=1)) for p in range(16)
     ]
     assert np.mean(same) > np.mean(other)
 
 
 def test_lungs_are_darker_than_the_heart_and_the_abdomen_and_the_heart_lies_to_the_image_right():
-    mean = np.mean([film(patient=p) for p in range(24)], axis=0)
+    mean = np.mean([image(patient=p) for p in range(24)], axis=0)
     right_lung, left_lung, spine, abdomen = (
         mean[20:32, 14:22].mean(),
         mean[20:32, 42:50].mean(),
@@ -82,11 +83,11 @@ def test_lungs_are_darker_than_the_heart_and_the_abdomen_and_the_heart_lies_to_t
     assert mean[36:44, 36:42].mean() > mean[36:44, 22:28].mean() + 20
 
 
-def test_at_difficulty_1_no_class_can_be_told_and_at_0_each_differs_within_the_lungs_only():
-    healthy = film("normal", difficulty=1.0).astype(int)
+def test_at_difficulty_1_classes_are_equal_and_at_0_they_differ_within_the_lungs_only():
+    healthy = image("normal", difficulty=1.0).astype(int)
     for label in SICK:
-        assert np.array_equal(film(label, difficulty=1.0), healthy)
-        changed = np.abs(film(label, difficulty=0.0).astype(int) - healthy)
+        assert np.array_equal(image(label, difficulty=1.0), healthy)
+        changed = np.abs(image(label, difficulty=0.0).astype(int) - healthy)
         assert changed.max() > 25
         assert changed[:4].max() <= 12
         assert changed[-4:].max() <= 12
@@ -95,7 +96,7 @@ def test_at_difficulty_1_no_class_can_be_told_and_at_0_each_differs_within_the_l
 @pytest.mark.parametrize("label", SICK)
 def test_the_lesion_fades_as_difficulty_rises(label):
     def change(difficulty: float) -> float:
-        pairs = [(film(label, p, difficulty=difficulty), film("normal", p)) for p in range(6)]
+        pairs = [(image(label, p, difficulty=difficulty), image("normal", p)) for p in range(6)]
         return float(np.mean([np.abs(a.astype(int) - b).mean() for a, b in pairs]))
 
     seen = [change(d) for d in (0.0, 0.4, 0.8, 1.0)]
@@ -105,7 +106,7 @@ def test_the_lesion_fades_as_difficulty_rises(label):
 
 def test_each_disease_has_its_place():
     def lost(label: str) -> np.ndarray:
-        pairs = [(film(label, p, difficulty=0.0), film("normal", p)) for p in range(30)]
+        pairs = [(image(label, p, difficulty=0.0), image("normal", p)) for p in range(30)]
         return np.array([a.astype(float) - b for a, b in pairs])
 
     covid, bacterial, viral = lost("covid"), lost("pneumonia_bac"), lost("pneumonia_vir")
@@ -125,14 +126,14 @@ def test_each_disease_has_its_place():
     assert outward[0] > outward[1] + 2
 
 
-def test_a_plain_classifier_finds_the_classes_and_finds_them_less_when_they_are_hard():
+def test_a_plain_classifier_identifies_the_classes_less_well_when_they_are_hard():
     def accuracy(difficulty: float) -> float:
         per_class = 60
         images, labels = [], []
         for k, label in enumerate(CLASSES):
             for i in range(per_class):
                 images.append(
-                    film(label, 1000 * k + i, size=32, difficulty=difficulty).ravel() / 255
+                    image(label, 1000 * k + i, size=32, difficulty=difficulty).ravel() / 255
                 )
                 labels.append(k)
         x, y = np.array(images), np.array(labels)
@@ -143,19 +144,19 @@ def test_a_plain_classifier_finds_the_classes_and_finds_them_less_when_they_are_
         return float(model.score(x[held_out], y[held_out]))
 
     easy, hard = accuracy(0.0), accuracy(0.9)
-    assert easy > 0.5  # chance is 0.25, with a standard error of 0.05 here
+    assert easy > 0.5  # the majority-class rate is 0.25, with a standard error of 0.05 here
     assert hard < 0.45
     assert easy > hard + 0.2
 
 
 def test_an_unknown_label_is_refused():
-    with pytest.raises(InputError, match="phantom label: flu; one of covid, normal"):
-        film("flu")
+    with pytest.raises(InputError, match=r"one of covid, normal.*got flu"):
+        image("flu")
 
 
 def test_the_drawing_is_the_same_on_every_machine_to_a_grey_level():
     expected = np.array(GOLDEN)
-    found = film("covid", 11, size=16, difficulty=0.0)[::2, ::2].astype(int)
+    found = image("covid", 11, size=16, difficulty=0.0)[::2, ::2].astype(int)
     assert np.abs(found - expected).max() <= 1
 
 

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewray.data.external import load_external
-from fewray.data.loading import load_dataset
+from fewray.data.loading import load_dataset, load_external
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
 from fewray.generators.checkpoint import read_header

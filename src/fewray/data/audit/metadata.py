@@ -1,4 +1,4 @@
-"""What a file tells without a pixel being looked at: size, aspect, colour mode, format, bytes a pixel."""
+"""Read what a file reveals without its pixels: size, colour mode, format, compression."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fewray.imaging.decode import Unreadable
 COLUMNS = (
     "log pixels",
     "width / height",
-    "log bytes a pixel",
+    "log bytes per pixel",
     "is L",
     "is RGB",
     "is RGBA",
@@ -25,7 +25,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, kw_only=True)
 class FileFacts:
-    """The header of an image file; zeros and empty texts for one that cannot be read."""
+    """The header of an image file; zeros and empty texts if it cannot be read."""
 
     width: int = 0
     height: int = 0
@@ -33,9 +33,20 @@ class FileFacts:
     format: str = ""
     bytes: int = 0
 
+    def vector(self) -> list[float]:
+        """Return the numbers named in ``COLUMNS``."""
+        pixels = max(1, self.width * self.height)
+        return [
+            float(np.log(pixels)),
+            self.width / max(1, self.height),
+            float(np.log(max(1, self.bytes) / pixels)),
+            *(float(self.mode == mode) for mode in ("L", "RGB", "RGBA")),
+            float(self.format == "PNG"),
+        ]
+
 
 def file_facts(path: Path) -> FileFacts:
-    """Read the header of one image; OSError, or what Pillow raises, where that cannot be done."""
+    """Read the header of an image. Raises OSError, or whatever Pillow raises for a damaged file."""
     size = path.stat().st_size
     with Image.open(path) as image:
         return FileFacts(
@@ -47,32 +58,16 @@ def file_facts(path: Path) -> FileFacts:
         )
 
 
-def metadata_vector(facts: FileFacts) -> list[float]:
-    """Return the numbers named in ``COLUMNS``."""
-    pixels = max(1, facts.width * facts.height)
-    kinds = [float(facts.mode == mode) for mode in ("L", "RGB", "RGBA")] + [
-        float(facts.format == "PNG")
-    ]
-    return [
-        np.log(pixels),
-        facts.width / max(1, facts.height),
-        np.log(max(1, facts.bytes) / pixels),
-        *kinds,
-    ]
-
-
 def file_metadata(paths: Sequence[Path]) -> np.ndarray:
-    """Return float64 (n, 7), a row a file and a column each of ``COLUMNS``; :class:`Unreadable` names a bad file."""
+    """Return float64 (n, 7), the columns named in ``COLUMNS``; Unreadable for a bad file."""
     rows = []
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's remarks on odd metadata
+        warnings.simplefilter("ignore")  # Pillow's remarks on unusual metadata
         for path in paths:
             try:
-                rows.append(metadata_vector(file_facts(Path(path))))
+                rows.append(file_facts(Path(path)).vector())
             except (
                 Exception
             ) as error:  # Pillow's parsers raise whatever a damaged file leads them to
-                raise Unreadable(
-                    path, f"cannot be read as an image ({type(error).__name__})"
-                ) from None
+                raise Unreadable(path, f"cannot be decoded ({type(error).__name__})") from None
     return np.array(rows, dtype=np.float64).reshape(len(rows), len(COLUMNS))

@@ -1,1 +1,1 @@
-"""."""
+"""The built-in data set: drawings of chest radiographs in the classes of covid4."""

@@ -1,7 +1,7 @@
-"""The phantom's soft parts: body, lungs, heart, vessels and abdomen as path lengths through smooth shapes.
+"""The phantom's soft tissue: body, lungs, heart and vessels as path lengths.
 
-The unit of path length is the depth of an average chest in soft tissue; air takes tissue away, bone adds to it. The
-bones are in ``phantom_bones``.
+The unit of path length is the depth of an average chest in soft tissue. Air reduces it; bones
+(:mod:`.bones`) add to it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fewray.data.phantom.patient import Patient, elbow_of
 
 @dataclass(frozen=True, kw_only=True)
 class Lungs:
-    """The lungs as fields, and where in them each pixel lies."""
+    """The lungs as fields, and the position of each pixel in them."""
 
     air: Field
     """Path length through lung tissue."""
@@ -25,11 +25,11 @@ class Lungs:
     outward: Field
     """0 at the midline, 1 at the ribs."""
     cage: Field
-    """Half width of the rib cage at this pixel's height."""
+    """Half width of the rib cage at the pixel's height."""
 
 
 def body(c: Canvas, p: Patient) -> Field:
-    """Neck, shoulders, trunk, arms and breasts as if they were all soft tissue."""
+    """Return neck, shoulders, trunk, arms and breasts, all as soft tissue."""
     side = p.half_width + p.wall
     k = p.child
     half = c.along_y(
@@ -66,7 +66,7 @@ def body(c: Canvas, p: Patient) -> Field:
 
 
 def diaphragm(c: Canvas, p: Patient, pose: Pose) -> Field:
-    """Give the y of the diaphragm's contour above or below each pixel."""
+    """Return the y of the diaphragm at each pixel's x."""
     w, right, left = p.half_width, p.right_dome + pose.breath, p.left_dome + pose.breath
     corner = 0.20 + 0.04 * p.child
     return c.along_x(
@@ -87,7 +87,7 @@ def diaphragm(c: Canvas, p: Patient, pose: Pose) -> Field:
 
 
 def lungs(c: Canvas, p: Patient, pose: Pose) -> Lungs:
-    """Give the air-filled part of both lungs, before the heart and the great vessels take their share."""
+    """Return the air-filled part of both lungs, before the heart is subtracted."""
     w, a, k = p.half_width, p.apex, p.child
     cage = c.along_y(
         [
@@ -119,10 +119,10 @@ def lungs(c: Canvas, p: Patient, pose: Pose) -> Lungs:
 
 
 def mediastinum(c: Canvas, p: Patient, pose: Pose) -> Field:
-    """Heart, great vessels and thymus: the path length that they take from the lungs.
+    """Return heart, great vessels and thymus: the path length that they displace in the lungs.
 
-    Two border curves: superior vena cava and right atrium on the image's left; aortic knob, pulmonary trunk, left
-    ventricle and apex on its right.
+    They lie between two border curves: superior vena cava and right atrium on the image's left;
+    aortic knob, pulmonary trunk, left ventricle and apex on its right.
     """
     h, k = p.heart, p.child
     top, floor = p.apex, p.left_dome + pose.breath
@@ -163,7 +163,7 @@ def mediastinum(c: Canvas, p: Patient, pose: Pose) -> Field:
 
 
 def vessels(c: Canvas, p: Patient, pose: Pose) -> Field:
-    """The vessels of both lungs, thinner with every generation, and the soft density of their roots."""
+    """Return the vessels of both lungs, and the density of the hila."""
     total = np.zeros_like(c.x)
     for generation, lines in enumerate(zip(*p.vessels, strict=True)):
         total += c.strokes(
@@ -179,7 +179,7 @@ def vessels(c: Canvas, p: Patient, pose: Pose) -> Field:
 
 
 def airways(c: Canvas, pose: Pose) -> Field:
-    """Trachea and main bronchi: path length of air in the midline."""
+    """Return trachea and main bronchi: path length of air in the midline."""
     x0, carina = pose.turn * 0.5, -0.20
     half = c.along_y([(-1.2, 0.052), (-0.5, 0.048), (carina, 0.05)])
     tube = dome(((c.x - x0) / half) ** 2) * step(carina - c.y, 0.03)
@@ -191,7 +191,7 @@ def airways(c: Canvas, pose: Pose) -> Field:
 
 
 def abdomen_gas(c: Canvas, p: Patient, pose: Pose) -> Field:
-    """Gas under the left half of the diaphragm."""
+    """Return the gas under the left half of the diaphragm."""
     y0 = p.left_dome + pose.breath
     return sum(
         (dome(ellipse(c, x, y0 + y, a, b) ** 1.5) * min(a, b) for x, y, a, b in p.gas),

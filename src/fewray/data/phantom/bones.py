@@ -1,4 +1,4 @@
-"""The phantom's bones: ribs, spine, clavicles, shoulder blades and upper arms, as added path length."""
+"""The phantom's bones, as added path length."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from fewray.data.phantom.patient import Patient, elbow_of
 
 
 def _tube(distance: Field, marrow: float = 0.35) -> Field:
-    """Path length through a hollow bone at a normalised distance from its axis: a dense rim, a lighter middle."""
+    """Return the path length through a hollow bone at a normalised distance from its axis."""
     squared = distance * distance
     return dome(squared) - marrow * dome(squared / 0.62)
 
 
 def ribs(c: Canvas, p: Patient, pose: Pose, lung: Lungs) -> Field:
-    """Both sheets of the rib cage.
+    """Return the ribs, back and front.
 
-    A rib is a tilted half-ring: it leaves the spine, falls along the back to the side, and on along the front. With the
-    ring's angle a (0 at the spine, pi at the sternum), x = X sin(a) and y = y0 + fall f(a), where X is the half width
-    of the cage and f, from 0 to 1, the mean of (1 - cos(a)) / 2 and a / pi. Solving for y0 at each pixel turns both
-    sheets into level bands.
+    A rib is a tilted half-ring: it leaves the spine, descends along the back to the side, then
+    along the front. With the ring's angle a (0 at the spine, pi at the sternum), x = X sin(a) and y
+    = y0 + fall f(a), where X is the half width of the cage and f, from 0 to 1, the mean of (1 -
+    cos(a)) / 2 and a / pi. Solving for y0 at each pixel turns back and front ribs into horizontal
+    bands.
     """
     rng = np.random.default_rng((p.seed, 2))
     spacing = 0.126 + 0.006 * rng.standard_normal() - 0.008 * p.child
@@ -55,7 +56,7 @@ def ribs(c: Canvas, p: Patient, pose: Pose, lung: Lungs) -> Field:
 
 
 def spine(c: Canvas, p: Patient, pose: Pose) -> Field:
-    """Vertebral bodies with discs, pedicles and spinous processes."""
+    """Return vertebral bodies with discs, pedicles and spinous processes."""
     rng = np.random.default_rng((p.seed, 3))
     curve = 0.012 * rng.standard_normal()
     total = np.zeros_like(c.x)
@@ -86,7 +87,7 @@ def spine(c: Canvas, p: Patient, pose: Pose) -> Field:
 
 
 def clavicles(c: Canvas, p: Patient, pose: Pose) -> Field:
-    """Both collar bones, an S from the sternum up and out."""
+    """Return both clavicles, S-shaped from the sternum up and outward."""
     rng = np.random.default_rng((p.seed, 4))
     rise = 0.14 + 0.03 * rng.standard_normal() + 0.02 * p.child
     height = p.apex + 0.19 + 0.025 * rng.standard_normal()
@@ -118,7 +119,7 @@ def clavicles(c: Canvas, p: Patient, pose: Pose) -> Field:
 
 
 def shoulders(c: Canvas, p: Patient, pose: Pose) -> Field:
-    """Shoulder blades, joint heads and upper arms."""
+    """Return shoulder blades, humeral heads and upper arms."""
     rng = np.random.default_rng((p.seed, 5))
     side = p.half_width + p.wall
     out = float(rng.uniform(-0.04, 0.10))

@@ -1,7 +1,8 @@
-"""The drawing surface of the phantom: patient coordinates for every pixel, and the few ways to draw on it.
+"""The drawing surface of the phantom: coordinates of every pixel, and shapes.
 
-Everything is drawn in patient coordinates: x to the image's right (the patient's left), y down, the unit half a film.
-Fields are float32 ``(n, n)`` arrays of path length in units of the chest's depth, or shares in [0, 1].
+Patient coordinates: x to the image's right (the patient's left), y down, in units of half the image
+width. Fields are float32 ``(n, n)`` arrays of path length in units of the chest's depth, or shares
+in [0, 1].
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 Field = np.ndarray
-"""float32 (n, n): one number a pixel."""
+"""float32 (n, n): one number per pixel."""
 
 REACH = 1.8
 """Tables and textures cover patient coordinates from -REACH to REACH."""
@@ -24,35 +25,31 @@ _GRID = (np.arange(_STEPS) + 0.5) * (2 * REACH / _STEPS) - REACH
 
 @dataclass(frozen=True, kw_only=True)
 class Pose:
-    """How one film was taken: the patient's place on it, and the state of the chest."""
+    """How one image was taken: the patient's position, and the state of the chest."""
 
     angle: float = 0.0
-    """Turn in the film's plane, radians."""
+    """Rotation in the image plane, radians."""
     zoom: float = 1.0
     shift: tuple[float, float] = (0.0, 0.0)
     turn: float = 0.0
-    """Turn about the body's axis: how far the front of the chest moves against the spine, in x."""
+    """Rotation about the body axis: how far the front of the chest moves against the spine, in
+    x."""
     breath: float = 0.0
-    """How far the diaphragm lies below (deep breath, positive) or above its usual place, in y."""
+    """How far the diaphragm lies below its usual place, in y; positive for a deep breath."""
 
 
 class Canvas:
-    """``n`` x ``n`` pixels with the patient coordinates of their centres."""
+    """A grid of ``n`` x ``n`` pixels with the patient coordinates of their centres."""
 
     def __init__(self, n: int, pose: Pose) -> None:
         self.n = n
         self.pixel = 2 / n / pose.zoom
         """Width of a pixel in patient coordinates."""
-        film = (np.arange(n, dtype=np.float32) + 0.5) * (2 / n) - 1
-        u, v = (
-            (film[None, :] - pose.shift[0]) / pose.zoom,
-            (film[:, None] - pose.shift[1]) / pose.zoom,
-        )
-        self._cos, self._sin, self._pose = (
-            float(np.cos(pose.angle)),
-            float(np.sin(pose.angle)),
-            pose,
-        )
+        at = (np.arange(n, dtype=np.float32) + 0.5) * (2 / n) - 1
+        u = (at[None, :] - pose.shift[0]) / pose.zoom
+        v = (at[:, None] - pose.shift[1]) / pose.zoom
+        self._cos, self._sin = float(np.cos(pose.angle)), float(np.sin(pose.angle))
+        self._pose = pose
         self.x: Field = np.asarray(self._cos * u + self._sin * v, np.float32)
         self.y: Field = np.asarray(self._cos * v - self._sin * u, np.float32)
         self._column = self._index(self.x)
@@ -63,7 +60,7 @@ class Canvas:
         return np.clip((value + REACH) * (_STEPS / (2 * REACH)), 0, _STEPS - 1).astype(np.int32)
 
     def strip(self, left: float, right: float) -> tuple[slice, Canvas]:
-        """Return the columns that hold every pixel with ``left`` <= x <= ``right``, and the canvas of just those."""
+        """Return the columns with pixels from ``left`` to ``right``, and their canvas."""
         held = np.flatnonzero(((self.x >= left) & (self.x <= right)).any(axis=0))
         columns = slice(held[0], held[-1] + 1) if len(held) else slice(0, 0)
         part = copy(self)
@@ -72,18 +69,18 @@ class Canvas:
         return columns, part
 
     def along_y(self, knots: list[tuple[float, float]]) -> Field:
-        """Spread a smooth function of y, given by ``(y, value)`` knots, over the canvas."""
+        """Return a smooth function of y through ``(y, value)`` knots, for each pixel."""
         return _table(knots)[self._row]
 
     def along_x(self, knots: list[tuple[float, float]]) -> Field:
-        """Spread a smooth function of x, given by ``(x, value)`` knots, over the canvas."""
+        """Return a smooth function of x through ``(x, value)`` knots, for each pixel."""
         return _table(knots)[self._column]
 
     def strokes(self, points: np.ndarray, radius: float, weight: np.ndarray | float = 1.0) -> Field:
-        """Draw lines of Gaussian cross-section: standard deviation ``radius``, peak about ``weight``.
+        """Draw lines of Gaussian profile: standard deviation ``radius``, peak ``weight``.
 
-        ``points`` is (lines, points, 2) in patient coordinates, evenly spaced along each line, no further apart than
-        about 1.5 radii; ``weight`` broadcasts to (lines, points).
+        ``points`` is (lines, points, 2) in patient coordinates, evenly spaced along each line by at
+        most about 1.5 radii. ``weight`` broadcasts to (lines, points).
         """
         zoom, (right, down) = self._pose.zoom, self._pose.shift
         x, y = points[..., 0], points[..., 1]
@@ -113,7 +110,7 @@ class Canvas:
         )
 
     def texture(self, rng: np.random.Generator, scale: float) -> Field:
-        """Smooth noise of mean 0 and standard deviation 1 that moves with the patient; ``scale`` in patient units."""
+        """Return smooth noise (mean 0, standard deviation 1) that moves with the patient."""
         cells = round(2 * REACH / scale * 2)
         smooth = gaussian_filter(
             rng.standard_normal((cells, cells), dtype=np.float32), 2.0, mode="wrap", truncate=3
@@ -131,7 +128,7 @@ class Canvas:
 
 
 def _table(knots: list[tuple[float, float]]) -> np.ndarray:
-    """Sample a monotone cubic through the knots (Fritsch and Butland 1984) at the table's steps; flat beyond the ends."""
+    """Sample a monotone cubic through the knots (Fritsch and Butland 1984)."""
     at, values = np.array(knots).T
     width = np.diff(at)
     slope = np.diff(values) / width
@@ -146,27 +143,27 @@ def _table(knots: list[tuple[float, float]]) -> np.ndarray:
 
 
 def step(value: Field, width: float) -> Field:
-    """Rise smoothly from 0 to 1 as ``value`` goes from ``-width`` to ``width``."""
+    """Return a smooth step: 0 at ``-width`` and below, 1 at ``width`` and above."""
     t = value * (0.5 / width) + 0.5
     np.clip(t, 0, 1, out=t)
     return t * t * (3 - 2 * t)
 
 
 def dome(squared: Field) -> Field:
-    """Path length through a unit ball of which ``squared`` is the squared distance from its axis, 0 outside."""
+    """Return the path length through a unit ball at a squared distance from its axis."""
     left = 1 - squared
     return np.sqrt(np.maximum(left, 0, out=left), out=left)
 
 
 def ellipse(c: Canvas, x: float, y: float, a: float, b: float, angle: float = 0.0) -> Field:
-    """Squared normalised distance from the centre of an ellipse with half-axes a (along angle) and b; 1 on its rim."""
+    """Return the squared distance from the centre of an ellipse, 1 on its rim."""
     cos, sin = float(np.cos(angle)), float(np.sin(angle))
     dx, dy = c.x - x, c.y - y
     return ((dx * cos + dy * sin) / a) ** 2 + ((dy * cos - dx * sin) / b) ** 2
 
 
 def capsule(c: Canvas, start: tuple[float, float], end: tuple[float, float]) -> Field:
-    """Distance from the segment ``start`` to ``end``."""
+    """Return the distance from the segment between ``start`` and ``end``."""
     vx, vy = end[0] - start[0], end[1] - start[1]
     along = np.clip(((c.x - start[0]) * vx + (c.y - start[1]) * vy) / (vx * vx + vy * vy), 0, 1)
     return np.hypot(c.x - start[0] - along * vx, c.y - start[1] - along * vy)

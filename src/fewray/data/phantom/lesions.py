@@ -1,4 +1,4 @@
-"""The three diseases of the phantom, as the share of each pixel's lung air that is replaced by fluid or tissue."""
+"""The phantom's three diseases, as the share of lung air replaced at each pixel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOBES = ("right upper", "right middle", "right lower", "left upper", "left lower
 
 
 def disease(label: str, c: Canvas, p: Patient, lung: Lungs, *, seed: int, strength: float) -> Field:
-    """Give the share of air lost, in [0, 1]. ``strength`` 1 is full disease, 0 none; ``normal`` is none at any."""
+    """Return the share of air lost, in [0, 1], for a ``strength`` of 0 to 1."""
     if label == "normal" or strength <= 0:
         return np.zeros_like(c.x)
     rng = np.random.default_rng((seed, 6))
@@ -28,7 +28,7 @@ def disease(label: str, c: Canvas, p: Patient, lung: Lungs, *, seed: int, streng
 def consolidation(
     c: Canvas, p: Patient, lung: Lungs, rng: np.random.Generator, severity: float
 ) -> Field:
-    """Fill most of one lobe densely, sharp where it meets a fissure, with air left in its bronchi."""
+    """Fill most of one lobe, with air bronchograms (bacterial pneumonia)."""
     lobe = LOBES[int(rng.choice(5, p=(0.25, 0.15, 0.25, 0.15, 0.20)))]
     side = -1 if lobe.startswith("right") else 1
     slope = 0.12 * rng.standard_normal()
@@ -60,7 +60,7 @@ def consolidation(
 def interstitial(
     c: Canvas, p: Patient, lung: Lungs, rng: np.random.Generator, severity: float
 ) -> Field:
-    """Thicken the framework of both lungs: streaks out of the hila, a net of fine lines, perihilar haze."""
+    """Thicken the interstitium: streaks, fine reticulation, haze (viral pneumonia)."""
     central = np.exp(-(((np.abs(c.x) - 0.20) / 0.30) ** 2) - (c.y / 0.38) ** 2)
     streaks = np.zeros_like(c.x)
     for generation, lines in enumerate(zip(grow_tree(rng, -1), grow_tree(rng, 1), strict=True)):
@@ -85,7 +85,7 @@ def interstitial(
 def ground_glass(
     c: Canvas, p: Patient, lung: Lungs, rng: np.random.Generator, severity: float
 ) -> Field:
-    """Lay hazy patches along the outer, lower parts of both lungs, through which the vessels still show."""
+    """Add peripheral, basal hazy patches through which the vessels remain visible (COVID-19)."""
     clear = np.ones_like(c.x)
     for side in (-1, 1):
         for _ in range(int(rng.integers(2, 5))):

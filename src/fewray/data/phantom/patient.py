@@ -1,7 +1,8 @@
-"""The phantom's patients: the numbers that make one chest differ from the next, drawn from a seed.
+"""The phantom's patients: what makes one chest differ from another, from a seed.
 
-All lengths are in half films, all positions in patient coordinates (see ``phantom_canvas``). Nothing here knows of the
-classes: every class has the same patients.
+Lengths are in half image widths, positions in patient coordinates
+(:mod:`fewray.data.phantom.canvas`). Nothing here depends on the class: every class has the same
+patients.
 """
 
 from __future__ import annotations
@@ -11,52 +12,54 @@ from dataclasses import dataclass
 import numpy as np
 
 Tree = list[np.ndarray]
-"""A branching system of tubes: for each generation the lines, (lines, points, 2) in patient coordinates."""
+"""A branching system of tubes: the lines of each generation, (lines, points, 2) in patient
+coordinates."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Patient:
-    """What makes one patient's chest, the same on all films of the patient."""
+    """One patient's chest, the same on all images of the patient."""
 
     child: float
-    """0 an adult, 1 a small child: narrower body, flatter ribs, rounder heart, larger thymus."""
+    """From 0, an adult, to 1, a small child: narrower body, flatter ribs, rounder heart, larger
+    thymus."""
     neck: float
     """Half width of the neck."""
     half_width: float
-    """Of the inside of the rib cage at its widest."""
+    """Half width of the rib cage, inside, at its widest."""
     wall: float
     """Thickness of the chest wall at the side."""
     depth: float
     apex: float
     """y of the top of the lungs."""
     right_dome: float
-    """y of the top of the right half of the diaphragm, which is the image's left half."""
+    """y of the top of the right half of the diaphragm, on the left of the image."""
     left_dome: float
     heart: float
-    """Size of the heart against the average."""
+    """Size of the heart relative to the average."""
     bulge: float
-    """How round the heart is: how far its borders stand out above the diaphragm."""
+    """How far the borders of the heart stand out above the diaphragm."""
     breasts: float
     """Thickness of the breast shadows; 0 for none."""
     arms: float
     """How far the arms are raised at the sides."""
     knob: float
-    """How far the aorta's arch stands out on the image's right."""
+    """How far the aortic arch stands out on the right of the image."""
     thymus: float
     """How far a child's thymus widens the upper mediastinum."""
     chin: float
-    """y of the chin; above the film on most."""
+    """y of the chin; outside the image for most patients."""
     marking: float
-    """Strength of the vessels against the average."""
+    """Strength of the vessels relative to the average."""
     vessels: tuple[Tree, Tree]
     gas: tuple[tuple[float, float, float, float], ...]
     """Gas in stomach and bowel: x, y, half-axes."""
     seed: int
-    """For the textures and the jitter of the bones."""
+    """Seed of the textures and the variation of the bones."""
 
 
 def grow_patient(seed: int) -> Patient:
-    """Draw the patient of a seed at random."""
+    """Return the random patient of a seed."""
     rng = np.random.default_rng((seed, 1))
     child = float(np.clip(rng.beta(0.9, 0.9), 0, 1))
     right_dome = 0.38 + 0.035 * rng.standard_normal() - 0.02 * child
@@ -95,7 +98,7 @@ def _gas(rng: np.random.Generator) -> list[tuple[float, float, float, float]]:
 
 
 def grow_tree(rng: np.random.Generator, side: int, generations: int = 6, trunks: int = 5) -> Tree:
-    """Grow the vessels of one lung from its hilum outward (``side`` -1 for the image's left, 1 for its right)."""
+    """Grow the vessels of one lung from its hilum (``side``: -1 image left, 1 image right)."""
     start = np.tile([0.15 * side, -0.04], (trunks, 1)) + rng.normal(0, [0.01, 0.05], (trunks, 2))
     heading = np.linspace(-1.2, 1.35, trunks) + rng.normal(0, 0.15, trunks)
     share = np.linspace(0, 1, 24)
@@ -116,5 +119,5 @@ def grow_tree(rng: np.random.Generator, side: int, generations: int = 6, trunks:
 
 
 def elbow_of(p: Patient, side: int) -> tuple[float, float]:
-    """Give the place where an upper arm ends; ``side`` as in :func:`grow_tree`."""
+    """Return the position of an elbow; ``side`` as in :func:`grow_tree`."""
     return side * (p.half_width + p.wall + 0.16 + 1.3 * p.arms), 0.70 - 0.8 * p.arms

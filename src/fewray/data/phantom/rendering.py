@@ -1,4 +1,4 @@
-"""The phantom's film: positioning, exposure, scatter, noise, marks, and the faults that may be planted in it."""
+"""Turn path lengths into an image: pose, exposure, noise, marks, planted faults."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class Exposure:
     """How path length becomes grey."""
 
     hardness: float
-    """Attenuation of one chest depth of tissue, in units of e: low kV is hard on contrast."""
+    """Attenuation of one chest depth of tissue, as an exponent: low kV gives high contrast."""
     scatter: float
-    """Share of the light on the film that is scattered."""
+    """Share of scattered radiation on the detector."""
     level: float
     """Path length shown as middle grey."""
     latitude: float
@@ -43,16 +43,16 @@ class Exposure:
     edge: float
     """Strength of the local contrast enhancement."""
     blur: float
-    """Unsharpness, in half films."""
+    """Blur, as a share of half the image width."""
     noise: float
-    """Standard deviation of the grain at 256 pixels, in grey levels of 1, in the mean exposure."""
+    """Standard deviation of the noise at 256 pixels and mean exposure, in grey of 0 to 1."""
     black: float
     white: float
     gamma: float
 
 
-def take_pose(rng: np.random.Generator, child: float) -> Pose:
-    """FoldKey the patient on the film at random."""
+def draw_pose(rng: np.random.Generator, child: float) -> Pose:
+    """Draw a random position of the patient in the image."""
     return Pose(
         angle=float(np.deg2rad(rng.normal(0, 2.0))),
         zoom=float(rng.uniform(1.02, 1.26) - 0.04 * child),
@@ -62,8 +62,8 @@ def take_pose(rng: np.random.Generator, child: float) -> Pose:
     )
 
 
-def take_exposure(rng: np.random.Generator) -> Exposure:
-    """Choose the exposure and the processing at random."""
+def draw_exposure(rng: np.random.Generator) -> Exposure:
+    """Draw random exposure and processing parameters."""
     return Exposure(
         hardness=float(rng.uniform(2.4, 3.2)),
         scatter=float(rng.uniform(0.02, 0.10)),
@@ -79,7 +79,7 @@ def take_exposure(rng: np.random.Generator) -> Exposure:
 
 
 def expose(path: Field, e: Exposure) -> Field:
-    """Turn path length into grey in [0, 1]: Beer-Lambert, scatter, logarithm, local contrast, an S-shaped response."""
+    """Map path length to grey in [0, 1]: absorption, scatter, local contrast, response."""
     light = np.exp(-e.hardness * path)
     light = light + e.scatter * _broad(light, 0.25)
     seen = np.log(light) * np.float32(-1 / e.hardness)
@@ -90,7 +90,7 @@ def expose(path: Field, e: Exposure) -> Field:
 
 
 def _broad(field: Field, sigma: float) -> Field:
-    """Gaussian blur of ``sigma`` half films, worked out on a coarse copy of 32 x 32."""
+    """Return a Gaussian blur of ``sigma`` half image widths, computed at 32 x 32."""
     n = field.shape[0]
     edges = np.linspace(0, n, 33).astype(int)[:-1]
     sums = np.add.reduceat(np.add.reduceat(field, edges, 0), edges, 1)
@@ -105,7 +105,7 @@ def _broad(field: Field, sigma: float) -> Field:
 
 
 def write(c: Canvas, text: str, x: float, y: float, height: float) -> Field:
-    """Draw lead letters; (x, y) is the first letter's top left corner in film coordinates."""
+    """Draw lead letters; (x, y) is the top left corner of the first one in image coordinates."""
     share = np.linspace(0, 1, 40)[:, None]
     strokes = [
         np.add(
@@ -117,22 +117,22 @@ def write(c: Canvas, text: str, x: float, y: float, height: float) -> Field:
     return c.strokes(np.array(strokes), 0.075 * height, 1.4)
 
 
-def marks(film: Canvas, rng: np.random.Generator) -> Field:
-    """Draw the side letter and, on some films, the projection, as brightness in [0, 1]."""
-    total = np.zeros_like(film.x)
+def marks(frame: Canvas, rng: np.random.Generator) -> Field:
+    """Draw the side letter and, on some images, the projection, as brightness in [0, 1]."""
+    total = np.zeros_like(frame.x)
     if rng.random() < 0.75:
         right = rng.random() < 0.8
         height = float(rng.uniform(0.05, 0.11))
         x = float(rng.uniform(-0.96, -0.86)) if right else float(rng.uniform(0.82, 0.90))
         y = float(rng.uniform(-0.95, -0.35))
-        total += write(film, "R" if right else "L", x, y, height)
+        total += write(frame, "R" if right else "L", x, y, height)
         if rng.random() < 0.25:
-            total += write(film, "AP", min(x, 0.78), y - 1.4 * height, 0.7 * height)
+            total += write(frame, "AP", min(x, 0.78), y - 1.4 * height, 0.7 * height)
     return np.minimum(total, 1)
 
 
 def leads(c: Canvas, rng: np.random.Generator) -> Field:
-    """Draw monitoring electrodes with their wires, or a tube in the midline, on some films, as path length."""
+    """Draw monitoring electrodes with wires, or a midline tube, on some images, as path length."""
     total = np.zeros_like(c.x)
     share = np.linspace(0, 1, 160)
     if rng.random() < 0.10:
@@ -156,19 +156,19 @@ def leads(c: Canvas, rng: np.random.Generator) -> Field:
     return total
 
 
-def shutter(film: Canvas, rng: np.random.Generator) -> Field:
-    """Share of light that the collimator lets through: all of it on most films, a tilted rectangle on some."""
+def shutter(frame: Canvas, rng: np.random.Generator) -> Field:
+    """Return the share of radiation that the collimator passes, sometimes a rectangle."""
     if rng.random() > 0.15:
-        return np.ones_like(film.x)
+        return np.ones_like(frame.x)
     tilt = float(np.deg2rad(rng.normal(0, 1.0)))
-    u, v = film.x + tilt * film.y, film.y - tilt * film.x
+    u, v = frame.x + tilt * frame.y, frame.y - tilt * frame.x
     sides = rng.uniform(0.90, 1.02, 4)
     inside = np.minimum.reduce([sides[0] - u, sides[1] + u, sides[2] - v, sides[3] + v])
     return step(inside, 0.008)
 
 
-def grain(grey: Field, e: Exposure, rng: np.random.Generator) -> Field:
-    """Add noise that is stronger where less light fell, and in smaller pixels."""
+def add_noise(grey: Field, e: Exposure, rng: np.random.Generator) -> Field:
+    """Add noise, stronger in bright areas and in smaller pixels."""
     n = grey.shape[0]
     noise = rng.standard_normal(grey.shape, dtype=np.float32)
     noise = 0.6 * noise + 1.4 * gaussian_filter(noise, 1.0, mode="wrap")
@@ -177,13 +177,13 @@ def grain(grey: Field, e: Exposure, rng: np.random.Generator) -> Field:
     )
 
 
-def plant(grey: Field, film: Canvas, confound: Confound) -> Field:
-    """Plant a fault that gives the class away: a lead disc in the lower left corner, or a grey frame."""
+def plant(grey: Field, frame: Canvas, confound: Confound) -> Field:
+    """Plant a fault that reveals the class: a lead disc at the lower left, or a grey border."""
     if confound == "mark":
-        return np.maximum(grey, step(0.055 - np.hypot(film.x + 0.88, film.y - 0.88), 0.01))
+        return np.maximum(grey, step(0.055 - np.hypot(frame.x + 0.88, frame.y - 0.88), 0.01))
     if confound == "border":
-        frame = step(np.maximum(np.abs(film.x), np.abs(film.y)) - 0.955, 0.008)
-        return grey * (1 - frame) + 0.45 * frame
+        border = step(np.maximum(np.abs(frame.x), np.abs(frame.y)) - 0.955, 0.008)
+        return grey * (1 - border) + 0.45 * border
     return grey
 
 

@@ -221,7 +221,7 @@ def _data(cohort: Cohort) -> DataSummary:
         name=rows.name,
         origin="phantom" if phantom else "real",
         classes=rows.classes,
-        display_names=dict(rows.notes.get("display_names", {})),
+        display_names=dict(rows.display_names),
         counts=dict(zip(rows.classes, counts.tolist(), strict=True)),
         images=len(rows),
         patients=len(np.unique(cohort.groups)),

@@ -67,7 +67,7 @@ def assemble_study(
             name=train.name,
             origin="phantom" if phantom else "real",
             classes=sets.classes,
-            display_names=dict(train.notes.get("display_names", {})),
+            display_names=dict(train.display_names),
             counts={"train": train.counts()["train"], "test": test.counts()["test"]},
             sha256={"train": train.sha256(), "test": test.sha256()},
         ),

@@ -17,8 +17,8 @@ from fewray.errors import InputError
 def table(tmp_path: Path, text: str, encoding: str = "utf-8") -> Path:
     for grey in (1, 2):
         Image.fromarray(np.full((20, 16), grey, np.uint8)).save(tmp_path / f"{grey}.png")
-    (tmp_path / "films.csv").write_text(text, encoding=encoding)
-    return tmp_path / "films.csv"
+    (tmp_path / "images.csv").write_text(text, encoding=encoding)
+    return tmp_path / "images.csv"
 
 
 def test_csv_with_all_columns_and_a_byte_order_mark(tmp_path: Path):
@@ -31,32 +31,38 @@ def test_csv_with_all_columns_and_a_byte_order_mark(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "codes", "words"),
     [
-        ("file,label\n1.png,a\n", "no column path"),
-        ("path,label\n1.png,\n", "row 2: path '1.png', label ''"),
-        ("path,label,split\n1.png,a,validation\n", "row 2: split 'validation'"),
-        ("path,label\n1.png,a\n3.png,a\n", "row 3: 3.png not found"),
-        ("path,label\n1.png,a\n\n\n3.png,a\n", "row 5: 3.png not found"),
-        ("path,label\n1.png,a,b\n", "row 2: more cells than columns"),
-        ("path,label\n1.png,\n.,a\n\0,b\n", "row 3: . not found"),
-        ("path,label\n1.png,\n.,a\n\0,b\n", "row 2: path"),
-        ("path,label\n1.png,a\n2.png,nan\n", "row 3: path '2.png', label 'nan'; both are wanted"),
+        ("file,label\n1.png,a\n", "csv_columns", "no column path"),
+        ("path,label\n1.png,\n", ["missing_cell"], "row 2: expected a path and a label"),
+        ("path,label,split\n1.png,a,validation\n", ["unknown_split"], "row 2: split 'validation'"),
+        ("path,label\n1.png,a\n3.png,a\n", ["file_not_found"], "row 3: 3.png not found"),
+        ("path,label\n1.png,a\n\n\n3.png,a\n", ["file_not_found"], "row 5: 3.png not found"),
+        ("path,label\n1.png,a,b\n", ["too_many_cells"], "row 2: more cells than columns"),
+        (
+            "path,label\n1.png,\n.,a\n\0,b\n",
+            ["missing_cell", "file_not_found", "file_not_found"],
+            "row 3: . not found",
+        ),
+        ("path,label\n1.png,a\n2.png,nan\n", ["missing_cell"], "path '2.png', label 'nan'"),
         (
             "path,label\n1.png,NA\n2.png,None\n",
-            "row 2: path '1.png', label 'NA'; both are wanted; row 3: path",
+            ["missing_cell", "missing_cell"],
+            "path '1.png', label 'NA'; row 3: ",
         ),
-        ("path,label,origin\n1.png,a,drawn\n", "row 2: origin 'drawn'"),
-        (f"path,label,sha256\n1.png,a,{'0' * 64}\n", "1.png: sha256"),
-        ('path,label\n"1.png,a\n', "cannot be read as CSV"),
-        ("path,label\n", "no rows"),
-        ("", "no rows"),
+        ("path,label,origin\n1.png,a,drawn\n", ["unknown_origin"], "row 2: origin 'drawn'"),
+        (f"path,label,sha256\n1.png,a,{'0' * 64}\n", ["file_changed"], "1.png"),
+        ('path,label\n"1.png,a\n', "csv_unreadable", "cannot be read as CSV"),
+        ("path,label\n", "csv_empty", "no rows"),
+        ("", "csv_empty", "no rows"),
     ],
 )
-def test_csv_faults_name_the_row(tmp_path: Path, text: str, words: str):
+def test_csv_faults_name_the_row(tmp_path: Path, text: str, codes: str | list[str], words: str):
     with pytest.raises(InputError) as caught:
         load_dataset(table(tmp_path, text))
-    assert words in str(caught.value)
+    error = caught.value
+    assert (error.fields["faults"] if error.code == "invalid_data" else error.code) == codes
+    assert words in str(error)
 
 
 def test_a_class_called_none_is_one_where_a_folder_has_that_name(tmp_path: Path):
@@ -68,33 +74,32 @@ def test_a_class_called_none_is_one_where_a_folder_has_that_name(tmp_path: Path)
     assert data.classes == load_dataset(tmp_path).classes == ("none", "tumour")
 
 
-def test_classes_that_differ_only_in_case_or_blanks_are_told(tmp_path: Path):
+def test_classes_that_differ_only_in_case_or_blanks_are_reported(tmp_path: Path):
     path = table(tmp_path, "path,label\n1.png,Viral pneumonia\n2.png,viral  Pneumonia\n")
     data = load_dataset(path)
-    (said,) = [warning for warning in data.notes["warnings"] if "differ only" in warning]
-    assert said.startswith(
-        "classes 'Viral pneumonia', 'viral  Pneumonia' differ only in case or blanks"
-    )
-    assert said in audit(data).warnings
+    (found,) = [warning for warning in data.warnings if warning.code == "similar_classes"]
+    assert found.items == ("Viral pneumonia", "viral  Pneumonia")
+    assert found in audit(data).warnings
     other = load_dataset(table(tmp_path, "path,label\n1.png,a\n2.png,b\n"))
-    assert not [warning for warning in other.notes["warnings"] if "differ only" in warning]
+    assert "similar_classes" not in {warning.code for warning in other.warnings}
 
 
-def test_csv_takes_semicolons_and_capitals_and_the_encoding_is_told(tmp_path: Path):
+def test_csv_accepts_semicolons_and_capitals_but_only_utf_8(tmp_path: Path):
     path = table(tmp_path, "Path ; Label;Split\n1.png;a, b;Training\n2.png;c;\n")
-    data = load_dataset(path)
-    assert data.counts() == {
-        "train": {"a, b": 1, "c": 1}
-    }  # no split among rows that have one: training
-    assert "1 images name no split, others do: they count as train" in data.notes["warnings"]
-    with pytest.raises(InputError, match="UTF-8 with columns"):
+    data = load_dataset(path)  # no split among rows that have one: training
+    assert data.counts() == {"train": {"a, b": 1, "c": 1}}
+    (found,) = [warning for warning in data.warnings if warning.code == "no_split"]
+    assert found.text.startswith("1 of 2 images have no split")
+    with pytest.raises(InputError) as caught:
         load_dataset(table(tmp_path, "path,label\n1.png,a\n", "utf-16"))
+    assert caught.value.code == "csv_unreadable"
 
 
-def test_one_picture_under_two_labels_of_a_csv_is_an_error(tmp_path: Path):
+def test_one_file_under_two_labels_of_a_csv_is_an_error(tmp_path: Path):
     path = table(tmp_path, "path,label\n1.png,a\n1.png,b\n")
-    with pytest.raises(InputError, match="same bytes in the classes a, b"):
+    with pytest.raises(InputError) as caught:
         load_dataset(path)
+    assert caught.value.fields["faults"] == ["two_classes"]
     assert len(load_dataset(path, strict=False)) == 2
 
 
@@ -144,5 +149,6 @@ def test_any_names_survive_the_csv(rows: list[tuple], tmp_path_factory: pytest.T
 def test_from_csv_takes_manifests_only(tmp_path: Path, text: str):
     (tmp_path / "manifest.csv").write_text(text)
     for path in (tmp_path / "manifest.csv", tmp_path / "absent.csv"):
-        with pytest.raises(InputError, match=path.name):
+        with pytest.raises(InputError, match=path.name) as caught:
             Manifest.from_csv(path)
+        assert caught.value.code == "manifest"

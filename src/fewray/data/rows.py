@@ -1,0 +1,181 @@
+"""Collect the rows of a user's data set, so that one error lists every fault."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from fewray.data.manifest import PATIENTS, DataWarning, Manifest, Origin, Row
+from fewray.data.patients import OPTION, patient_in_name, patient_pattern
+from fewray.errors import InputError
+from fewray.imaging.arrays import scan_ranges
+from fewray.imaging.depth import PixelScale, choose_scale
+from fewray.storage.files import sha256_of
+
+SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test", "": ""}
+NAMED = 10
+"""How many faults an error lists before it counts the rest."""
+
+
+@dataclass
+class RowCollector:
+    """Rows in the making. ``strict`` refuses unreadable files and files in two classes."""
+
+    group_regex: str | None
+    strict: bool
+    rows: list[Row] = field(default_factory=list)
+    faults: list[tuple[str, str]] = field(default_factory=list)
+    """Code and text of each fault."""
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    without_patient: int = 0
+
+    def __post_init__(self) -> None:
+        self.pattern = patient_pattern(self.group_regex)
+
+    def fault(self, code: str, text: str) -> None:
+        """Add a fault of a row."""
+        self.faults.append((code, text))
+
+    def add(
+        self,
+        path: Path,
+        label: str,
+        split: str,
+        *,
+        name: str,
+        group: str = "",
+        sha256: str = "",
+        origin: Origin = "real",
+    ) -> None:
+        """Add one file; its patient is ``group``, or found in the file name, or ``name``."""
+        if fault := _bad_name(name, label):
+            self.faults.append(fault)
+            return
+        try:
+            if path.stat().st_size == 0:
+                self.unreadable.append(("empty_file", f"{name}: empty file"))
+            digest = sha256_of(path)
+        except OSError as error:
+            self.unreadable.append(
+                ("unreadable_file", f"{name}: cannot be read ({error.strerror})")
+            )
+            digest = f"unread {name}"  # equal to no other file's
+        if sha256 and digest != sha256.lower():
+            text = f"{path}: the file has changed: sha256 {digest[:12]}, not {sha256[:12]}"
+            self.fault("file_changed", text)
+        group = group or patient_in_name(self.pattern, path)
+        self.without_patient += not group
+        row = Row(
+            path=path, label=label, split=split, group=group or name, sha256=digest, origin=origin
+        )
+        self.rows.append(row)
+
+    def manifest(self, name: str, source: str, warnings: Sequence[DataWarning]) -> Manifest:
+        """Return all rows, train first. Raises InputError ``invalid_data`` with every fault."""
+        faults = list(self.faults)
+        if self.strict:
+            faults += [*self.unreadable, *_in_two_classes(self.rows)]
+        if faults:
+            more = f"; and {len(faults) - NAMED} more" if len(faults) > NAMED else ""
+            raise InputError(
+                "invalid_data",
+                f"{source}: {'; '.join(text for _, text in faults[:NAMED])}{more}",
+                faults=[code for code, _ in faults],
+            )
+        if self.pattern and self.without_patient == len(self.rows):
+            example = self.rows[0].path.name
+            raise InputError(
+                "group_regex_no_match",
+                f"{OPTION} {self.group_regex}: matches no file name, such as {example}",
+                pattern=self.group_regex,
+                example=example,
+            )
+        found = [*self._patient_warnings(), *warnings]
+        if max(Counter(row.sha256 for row in self.rows).values()) > 1:
+            text = "some files are byte-equal: `fewray data check` lists them"
+            found.append(DataWarning("byte_equal", text))
+        if 0 < (unsplit := sum(not row.split for row in self.rows)) < len(self.rows):
+            text = (
+                f"{unsplit} of {len(self.rows)} images have no split: they count as training images"
+            )
+            found.append(DataWarning("no_split", text))
+            self.rows = [row if row.split else replace(row, split="train") for row in self.rows]
+        rows = sorted(
+            self.rows, key=lambda row: (row.split != "train", row.split, row.label, str(row.path))
+        )
+        classes = tuple(sorted({row.label for row in rows}))
+        found += _similar_labels(classes)
+        return Manifest(
+            name=name,
+            classes=classes,
+            rows=tuple(rows),
+            warnings=tuple(found),
+            group_regex=self.group_regex,
+            pixel_scale=self._pixel_scale(),
+        )
+
+    def _patient_warnings(self) -> list[DataWarning]:
+        if not self.without_patient:
+            return []
+        if self.without_patient == len(self.rows):
+            text = (
+                "no patients are known: every image counts as a patient of its own; "
+                f"name patients in a CSV column `group` or with {OPTION}"
+            )
+            return [DataWarning(PATIENTS, text)]
+        text = (
+            f"{self.without_patient} of {len(self.rows)} images name no patient: "
+            "each counts as a patient of its own"
+        )
+        return [DataWarning(PATIENTS, text)]
+
+    def _pixel_scale(self) -> PixelScale:
+        try:
+            return choose_scale(filter(None, scan_ranges([row.path for row in self.rows])))
+        except InputError:
+            if self.strict:
+                raise
+            return PixelScale()  # `data check` reports the files
+
+
+def _bad_name(name: str, label: str) -> tuple[str, str] | None:
+    """Return code and text if a file or class (which names folders) has an unusable name."""
+    if any("\ud800" <= sign <= "\udfff" for sign in name + label):  # bytes that are not UTF-8
+        return "file_name", f"{name!a}: the file name is not UTF-8; rename the file"
+    if label.startswith(".") or not label.isprintable() or any(sign in label for sign in "/\\"):
+        rule = "a class name may not start with a dot or contain / \\ or control characters"
+        return "class_name", f"{name}: class {label!a}: {rule}"
+    return None
+
+
+def _in_two_classes(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    places: dict[str, dict[str, Path]] = {}
+    for row in rows:
+        places.setdefault(row.sha256, {}).setdefault(row.label, row.path)
+    return [
+        (
+            "two_classes",
+            f"{', '.join(map(str, found.values()))}: the same file in classes {', '.join(found)}",
+        )
+        for found in places.values()
+        if len(found) > 1
+    ]
+
+
+def _similar_labels(classes: Iterable[str]) -> list[DataWarning]:
+    """Return a warning for each set of classes whose names differ only in case or blanks."""
+    found = defaultdict(list)
+    for label in classes:
+        found["".join(label.split()).casefold()].append(label)
+    return [
+        DataWarning(
+            "similar_classes",
+            f"classes {', '.join(map(repr, names))} differ only in case or blanks, but are treated "
+            "as separate classes; spell them alike if they are one",
+            tuple(names),
+        )
+        for names in found.values()
+        if len(names) > 1
+    ]
