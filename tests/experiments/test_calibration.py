@@ -68,6 +68,20 @@ def test_a_small_trial_names_every_rule():
     assert again == found
 
 
+def test_a_record_is_renewed_only_if_the_numbers_are_the_same(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(calibration, "SIZES", (70,))
+    monkeypatch.setattr(calibration.Scale, "null", 50)
+    monkeypatch.setattr(calibration.Scale, "regimes", 50)
+    null = calibration.simulate(population(), 70, cohorts=50, seed=calibration.SEED)
+    five = calibration.simulate(population(), 140, cohorts=50, seed=calibration.SEED, seeds=5)
+    before = {"made_by": {"rule": "x"}, "null": [null], "regimes": {"five seeds": five}}
+    found = calibration.renew(population(), before)
+    assert found["measured_by"] == {"rule": "x"}
+    assert found["made_by"] == calibration.made_by(*calibration.SOURCES)
+    with pytest.raises(SystemExit):
+        calibration.renew(population(), {**before, "null": [null | {"spread": 0.5}]})
+
+
 @pytest.mark.long
 def test_the_whole_measurement_runs():
     found = {

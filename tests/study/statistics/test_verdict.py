@@ -5,7 +5,7 @@ import pytest
 from fewray.results.names import ARM_NAMES, VERDICT_NAMES, arm_name, sentence_case
 from fewray.study.crossval.design import ARMS
 from fewray.study.statistics.compare import Comparison
-from fewray.study.statistics.verdict import Verdict, VerdictCode, decide, difference_sentence
+from fewray.study.statistics.verdict import Verdict, VerdictCode, decide
 
 
 def comparison(**changed: object) -> Comparison:
@@ -107,28 +107,9 @@ def test_an_interval_without_zero_and_a_large_corrected_p_are_explained():
     assert "no evidence of benefit after correction for the number of arms (+3.7" in found
 
 
-@pytest.mark.parametrize("code", list(VERDICT_NAMES))
-def test_a_sentence_can_name_the_reference(code: VerdictCode):
-    found = Verdict(code=code, difference=0.06, ci=(0.02, 0.1), detectable=0.07)
-    text = found.sentence("synthetic images", "classic augmentation")
-    assert ("classic augmentation" in text) == (code != "no_verdict")
-
-
 def test_tiny_numbers_keep_their_sign():
     found = Verdict(code="no_evidence", difference=0.0, ci=(-4e-5, 4e-5), detectable=0.05)
     assert "(+0.0 points, 95% CI -0.004 to +0.004;" in found.sentence("mixup")
-
-
-@pytest.mark.parametrize(
-    ("difference", "expected"),
-    [
-        (-0.021, "No augmentation: 2.1 points below classic augmentation"),
-        (0.03, "No augmentation: 3.0 points above classic augmentation"),
-        (0.0, "No augmentation: same accuracy as classic augmentation"),
-    ],
-)
-def test_the_sign_of_a_difference_is_put_in_words(difference: float, expected: str):
-    assert difference_sentence("no augmentation", "classic augmentation", difference) == expected
 
 
 def test_display_names():

@@ -145,8 +145,8 @@ def out_of_fold(
 def _estimate(
     values: np.ndarray, patients: float, *, most: float = 1.0, centred: bool = False
 ) -> Estimate:
-    found = with_interval(values, patients, most=most, centred=centred)
-    return Estimate(value=found["value"], ci=found["ci"] and tuple(found["ci"]))
+    value, ci = with_interval(values, patients, most=most, centred=centred)
+    return Estimate(value=value, ci=ci)
 
 
 def _by_fold(correct: np.ndarray, folds: np.ndarray) -> tuple[float, ...]:

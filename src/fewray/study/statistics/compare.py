@@ -109,9 +109,8 @@ def patient_variance(mean_difference: np.ndarray, groups: np.ndarray) -> tuple[f
     """Return the variance of the mean of float (images,) over patients, and the effective number P.
 
     It is cluster-robust: each patient's summed deviations from the mean, squared, times P/(P - 1).
-    With the plain number of patients instead of P, one patient with 100 images among 40 with one
-    image each would make a quarter of all null results significant. The variance is at least that
-    of one discordant patient of average size: observing none does not prove that there are none.
+    It is at least that of one discordant patient of average size: observing none does not prove
+    that there are none.
     """
     _, codes = np.unique(groups, return_inverse=True)
     sums = np.bincount(codes, mean_difference - mean_difference.mean())
@@ -208,26 +207,15 @@ def _differences(
 ) -> np.ndarray:
     """Check the shapes and return arm - reference, float (repeats, seeds, images) in -1, 0, 1."""
     if reference.ndim != 3 or reference.shape != arm.shape:
-        raise InputError(
-            "comparison_shapes",
-            f"reference {reference.shape}, arm {arm.shape}: expected the same shape for both, "
-            "(repeats, seeds, images)",
-            reference=reference.shape,
-            arm=arm.shape,
-        )
+        shapes = f"reference {reference.shape}, arm {arm.shape}"
+        expected = "the same shape for both, (repeats, seeds, images)"
+        raise InputError("comparison_shapes", f"{shapes}: expected {expected}")
     repeats, _, n = reference.shape
     if folds.shape != (repeats, n) or groups.shape != (n,):
-        raise InputError(
-            "comparison_shapes",
-            f"folds {folds.shape}, groups {groups.shape}: expected {(repeats, n)} and {(n,)}",
-            folds=folds.shape,
-            groups=groups.shape,
-        )
+        shapes = f"folds {folds.shape}, groups {groups.shape}"
+        raise InputError("comparison_shapes", f"{shapes}: expected {(repeats, n)} and {(n,)}")
     patients = len(np.unique(groups))
     if patients < 2:
-        raise InputError(
-            "too_few_patients",
-            f"{n} images of {patients} patient: expected at least 2 patients",
-            patients=patients,
-        )
+        found = f"{n} images of {patients} patient"
+        raise InputError("too_few_patients", f"{found}: expected at least 2 patients")
     return arm.astype(float) - reference.astype(float)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.stats import t
@@ -54,40 +53,39 @@ class PatientBootstrap:
 
 def with_interval(
     values: np.ndarray, patients: float, *, most: float = 1.0, centred: bool = False
-) -> dict[str, Any]:
-    """Return a score's ``value`` and 95% interval ``ci`` from (training runs, 1 + draws).
+) -> tuple[float | None, tuple[float, float] | None]:
+    """Return a score and its 95% interval, None where undefined.
 
-    ``values`` are the score of each training run under each bootstrap weighting, between 0 and
-    ``most``; ``patients`` is the effective number P behind it. The interval is Wilson's (1927)
-    with the number of patients n = v (1 - v) / variance and a quantile of Student's t (Dean &
-    Pagano 2015). It holds for any score in that range, since none varies more than a proportion.
-    The variance is that of the draws times P/(P - 1), plus that over training runs divided by
-    their number; if it is 0, n is P. ``centred`` gives a symmetric interval cut to the range, for
-    a score whose variance does not vanish at its ends (the calibration error). NaN is undefined
-    and left out; ``value`` is None if nothing is left.
+    ``values`` (training runs, 1 + draws) are the score of each run under each bootstrap weighting,
+    from 0 to ``most``; NaN is left out. ``patients`` is the effective number P behind the score.
+    The interval is Wilson's (1927) for n = v (1 - v) / variance patients and a quantile of
+    Student's t (Dean & Pagano 2015); it holds for any score in that range, since none varies more
+    than a proportion. The variance is that of the draws times P/(P - 1), plus that over training
+    runs divided by their number; if it is 0, n is P. ``centred`` gives a symmetric interval, cut to
+    the range, for a score whose variance does not vanish at its ends (the calibration error).
     """
     values = values[~np.isnan(values[:, 0])]
     if not len(values):
-        return {"value": None, "ci": None}
+        return None, None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a draw can be undefined in every run
         means = np.nanmean(values, axis=0)
     value, draws = float(means[0]), means[1:][~np.isnan(means[1:])]
     if not len(draws):
-        return {"value": value, "ci": None}
+        return value, None
     share, p, runs = min(1.0, value / most), max(MIN_PATIENTS, patients), len(values)
     of_patients = float(draws.var()) * p / (p - 1) / most**2
     of_training = float(values[:, 0].var(ddof=1)) / runs / most**2 if runs > 1 else 0.0
     variance = of_patients + of_training
     if variance < 1e-18 or share in (0.0, 1.0):
-        ends = wilson(share * p, p)
-        return {"value": value, "ci": [most * end for end in ends]}
+        low, high = wilson(share * p, p)
+        return value, (most * low, most * high)
     training_part = of_training**2 / (runs - 1) if runs > 1 else 0.0
     quantile = float(t.ppf(0.975, variance**2 / (of_patients**2 / (p - 1) + training_part)))
     if centred:
         half = quantile * variance**0.5
-        ends = max(0.0, share - half), min(1.0, share + half)
+        low, high = max(0.0, share - half), min(1.0, share + half)
     else:
         n = share * (1 - share) / variance
-        ends = wilson(share * n, n, quantile=quantile)
-    return {"value": value, "ci": [most * end for end in ends]}
+        low, high = wilson(share * n, n, quantile=quantile)
+    return value, (most * low, most * high)

@@ -17,21 +17,17 @@ def minimal_detectable(
     """Return the smallest difference in 0..1 that is detected with 80% power; 1 if there is none.
 
     ``d`` float (repeats, seeds, images) holds the observed differences and ``variance`` is that of
-    their mean, at least ``least``. The test has ``df`` degrees of freedom and level ``alpha``.
-    ``df_known`` is how well the variance is known: the part from training is a difference of two
-    estimates, known less well than its size suggests.
-
-    The result solves::
+    their mean, at least ``least``. The test has ``df`` degrees of freedom and level ``alpha``; the
+    variance is known with ``df_known``. The result solves::
 
         delta = (t(1 - alpha/2, df) + t(power, df_known)) x standard error at delta
 
-    It is never below that factor times the observed standard error. A larger effect makes more
+    and is never below these quantiles times the observed standard error. A larger effect makes more
     images discordant, so the variance grows with delta as the mean square of the images' mean
-    differences does, less delta squared. The mean square grows by ``growth`` x delta: growth is 1
-    if all training runs agree on an image and sqrt(1 / seeds) if they are independent. This is an
-    approximation, checked by simulation (docs/crossval.md). What the observed effect has already
-    added is subtracted first, and the variance is made median-unbiased: an estimate is too small
-    more often than too large.
+    differences does, less delta squared. The mean square grows by ``growth`` x delta, with growth 1
+    if all training runs agree on an image and sqrt(1 / seeds) if they are independent; what the
+    observed effect has added is subtracted. This approximation was checked by simulation
+    (docs/crossval.md). The variance is made median-unbiased first.
     """
     variance *= df_known / float(chi2.ppf(0.5, df_known))
     n = d.shape[2]
@@ -40,11 +36,11 @@ def minimal_detectable(
     discordance = float((d != 0).mean())
     growth = np.sqrt((averaged**2).mean() / discordance) if discordance else 1.0
     design = variance * n / spread if spread > 0 else max(1.0, least * n**2)
-    beyond_chance = np.sqrt(max(0.0, observed**2 - variance))
+    established = np.sqrt(max(0.0, observed**2 - variance))
     factor = t.ppf(1 - alpha / 2, df) + t.ppf(POWER, df_known)
 
     def excess(delta: float) -> float:
-        added = growth * (delta - beyond_chance) - (delta**2 - observed**2)
+        added = growth * (delta - established) - (delta**2 - observed**2)
         return float(delta - factor * np.sqrt(max(variance + design * max(0.0, added) / n, least)))
 
     lowest = factor * float(np.sqrt(max(variance, least)))
