@@ -69,7 +69,7 @@ def _records(value: Any, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
         yield name, value
     elif isinstance(value, dict):
         for key, part in value.items():
-            if key == MADE_BY:
+            if key == MADE_BY and isinstance(part, dict) and "rule" in part:
                 yield name, part
             else:
                 yield from _records(part, key)
