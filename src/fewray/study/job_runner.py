@@ -61,7 +61,7 @@ def run_classifiers(
     again: Callable[[_Job], bool] = lambda job: False,
     **arguments: Any,
 ) -> dict[_Run, _Result]:
-    """Run the jobs that have no stored result, or are wanted ``again``; return all results.
+    """Run the jobs that have no stored result, or are to run ``again``; return all results.
 
     ``function`` is called with ``job``, ``machine``, ``store`` and ``arguments``. Runs whose jobs
     have the same key share a job.
