@@ -151,7 +151,7 @@ class StudyProgress:
                     done, total = event["done"], event["total"]
                     self.bars.line(f"classifiers: {done} of {total} are already finished")
             case "step":
-                self.bars.advance(_name(event), event["step"], self.steps)
+                self.bars.advance(event["run"], event["step"], self.steps)
             case "classifier":
                 self._trained(event)
             case _:
@@ -159,12 +159,8 @@ class StudyProgress:
 
     def _trained(self, event: Mapping[str, Any]) -> None:
         self.trained += 1
-        left = event.get("left", 0)
+        left = event["left"]
         minutes = (time.monotonic() - self.started) / self.trained * left / 60
         after = f"; {left} left, about {minutes:.0f} min" if left else ""
         result = f"accuracy {event['accuracy']:.3f} in {event['seconds']:.0f} s"
-        self.bars.line(f"{_name(event)}: {result}{after}")
-
-
-def _name(event: Mapping[str, Any]) -> str:
-    return event.get("run") or f"arm {event['arm']}, seed {event['seed']}"
+        self.bars.line(f"{event['run']}: {result}{after}")
