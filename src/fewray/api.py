@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from fewray.config import CrossvalOptions, GanOptions, PublishedOptions
 from fewray.errors import InputError, check_range
 from fewray.presets import recipe
 
 if TYPE_CHECKING:
-    from fewray.compute.machine import Machine
+    from fewray.compute.machine import Machine, MachineOptions
     from fewray.data.manifest import Manifest
     from fewray.quality.result import Quality
 
@@ -48,11 +48,6 @@ def train_generator(
     options: GanOptions | str = "paper",
     classes: Sequence[str] | None = None,
     seed: int = 0,
-    device: str = "auto",
-    precision: str = "auto",
-    processes: int = 0,
-    threads: int = 0,
-    executor: str = "local",
     resume: bool = False,
     checkpoint_every: int = 5,
     probe_every: int = 20,
@@ -62,6 +57,7 @@ def train_generator(
     patience: int = 3,
     on_epoch: OnProgress = _ignore,
     on_batch: OnProgress = _ignore,
+    **machine: Unpack[MachineOptions],
 ) -> dict[str, dict[str, Any]]:
     """Train one generator per class into ``out/<class>``; return the last log row of each class.
 
@@ -76,8 +72,7 @@ def train_generator(
     by default.
 
     ``on_epoch`` is called with the class and each log row (``epoch``, ``epochs``, ``loss_d``, ...),
-    ``on_batch`` with ``batch`` and ``batches``. ``executor`` is ``local``, ``dask:N`` or the address
-    ``tcp://host:port`` of a Dask scheduler (docs/cluster.md).
+    ``on_batch`` with ``batch`` and ``batches``. ``machine`` are :class:`fewray.compute.machine.MachineOptions`.
     """
     from fewray.data.hold_out import training_rows
     from fewray.pipelines.train_generators import train_generators
@@ -93,7 +88,7 @@ def train_generator(
         Path(out),
         classes=classes,
         seed=seed,
-        machine=machine(device, precision, processes, threads, executor),
+        machine=_machine(**machine),
         resume=resume,
         checkpoint_every=checkpoint_every,
         probe_every=probe_every,
@@ -248,12 +243,8 @@ def run_study(
     options: CrossvalOptions | PublishedOptions | str = "standard",
     generators: str | Path | None = None,
     external: str | Path | Manifest | None = None,
-    device: str = "auto",
-    precision: str = "auto",
-    processes: int = 0,
-    threads: int = 0,
-    executor: str = "local",
     on_progress: OnProgress = _ignore,
+    **machine: Unpack[MachineOptions],
 ) -> Path:
     """Run a study into ``out`` and return the path of its ``report.html``.
 
@@ -264,39 +255,23 @@ def run_study(
 
     ``on_progress`` is called with the kind of an event and its facts, for example ``stage``
     (``text``), ``epoch`` (a log row and its ``label``), ``classifiers`` (``done``, ``total``).
-    ``study.json`` does not depend on ``executor``: ``local``, ``dask:N`` or ``tcp://host:port``.
+    ``machine`` are :class:`fewray.compute.machine.MachineOptions`; ``study.json`` does not depend on ``executor``.
     """
     from fewray.report.render import write_report
+    from fewray.study import protocols
     from fewray.study.options import preset_options
 
     settled = preset_options(options) if isinstance(options, str) else options
-    where = machine(device, precision, processes, threads, executor)
-    run = Path(generators) if generators else None
     check_external(external, settled)
-    tested = None if external is None else _dataset(external, "--external")
-    if isinstance(settled, CrossvalOptions):
-        from fewray.study.crossval.run import run_crossval
-
-        run_crossval(
-            _dataset(data),
-            settled,
-            Path(out),
-            generators=run,
-            external=tested,
-            machine=where,
-            on_progress=on_progress,
-        )
-    else:
-        from fewray.study.published.run import run_published
-
-        run_published(
-            _dataset(data),
-            settled,
-            Path(out),
-            generators=run,
-            machine=where,
-            on_progress=on_progress,
-        )
+    protocols.run_study(
+        _dataset(data),
+        settled,
+        Path(out),
+        generators=None if generators is None else Path(generators),
+        external=None if external is None else _dataset(external, "--external"),
+        machine=_machine(**machine),
+        on_progress=on_progress,
+    )
     return write_report(Path(out))
 
 
@@ -307,39 +282,24 @@ def plan_study(
     out: str | Path | None = None,
     generators: str | Path | None = None,
     external: str | Path | Manifest | None = None,
-    device: str = "auto",
-    precision: str = "auto",
-    processes: int = 0,
-    threads: int = 0,
     on_progress: OnProgress = _ignore,
+    **machine: Unpack[MachineOptions],
 ) -> list[dict[str, Any]]:
     """Return the jobs of a study with their steps and estimated minutes; write nothing.
 
     InputError where :func:`run_study` would refuse ``out``.
     """
-    where = machine(device, precision, processes, threads)
+    from fewray.study import protocols
+
     check_external(external, options)
-    if out is not None:
-        from fewray.study.resume import check_protocol
-
-        check_protocol(Path(out), options.protocol)
-    rows = _dataset(data)
-    if isinstance(options, CrossvalOptions):
-        from fewray.study.crossval.plan import plan_crossval
-        from fewray.study.resume import FoldAssignment, check_folds
-
-        if out is not None:
-            check_folds(Path(out), FoldAssignment.of(rows, options))
-        tested = None if external is None else _dataset(external, "--external")
-        return plan_crossval(rows, options, external=tested, machine=where, on_progress=on_progress)
-    from fewray.study.published.arms import check_generators
-    from fewray.study.published.plan import plan_published
-    from fewray.study.published.run import split_rows
-
-    if generators is not None:
-        check_generators(Path(generators), *split_rows(rows), options.classifier)
-    return plan_published(
-        rows, options, trains=generators is None, machine=where, on_progress=on_progress
+    return protocols.plan_study(
+        _dataset(data),
+        options,
+        None if out is None else Path(out),
+        generators=None if generators is None else Path(generators),
+        external=None if external is None else _dataset(external, "--external"),
+        machine=replace(_machine(**machine), executor="local"),
+        on_progress=on_progress,
     )
 
 
@@ -355,21 +315,14 @@ def check_external(external: object, options: CrossvalOptions | PublishedOptions
         raise InputError("exclusive_options", message, options=["--external", "--keep-test"])
 
 
-def machine(
-    device: str, precision: str, processes: int, threads: int, executor: str = "local"
-) -> Machine:
-    """Return where models are trained, after checking the options."""
-    from fewray.compute.dask.executors import LOCAL, check_executor
+def _machine(**options: Unpack[MachineOptions]) -> Machine:
     from fewray.compute.machine import Machine
 
-    check_range("--processes", processes, 0)
-    check_range("--threads", threads, 0)
-    if check_executor(executor) != LOCAL and processes:
-        message = f"--processes {processes}: a cluster sets its own; leave it out with {executor}"
-        raise InputError("processes_with_cluster", message, executor=executor)
-    return Machine(
-        device=device, precision=precision, processes=processes, threads=threads, executor=executor
-    )
+    found = Machine(**options)
+    if found.executor != "local" and found.processes:
+        message = f"--processes {found.processes}: leave it out with --executor {found.executor}"
+        raise InputError("processes_with_cluster", message, executor=found.executor)
+    return found
 
 
 def _dataset(source: str | Path | Manifest, option: str = "--data") -> Manifest:

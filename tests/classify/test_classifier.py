@@ -147,9 +147,7 @@ def test_published_figures_are_those_of_the_naive_passes():
             found.append([(predicted == labels).mean(), *sensitivity, *specificity, *harmonic])
     means, errors = np.mean(found, 0), np.std(found, 0) / np.sqrt(2000)
     mine = [ours.accuracy]
-    mine += [
-        c[name] for name in ("sensitivity", "specificity", "f1") for c in ours.per_class
-    ]
+    mine += [c[name] for name in ("sensitivity", "specificity", "f1") for c in ours.per_class]
     assert (np.abs(np.array(mine) - means) < 6 * errors + 1e-6).all()
 
 

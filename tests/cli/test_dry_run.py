@@ -10,8 +10,9 @@ from PIL import Image
 
 from fewray.cli.output import accuracy_notes
 from fewray.compute.process import busy
-from fewray.storage.files import write_json
-from tests.helpers import run_cli
+from fewray.presets import CROSSVAL_PRESETS
+from fewray.study.resume import PIN, FoldAssignment
+from tests.helpers import manifest_of, run_cli
 
 
 @pytest.fixture
@@ -81,15 +82,13 @@ def test_a_dry_run_refuses_the_folder_of_another_study(
 ):
     out = tmp_path / "o"
     (out / "jobs").mkdir(parents=True)
-    write_json(out / "folding.json", {"films": "others", "data": "elsewhere"})
+    other = FoldAssignment.of(manifest_of("a", "a", "b", "b"), CROSSVAL_PRESETS["quick"])
+    other.pin(out)
     words = ["study", "--data", images, "--preset", "quick", "--out", out]
     for more in (["--dry-run"], []):
         assert run_cli(monkeypatch, *words, *more) == 2
         assert str(out) in capsys.readouterr().err.splitlines()[-1]
-    assert sorted(path.name for path in out.iterdir() if path.name != ".lock") == [
-        "folding.json",
-        "jobs",
-    ]
+    assert sorted(path.name for path in out.iterdir() if path.name != ".lock") == [PIN, "jobs"]
 
 
 def test_exclusive_options_are_refused_before_any_image_is_read(

@@ -152,6 +152,7 @@ def study(
     rewrites study.json and the report, reusing any finished jobs that still apply.
     """
     from fewray import api
+    from fewray.compute.machine import MachineOptions
     from fewray.data.loading import load_external
     from fewray.report.render import terminal_tables
     from fewray.report.tables import print_table
@@ -192,7 +193,9 @@ def study(
     )
     if external is not None:
         api.check_external(external, options)
-    machine = {"device": device, "precision": precision, "processes": processes, "threads": threads}
+    machine = MachineOptions(
+        device=device, precision=precision, processes=processes, threads=threads, executor=executor
+    )
     rows = api.load_dataset(data, group_regex=group_regex)
     tested = None if external is None else load_external(external, group_regex=group_regex)
     for warning in patient_warnings(rows) if crossval else []:
@@ -216,7 +219,6 @@ def study(
             options=options,
             generators=generators,
             external=tested,
-            executor=executor,
             on_progress=StudyProgress(bars, options.classifier.steps),
             **machine,
         )

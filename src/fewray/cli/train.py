@@ -107,6 +107,7 @@ def train(
     Writes the log, sample grids and checkpoints to --out/<class>.
     """
     from fewray import api
+    from fewray.compute.machine import Machine, MachineOptions
     from fewray.data.hold_out import check_no_synthetic, training_rows
     from fewray.presets import recipe as options_of
 
@@ -116,12 +117,14 @@ def train(
     rows = training_rows(api.load_dataset(data, group_regex=group_regex))
     check_no_synthetic(rows)
     chosen = listed(classes)
-    machine = api.machine(device, precision, processes, threads, executor)
+    machine = MachineOptions(
+        device=device, precision=precision, processes=processes, threads=threads, executor=executor
+    )
     if dry_run:
         from fewray.pipelines.estimate import plan_training
 
         labels = chosen or rows.classes
-        plan = plan_training(rows, options, labels, machine, on_progress=log_stage)
+        plan = plan_training(rows, options, labels, Machine(**machine), on_progress=log_stage)
         print_plan(plan, as_json=as_json)
         return
     for label, count in rows.counts().get("train", {}).items():
@@ -135,11 +138,6 @@ def train(
             options=options,
             classes=chosen,
             seed=seed,
-            device=device,
-            precision=precision,
-            processes=processes,
-            threads=threads,
-            executor=executor,
             resume=resume,
             checkpoint_every=checkpoint_every,
             probe_every=quality_every,
@@ -149,6 +147,7 @@ def train(
             patience=patience,
             on_epoch=HealthWatch(bars).epoch,
             on_batch=bars.batch,
+            **machine,
         )
     health = api.generator_health(out)
     if as_json:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict
 
 from fewray.compute.cuda_graph import STREAMS
 from fewray.compute.dask.cluster import connected, connection
-from fewray.compute.dask.executors import LOCAL
+from fewray.compute.dask.executors import LOCAL, check_executor
 from fewray.compute.device import choose_device, choose_precision
 from fewray.compute.process import cores
 from fewray.compute.tasks import Report, Task
 from fewray.compute.workers import run_parallel
-from fewray.errors import InputError
+from fewray.errors import InputError, check_range
 
 GPU_STREAMS = 8
 """Default number of training runs at a time on a GPU: a small network uses only a part of it."""
@@ -23,6 +23,21 @@ THREADS = 1
 Results on a CPU depend on the number of threads, and the keys of jobs contain it. So the default
 is a constant: it must not depend on the machine or on how many jobs there are.
 """
+
+
+class MachineOptions(TypedDict, total=False):
+    """Where models are trained; the options of :class:`Machine` as keywords."""
+
+    device: str
+    """``auto``, ``cuda``, ``mps`` or ``cpu``."""
+    precision: str
+    """``auto``, ``bf16`` or ``fp32``."""
+    processes: int
+    """Models trained in parallel; 0: one per core, or eight on a GPU."""
+    threads: int
+    """Threads per training run; 0: one. Results on a CPU depend on it."""
+    executor: str
+    """``local``, ``dask:N`` or a scheduler's ``tcp://host:port`` (docs/cluster.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +52,11 @@ class Machine:
     """Threads per training run. 0: ``THREADS``."""
     executor: str = LOCAL
     """``local`` processes, ``dask:N``, or the scheduler of a cluster at ``tcp://host:port``."""
+
+    def __post_init__(self) -> None:
+        check_executor(self.executor)
+        check_range("--processes", self.processes, 0)
+        check_range("--threads", self.threads, 0)
 
     def settled(self) -> Machine:
         """Return the machine with every default replaced by its value here.
