@@ -8,9 +8,9 @@ from typing import Any
 from fewray.compute.machine import Machine
 from fewray.config import CrossvalOptions, PublishedOptions
 from fewray.data.manifest import Manifest
-from fewray.study.crossval.jobs import OnProgress
 from fewray.study.crossval.plan import plan_crossval
 from fewray.study.crossval.run import run_crossval
+from fewray.study.job_runner import OnProgress
 from fewray.study.published.arms import check_generators
 from fewray.study.published.plan import plan_published
 from fewray.study.published.run import run_published, split_rows
