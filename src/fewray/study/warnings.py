@@ -91,7 +91,8 @@ def audit_warnings(
         how = "without seeing the lungs"
         if identifying == ["thumbnail"]:
             how = "by coarse brightness or framing"
-        cause = "; ".join(causes) or f"{' and '.join(audit.identified)} can be identified {how}"
+        names = " and ".join(manifest.display_names.get(k, k) for k in audit.identified)
+        cause = "; ".join(causes) or f"{names} can be identified {how}"
         text = f"{sentence_case(cause)}; {share}."
         found.append(
             StudyWarning(
