@@ -64,20 +64,8 @@ def primary_comparisons(
     for arm, found in compared.items():
         verdict = decide(found, adjusted[arm], quick=quick)
         made[arm] = Comparison(
-            difference=found.difference,
-            ci=found.ci,
-            p=found.p,
+            **vars(found),
             p_holm=adjusted[arm],
-            p_mcnemar=found.p_mcnemar,
-            p_corrected_t=found.p_corrected_t,
-            minimal_detectable=found.minimal_detectable,
-            minimal_detectable_holm=found.minimal_detectable_holm,
-            discordance=found.discordance,
-            standard_error=found.standard_error,
-            df=found.df,
-            training_share=found.training_share,
-            training_df=found.training_df,
-            seed_disagreement=found.seed_disagreement,
             verdict=verdict.code,
             reason=verdict.reason,
             text=verdict.sentence(arm_name(arm)),
