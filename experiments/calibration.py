@@ -240,8 +240,8 @@ def measure(
 def renew(population: cohort.Population, found: dict[str, Any]) -> dict[str, Any]:
     """Return the result with the record of the present code, after checking that nothing changed.
 
-    The parts without a difference (all sizes, and five seeds) are measured again in full: rejections,
-    coverage and the stated smallest effect must equal those of ``found``, or the program exits.
+    The parts without a difference (all sizes, and five seeds) are measured again in full. Their
+    rejections, coverage and stated smallest effects must equal those of ``found``.
     """
     again = [simulate(population, rows, cohorts=Scale.null, seed=SEED) for rows in SIZES]
     again.append(simulate(population, 140, cohorts=Scale.regimes, seed=SEED, seeds=5))

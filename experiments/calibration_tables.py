@@ -24,9 +24,9 @@ def render(found: Mapping[str, Any] | None = None) -> str:
     ]
     parts = [
         f"Measured with `{found['command']}` (version {found['made_by']['version']}, seed "
-        f"{found['seed']}, {found['date']}) on a {found['data']}. Accuracy is {min(accuracy):.2f} to "
-        f"{max(accuracy):.2f}. Two seeds disagree on {100 * min(differ):.0f}% to "
-        f"{100 * max(differ):.0f}% of the images. Main design: {null[0]['seeds']} seeds, "
+        f"{found['seed']}, {found['date']}) on a {found['data']}. Accuracy is "
+        f"{min(accuracy):.2f} to {max(accuracy):.2f}. Two seeds disagree on "
+        f"{100 * min(differ):.0f}% to {100 * max(differ):.0f}% of the images. Main design: {null[0]['seeds']} seeds, "
         f"{null[0]['repeats']} repeat of {cohort.FOLDS} folds.\n",
         f"**No difference**: false verdicts in {null[0]['cohorts']} cohorts, % (Wilson 95% "
         "interval). Nominal 5, required below 7.\n",
@@ -97,4 +97,5 @@ def _rejected(one: Mapping[str, Any], name: str) -> str:
 
 def _power(one: Mapping[str, Any], name: str) -> str:
     rule = one["rules"][name]
-    return f"{_percent(rule['rejected'], one['cohorts'])} ({_percent(rule['covered'], one['cohorts'])})"
+    power, coverage = (_percent(rule[name], one["cohorts"]) for name in ("rejected", "covered"))
+    return f"{power} ({coverage})"

@@ -1,6 +1,7 @@
-"""Measure which metrics react to which planted defect on covid4: `python -m experiments.defect_detection`.
+"""Measure which metrics react to which planted defect on covid4.
 
-The table in docs/metrics.md is rendered here from the committed result.
+Run `python -m experiments.defect_detection`. The table of docs/metrics.md is
+made here from the committed result.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ FEW = (
 )
 SMALL = "the defect is averaged away when the image is reduced to 32 px"
 HALF = (
-    "only half of the copied images are in the real half, too few compared with the variation of the "
-    "baseline; `auth_pct` of all images is 0"
+    "only half of the copied images are in the real half, too few compared with the variation of "
+    "the baseline; `auth_pct` of all images is 0"
 )
 CHANCE = (
-    "two standard deviations leave one set in twenty outside by chance: one class of four, the only "
-    "one of 40 cells that reacted without a defect"
+    "two standard deviations leave one set in twenty outside by chance: one class of four, the "
+    "only one of 40 cells that reacted without a defect"
 )
 POOLED = (
     "the copy threshold is set on all classes together, so a single class may exceed 2%: 4 of 35 "
@@ -49,8 +50,8 @@ POOLED = (
     "other classes 3.2 to 3.5). With `lite0`, the default, 1 of 35 was flagged"
 )
 SCATTERED = (
-    "not in covid, whose images come from several sources, often several from one patient: over the "
-    "random splits, baseline and metric vary by more than the defect changes the metric"
+    "not in covid, whose images come from several sources, often several from one patient: over "
+    "the random splits, baseline and metric vary by more than the defect changes the metric"
 )
 CLEAN = "no defect: unseen real images"
 EXPLAINED = {
@@ -138,8 +139,8 @@ def render() -> str:
         for name, defect in DEFECTS.items():
             cells = [_cell(run, name, defect, metric) for metric in COLUMNS]
             lines.append(f"| {name} | {' | '.join(cells)} | {_share(run, name)} |")
-        held_out = f"| {HELD_OUT}, shifted |{' |' * (len(COLUMNS) - 1)} **{_count(run, HELD_OUT, 'copies')}** "
-        lines.append(f"{held_out}| {_share(run, HELD_OUT)} |")
+        empty, count = " |" * (len(COLUMNS) - 1), _count(run, HELD_OUT, "copies")
+        lines.append(f"| {HELD_OUT}, shifted |{empty} **{count}** | {_share(run, HELD_OUT)} |")
         counts = ", ".join(
             f"{label} {run['num_train'][label]}/{run['num_fake'][label]}"
             for label in run["num_train"]
@@ -166,7 +167,8 @@ def render() -> str:
         alarms = sum(_count(run, clean, metric) for metric in COLUMNS)
         parts.append(
             f"Unseen real images caused {alarms} reactions in "
-            f"{len(COLUMNS) * len(run['num_train'])} tests; about one in twenty is expected by chance.\n"
+            f"{len(COLUMNS) * len(run['num_train'])} tests; about one in twenty is expected by "
+            "chance.\n"
         )
     return "\n".join(parts)
 

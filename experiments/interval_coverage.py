@@ -1,6 +1,7 @@
-"""Measure how often the interval of an arm's accuracy covers the truth if images of a patient are alike.
+"""Measure how often the interval of an arm's accuracy covers the true accuracy.
 
-`python -m experiments.interval_coverage` prints the table of docs/crossval.md.
+The images of a patient are alike. `python -m experiments.interval_coverage` prints the table
+of docs/crossval.md.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ AS_REAL = (
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
-    """What a defect is made from, uint8 (n, 1, H, W); ``unseen`` stands for good synthetic images."""
+    """What a defect is made from, uint8 (n, 1, H, W); ``unseen`` stands for good images."""
 
     train: np.ndarray
     unseen: np.ndarray
@@ -136,9 +136,9 @@ def examine(real: Mapping[str, ImageSet], extractor: Extractor, *, seed: int = 0
     """Return whether each metric reacted to each defect in each class, as plain JSON.
 
     A metric reacts if its value differs from the real-vs-real baseline by more than two standard
-    deviations; the copy search reacts if it flags more than 5% of the images. ``found`` is the share
-    flagged. The last defect, ``HELD_OUT``, passes shifted held-out images off as synthetic ones; they
-    are searched for among the held-out images.
+    deviations; the copy search reacts if it flags more than 5% of the images. ``found`` is the
+    share flagged. The last defect, ``HELD_OUT``, passes shifted held-out images off as synthetic
+    ones, and they are searched for among the held-out images.
     """
     halves = {label: _halves(images, child_seed(seed, label)) for label, images in real.items()}
     train = {

@@ -1,6 +1,6 @@
 """Record which code made a committed result, and find the results whose code has changed since.
 
-`python -m experiments.provenance FOLDER SOURCE...` writes FOLDER/made_by.json for a folder of results.
+`python -m experiments.provenance FOLDER SOURCE...` writes FOLDER/made_by.json.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _records(value: Any, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _code(node: Any) -> Any:
-    """Return the structure of a syntax tree without docstrings, imports, positions, empty fields."""
+    """Return the structure of a syntax tree without docstrings, imports and positions."""
     if isinstance(node, ast.AST):
         fields = ((name, _code(value)) for name, value in ast.iter_fields(node))
         return [type(node).__name__, *((name, value) for name, value in fields if value)]

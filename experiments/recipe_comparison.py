@@ -1,8 +1,8 @@
-"""Compare generator recipes for few images and little time: `python -m experiments.recipe_comparison`.
+"""Compare generator recipes for few images and little time.
 
-Each recipe trains on 52 phantoms, about as many as a fold of covid4 has images per class. KID is
-measured against 200 other phantoms. Only phantoms are used, so that no image that a study tests has
-influenced the choice of its generator.
+Run `python -m experiments.recipe_comparison`. Each recipe trains on 52 phantoms, about as many as a
+fold of covid4 has images per class. KID is measured against 200 other phantoms. Only phantoms are
+used, so that no image that a study tests has influenced the choice of its generator.
 """
 
 from __future__ import annotations

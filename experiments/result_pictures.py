@@ -1,6 +1,7 @@
-"""Make the pictures of docs/results/published.md: `python -m experiments.result_pictures RUN [QUALITY]`.
+"""Make the pictures of docs/results/published.md.
 
-RUN is a folder of `fewray train`, QUALITY one of `fewray quality`.
+Run `python -m experiments.result_pictures RUN [QUALITY]`: RUN is a folder of
+`fewray train`, QUALITY one of `fewray quality`.
 """
 
 import csv
@@ -31,7 +32,7 @@ def first_seeds(run: Path) -> np.ndarray:
 
 
 def closest(run: Path, quality: Path) -> np.ndarray:
-    """Return the twelve synthetic images per class that are nearest to a training image (copies.csv)."""
+    """Return the twelve images per class that are nearest to a training image (copies.csv)."""
     with (quality / "copies.csv").open() as stream:
         found = list(csv.DictReader(stream))
     rows = []

@@ -1,4 +1,4 @@
-"""The decision rules that calibration.py compares: each gives a p-value and says if it covers the truth."""
+"""The decision rules that calibration.py compares, each with its p-value and coverage."""
 
 from __future__ import annotations
 

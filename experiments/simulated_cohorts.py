@@ -1,4 +1,4 @@
-"""Simulated cohorts of patients, and small classifiers trained on many cohorts at once (for calibration.py)."""
+"""Simulated cohorts of patients, and small classifiers trained on many cohorts at once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHARES = np.array([60, 70, 70, 70]) / 270
 """The classes' shares of covid4."""
 PHANTOM = "phantom:size=16,train=200,test=0,seed=0"
 SPREAD = 2.5
-"""Factor of the distances between class means; the networks then reach an accuracy of 0.72 to 0.78."""
+"""Factor of the distances between class means; accuracy is then 0.72 to 0.78."""
 DIMS, HIDDEN, FOLDS, CHUNK = 12, 16, 4, 50
 """Principal components, hidden ReLU units, folds, cohorts trained side by side."""
 
@@ -34,7 +34,7 @@ VARIABLE = Training(steps=60, batch=4, rate=0.6, decay=False)
 
 @dataclass(frozen=True, kw_only=True)
 class Population:
-    """Patients of k classes: ``mean`` (k, d), Cholesky factors (k, d, d) of patients and of images."""
+    """Patients of k classes: ``mean`` (k, d), Cholesky factors (k, d, d)."""
 
     mean: np.ndarray
     between: np.ndarray
@@ -101,7 +101,7 @@ def phantom_population() -> Population:
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """The composition of a cohort: ``labels``, ``groups`` int (rows,), ``folds`` int (repeats, rows)."""
+    """A cohort: ``labels``, ``groups`` int (rows,), ``folds`` int (repeats, rows)."""
 
     labels: np.ndarray
     groups: np.ndarray
