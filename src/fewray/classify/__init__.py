@@ -1,1 +1,1 @@
-"""The classifier, its training and its scores."""
+"""Train classifiers, predict with them, and score the predictions."""

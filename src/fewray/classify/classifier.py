@@ -1,4 +1,4 @@
-"""What every classifier of images is to training, prediction, saving and the published figures."""
+"""The interface of image classifiers."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from torch import Tensor, nn
 
 
 class SeededDropout(nn.Dropout):
-    """``nn.Dropout``; with a ``generator`` it draws from that one, where trainings side by side share the global state."""
+    """``nn.Dropout`` that can draw from its own generator, for training runs in one process."""
 
     generator: torch.Generator | None = None
 
     def forward(self, input: Tensor) -> Tensor:
-        """Zero each value with probability ``p`` and scale the rest up, in training mode; else return ``input``."""
+        """Zero each value with probability ``p`` and scale up the rest, in training mode only."""
         if self.generator is None or not self.training or self.p == 1:
             return super().forward(input)
         kept = torch.empty_like(input).bernoulli_(1 - self.p, generator=self.generator)
@@ -22,9 +22,9 @@ class SeededDropout(nn.Dropout):
 
 
 class Classifier(nn.Module, ABC):
-    """Images (n, 1, S, S) in [-1, 1] to logits (n, classes): an embedding, dropout, one linear layer.
+    """Map images (n, 1, S, S) in [-1, 1] to logits (n, classes): embedding, dropout, linear layer.
 
-    All that depends on the batch (BatchNorm) stands in the embedding, before ``dropout``.
+    All layers that depend on the batch (BatchNorm) are in the embedding, before ``dropout``.
     """
 
     dropout: SeededDropout

@@ -1,4 +1,4 @@
-"""A linear head on frozen features: the answer "just use a pretrained network" that a trained classifier is held against."""
+"""A linear head on frozen features of a pretrained network, as a baseline for classifiers."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ import numpy as np
 from fewray.errors import InputError
 
 INVERSE_STRENGTH = 1.0
-"""scikit-learn's ``C``: the summed cross-entropy is multiplied by it and half the squared norm of the weights is added.
+"""scikit-learn's ``C``, which multiplies the summed cross-entropy; intercepts are not penalised.
 
-It is the library's default on standardised features, fixed before any data were seen: nothing is chosen on test rows. The
-intercepts are not penalised.
+It is the library's default for standardised features and was fixed before seeing any data.
 """
 MOST_ITERATIONS = 10_000
 
@@ -25,11 +24,11 @@ def linear_head(
 ) -> np.ndarray:
     """Fit multinomial logistic regression to ``train_features`` (n, d) and int ``labels`` (n,).
 
-    Returns the probabilities float64 (m, k) of ``test_features`` (m, d); k is ``n_classes``, or one more than the largest
-    label. Classes without a training row have probability 0. Features are standardised by the training rows' mean and
-    standard deviation, in float64; those that are constant there become 0 in training. Strength of the L2 penalty:
-    :data:`INVERSE_STRENGTH`. The solver (L-BFGS) is deterministic: ``seed`` is there for solvers that draw. With more
-    features than rows the training rows are mostly separable, and probabilities are surer than they should be.
+    Returns probabilities float64 (m, k) of ``test_features`` (m, d); k is ``n_classes``, or one
+    more than the largest label. Classes without training rows have probability 0. Features are
+    standardised, in float64, by mean and standard deviation of the training rows. The L2 penalty is
+    :data:`INVERSE_STRENGTH`. The solver (L-BFGS) is deterministic and does not use ``seed``. With
+    more features than rows the classes are usually separable, and probabilities are overconfident.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
@@ -56,15 +55,29 @@ def _check(train: np.ndarray, labels: np.ndarray, test: np.ndarray, n_classes: i
         or labels.shape != train.shape[:1]
     ):
         raise InputError(
-            f"linear head: features {train.shape} and {test.shape}, labels {labels.shape}; (n, d), (m, d) and (n,) are wanted"
+            "wrong_feature_shapes",
+            "linear head: expected features (n, d) and (m, d) and labels (n,), got "
+            f"{train.shape}, {test.shape} and {labels.shape}",
+            train=train.shape,
+            test=test.shape,
+            labels=labels.shape,
         )
     if len(np.unique(labels)) < 2:
         raise InputError(
-            f"linear head: {len(labels)} training rows of fewer than 2 classes; at least 2 are wanted"
+            "too_few_classes",
+            f"linear head: expected at least 2 classes in the {len(labels)} training rows",
+            rows=len(labels),
         )
     k = int(labels.max()) + 1 if n_classes is None else n_classes
     if labels.min() < 0 or labels.max() >= k:
-        raise InputError(f"labels: {labels.min()} to {labels.max()}; 0 to {k - 1} is wanted")
+        raise InputError(
+            "label_out_of_range",
+            f"labels: expected 0 to {k - 1}, got {labels.min()} to {labels.max()}",
+            low=int(labels.min()),
+            high=int(labels.max()),
+        )
     if not (np.isfinite(train).all() and np.isfinite(test).all()):
-        raise InputError("linear head: features that are no numbers; extract them in fp32")
+        raise InputError(
+            "features_not_finite", "linear head: NaN or infinite features; extract them in fp32"
+        )
     return k

@@ -1,4 +1,4 @@
-"""The paper's classifier, a small convolutional network whose layers are those of the public predecessor; the choice."""
+"""The classifier of the paper's public predecessor, and the choice between the networks."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from fewray.classify.fused.pooled_block import ReluNormPool
 from fewray.classify.residual import ResidualCNN
 from fewray.compute.seeds import seeded
 from fewray.config import ClassifierOptions
-from fewray.errors import InputError
 
 
 class PaperCNN(Classifier):
-    """Images (n, 1, S, S) in [-1, 1] to logits (n, classes).
+    """Map images (n, 1, S, S) in [-1, 1] to logits (n, classes).
 
-    Three times convolution 3x3, ReLU, BatchNorm, max-pooling 2; then flatten, a hidden layer with ReLU and dropout, and
-    the output. 32, 64, 128 channels and 256 hidden units make 2,191,556 parameters at 64x64 and 4 classes.
+    Three blocks of 3x3 convolution, ReLU, BatchNorm and max-pooling are followed by a hidden layer
+    with ReLU and dropout, and a linear layer. 32, 64 and 128 channels and 256 hidden units make
+    2,191,556 parameters at 64x64 pixels and 4 classes.
     """
 
     def __init__(self, classes: int, options: ClassifierOptions | None = None) -> None:
@@ -39,19 +39,15 @@ class PaperCNN(Classifier):
         self.output = nn.Linear(options.hidden, classes)
 
     def embed(self, x: Tensor) -> Tensor:
-        """Return the hidden layer's activations (n, hidden), before dropout."""
+        """Return the activations of the hidden layer (n, hidden), before dropout."""
         return self.hidden(self.features(x))
 
 
 NETWORKS: dict[str, type[PaperCNN | ResidualCNN]] = {"paper": PaperCNN, "resnet": ResidualCNN}
-"""Networks by the name that ``options.network`` has for them."""
+"""Networks by the name used in ``options.network``."""
 
 
 def build_network(classes: int, options: ClassifierOptions, seed: int) -> Classifier:
-    """Return the network of ``options`` with weights drawn from ``seed``; the global random state is left as it was."""
-    if options.network not in NETWORKS:
-        raise InputError(
-            f"network {options.network}: no such classifier; there are {', '.join(NETWORKS)}"
-        )
+    """Return the network of ``options``, initialised from ``seed`` without global random state."""
     with seeded(seed):
         return NETWORKS[options.network](classes, options)

@@ -1,4 +1,4 @@
-"""A compact residual network for small grey images: what the paper's CNN is held against (He et al. 2016, arXiv 1512.03385)."""
+"""A compact residual network for small grey images (He et al. 2016, arXiv 1512.03385)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from fewray.config import ClassifierOptions
 
 
 class ResidualBlock(nn.Module):
-    """(n, c, h, w) to (n, wider, h', w'): ReLU of the shortcut plus two 3x3 convolutions, each with BatchNorm.
+    """Map (n, c, h, w) to (n, wider, h', w'): two 3x3 convolutions with BatchNorm, and a shortcut.
 
-    ``stride`` 2 halves the sides, rounded up; the shortcut then averages 2x2 pixels before its 1x1 convolution, so that it
-    drops none (He et al. 2019, arXiv 1812.01187). The last BatchNorm's weight starts at 0: the block starts as its
-    shortcut (Goyal et al. 2017, arXiv 1706.02677).
+    ``stride`` 2 halves the sides, rounded up. The shortcut then averages 2x2 pixels before its 1x1
+    convolution, so that it uses all of them (He et al. 2019, arXiv 1812.01187). The weight of the
+    last BatchNorm starts at 0, so that the block starts as its shortcut (Goyal et al. 2017, arXiv
+    1706.02677).
     """
 
     def __init__(self, channels: int, wider: int, stride: int) -> None:
@@ -39,17 +40,18 @@ class ResidualBlock(nn.Module):
         nn.init.zeros_(last.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map as the class says."""
+        """Return the block's output."""
         return functional.relu(self.branch(x) + self.shortcut(x), inplace=True)
 
 
 class ResidualCNN(Classifier):
-    """Images (n, 1, S, S) in [-1, 1] to logits (n, classes).
+    """Map images (n, 1, S, S) in [-1, 1] to logits (n, classes).
 
-    A 3x3 convolution with ReLU, BatchNorm and max-pooling 2; one residual block a width of ``options.channels``, the
-    second and later halving the sides; a 1x1 convolution to ``options.hidden`` with BatchNorm and ReLU; the mean over
-    positions; dropout and the output. 32, 64, 128 and 256 make 341,124 parameters at 4 classes and any size.
-    Convolutions are drawn from N(0, 2 / fan_out) (He et al. 2015, arXiv 1502.01852).
+    The layers are a 3x3 convolution with ReLU, BatchNorm and max-pooling; one residual block per
+    width in ``options.channels``, all but the first with stride 2; a 1x1 convolution to
+    ``options.hidden`` with BatchNorm and ReLU; the mean over positions; dropout and a linear layer.
+    Widths 32, 64, 128 and 256 make 341,124 parameters for 4 classes at any size. Convolutions are
+    initialised from N(0, 2 / fan_out) (He et al. 2015, arXiv 1502.01852).
     """
 
     def __init__(self, classes: int, options: ClassifierOptions | None = None) -> None:
@@ -78,5 +80,5 @@ class ResidualCNN(Classifier):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def embed(self, x: Tensor) -> Tensor:
-        """Return the activations (n, hidden), averaged over positions."""
+        """Return activations (n, hidden), averaged over positions."""
         return self.hidden(self.features(x)).mean(dim=(2, 3))

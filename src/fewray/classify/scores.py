@@ -1,7 +1,7 @@
-"""Scores of a classifier from its confusion matrix and from its probabilities, and the interval of a proportion.
+"""Scores from confusion matrices and from probabilities, and the interval of a proportion.
 
-``weights`` (n,) count each row so many times: a bootstrap over patients passes how often it drew each row's patient, and
-need not copy rows. Rows of weight 0 are as good as absent.
+``weights`` (n,) say how often each row counts. A bootstrap over patients passes how often it drew
+the patient of each row instead of copying rows; a weight of 0 leaves a row out.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from fewray.errors import InputError
 def confusion_matrix(
     y_true: np.ndarray, y_pred: np.ndarray, k: int, weights: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return (k, k): row the true class, column the predicted one; int64, or float64 with ``weights``."""
+    """Return counts (k, k), true class by predicted class: int64, or float64 with ``weights``."""
     rows = k * np.asarray(y_true) + np.asarray(y_pred)
     return np.bincount(rows, weights=weights, minlength=k * k).reshape(k, k)
 
 
 def per_class(confusion: np.ndarray) -> list[dict[str, float | None]]:
-    """Return accuracy, sensitivity, specificity, ppv and f1 of every class against the rest.
+    """Return accuracy, sensitivity, specificity, ppv and f1 of each class against all others.
 
-    A ratio whose denominator is 0 is None. ``f1`` is the harmonic mean of sensitivity and ppv (van Rijsbergen 1979).
+    A ratio whose denominator is 0 is None. ``f1`` is the harmonic mean of sensitivity and ppv (van
+    Rijsbergen 1979).
     """
     total = confusion.sum()
     found: list[dict[str, float | None]] = []
@@ -47,7 +48,7 @@ def per_class(confusion: np.ndarray) -> list[dict[str, float | None]]:
 
 
 def balanced_accuracy(confusion: np.ndarray) -> float | None:
-    """Return the mean sensitivity over the classes that have rows, or None without rows."""
+    """Return the mean sensitivity of the classes that have rows; None without rows."""
     counts = confusion.sum(axis=1)
     present = counts > 0
     return float((np.diag(confusion)[present] / counts[present]).mean()) if present.any() else None
@@ -56,10 +57,12 @@ def balanced_accuracy(confusion: np.ndarray) -> float | None:
 def auroc(
     labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
 ) -> list[float | None]:
-    """Return each class's area under the ROC curve against the rest, from ``labels`` (n,) and ``probabilities`` (n, k).
+    """Return the area under the ROC curve of each class against all others.
 
-    The chance that a row of the class scores above a row of the rest, ties counting half (Hanley & McNeil 1982). None
-    where the class or its rest has no row. With few rows of a class it moves in steps of 1 / (rows x rest).
+    ``labels`` are int (n,), ``probabilities`` (n, k). The area is the probability that a row of the
+    class scores above one of the others, where ties count half (Hanley & McNeil 1982). It is None
+    if the class or the others have no row. Few rows make it coarse: it moves in steps of 1 / (rows
+    x others).
     """
     return _listed(auroc_of_draws(labels, probabilities, _one_draw(labels, weights))[0])
 
@@ -70,10 +73,10 @@ def fold_auroc(
     folds: np.ndarray,
     weights: np.ndarray | None = None,
 ) -> list[float | None]:
-    """Return each class's AUROC computed within every fold and averaged over the folds in which it is defined.
+    """Return the AUROC of each class, averaged over the folds in which it is defined.
 
-    ``folds`` (n,) names the fold that tests a row. Never pooled: scores of models trained on different folds are not on
-    one scale, and pooling them measures that as well (Forman & Scholz 2010).
+    ``folds`` (n,) gives the fold in which a row is tested. Scores are not pooled: models trained on
+    different folds do not share a scale, and pooling measures that too (Forman & Scholz 2010).
     """
     return _listed(fold_auroc_of_draws(labels, probabilities, folds, _one_draw(labels, weights))[0])
 
@@ -81,9 +84,9 @@ def fold_auroc(
 def auroc_of_draws(
     labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
-    """Return :func:`auroc` under each row of ``weights`` (draws, n) as float64 (draws, k), NaN where it is undefined.
+    """Return :func:`auroc` (draws, k) for ``weights`` (draws, n), NaN if undefined.
 
-    The rows are sorted once for all draws.
+    Scores are sorted once for all draws.
     """
     weights = _checked(labels, probabilities, weights)
     found = np.empty((len(weights), probabilities.shape[1]))
@@ -92,9 +95,8 @@ def auroc_of_draws(
         ordered = weights[:, order]
         above = np.where(labels[order] == index, ordered, 0.0)
         values = scores[order]
-        starts = np.flatnonzero(
-            np.r_[True, values[1:] != values[:-1]][: len(values)]
-        )  # of runs of equal scores
+        # Starts of runs of equal scores.
+        starts = np.flatnonzero(np.r_[True, values[1:] != values[:-1]][: len(values)])
         if len(starts) < len(values):
             above, ordered = (np.add.reduceat(x, starts, axis=1) for x in (above, ordered))
         below = ordered - above
@@ -108,7 +110,7 @@ def auroc_of_draws(
 def fold_auroc_of_draws(
     labels: np.ndarray, probabilities: np.ndarray, folds: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
-    """Return :func:`fold_auroc` under each row of ``weights`` (draws, n) as float64 (draws, k), NaN where undefined."""
+    """Return :func:`fold_auroc` (draws, k) for ``weights`` (draws, n), NaN if undefined."""
     total = np.zeros((len(weights), probabilities.shape[1]))
     defined = np.zeros(total.shape)
     for fold in np.unique(folds):
@@ -120,7 +122,7 @@ def fold_auroc_of_draws(
 
 
 def macro(values: Sequence[float | None]) -> float | None:
-    """Return the mean over the classes whose value is defined, each class counting the same; None where none is."""
+    """Return the unweighted mean of the values that are not None, or None if all are."""
     defined = [value for value in values if value is not None]
     return float(np.mean(defined)) if defined else None
 
@@ -128,9 +130,10 @@ def macro(values: Sequence[float | None]) -> float | None:
 def brier(
     labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray | None = None
 ) -> float | None:
-    """Return the mean over rows of the sum over classes of squared errors, 0 to 2 (Brier 1950); None without rows.
+    """Return the Brier score, 0 to 2 (Brier 1950); None without rows.
 
-    That is the original definition; the one of two classes that halves it is another.
+    It is the mean over rows of the squared errors summed over classes: the original definition,
+    twice the one that is common for two classes.
     """
     w = _checked(labels, probabilities, _one_draw(labels, weights))[0]
     errors = np.asarray(probabilities, np.float64) - (
@@ -142,15 +145,16 @@ def brier(
 def calibration_error(
     labels: np.ndarray, probabilities: np.ndarray, bins: int = 10, weights: np.ndarray | None = None
 ) -> float | None:
-    """Return the expected calibration error of the top class (Naeini et al. 2015); None without rows.
+    """Return the expected calibration error of the top class (Naeini et al. 2015), or None.
 
-    The rows are put in ``bins`` bins of equal width, (lower, upper], by the probability of their likeliest class; the
-    error is the mean over rows of the distance between accuracy and mean probability in their bin. Biased upwards with
-    few rows a bin: a perfectly calibrated model does not score 0.
+    Rows are sorted into ``bins`` bins (lower, upper] of equal width by the probability of their
+    most likely class. The error is the mean, over rows, of the absolute difference between accuracy
+    and mean probability in their bin. It is biased upwards with few rows per bin: a perfectly
+    calibrated model does not score 0.
     """
     w = _checked(labels, probabilities, _one_draw(labels, weights))[0]
     if bins < 1:
-        raise InputError(f"bins: {bins}; at least 1 is wanted")
+        raise InputError("invalid_bins", f"bins: expected at least 1, got {bins}", found=bins)
     sure = np.asarray(probabilities, np.float64).max(1)
     right = probabilities.argmax(1) == labels
     where = np.searchsorted(np.arange(1, bins) / bins, sure, side="left")
@@ -161,10 +165,11 @@ def calibration_error(
 def wilson(
     successes: float, n: float, level: float = 0.95, *, quantile: float | None = None
 ) -> tuple[float, float]:
-    """Return the score interval of a proportion (Wilson 1927). ``successes`` may be a mean over seeds.
+    """Return the score interval of a proportion (Wilson 1927).
 
-    ``n`` is the number of test images, or what they are worth: predictions of other seeds on the same images add none.
-    ``quantile`` stands for the normal distribution's at ``level``.
+    ``successes`` may be a mean over seeds. ``n`` is the number of test images, or their effective
+    number: predictions by other seeds on the same images do not add to it. ``quantile`` replaces
+    the normal quantile at ``level``.
     """
     z = norm.ppf(0.5 + level / 2) if quantile is None else quantile
     p = successes / n
@@ -183,7 +188,7 @@ def _one_draw(labels: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
 
 
 def _checked(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return ``weights`` (draws, n) as float64; InputError where lengths differ or values cannot be counted."""
+    """Return ``weights`` (draws, n) as float64; InputError if shapes or values are invalid."""
     weights = np.asarray(weights, np.float64)
     if (
         probabilities.ndim != 2
@@ -191,16 +196,21 @@ def _checked(labels: np.ndarray, probabilities: np.ndarray, weights: np.ndarray)
         or weights.shape[1:] != labels.shape
     ):
         raise InputError(
-            f"scores: {labels.shape} labels, {probabilities.shape} probabilities, weights of {weights.shape[1:]} rows; "
-            "(n,), (n, k) and n are wanted"
+            "wrong_score_shapes",
+            "scores: expected labels (n,), probabilities (n, k) and weights of n rows, got "
+            f"{labels.shape}, {probabilities.shape} and {weights.shape[1:]}",
+            labels=labels.shape,
+            probabilities=probabilities.shape,
+            weights=weights.shape[1:],
         )
     if not np.isfinite(probabilities).all():
         raise InputError(
-            "scores: probabilities that are no numbers; train with a lower learning rate"
+            "probabilities_not_finite",
+            "scores: NaN or infinite probabilities; train with a lower learning rate",
         )
     if weights.size and not (weights.min() >= 0 and np.isfinite(weights.max())):
         raise InputError(
-            "scores: weights that are negative or no numbers; counts of at least 0 are wanted"
+            "invalid_weights", "scores: expected weights of at least 0, got negative values or NaN"
         )
     return weights
 

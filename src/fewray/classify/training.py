@@ -1,4 +1,4 @@
-"""Training a classifier by stochastic gradient descent for a fixed number of steps, and predicting with it."""
+"""Train a classifier for a fixed number of steps, and predict with it."""
 
 from __future__ import annotations
 
@@ -45,12 +45,14 @@ def train_classifier(
 ) -> Trained:
     """Train on uint8 ``images`` (n, 1, S, S) and int ``labels`` (n,) for ``options.steps`` steps.
 
-    Each step draws a mini-batch at random, without replacement within the draw; fewer images than a batch are drawn
-    with replacement. With ``weights`` (n,) rows are drawn with replacement, each with a probability in proportion to its
-    weight: oversampling of rare classes, or real and synthetic images in a fixed ratio. SGD with Nesterov momentum
-    (Sutskever et al. 2013) on the cross-entropy, of mixed images where ``options.mixup`` says so. Same seed, same
-    threads, same bytes on a CPU. On a GPU the images lie there, and the step is one CUDA graph. InputError for labels or
-    weights that do not fit; RunFailed when the loss is not finite.
+    Each step draws a random mini-batch without replacement, or with replacement if there are fewer
+    images than ``options.batch_size``. With ``weights`` (n,), images are drawn with replacement and
+    with probabilities proportional to their weights: to oversample rare classes, or to mix real and
+    synthetic images in a fixed ratio. The optimiser is SGD with Nesterov momentum (Sutskever et al.
+    2013) on the cross-entropy; ``options.mixup`` mixes pairs of images. On a CPU the same seed and
+    number of threads give the same bytes. On a GPU the step is one CUDA graph.
+
+    InputError: labels or weights do not fit the images. RunFailed: the loss is not finite.
     """
     _check(images, labels, options, n_classes)
     shares = None if weights is None else _shares(weights, len(images))
@@ -67,15 +69,15 @@ def train_classifier(
     )
 
     def step(index: Tensor, share: Tensor, partners: Tensor) -> Tensor:
-        batch, wanted = data[index].float() / 127.5 - 1, targets[index]
+        batch, expected = data[index].float() / 127.5 - 1, targets[index]
         if options.mixup:
             batch = share[0] * batch + share[1] * batch[partners]
         with autocast(where, settled):
             logits = model(batch.contiguous(memory_format=torch.channels_last))
-        loss = cross_entropy(logits.float(), wanted, options)
+        loss = cross_entropy(logits.float(), expected, options)
         if options.mixup:
             loss = share[0] * loss + share[1] * cross_entropy(
-                logits.float(), wanted[partners], options
+                logits.float(), expected[partners], options
             )
         optimiser.zero_grad()
         loss.backward()
@@ -99,15 +101,19 @@ def train_classifier(
     if not np.isfinite(found).all():
         first = int(np.flatnonzero(~np.isfinite(found))[0]) + 1
         raise RunFailed(
-            f"classifier: loss not finite at step {first}; lower the learning rate or use --precision fp32"
+            "loss_not_finite",
+            f"classifier: the loss is not finite at step {first}; lower the learning rate or use "
+            "--precision fp32",
+            step=first,
         )
     return Trained(model.eval(), found)
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, options: ClassifierOptions) -> Tensor:
-    """Return the mean cross-entropy; with ``double_softmax`` probabilities are taken for logits, as upstream did.
+    """Return the mean cross-entropy of ``logits`` (n, classes) and int ``targets`` (n,).
 
-    With 4 classes that loss cannot fall below log(e + 3) - 1 = 0.744.
+    With ``double_softmax``, probabilities take the place of logits, as in the predecessor. With 4
+    classes that loss cannot fall below log(e + 3) - 1 = 0.744.
     """
     return functional.cross_entropy(
         logits.softmax(1) if options.double_softmax else logits, targets
@@ -115,14 +121,14 @@ def cross_entropy(logits: Tensor, targets: Tensor, options: ClassifierOptions) -
 
 
 def _own_generator(where: torch.device, seed: int) -> torch.Generator | None:
-    """Return what dropout draws from on a GPU, where trainings run side by side; on a CPU it is the global state."""
+    """Return dropout's generator on a GPU; on a CPU, dropout uses the global random state."""
     return None if where.type == "cpu" else torch.Generator(where).manual_seed(seed)
 
 
 def _draws(
     options: ClassifierOptions, count: int, shares: np.ndarray | None, seed: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return for every step who is in the mini-batch (steps, batch), mixup's two weights (steps, 2), partners (steps, batch)."""
+    """Return mini-batches (steps, batch), mixup weights (steps, 2) and partners (steps, batch)."""
     rng = np.random.default_rng(child_seed(seed, "batches"))
     pairs = np.random.default_rng(child_seed(seed, "mixup"))
     replace, size = shares is not None or count < options.batch_size, options.batch_size
@@ -140,16 +146,17 @@ def _draws(
 
 
 def draw_mixup(alpha: float, count: int, rng: np.random.Generator) -> tuple[float, Tensor]:
-    """Return mixup's weight, one for the whole batch, and who is mixed with whom, a permutation int64 (count,).
+    """Return mixup's weight for a batch, and the partner of each image, int64 (count,).
 
-    Beta(alpha, alpha) draws the weight of an image itself; its partner has the rest (Zhang et al. 2018, arXiv 1710.09412).
+    The weight of an image itself is drawn from Beta(alpha, alpha); its partner has the rest (Zhang
+    et al. 2018, arXiv 1710.09412).
     """
     return float(rng.beta(alpha, alpha)), torch.from_numpy(rng.permutation(count))
 
 
 @torch.inference_mode()
 def predict(model: nn.Module, images: np.ndarray, *, batch: int = 256) -> np.ndarray:
-    """Return float32 probabilities (n, classes) of uint8 ``images``, in evaluation mode and fp32."""
+    """Return float32 probabilities (n, classes) of uint8 ``images``, computed in fp32."""
     where = next(model.parameters()).device
     was_training = model.training
     model.eval()
@@ -166,31 +173,57 @@ def _check(
     size = options.image_size
     check_images(images, "training images")
     if images.shape[2:] != (size, size):
+        found = images.shape[2:]
         raise InputError(
-            f"training images: {images.shape[2]} x {images.shape[3]}; {size} x {size} is wanted"
+            "wrong_image_size",
+            f"training images: expected {size} x {size} pixels, got {found[0]} x {found[1]}",
+            expected=size,
+            found=found,
         )
     if len(images) == 0 or len(images) != len(labels):
         raise InputError(
-            f"training set: {len(images)} images and {len(labels)} labels; as many, at least 1, are wanted"
+            "wrong_label_count",
+            f"training set: expected one label per image and at least one image, got {len(images)} "
+            f"images and {len(labels)} labels",
+            images=len(images),
+            labels=len(labels),
         )
     if n_classes < 2:
-        raise InputError(f"classes: {n_classes}; a classifier needs at least 2")
+        raise InputError(
+            "too_few_classes", f"classes: expected at least 2, got {n_classes}", found=n_classes
+        )
     if labels.min() < 0 or labels.max() >= n_classes:
         raise InputError(
-            f"labels: {labels.min()} to {labels.max()}; 0 to {n_classes - 1} is wanted"
+            "label_out_of_range",
+            f"labels: expected 0 to {n_classes - 1}, got {labels.min()} to {labels.max()}",
+            low=int(labels.min()),
+            high=int(labels.max()),
         )
     if not 0 <= options.mixup < np.inf:
-        raise InputError(f"mixup: {options.mixup}; a number of at least 0 is wanted, 0 for none")
+        raise InputError(
+            "invalid_mixup",
+            f"mixup: expected a number of at least 0 (0: no mixup), got {options.mixup}",
+            found=options.mixup,
+        )
 
 
 def _shares(weights: np.ndarray, n: int) -> np.ndarray:
-    """Return probabilities float64 (n,) in proportion to ``weights``."""
+    """Return probabilities float64 (n,) proportional to ``weights``."""
     found = np.asarray(weights, np.float64)
     if found.shape != (n,):
-        raise InputError(f"weights: {found.shape}; one an image, ({n},), is wanted")
+        raise InputError(
+            "wrong_weight_count",
+            f"weights: expected one per image, shape ({n},), got {found.shape}",
+            expected=n,
+            found=found.shape,
+        )
     if not np.isfinite(found).all() or found.min() < 0 or found.max() == 0:
         raise InputError(
-            f"weights: {found.min():g} to {found.max():g}; finite numbers of at least 0, not all 0, are wanted"
+            "invalid_weights",
+            "weights: expected finite numbers of at least 0, not all 0, got "
+            f"{found.min():g} to {found.max():g}",
+            low=float(found.min()),
+            high=float(found.max()),
         )
     found = found / found.max()  # the sum of large weights must not overflow
     return found / found.sum()

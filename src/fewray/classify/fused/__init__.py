@@ -1,1 +1,1 @@
-"""."""
+"""Layers of the classifiers as compiled CPU kernels."""

@@ -1,8 +1,8 @@
-"""A classifier's first block: convolution of grey images, ReLU, BatchNorm, max-pooling, on a CPU in one pass while training.
+"""The first block of a classifier (convolution, ReLU, BatchNorm, max-pooling) in one pass on a CPU.
 
-Its pre-activations are the largest array of the network by far, and memory is what the block waits for: sixteen times what
-is kept. They are computed where they are needed, on the way back once more, and never stored. Values and derivatives are those of
-the layers up to rounding.
+Its pre-activations are the largest array of the network, sixteen times the block's output, and the
+block is limited by memory bandwidth. They are therefore never stored; the backward pass computes
+them again. Values and gradients equal those of the separate layers up to rounding.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fewray.classify.fused.pooled_block import ReluNormPool, array_of, normalise
 
 
 class GreyFeatures(nn.Sequential):
-    """Layers of which the first two are a :class:`GreyConv2d` and a :class:`ReluNormPool`."""
+    """Layers that start with a :class:`GreyConv2d` and a :class:`ReluNormPool`."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Map images (n, 1, h, w) through all layers."""
@@ -33,9 +33,10 @@ class GreyFeatures(nn.Sequential):
 
 
 def grey_block(convolution: GreyConv2d, norm: ReluNormPool, x: Tensor) -> Tensor:
-    """Return ``norm(convolution(x))``, images (n, 1, h, w) to (n, c, h/2, w/2), in one pass where that is possible.
+    """Return ``norm(convolution(x))`` of images (n, 1, h, w) as (n, c, h/2, w/2).
 
-    Elsewhere the layers do it: on other devices, in evaluation mode, for odd sides, and where ``x`` wants a gradient.
+    The separate layers are used on other devices, in evaluation mode, for odd sides, and if ``x``
+    requires a gradient.
     """
     even = x.shape[2] % 2 == 0 and x.shape[3] % 2 == 0
     if x.device.type != "cpu" or not norm.training or not even or x.requires_grad:
@@ -49,7 +50,7 @@ def grey_block(convolution: GreyConv2d, norm: ReluNormPool, x: Tensor) -> Tensor
 
 
 class _GreyBlock(torch.autograd.Function):
-    """Also returns mean and biased variance (c,) of the ReLU's values."""
+    """Return also the mean and biased variance (c,) of the ReLU's values."""
 
     @staticmethod
     def forward(

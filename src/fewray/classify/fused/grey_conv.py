@@ -1,4 +1,4 @@
-"""The first layer of a classifier: a convolution of grey images, in the layout the rest of the network is fast in."""
+"""The first layer of a classifier: a convolution of grey images with channels-last output."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from torch.nn import functional
 
 
 class GreyConv2d(nn.Conv2d):
-    """A 3x3 convolution of one channel, computed as a matrix product of its nine shifted copies and a one for the bias.
+    """``nn.Conv2d`` (3x3, one input channel) as a matrix product of nine shifted copies and a bias.
 
-    PyTorch takes a one-channel image for channels-first whatever its strides are, and would run the largest layer of
-    the network in the slower layout; here the output is channels-last. The function is that of ``nn.Conv2d``.
+    PyTorch treats one-channel images as channels-first whatever their strides, and would run the
+    largest layer of the network in the slower layout. Here the output is channels-last.
     """
 
     def __init__(self, channels_out: int) -> None:

@@ -1,9 +1,10 @@
-"""A 3x3 convolution of grey images, ReLU, BatchNorm's sums and max-pooling 2 in one pass, and the way back (Numba).
+"""Forward and backward passes of the first block of a classifier, compiled by Numba.
 
-The convolution's values, sixteen times what is kept, are never stored: the way back computes them again. ``padded`` is float32
-(n, h + 2, w + 2), images with a black margin of one pixel; ``taps`` float32 (10, c), the nine weights row by row and the
-bias; ``pooled`` and ``grad`` (n, h/2, w/2, c), float32 or bfloat16 as uint16. Four neighbours that are pooled read a patch of 4x4
-pixels. The loops over channels hold arithmetic on few arrays and nothing else, which is what makes vectors of them.
+The block is a 3x3 convolution, ReLU, the sums of BatchNorm and 2x2 max-pooling. ``padded`` is
+float32 (n, h + 2, w + 2), images with a margin of one black pixel; ``taps`` is float32 (10, c), the
+nine weights row by row and the bias; ``pooled`` and ``grad`` are (n, h/2, w/2, c), float32 or
+bfloat16 as uint16. Four pooled neighbours need a patch of 4x4 pixels. The loops over channels
+contain only arithmetic on few arrays, so that the compiler vectorises them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from fewray.classify.fused.pool_kernels import ZERO, _load, _store
 
 @register_jitable
 def _patch(padded, image, y, x):
-    """Return the sixteen pixels of the patch at ``y``, ``x``, row by row."""
+    """Return the sixteen pixels of the patch at ``y``, ``x`` row by row."""
     a, b, c, d = padded[image, y], padded[image, y + 1], padded[image, y + 2], padded[image, y + 3]
     first = (a[x], a[x + 1], a[x + 2], a[x + 3], b[x], b[x + 1], b[x + 2], b[x + 3])
     return (*first, c[x], c[x + 1], c[x + 2], c[x + 3], d[x], d[x + 1], d[x + 2], d[x + 3])
@@ -25,7 +26,7 @@ def _patch(padded, image, y, x):
 
 @register_jitable
 def _values(p, taps, k):
-    """Return the ReLU of channel ``k`` at the four places of a patch, row by row."""
+    """Return the ReLU of channel ``k`` at the four positions of a patch, row by row."""
     s, t, u = taps[0, k], taps[1, k], taps[2, k]
     v, w, x = taps[3, k], taps[4, k], taps[5, k]
     y, z, q = taps[6, k], taps[7, k], taps[8, k]
@@ -83,7 +84,10 @@ def _values(p, taps, k):
 
 @njit(cache=True, fastmath={"contract", "nsz"})
 def grey_forward(padded, taps, negative, pooled, sums):
-    """Fill ``pooled`` with the largest ReLU of four, the smallest where ``negative`` (c,); add sums (2, c), float64."""
+    """Fill ``pooled`` and add the sums of values and squares, float64 (2, c).
+
+    The maximum of four values is pooled, or the minimum for channels with ``negative`` (c,).
+    """
     n, height, width, channels = pooled.shape
     row = np.zeros((2, channels), np.float32)
     for image in range(n):
@@ -106,7 +110,7 @@ def grey_forward(padded, taps, negative, pooled, sums):
 
 @njit(cache=True, fastmath={"contract", "nsz"})
 def grey_backward(padded, grad, taps, negative, slopes, found):
-    """Add to ``found`` (10, c), float64, the derivative in ``taps``; ``slopes`` (3, c) as in ``pool_backward``."""
+    """Add the gradient of ``taps`` to ``found`` (10, c); for ``slopes`` see ``pool_backward``."""
     n, height, width, channels = grad.shape
     row, part = np.zeros((10, channels), np.float32), np.zeros((4, channels), np.float32)
     for image in range(n):

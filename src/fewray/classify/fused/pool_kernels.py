@@ -1,6 +1,7 @@
-"""ReLU, BatchNorm's sums and max-pooling 2 in one pass over memory, and the way back: compiled on first use (Numba).
+"""Forward and backward passes of ReLU, BatchNorm's sums and 2x2 max-pooling, compiled by Numba.
 
-Arrays are channels-last: pixels (n, h, w, c), pooled (n, h/2, w/2, c); float32, or bfloat16 as uint16.
+Arrays are channels-last: pixels (n, h, w, c), pooled (n, h/2, w/2, c); float32, or bfloat16 as
+uint16.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from numba.extending import overload, register_jitable
 
 
 def _load(value: np.number) -> np.float32:
-    """Return a stored value as float32. A name for compiled code, in which ``_load_typed`` stands for it."""
+    """Return a stored value as float32; compiled code uses ``_load_typed``."""
     raise TypeError("_load: for compiled code only")
 
 
 def _store(value: np.float32, like: np.number) -> np.number:
-    """Return a value as the type of ``like``. A name for compiled code, in which ``_store_typed`` stands for it."""
+    """Return a value in the type of ``like``; compiled code uses ``_store_typed``."""
     raise TypeError("_store: for compiled code only")
 
 
@@ -47,7 +48,10 @@ ZERO = np.float32(0)
 
 @njit(cache=True, fastmath={"contract", "nsz"})
 def pool_forward(pixels, negative, pooled, sums):
-    """Fill ``pooled`` with the largest ReLU of four, the smallest where ``negative`` (c,); add sums (2, c), float64."""
+    """Fill ``pooled`` and add the sums of values and squares, float64 (2, c).
+
+    The maximum of four values is pooled, or the minimum for channels with ``negative`` (c,).
+    """
     n, height, width, c = pixels.shape
     row = np.zeros((2, c), np.float32)
     for image in range(n):
@@ -72,7 +76,7 @@ def pool_forward(pixels, negative, pooled, sums):
 
 @njit(cache=True, fastmath={"contract", "nsz"})
 def add_products(grad, pooled, sums):
-    """Add over all pixels ``grad`` and ``grad * pooled`` to ``sums`` (2, c), float64."""
+    """Add ``grad`` and ``grad * pooled``, summed over all pixels, to ``sums``, float64 (2, c)."""
     n, height, width, c = grad.shape
     row = np.zeros((2, c), np.float32)
     for image in range(n):
@@ -90,15 +94,14 @@ def add_products(grad, pooled, sums):
 
 @njit(cache=True, fastmath={"contract", "nsz"})
 def pool_backward(pixels, grad, negative, slopes, found):
-    """Fill ``found``, like ``pixels``, with the derivative in them.
+    """Fill ``found`` with the gradient of ``pixels``.
 
-    ``grad`` is like ``pooled``; ``slopes`` (3, c) are the factors of the pooled value's gradient, of one, and of the value.
+    ``grad`` is the gradient of ``pooled``. ``slopes`` (3, c) are the factors of that gradient, of
+    one and of the value.
     """
     n, height, width, c = pixels.shape
-    taken, left = (
-        np.empty(c, np.float32),
-        np.empty(c, np.float32),
-    )  # short loops over few arrays: those are vectorised
+    # Short loops over few arrays, which the compiler vectorises.
+    taken, left = np.empty(c, np.float32), np.empty(c, np.float32)
     for image in range(n):
         for i in range(height // 2):
             for j in range(width // 2):

@@ -1,9 +1,10 @@
-"""ReLU, BatchNorm, max-pooling 2 behind a convolution, as one function that on a CPU passes over its pixels once.
+"""ReLU, BatchNorm and 2x2 max-pooling as one function, with one pass over the pixels on a CPU.
 
-Done one after another the three pass over the largest arrays of the network some fifteen times a training step, and memory
-is what limits them. BatchNorm, which must know the whole batch, is affine and is applied after pooling: with a positive
-weight the largest of four values stays the largest, with a negative one the smallest becomes it. Function and derivatives are
-those of the three layers up to rounding; where values are equal the first takes the gradient, as in PyTorch.
+The separate layers pass about fifteen times per training step over the largest arrays of the
+network and are limited by memory bandwidth. BatchNorm needs the whole batch, but it is affine and
+can be applied after pooling: with a positive weight the maximum of four values stays the maximum,
+with a negative one the minimum becomes it. Values and gradients equal those of the separate layers
+up to rounding. Of equal values the first takes the gradient, as in PyTorch.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from torch.nn import functional
 
 
 class ReluNormPool(nn.BatchNorm2d):
-    """Pre-activations (n, c, h, w) to (n, c, h/2, w/2): max-pool of BatchNorm of ReLU, h and w rounded down."""
+    """Map (n, c, h, w) to (n, c, h/2, w/2), rounded down: ReLU, BatchNorm, max-pooling."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """Map as the class says; in training mode the running statistics are updated."""
+        """Return the output; in training mode also update the running statistics."""
         even = input.shape[2] % 2 == 0 and input.shape[3] % 2 == 0
         if input.device.type != "cpu" or not self.training or not even:
             return functional.max_pool2d(super().forward(functional.relu(input)), 2)
@@ -30,7 +31,7 @@ class ReluNormPool(nn.BatchNorm2d):
 
     @torch.no_grad()
     def track(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        """Update the running statistics by those of ``count`` values a channel: mean and biased variance (c,)."""
+        """Update the running statistics with mean and biased variance (c,) of ``count`` values."""
         measured = (mean, variance * (count / max(count - 1, 1)))
         for running, now in zip((self.running_mean, self.running_var), measured, strict=True):
             assert running is not None
@@ -41,7 +42,7 @@ class ReluNormPool(nn.BatchNorm2d):
 
 
 class _ReluNormPool(torch.autograd.Function):
-    """Also returns mean and biased variance (c,) of the ReLU's values."""
+    """Return also the mean and biased variance (c,) of the ReLU's values."""
 
     @staticmethod
     def forward(
@@ -76,9 +77,9 @@ class _ReluNormPool(torch.autograd.Function):
 def normalised(
     pooled: Tensor, means: np.ndarray, weight: Tensor, bias: Tensor, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return BatchNorm of ``pooled`` (n, h, w, c) as (n, c, h, w), and mean and biased variance (c,).
+    """Return BatchNorm of ``pooled`` (n, h, w, c) as (n, c, h, w), mean and biased variance (c,).
 
-    ``means`` (2, c) are those of all values and of their squares, not of the pooled ones.
+    ``means`` (2, c) are the means of all values, not only of the pooled ones, and of their squares.
     """
     mean, square = torch.from_numpy(means)
     variance = (square - mean**2).clamp(min=0)
@@ -91,10 +92,11 @@ def normalised(
 def slopes_of(
     grad: Tensor, pooled: Tensor, weight: Tensor, mean: Tensor, variance: Tensor, eps: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what the way back needs of ``grad`` (n, h, w, c): factors (3, c), the derivatives in weight and bias (c,).
+    """Return the slopes (3, c) of the backward pass, and the gradients of weight and bias (c,).
 
-    The factors are those of the pooled value's gradient, of one, and of the value: BatchNorm's derivative is affine in the
-    value (Ioffe & Szegedy 2015, arXiv 1502.03167, section 3).
+    ``grad`` (n, h, w, c) is the gradient of the output. The slopes are the factors of the gradient
+    of the pooled value, of one and of the value: the derivative of BatchNorm is affine in the value
+    (Ioffe & Szegedy 2015, arXiv 1502.03167, section 3).
     """
     from fewray.classify.fused.pool_kernels import add_products
 
@@ -114,6 +116,6 @@ def slopes_of(
 
 
 def array_of(x: Tensor) -> np.ndarray:
-    """Return the tensor's memory as float32, or as uint16 where it is bfloat16."""
+    """Return the tensor's memory as float32, or as uint16 if it is bfloat16."""
     x = x.detach()
     return (x.view(torch.uint16) if x.dtype == torch.bfloat16 else x.float()).numpy()
