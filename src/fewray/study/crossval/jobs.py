@@ -124,7 +124,7 @@ def _make_synthetic_sets(
                 missing[made.key] = made
     context.machine.run(
         make_synthetic,
-        [{"planned": made, "machine": context.machine} for made in missing.values()],
+        [{"planned": made} for made in missing.values()],
         on_message=lambda message: context.report("synthetic", message),
     )
     return found

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from fewray.compute.machine import Machine
 from fewray.compute.seeds import child_seed
 from fewray.compute.tasks import Report
 from fewray.config import CrossvalOptions
@@ -131,7 +130,7 @@ def is_made(planned: SyntheticSet) -> bool:
     )
 
 
-def make_synthetic(*, planned: SyntheticSet, machine: Machine, report: Report) -> dict[str, Any]:
+def make_synthetic(*, planned: SyntheticSet, report: Report) -> dict[str, Any]:
     """Sample one fold's images, replace copies of training images, and store them.
 
     Arrays: ``synthetic`` (N, 1, S, S) and its augmented copies (N, copies, 1, S, S), class after
