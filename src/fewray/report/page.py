@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fewray.report.tables import Table, markdown_text, to_html, to_markdown
+
+if TYPE_CHECKING:
+    import jinja2
 
 NOT_CLINICAL = "Not for clinical use."
 
@@ -18,7 +22,6 @@ class Text:
 
     text: str
     tone: str = ""
-    kind: str = "text"
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,6 @@ class Bullets:
     """A bulleted list."""
 
     items: tuple[str, ...]
-    kind: str = "bullets"
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,6 @@ class Drawing:
     caption: str = ""
     narrow: bool = False
     file: str = ""
-    kind: str = "drawing"
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,6 @@ class Picture:
     source: str
     label: str
     caption: str
-    kind: str = "picture"
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,6 @@ class Matrix:
     title: str
     labels: tuple[str, ...]
     counts: Sequence[Sequence[float | None]]
-    kind: str = "matrix"
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,6 @@ class Code:
     """Preformatted text."""
 
     text: str
-    kind: str = "code"
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,6 @@ class Details:
 
     summary: str
     blocks: tuple[Block, ...]
-    kind: str = "details"
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,6 @@ class Group:
 
     blocks: tuple[Block, ...]
     layout: str = "pair"
-    kind: str = "group"
 
 
 Block = Text | Bullets | Drawing | Picture | Matrix | Code | Details | Group | Table
@@ -133,21 +129,28 @@ def _titled_once(section: Section) -> Section:
     return replace(section, blocks=blocks)
 
 
+def environment(*, html: bool) -> jinja2.Environment:
+    """Return the environment of ``templates/``; an unknown name in a template is an error."""
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("fewray.report"),
+        undefined=jinja2.StrictUndefined,
+        autoescape=html,
+        trim_blocks=html,  # in text, the line breaks separate words
+        lstrip_blocks=html,
+    )
+
+
 def page_html(page: Page) -> str:
     """Return ``page`` as one HTML file that needs no other file. All text is escaped."""
-    import jinja2
     from markupsafe import Markup, escape
 
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("fewray.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["table"] = lambda table: Markup(to_html(table))
-    environment.filters["svg"] = Markup  # matplotlib has escaped the text inside
-    environment.filters["breakable"] = lambda name: Markup(str(escape(name)).replace("_", "_<wbr>"))
-    template = environment.get_template("page.html.j2")
+    made = environment(html=True)
+    made.filters["table"] = lambda table: Markup(to_html(table))
+    made.filters["svg"] = Markup  # matplotlib has escaped the text inside
+    made.filters["breakable"] = lambda name: Markup(str(escape(name)).replace("_", "_<wbr>"))
+    template = made.get_template("page.html.j2")
     return template.render(page=page, not_clinical=NOT_CLINICAL, version=version("fewray"))
 
 

@@ -43,7 +43,7 @@ def crossval_page(study: CrossvalStudy, timing: Timing, folder: Path) -> Page:
     data = study.data
     subtitle = (
         f"{cohort(data)}; {folding(study)}; {spelled(len(study.seeds), 'training seed')} per arm "
-        f"({study.preset} preset)."
+        f"({study.preset} preset). Differences in accuracy are from {arm_name(study.reference)}."
     )
     matrices = tuple(
         Matrix(arm_name(name), tuple(class_name(data, c) for c in data.classes), arm.confusion)
