@@ -229,7 +229,12 @@ def _comparisons(rng: np.random.Generator, arms: dict[str, Any]) -> dict[str, An
         worst = max(worst, min(1.0, made[name]["p"] * (len(made) - rank)))
         decided = "helps" if made[name]["difference"] > 0 else "harms"
         verdict = decided if worst < 0.05 else "no_evidence"
-        made[name] |= {"p_holm": round(worst, 6), "verdict": verdict, "text": f"Invented: {name}."}
+        made[name] |= {
+            "p_holm": round(worst, 6),
+            "verdict": verdict,
+            "reason": None,
+            "text": f"Invented: {name}.",
+        }
     return made
 
 

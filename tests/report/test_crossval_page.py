@@ -259,6 +259,12 @@ def test_every_analysis_names_its_reference(tmp_path: Path):
     assert "compared with classic augmentation in the main analysis." in text
 
 
+def test_phantoms_are_not_presented_as_a_finding(tmp_path: Path):
+    study = changed(crossval_study(), data={"origin": "phantom"})
+    assert "not a finding" in page(tmp_path, study).text
+    assert "not a finding" not in page(tmp_path, crossval_study()).text
+
+
 def test_the_own_test_split_is_not_called_external(tmp_path: Path):
     study = changed(crossval_study(), external={"own_test_split": True})
     for text in (page(tmp_path, study).text, markdown(tmp_path, study)):

@@ -26,7 +26,7 @@ from fewray.report.page import (
     Text,
 )
 from fewray.report.pages import crossval_tables as tables
-from fewray.report.pages.generators import generator_blocks, took
+from fewray.report.pages.generators import generator_blocks, phantom_notes, took
 from fewray.report.phrases import class_counts, cohort, external_kind, folding, merged, title
 from fewray.report.tables import Column, Table
 from fewray.report.text import class_name, count, listed, percent, sentence, spelled
@@ -69,7 +69,7 @@ def crossval_page(study: CrossvalStudy, timing: Timing, folder: Path) -> Page:
         title(study),
         subtitle,
         verdict(study),
-        [warning.text for warning in study.warnings],
+        [*phantom_notes(data.origin), *(warning.text for warning in study.warnings)],
         [
             Section("comparisons", f"Each arm compared with {arm_name(study.reference)}",
                     comparison_blocks(study)),

@@ -244,6 +244,15 @@ def _scores(logs: Mapping[str, Sequence[EpochRow]]) -> list[Block]:
     return found
 
 
+def phantom_notes(origin: str) -> list[str]:
+    """Return a warning if the images are phantoms."""
+    if origin != "phantom":
+        return []
+    return [
+        "The images are computer-generated phantoms: this page shows the method, not a finding."
+    ]
+
+
 def took(timing: Timing) -> tuple[Block, ...]:
     """Return when a study was run and how long it took, if known."""
     if timing.seconds is None:

@@ -13,6 +13,7 @@ from fewray.report.page import Block, Code, Details, Drawing, Group, Matrix, Pag
 from fewray.report.pages.generators import (
     FINAL_LOSSES,
     generator_blocks,
+    phantom_notes,
     quality_sections,
     read_quality,
     took,
@@ -76,7 +77,7 @@ def published_page(study: PublishedStudy, timing: Timing, folder: Path) -> Page:
         f"The paper's own train/test split; {spelled(len(study.seeds), 'classifier seed')} per arm "
         f"({study.preset} preset).",
         [sentence(verdict.text) for verdict in study.conclusion.verdicts],
-        [warning.text for warning in study.warnings],
+        [*phantom_notes(study.data.origin), *(warning.text for warning in study.warnings)],
         [
             Section("data", "Data", (_data_table(study),)),
             Section("accuracy", "Accuracy", (accuracy_table(study), spread, *placements)),
