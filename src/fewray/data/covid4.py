@@ -146,7 +146,7 @@ def _reason(error: BaseException) -> str:
     import requests
 
     if isinstance(error, requests.Timeout):
-        return "the server did not answer in time"
+        return "the server timed out"
     if isinstance(error, requests.ConnectionError):
         cause: BaseException | None = error
         while cause is not None:  # requests and urllib3 wrap the operating system's error

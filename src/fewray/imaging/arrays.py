@@ -193,7 +193,7 @@ def to_uint8(images: Tensor) -> np.ndarray:
 
 
 def grid(images: np.ndarray, columns: int, pad: int = 2) -> np.ndarray:
-    """Arrange uint8 (n, 1, H, W) row by row on one black image, ``pad`` pixels apart."""
+    """Arrange uint8 (n, 1, H, W) row by row on a black image with gaps of ``pad`` pixels."""
     n, _, height, width = check_images(images).shape
     columns = max(1, min(columns, n))
     rows = -(-n // columns)

@@ -72,8 +72,10 @@ class Audit:
     warnings: tuple[DataWarning, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON."""
-        return asdict(self)
+        """Return plain JSON: ``warnings`` are texts, ``findings`` the same with codes and items."""
+        found = asdict(self)
+        texts = [warning.text for warning in self.warnings]
+        return {**found, "warnings": texts, "findings": found["warnings"]}
 
     def tables(self) -> list[Table]:
         """Return the tables that ``data check`` prints."""

@@ -101,7 +101,7 @@ def lungs(c: Canvas, p: Patient, pose: Pose) -> Lungs:
             (a + 1.40, 0.98 * w),
         ]
     )
-    floor = diaphragm(c, p, pose)
+    base = diaphragm(c, p, pose)
     deep = c.along_y(
         [(a, 0.12), (a + 0.1, 0.40), (a + 0.3, 0.66), (a + 0.7, 0.80), (a + 1.4, 0.80)]
     )
@@ -109,10 +109,10 @@ def lungs(c: Canvas, p: Patient, pose: Pose) -> Lungs:
     air = (
         deep * p.depth * dome(outward**2.6) * step(c.y - a, 0.05) * step(np.abs(c.x) - 0.065, 0.02)
     )
-    below = c.y - floor
+    below = c.y - base
     recess = 0.16 * np.exp(-np.maximum(below, 0) * 9)
     above = step(-below, 0.008 + 0.006 * k)
-    height = np.clip((c.y - a) / (floor - a), 0, 1.5)
+    height = np.clip((c.y - a) / (base - a), 0, 1.5)
     return Lungs(
         air=air * (above + (1 - above) * recess), height=height, outward=outward, cage=cage
     )
@@ -125,11 +125,11 @@ def mediastinum(c: Canvas, p: Patient, pose: Pose) -> Field:
     aortic knob, pulmonary trunk, left ventricle and apex on its right.
     """
     h, k = p.heart, p.child
-    top, floor = p.apex, p.left_dome + pose.breath
+    top, base = p.apex, p.left_dome + pose.breath
     thymus = p.thymus * k
 
     def border(*knots: tuple[float, float]) -> Field:
-        return c.along_y([(top + share * (floor - top), x) for share, x in knots])
+        return c.along_y([(top + share * (base - top), x) for share, x in knots])
 
     right = border(
         (-0.4, 0.13),

@@ -150,8 +150,8 @@ def leads(c: Canvas, rng: np.random.Generator) -> Field:
             )
             total += c.strokes(wire[None], 0.006, 0.14)
     if rng.random() < 0.06:
-        sway = rng.normal(0, 0.02)
-        tube = np.stack([sway * np.sin(3 * share), -1.3 + share * rng.uniform(0.95, 1.9)], -1)
+        bend = rng.normal(0, 0.02)
+        tube = np.stack([bend * np.sin(3 * share), -1.3 + share * rng.uniform(0.95, 1.9)], -1)
         total += c.strokes(tube[None], 0.007, 0.15)
     return total
 
