@@ -26,8 +26,8 @@ def render(found: Mapping[str, Any] | None = None) -> str:
         f"Measured with `{found['command']}` (version {found['made_by']['version']}, seed "
         f"{found['seed']}, {found['date']}) on a {found['data']}. Accuracy is "
         f"{min(accuracy):.2f} to {max(accuracy):.2f}. Two seeds disagree on "
-        f"{100 * min(differ):.0f}% to {100 * max(differ):.0f}% of the images. Main design: {null[0]['seeds']} seeds, "
-        f"{null[0]['repeats']} repeat of {cohort.FOLDS} folds.\n",
+        f"{100 * min(differ):.0f}% to {100 * max(differ):.0f}% of the images. Main "
+        f"design: {null[0]['seeds']} seeds, {null[0]['repeats']} repeat of {cohort.FOLDS} folds.\n",
         f"**No difference**: false verdicts in {null[0]['cohorts']} cohorts, % (Wilson 95% "
         "interval). Nominal 5, required below 7.\n",
         _table(

@@ -1,4 +1,4 @@
-"""The measurement of docs/crossval.md: its cohorts, its networks, and the committed figures against what was asked of them."""
+"""The calibration: its cohorts, its networks, and the requirements on the committed result."""
 
 import numpy as np
 import pytest
@@ -10,12 +10,12 @@ TINY = calibration.Scale(null=50, regimes=50, power=50, detectable=50, truth=50,
 
 
 def population(distance: float = 2.0) -> cohorts.Population:
-    """Return four classes whose patients scatter more than a patient's films."""
+    """Return four classes that vary more between patients than within one."""
     eye = np.broadcast_to(np.eye(cohorts.DIMS, dtype=np.float32), (4, cohorts.DIMS, cohorts.DIMS))
     return cohorts.Population(mean=distance * eye[0, :4], between=0.9 * eye, within=0.4 * eye)
 
 
-def test_the_model_is_that_of_the_images_it_was_fitted_to():
+def test_the_model_has_the_variances_of_the_fitted_images():
     rng = np.random.default_rng(0)
     groups = np.arange(600) // 2
     labels = groups % 4
@@ -30,7 +30,7 @@ def test_the_model_is_that_of_the_images_it_was_fitted_to():
             for j in range(cohorts.DIMS)
         ]
     )
-    assert same > 0.85  # 400 of 425 of the variance is between patients
+    assert same > 0.85  # 400 of 425 parts of the variance are between patients
     assert drawn.std((0, 1)) == pytest.approx(np.ones(cohorts.DIMS), abs=0.2)
 
 
@@ -48,7 +48,7 @@ def test_folds_keep_patients_together():
     )
 
 
-def test_networks_learn_and_differ_by_seed_and_wrong_labels_cost():
+def test_networks_learn_vary_by_seed_and_suffer_from_wrong_labels():
     clean = cohorts.expected_accuracy(population(), 140, 0.0, cohorts=50, seed=0)
     spoilt = cohorts.expected_accuracy(population(), 140, 0.4, cohorts=50, seed=0)
     assert 0.6 < clean.mean() < 0.95
@@ -60,7 +60,7 @@ def test_networks_learn_and_differ_by_seed_and_wrong_labels_cost():
     assert 0.02 < (correct[:, 0, 0] != correct[:, 0, 1]).mean() < 0.3
 
 
-def test_a_small_trial_names_every_rule():
+def test_a_small_simulation_applies_every_rule():
     found = calibration.simulate(population(), 70, cohorts=50, seed=0)
     assert found["rules"]["two-way clustering"]["rejected"] <= 8
     assert found["rules"]["McNemar"]["covered"] is None
@@ -95,7 +95,7 @@ def test_the_whole_measurement_runs():
     assert "two-way clustering" in calibration_tables.render(found)
 
 
-def test_the_committed_figures_are_what_was_asked_for():
+def test_the_committed_result_meets_the_requirements():
     found = calibration.read_json(calibration.RESULT)
     for one in found["null"]:
         rule = one["rules"]["two-way clustering"]
@@ -108,20 +108,19 @@ def test_the_committed_figures_are_what_was_asked_for():
 
 
 @pytest.mark.xfail(
-    strict=True,
-    reason="97.6 and 97.2 % instead of at most 97 at 70 films in two of nine cells: docs/crossval.md",
+    strict=True, reason="two of nine cells cover 97.6 and 97.2%, at 70 images: docs/crossval.md"
 )
-def test_intervals_cover_no_more_than_they_should_with_a_difference():
+def test_intervals_are_not_too_wide_with_a_difference():
     for one in calibration.read_json(calibration.RESULT)["power"]:
         assert one["rules"]["two-way clustering"]["covered"] / one["cohorts"] <= 0.97
 
 
-def test_the_stated_effect_is_seen_with_the_stated_power():
+def test_the_stated_effect_is_detected_with_the_stated_power():
     for one in calibration.read_json(calibration.RESULT)["detectable"]["median"]:
         assert abs(one["rules"]["two-way clustering"]["rejected"] / one["cohorts"] - 0.80) <= 0.05
 
 
-def test_effects_are_planted_as_they_are_stated():
+def test_planted_effects_equal_the_stated_ones():
     for stated in ("mean", "median"):
         for one in calibration.read_json(calibration.RESULT)["detectable"][stated]:
             assert abs(one["truth"] - one["effect"]) < 0.004

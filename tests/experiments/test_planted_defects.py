@@ -1,4 +1,4 @@
-"""Planted defects on drawn phantoms: what must react does, and unseen images set off little."""
+"""Planted defects on phantoms: the right metrics react, and unseen images cause few reactions."""
 
 from dataclasses import replace
 from typing import Any
@@ -20,9 +20,7 @@ from fewray.quality.image_set import ImageSet, MeasuredSet
 @pytest.fixture(scope="module")
 def found() -> dict[str, Any]:
     rows = load_dataset("phantom:size=64,train=80,test=1").where(split="train")
-    one_each = {
-        row.group: row for row in reversed(rows.rows)
-    }  # a floor counts patients: forty of them
+    one_each = {row.group: row for row in reversed(rows.rows)}  # the baseline counts patients
     two = ("normal", "covid")
     sets = {}
     for label in two:
@@ -33,64 +31,64 @@ def found() -> dict[str, Any]:
 
 
 def count(found: dict[str, Any], name: str, metric: str) -> int:
-    return sum(cell["reacted"][metric] for cell in found["defects"][name].values())
+    return sum(one["reacted"][metric] for one in found["defects"][name].values())
 
 
 @pytest.mark.parametrize(
     "name", [name for name, defect in DEFECTS.items() if "copies" in defect.must]
 )
-def test_copies_are_found(name: str, found: dict[str, Any]):
-    wanted = 0.45 if "half" in name else 0.95
-    assert all(cell["found"] >= wanted for cell in found["defects"][name].values())
+def test_copies_are_flagged(name: str, found: dict[str, Any]):
+    expected = 0.45 if "half" in name else 0.95
+    assert all(one["found"] >= expected for one in found["defects"][name].values())
 
 
 @pytest.mark.parametrize(
     "name", ["blur, 1.5 px", "noise, sd 25", "checkerboard, ±12", "one image repeated"]
 )
-def test_gross_defects_are_seen_by_every_metric_that_must(name: str, found: dict[str, Any]):
+def test_every_metric_that_must_reacts_to_gross_defects(name: str, found: dict[str, Any]):
     for metric in DEFECTS[name].must - {"is_mean"}:
         assert count(found, name, metric) == 2, metric
 
 
-def test_unseen_images_set_off_little(found: dict[str, Any]):
+def test_unseen_images_cause_few_reactions(found: dict[str, Any]):
     clean = next(iter(DEFECTS))
     assert sum(count(found, clean, metric) for metric in COLUMNS) <= 3
-    assert all(cell["found"] <= 0.1 for cell in found["defects"][clean].values())
+    assert all(one["found"] <= 0.1 for one in found["defects"][clean].values())
 
 
-def test_held_out_images_handed_over_are_found_among_them(found: dict[str, Any]):
-    assert all(cell["found"] == 1.0 for cell in found["defects"][HELD_OUT].values())
+def test_copies_of_held_out_images_are_found(found: dict[str, Any]):
+    assert all(one["found"] == 1.0 for one in found["defects"][HELD_OUT].values())
 
 
 def test_held_out_images_are_not_compared_with_themselves(monkeypatch: pytest.MonkeyPatch):
-    """Handed over as they are they would be found by any search."""
+    """Unshifted images would be found by any search."""
     rng = np.random.default_rng(0)
     real = {label: ImageSet.of(rng.integers(0, 256, (8, 1, 64, 64), np.uint8)) for label in "ab"}
-    asked: list[tuple[np.ndarray, np.ndarray]] = []
+    searches: list[tuple[np.ndarray, np.ndarray]] = []
 
-    def watched(
+    def recording(
         label: str, synthetic: MeasuredSet, train: MeasuredSet, bar: CopyThreshold
     ) -> list[Copy]:
-        asked.append((synthetic.images, train.images))
+        searches.append((synthetic.images, train.images))
         return find_copies(label, synthetic, train, bar)
 
-    monkeypatch.setattr(module, "find_copies", watched)
+    monkeypatch.setattr(module, "find_copies", recording)
     monkeypatch.setattr(module, "DEFECTS", {})
     examine(real, load_extractor("pixels"))
-    assert len(asked) == 2
-    for given, among in asked:
+    assert len(searches) == 2
+    for given, among in searches:
         assert given.shape == among.shape
         assert (given != among).any((1, 2, 3)).mean() > 0.5
 
 
-def test_no_patient_is_on_both_sides(found: dict[str, Any]):
+def test_no_patient_is_in_both_halves(found: dict[str, Any]):
     for label, n in found["num_train"].items():
         assert n + found["num_fake"][label] == 40
         assert abs(n - 20) <= 2
 
 
 @pytest.mark.parametrize("name", DEFECTS)
-def test_a_defect_keeps_the_form_of_images(name: str):
+def test_a_defect_keeps_dtype_and_size(name: str):
     rng = np.random.default_rng(0)
     train, unseen, other = (rng.integers(0, 256, (n, 1, 64, 64), np.uint8) for n in (7, 8, 9))
     made = DEFECTS[name].make(Material(train=train, unseen=unseen, other_class=other, rng=rng))
@@ -100,17 +98,17 @@ def test_a_defect_keeps_the_form_of_images(name: str):
         assert made.shape != unseen.shape or not np.array_equal(made, unseen)
 
 
-def test_no_wrong_cell_of_the_published_table_is_unexplained(monkeypatch: pytest.MonkeyPatch):
+def test_unexpected_reactions_in_the_committed_table_are_explained(monkeypatch: pytest.MonkeyPatch):
     committed = defect_detection.read_json(defect_detection.RESULT)
     assert defect_detection.unexplained(committed) == []
     clean = {key for key in defect_detection.EXPLAINED if key[0] == next(iter(DEFECTS))}
     for run in committed["runs"]:
-        cells = run["defects"][next(iter(DEFECTS))].values()
+        results = run["defects"][next(iter(DEFECTS))].values()
         alarms = {
-            metric for cell in cells for metric, reacted in cell["reacted"].items() if reacted
+            metric for one in results for metric, reacted in one["reacted"].items() if reacted
         }
         assert alarms == {metric for _, metric, extractor in clean if extractor == run["extractor"]}
-    for key in clean:  # a cell that must not react is wrong once it does, whoever explains it
+    for key in clean:  # a reaction to no defect is unexpected even if explained
         monkeypatch.delitem(defect_detection.EXPLAINED, key)
     assert set(defect_detection.unexplained(committed)) == clean
     assert {run["extractor"] for run in committed["runs"]} == {"lite0@128", "pixels@32"}

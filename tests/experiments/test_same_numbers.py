@@ -23,7 +23,8 @@ NEW = {
     },
     "subsets": {"all": {"images": 4, "accuracy": {"no_augmentation": {"value": 0.5, "ci": None}}}},
 }
-CSV = "analysis,arm,{},fold,seed,image,group,label,predicted,p_a,p_b\nprimary,{},0,1,0,a/1.png,p1,a,a,{},0.3\n"
+HEADER = "analysis,arm,{},fold,seed,image,group,label,predicted,p_a,p_b"
+CSV = HEADER + "\nprimary,{},0,1,0,a/1.png,p1,a,a,{},0.3\n"
 
 
 def write_run(folder: Path, study: Any, predictions: str) -> Path:
