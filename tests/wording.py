@@ -27,6 +27,8 @@ PATHS = (
     "benchmarks",
     "experiments",
 )
+EXEMPT = {"experiments/same_numbers.py"}
+"""Compares results with those under the old names."""
 SUFFIXES = {".py", ".md", ".j2", ".html", ".css", ".js", ".sh"}
 
 
@@ -88,12 +90,18 @@ TERMS = (
         pattern=r"extractor\([^)]*\)\.rows\b|\bfeatures\.rows\b|feature_rows",
         use="feature matrix",
     ),
-    Term(name="judge", pattern=word("judges?", "judged", "Judge"), use="quality report"),
+    Term(
+        name="judge",
+        pattern=word("judges?", "judged", "Judge"),
+        use="quality report",
+        allow="[Tt]o judge",
+    ),
     Term(name="court", pattern=word("courts?"), use="quality report"),
     Term(
         name="sources",
         pattern=r'\bdef sources\b|\bsources=|\.sources\b|"sources"',
         use="provenance",
+        below=("src/",),
     ),
     Term(name="rows_seen", pattern="rows_seen", use="training_hashes"),
     Term(
@@ -125,20 +133,23 @@ TERMS = (
     ),
     Term(name="lanes", pattern=word("lanes?", "Lanes?"), use="streams"),
     Term(
-        name="partitions", pattern=r"(?<![.r])" + word("partitions?", "Partitions?"), use="repeats"
+        name="partitions",
+        pattern=r"(?<![.r])" + word("partitions?", "Partitions?"),
+        use="repeats",
+        allow="Data partitions",  # an item of CLAIM 2024
     ),
     Term(
         name="choose",
         pattern=r"--choose\b|\.choose\b|\bchoose[=:]|[\"']choose[\"']|`choose`|--choices\b",
         use="inner model selection",
     ),
-    Term(name="Setting", pattern=r"\bSettings?\b(?=[\[\](),=])", use="SelectedConfig"),
+    Term(name="Setting", pattern=r"\bSettings?\b(?=[\[\](=])", use="SelectedConfig"),
     Term(name="answer", pattern=word("answer", "Answer"), use="conclusion"),
     Term(name="clusters", pattern=r"\bclusters\b", use="patients, patient bootstrap", below=STUDY),
     Term(name="PatientDraws", pattern="PatientDraws", use="PatientBootstrap"),
     Term(
         name="copy_bar",
-        pattern=r"copy[_ ]bars?\b|\bBar\b(?=[\[\](),:.=])",
+        pattern=r"copy[_ ]bars?\b|\bBar\b(?=[\[\](.=])",
         use="copy threshold, CopyThreshold",
     ),
     Term(
@@ -157,7 +168,7 @@ TERMS = (
         name="floor",
         pattern=word("floors?", "Floors?"),
         use="real-vs-real baseline",
-        allow=r"(np|math|torch)\.floor|rounding_mode=.floor.|floor division|floor_divide",
+        allow=r"(np|math|torch)\.floor|floor\(|rounding_mode=.floor.|floor division|floor_divide",
     ),
     Term(
         name="ceiling",
@@ -189,7 +200,7 @@ TERMS = (
         name="trial",
         pattern=word("trials?", "Trials?", "TRIAL"),
         use="crossval; study (in text)",
-        allow="clinical trials?",
+        allow="clinical trials?|called `trial`",
     ),
     Term(
         name="arm none",
@@ -238,7 +249,7 @@ def search(paths: Sequence[str] = PATHS, root: Path = ROOT) -> list[Finding]:
         start = (root / name).resolve()
         files = sorted(start.rglob("*")) if start.is_dir() else [start]
         for path in files:
-            if path.suffix in SUFFIXES and "__pycache__" not in path.parts:
+            if path.suffix in SUFFIXES and not path.as_posix().endswith(tuple(EXEMPT)):
                 found += search_file(path, root)
     return found
 

@@ -1,9 +1,9 @@
 """The public functions, one per command. ``import fewray`` offers them without loading PyTorch.
 
 All raise :class:`fewray.errors.InputError` for bad input and :class:`fewray.errors.RunFailed` for a
-run that could not continue. They print nothing. Where ``data``, ``real``, ``synthetic``, ``held_out``
-or ``external`` is asked for, give a data set's name, a folder, a CSV file, or a manifest that
-:func:`load_dataset` returned.
+run that could not continue. They print nothing. Where ``data``, ``real``, ``synthetic``,
+``held_out`` or ``external`` is asked for, give a data set's name, a folder, a CSV file, or a
+manifest that :func:`load_dataset` returned.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ def train_generator(
     by default.
 
     ``on_epoch`` is called with the class and each log row (``epoch``, ``epochs``, ``loss_d``, ...),
-    ``on_batch`` with ``batch`` and ``batches``. ``machine`` are :class:`fewray.compute.machine.MachineOptions`.
+    ``on_batch`` with ``batch`` and ``batches``. ``machine`` are
+    :class:`fewray.compute.machine.MachineOptions`.
     """
     from fewray.data.hold_out import training_rows
     from fewray.pipelines.train_generators import train_generators
@@ -139,8 +140,9 @@ def generate(
     With ``reject_copies``, an image is replaced by that of the next seed if :func:`measure_quality`
     (extractor ``lite0``, the same ``copy_percentile``) would flag it as a copy of a training image.
     ``about["rejected"]`` of the manifest counts these by class; ``about["copy_threshold"]``,
-    ``about["sentences"]`` and ``about["warnings"]`` describe the threshold. ``real`` is the training
-    data if it is not found under the name recorded by the run; ``group_regex`` finds its patients.
+    ``about["sentences"]`` and ``about["warnings"]`` describe the threshold. ``real`` is the
+    training data if it is not found under the name recorded by the run; ``group_regex`` finds its
+    patients.
     """
     from fewray.generators.generate import generate as make
 
@@ -250,12 +252,13 @@ def run_study(
 
     ``options`` is a CrossvalOptions, a PublishedOptions, or the name of a crossval preset. Finished
     jobs in ``out`` are reused. ``generators`` is the folder in which crossval keeps each fold's
-    generators, or the folder of trained generators that the published protocol uses. ``external`` is
-    a test set that crossval predicts and never trains on.
+    generators, or the folder of trained generators that the published protocol uses. ``external``
+    is a test set that crossval predicts and never trains on.
 
     ``on_progress`` is called with the kind of an event and its facts, for example ``stage``
     (``text``), ``epoch`` (a log row and its ``label``), ``classifiers`` (``done``, ``total``).
-    ``machine`` are :class:`fewray.compute.machine.MachineOptions`; ``study.json`` does not depend on ``executor``.
+    ``machine`` are :class:`fewray.compute.machine.MachineOptions`; ``study.json`` does not depend
+    on ``executor``.
     """
     from fewray.report.render import write_report
     from fewray.study import protocols

@@ -31,7 +31,7 @@ def _rebuild(kind: type[_CodedError], code: str, message: str, fields: dict[str,
 
 
 class InputError(_CodedError, ValueError):
-    """Bad input. The message is one line: where, the value found, the value expected, the remedy."""
+    """Bad input; the message is one line: where, value found, value expected, remedy."""
 
     exit_code = 2
 
@@ -45,7 +45,7 @@ class RunFailed(_CodedError, RuntimeError):
 def check_range(
     option: str, value: float, least: float, most: float = math.inf, *, above: bool = False
 ) -> None:
-    """Raise InputError ``out_of_range`` unless ``least <= value <= most`` (``above``: ``least < value``)."""
+    """Raise ``out_of_range`` unless ``least <= value <= most`` (``above``: ``least < value``)."""
     if (least < value if above else least <= value) and value <= most:
         return
     expected = f"{'above' if above else 'at least'} {least:g}"

@@ -59,7 +59,7 @@ PUBLISHED_PRESETS: dict[str, PublishedOptions] = {
     ),
     "standard": PublishedOptions(),
 }
-"""Presets of the published protocol: ``quick`` is a demonstration; ``standard`` has the paper's sizes."""
+"""Presets of the published protocol: a demonstration, and the paper's sizes."""
 
 _CROSSVAL_CLASSIFIER = ClassifierOptions(fit="pad", batch_size=64, steps=600)
 
@@ -92,7 +92,7 @@ CROSSVAL_PRESETS: dict[str, CrossvalOptions] = {
         generator_repeats=2,
     ),
 }
-"""Presets of crossval: ``quick`` is a demonstration, never a verdict; ``full`` is for a GPU or a cluster."""
+"""Presets of crossval: ``quick`` is a demonstration, ``full`` is for a GPU or a cluster."""
 
 PROTOCOLS: dict[str, Mapping[str, CrossvalOptions | PublishedOptions]] = {
     "crossval": CROSSVAL_PRESETS,

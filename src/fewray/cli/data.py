@@ -37,7 +37,7 @@ def fetch(
     source: Path | None = path_option("A local copy; its files are verified too.", "--from"),
     as_json: AsJson = False,
 ) -> None:
-    """Download a data set at its pinned version, or copy it from a folder, and verify every file."""
+    """Download a data set at its pinned version, or copy it from a folder, and verify it."""
     from fewray.data.covid4 import fetch_dataset
 
     with ProgressBars() as bars:
@@ -63,7 +63,7 @@ def check(
     group_regex: GroupRegex = None,
     as_json: AsJson = False,
 ) -> None:
-    """Report counts, sizes, grey depth, unreadable files, duplicates, and patients in both splits."""
+    """Report counts, sizes, grey depth, unreadable files, duplicates and split patients."""
     from fewray.data.audit.check import audit
     from fewray.data.loading import load_dataset
 

@@ -1,4 +1,4 @@
-"""The command tree, and how errors reach the user: one line, exit 2 for bad input, 1 for a failed run."""
+"""The command tree, and errors as one line: exit 2 for bad input, 1 for a failed run."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def run(app: typer.Typer) -> None:
 
 
 def _refuse(error: Any) -> NoReturn:
-    """Print in one line what is wrong with the command line (or its help if it is empty), and exit."""
+    """Print what is wrong with the command line in one line, or its help if empty, and exit."""
     if type(error).__name__ == "NoArgsIsHelpError":
         error.show()
     else:

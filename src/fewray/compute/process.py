@@ -65,7 +65,7 @@ def end_with_parent() -> None:
 
 
 def busy() -> str:
-    """Return a short warning if other processes keep this machine busy; otherwise an empty string."""
+    """Return a short warning if other processes keep this machine busy, else an empty string."""
     try:
         load = os.getloadavg()[0]
     except (AttributeError, OSError):

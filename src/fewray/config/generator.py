@@ -11,7 +11,7 @@ from fewray.errors import check_choice, check_range
 
 @dataclass(frozen=True, kw_only=True)
 class ClassicAugmentation(Options):
-    """Random affine augmentation: each operation has probability ``p`` and is tried ``repeats`` times.
+    """Random affine augmentation; each operation is tried ``repeats`` times with probability ``p``.
 
     The defaults are those of the paper's public predecessor without its colour jitter, which the
     paper does not name. Images are augmented at ``work_size`` pixels, then reduced.
@@ -42,7 +42,7 @@ class ClassicAugmentation(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class GanOptions(Options):
-    """Training of one generator; the defaults are the paper's per-class DCGAN (Radford et al. 2015)."""
+    """Training of one generator; the defaults are the paper's DCGAN (Radford et al. 2015)."""
 
     recipe: str = "paper"
     image_size: int = 64
@@ -51,7 +51,7 @@ class GanOptions(Options):
     latent: Literal["uniform", "normal"] = "uniform"
     base_channels: int = 64
     dropout: tuple[float, float, float] = (0.5, 0.5, 0.25)
-    """Dropout of the discriminator's blocks 1, 3 and 4: the predecessor's, as the paper gives none."""
+    """Dropout of blocks 1, 3 and 4 of the discriminator, as in the predecessor."""
     batch_size: int = 32
     epochs: int = 200
     classic_images: int = 1000
@@ -62,7 +62,7 @@ class GanOptions(Options):
     beta2: float = 0.999
     init_std: float = 0.02
     ema_half_life: float = 0.0
-    """Half-life of the averaged generator in images seen; 0 samples the raw generator (the paper)."""
+    """Half-life of the averaged generator in images; 0 samples the raw generator (the paper)."""
     quality_images: int = 500
     """Synthetic images used for each FID, KID and IS measured during training."""
 

@@ -74,12 +74,12 @@ SMALL_AUGMENTATION = ClassicAugmentation(
     translation_repeats=1,
     intensity=0.15,
 )
-"""Classic augmentation of the crossval protocol: small changes, no mirroring (it moves the heart)."""
+"""Classic augmentation of the crossval protocol; no mirroring, which moves the heart."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CrossvalOptions(Options):
-    """The crossval protocol: cross-validation grouped by patient, everything fitted in the folds."""
+    """The crossval protocol: folds grouped by patient, everything fitted on training folds."""
 
     protocol: Literal["crossval"] = "crossval"
     preset: str = "standard"
@@ -95,13 +95,13 @@ class CrossvalOptions(Options):
     classifier: ClassifierOptions = _CLASSIFIER
     classic: ClassicAugmentation = SMALL_AUGMENTATION
     augmented_copies: int = 20
-    """Augmented copies of each image in the arms with ``classic``; they share the image's weight."""
+    """Augmented copies per image in arms with ``classic``; they share the image's weight."""
     ratio: float = 1.0
     """Synthetic images per real training image of the class."""
     copy_percentile: float = 2.0
-    """Copy threshold: the percentage of unseen real images that it would flag; 0 keeps all images."""
+    """Copy threshold: the percentage of unseen real images it would flag; 0 keeps all."""
     paper_classic: bool = False
-    """Sensitivity analysis: the paper's classic augmentation, which mirrors, in place of ``classic``."""
+    """Sensitivity analysis: the paper's classic augmentation in place of ``classic``."""
     ratios: tuple[float, ...] = ()
     """Sensitivity analysis: further ratios."""
     resnet: bool = False

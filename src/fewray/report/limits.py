@@ -10,7 +10,7 @@ SEED_DISAGREEMENT, TRAINING_SHARE = 0.25, 0.3
 """Share of images on which two seeds disagree, and mean share of the variance due to training.
 
 Above either, the rule was measured to err more often than it states (at 31%, and at 0.35 to 0.42);
-it holds at 14% and 0.15 (docs/trial.md).
+it holds at 14% and 0.15 (docs/crossval.md).
 """
 
 

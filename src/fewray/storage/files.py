@@ -38,7 +38,7 @@ def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write ``content`` to ``path`` atomically (see :func:`replace_file`); RunFailed on an error."""
+    """Write ``content`` atomically (see :func:`replace_file`); RunFailed on an error."""
     try:
         replace_file(path, content)
     except OSError as error:

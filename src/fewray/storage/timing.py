@@ -1,4 +1,4 @@
-"""Wall-clock times of a study, stored apart from its results so that those compare byte for byte."""
+"""Wall-clock times of a study, in their own file so that results compare byte for byte."""
 
 from __future__ import annotations
 

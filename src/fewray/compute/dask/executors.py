@@ -15,7 +15,7 @@ LOCAL = "local"
 CONNECT_SECONDS, WORKER_SECONDS = 10, 60
 """How long to wait for a scheduler, and for its first worker."""
 RETRIES = 3
-"""A local cluster gives a task up after it killed this many workers and one more (Dask's default)."""
+"""A local cluster gives up a task after it has killed one worker more than this (as Dask)."""
 MOST_WORKERS, MOST_PORT = 999, 65535
 """The largest numbers in ``dask:N`` and in the address of a scheduler."""
 

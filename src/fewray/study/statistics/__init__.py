@@ -1,1 +1,1 @@
-"""Statistics of a study: comparisons of arms, patient bootstrap, power and verdicts; pure array functions."""
+"""Comparisons of arms, patient bootstrap, power and verdicts as pure array functions."""

@@ -193,7 +193,7 @@ def corrected_t(d: np.ndarray, folds: np.ndarray) -> float | None:
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """Return the p-values after Holm's correction (1979): the smallest x m, the next x (m - 1)..."""
+    """Return p-values after Holm's correction (1979): the smallest x m, the next x (m - 1)..."""
     ordered = sorted(p_values, key=lambda name: p_values[name])
     found, least = {}, 0.0
     for rank, name in enumerate(ordered):
