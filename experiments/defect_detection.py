@@ -167,8 +167,8 @@ def render() -> str:
         alarms = sum(_count(run, clean, metric) for metric in COLUMNS)
         parts.append(
             f"Unseen real images caused {alarms} reactions in "
-            f"{len(COLUMNS) * len(run['num_train'])} tests; about one in twenty is expected by "
-            "chance.\n"
+            f"{len(COLUMNS) * len(run['num_train'])} tests; about one in twenty is to be "
+            "expected.\n"
         )
     return "\n".join(parts)
 

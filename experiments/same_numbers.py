@@ -50,7 +50,7 @@ NOT_COMPARED = {
     r"^/generators/[^/]+/recipes/": "the recipe's name is part of the path, and was reworded",
     r"^/comparisons/.+/minimal_detectable(_holm)?$": "a defect was corrected: see power.py",
 }
-"""Pattern of a path in the old study.json, and why it is left out."""
+"""Pattern of a path in the old study.json, and why it is omitted."""
 
 COLUMNS = {"partition": "repeat"}
 ARMS = {"none": "no_augmentation"}
@@ -77,21 +77,21 @@ def renamed(path: str) -> str:
 
 
 def compare_studies(old: Any, new: Any) -> tuple[Counter[str], list[str], Counter[str]]:
-    """Compare the numbers of two study.json: equal ones by section, differences, those left out."""
+    """Compare the numbers of two study.json: equal ones by section, differences, those omitted."""
     before, after = numbers(old), numbers(new)
-    equal, differences, left_out = Counter[str](), list[str](), Counter[str]()
+    equal, differences, omitted = Counter[str](), list[str](), Counter[str]()
     for path, value in before.items():
         reason = next((why for p, why in NOT_COMPARED.items() if re.search(p, path)), None)
         there = renamed(path)
         if reason is not None:
-            left_out[f"{path.split('/')[1]}: {reason}"] += 1
+            omitted[f"{path.split('/')[1]}: {reason}"] += 1
         elif there not in after:
             differences.append(f"{path}: {value} before, no {there} now")
         elif after[there] != value:
             differences.append(f"{there}: {value} before, {after[there]} now")
         else:
             equal[there.split("/")[1]] += 1
-    return equal, differences, left_out
+    return equal, differences, omitted
 
 
 def read_predictions(path: Path) -> dict[tuple[str, ...], dict[str, str]]:
@@ -137,13 +137,13 @@ def make(commit: str, run: Path) -> None:
 def report(old: Path, new: Path) -> bool:
     """Print what was compared, and return whether all of it is equal."""
     studies = (json.loads((run / "study.json").read_text(encoding="utf-8")) for run in (old, new))
-    equal, differences, left_out = compare_studies(*studies)
+    equal, differences, omitted = compare_studies(*studies)
     print("study.json, numbers that are equal:")
     for section, count in equal.items():
         print(f"  {section}: {count}")
     print(f"  together: {equal.total()}")
-    print("study.json, numbers left out:")
-    for reason, count in left_out.items():
+    print("study.json, numbers omitted:")
+    for reason, count in omitted.items():
         print(f"  {reason}: {count}")
     rows, same, changed = compare_predictions(old / "predictions.csv", new / "predictions.csv")
     print(f"predictions.csv: {rows} rows, {same} values are equal")

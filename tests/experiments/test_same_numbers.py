@@ -34,11 +34,11 @@ def write_run(folder: Path, study: Any, predictions: str) -> Path:
     return folder
 
 
-def test_renamed_fields_are_equal_and_b1_is_left_out():
-    equal, differences, left_out = compare_studies(OLD, NEW)
+def test_renamed_fields_are_equal_and_b1_is_omitted():
+    equal, differences, omitted = compare_studies(OLD, NEW)
     assert differences == []
     assert equal == {"data": 2, "comparisons": 2, "subsets": 3}
-    assert left_out.total() == 2
+    assert omitted.total() == 2
 
 
 @pytest.mark.parametrize(
