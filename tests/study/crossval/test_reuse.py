@@ -57,3 +57,19 @@ def test_more_arms_and_seeds_reuse_every_finished_classifier(
     for arm in SMALL.arms:
         first = small["arms"][arm]["accuracy"]["by_seed"]
         assert first == large["arms"][arm]["accuracy"]["by_seed"][:1]
+
+
+def test_settings_of_existing_generators_hold_for_every_arm(phantoms: Manifest, tmp_path: Path):
+    """Otherwise the classifiers would change when an arm that uses the generators is added."""
+    stored = tmp_path / "generators" / "repeat-0-fold-0" / "covid"
+    stored.mkdir(parents=True)
+    (stored / "checkpoint.safetensors").touch()
+    (stored / "options.json").write_text('{"precision": "fp32", "threads": 2}')
+    found = run_crossval(
+        phantoms,
+        SMALL,
+        tmp_path / "out",
+        generators=tmp_path / "generators",
+        machine=InProcess(device="cpu"),
+    )
+    assert (found.provenance.threads, found.provenance.precision) == (2, "fp32")

@@ -46,11 +46,9 @@ def run_crossval(
     invalid options, a folder that holds another study, or a leak.
     """
     conditions = all_conditions(options)
-    machine = machine or Machine()
     folder = generators or out / "generators"
     needs_generators = any(condition.needs_generators for condition in conditions)
-    if needs_generators:
-        machine = as_recorded(machine, folder)
+    machine = as_recorded(machine or Machine(), folder)  # whatever the arms, so that jobs agree
     folders = [out] if generators is None else [out, generators]
     # With one thread, work done in this process gives the same bits on any machine.
     with locked(out), connected(machine.executor, *folders), fixed_threads(1), threadpool_limits(1):

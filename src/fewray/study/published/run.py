@@ -70,14 +70,15 @@ def run_published(
             check_form("gan", options.gan.to_json(), options.classifier)
         else:
             check_generators(folder, train, test, options.classifier)
-    machine = (machine or Machine()).settled()
+    machine = machine or Machine()
     store = JobStore(out / "jobs")
     folders = [out] if generators is None else [out, generators]
     with locked(out), connected(machine.executor, *folders):
         store.check_folder()
+        settled = machine.settled()
         clock = Clock(out / "timing.json", lambda text: on_progress("stage", {"text": text}))
         clock.run = folder
-        context = RunContext(store=store, machine=machine, clock=clock, on_progress=on_progress)
+        context = RunContext(store=store, machine=settled, clock=clock, on_progress=on_progress)
         if folder is not None and generators is None:
             context.stage("training generators")
             with clock("generators"):
@@ -111,7 +112,7 @@ def run_published(
             quality,
             run=folder,
             trained_here=generators is None,
-            machine=machine,
+            machine=settled,
             warnings=unmeasured,
         )
         write_study(out, study)
