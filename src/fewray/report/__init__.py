@@ -1,1 +1,1 @@
-"""Pages made from finished runs."""
+"""Reports on finished studies and generators: HTML, Markdown and terminal tables."""

@@ -21,7 +21,7 @@ SERIES = ("#0b6e99", "#c4572b", "#4d7c3a", "#7a5aa6", "#8a6d1f", "#555555")
 
 
 def loss_curves(rows: Sequence[EpochRow], title: str) -> str | None:
-    """Return losses, discriminator outputs and, if logged, diversity over epochs; None without a log.
+    """Return losses, discriminator outputs and diversity over epochs; None without a log.
 
     Thin dotted lines are the thresholds of :mod:`fewray.generators.health`.
     """
@@ -52,7 +52,7 @@ def loss_curves(rows: Sequence[EpochRow], title: str) -> str | None:
 
 
 def quality_curves(logs: Mapping[str, Sequence[EpochRow]], key: str, title: str) -> str | None:
-    """Return one score (a field of the rows) over epochs, one line per class; None if unmeasured."""
+    """Return one score (a field of the rows) over epochs, one line per class, or None."""
     measured = {
         label: [row for row in rows if getattr(row, key) is not None]
         for label, rows in logs.items()
@@ -95,7 +95,7 @@ def _values(rows: Sequence[EpochRow], key: str) -> list[float]:
 
 
 def seed_spread(study: PublishedStudy) -> str:
-    """Return every seed's accuracy by arm, as defined and as the paper computed it, with intervals."""
+    """Return each seed's accuracy by arm, as defined and as the paper computed it."""
     figure, (axes,) = new_figure(1, height=0.5 * len(study.arms) + 1.3)
     for row, (name, arm) in enumerate(study.arms.items()):
         y, seeds = len(study.arms) - row, arm.accuracy.by_seed
@@ -161,7 +161,7 @@ def new_figure(columns: int, height: float = 2.6, width: float = 8) -> tuple[Any
 
 
 def plain(name: str) -> str:
-    """Return a name so that Matplotlib prints it unchanged: no formulas, no hidden legend entries."""
+    """Return a name so that Matplotlib prints it unchanged, without formulas."""
     return ("\u200b" if name.startswith("_") else "") + name.replace("$", r"\$")
 
 

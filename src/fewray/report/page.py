@@ -1,4 +1,4 @@
-"""The page model: sections of text, tables and figures, rendered as one HTML file or as Markdown."""
+"""The page model: sections of text, tables and figures, rendered as HTML or Markdown."""
 
 from __future__ import annotations
 

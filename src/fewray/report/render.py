@@ -1,4 +1,4 @@
-"""Choose and write the page of a folder: report.html, Markdown, and the results page of the docs."""
+"""Choose and write the page of a folder, as report.html, Markdown or a summary."""
 
 from __future__ import annotations
 

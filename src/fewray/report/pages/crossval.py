@@ -58,6 +58,7 @@ def crossval_page(study: CrossvalStudy, timing: Timing, folder: Path) -> Page:
         "Selected CLAIM 2024 and TRIPOD+AI items, grouped by topic and completed where fewray has "
         "the information. These are not the full checklists.",
     )
+    methods = Text(methods_paragraph(study), "paste")
     uncorrected = Text("No correction for multiple comparisons, and no verdicts.", "soft")
     again = Text(
         "The predictions of the main analysis on some classes only, again without correction.",
@@ -87,7 +88,7 @@ def crossval_page(study: CrossvalStudy, timing: Timing, folder: Path) -> Page:
             Section("generators", "Generators", _generator_section(study, timing, folder)),
             Section("limits", "Limitations", (Bullets(tuple(limits(study))),)),
             Section("checklist", "Reporting checklist", (checklist,)),
-            Section("methods", "Methods, ready to paste", (Text(methods_paragraph(study), "paste"),)),
+            Section("methods", "Methods, ready to paste", (methods,)),
             Section("reproducibility", "Reproducibility", _reproducibility(study, timing)),
         ],
     )  # fmt: skip

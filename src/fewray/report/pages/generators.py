@@ -157,7 +157,7 @@ def read_quality(found: object) -> QualityReport:
 
 
 def quality_sections(quality: QualityReport | None) -> list[Section]:
-    """Return the section with scores by class, and where each lies between real images and noise."""
+    """Return the section with scores by class, each also between real images and noise."""
     if quality is None:
         return []
     caption = (

@@ -148,7 +148,7 @@ def _mean_sd(mean: float | None, sd: float | None) -> str:
 
 
 def table4(study: PublishedStudy, arm: str) -> list[Table]:
-    """Return the paper's Table 4 for one arm: by standard definitions, and as the paper computed it."""
+    """Return Table 4 for one arm: by standard definitions, and as the paper computed it."""
     found, name, paper = study.arms[arm], arm_name(arm), study.arms[arm].as_published
     caption = "Evaluation mode, means over seeds; ± standard deviation over seeds."
     if found.double_softmax:
