@@ -1,8 +1,8 @@
-"""Layer tables of the networks, counted as the paper's Tables 1 and 2 count.
+"""Layer tables of the networks, counted as in Tables 1 and 2 of the paper.
 
-Mult-adds there are a convolution's weight count x its output positions, and besides every parameter once. For
-transposed convolutions that overstates the true multiply-accumulates about fourfold, because most of the positions it
-counts meet inserted zeros; ``true_mult_adds`` is the arithmetic that is really done.
+The paper counts the weights of a convolution times its output positions, plus every parameter once.
+For transposed convolutions that is about four times the true number, since most of the positions
+meet inserted zeros; ``true_mult_adds`` is the true number.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSummary:
-    """A network's rows and totals. Mult-adds in millions, sizes in MB (2**20 bytes) of float32 for one image."""
+    """Layers and totals of a network: mult-adds in millions, sizes in 2**20 bytes for one image."""
 
     layers: tuple[Layer, ...]
     params: int
@@ -44,14 +44,14 @@ class NetworkSummary:
     total_mb: float
 
     def to_json(self) -> dict[str, Any]:
-        """Return the totals; the rows are listed apart."""
+        """Return the totals without the layers."""
         totals = asdict(self)
         del totals["layers"]
         return totals
 
 
 def summarise(network: nn.Sequential, input_shape: tuple[int, ...]) -> NetworkSummary:
-    """Run one float32 input of ``input_shape`` through ``network`` (without the batch axis) and count."""
+    """Run one input of ``input_shape`` (no batch axis) through ``network`` and count."""
     layers: list[Layer] = []
     network.eval()
     x = torch.zeros(1, *input_shape)
@@ -94,7 +94,7 @@ def summarise(network: nn.Sequential, input_shape: tuple[int, ...]) -> NetworkSu
 
 
 def summarise_recipe(options: GanOptions) -> dict[str, NetworkSummary]:
-    """Return the summaries of a recipe's ``generator`` (Table 1) and ``discriminator`` (Table 2)."""
+    """Return summaries of a recipe's ``generator`` (Table 1) and ``discriminator`` (Table 2)."""
     generator = Generator(options.latent_dim, options.base_channels)
     discriminator = Discriminator(options.base_channels, options.dropout)
     return {
@@ -104,7 +104,7 @@ def summarise_recipe(options: GanOptions) -> dict[str, NetworkSummary]:
 
 
 def _name(module: nn.Module) -> str:
-    """Return PyTorch's name of the layer, of which ours may be a faster form."""
+    """Return PyTorch's name of the layer."""
     if isinstance(module, BitDropout):
         return "Dropout"
     return next(

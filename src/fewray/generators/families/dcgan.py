@@ -1,7 +1,8 @@
-"""The paper's generator and discriminator: DCGAN (Radford, Metz & Chintala 2015, arXiv 1511.06434) at 64x64, grey.
+"""The paper's DCGAN for grey images of 64x64 pixels (Radford et al. 2015, arXiv 1511.06434).
 
-Sizes, block order and initialisation are those of Davoodi & Lo Giudice, *Synthetic of Chest X-ray Images*, Tables 1
-and 2. ``base_channels`` 64 gives the paper's networks: 3,574,656 and 2,763,520 parameters.
+Sizes, block order and initialisation are those of Davoodi & Lo Giudice, *Synthetic of Chest X-ray
+Images*, Tables 1 and 2. ``base_channels`` 64 gives the paper's networks: 3,574,656 and 2,763,520
+parameters.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from fewray.generators.families.fast_conv import DownConv2d, FromGrid, ToGrid, U
 
 
 class BitDropout(nn.Module):
-    """Dropout whose mask is made of random bits: as many a value as the binary expansion of the keep rate has.
+    """Dropout with masks made of random bits, as many per value as the keep rate has binary digits.
 
-    Rates are multiples of 1/256. One bit a value decides for 0.5, two for 0.25; ``nn.Dropout`` draws a Bernoulli number
-    a value, which takes thirteen times as long on a CPU and would be a fifth of a training step. On other devices, where
-    that is one kernel, it is taken; rates are the same, masks are not.
+    Rates are multiples of 1/256: a rate of 0.5 needs one bit per value, 0.25 two. ``nn.Dropout``
+    draws a Bernoulli number per value, which takes thirteen times as long on a CPU and would be a
+    fifth of a training step. Other devices draw Bernoulli numbers: the rates are the same, the
+    masks are not.
     """
 
     def __init__(self, rate: float) -> None:
@@ -26,7 +28,7 @@ class BitDropout(nn.Module):
         self.generator: torch.Generator | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Zero each value with the given rate and scale the rest up, in training mode; else return ``x``."""
+        """Zero each value with the given rate and scale up the rest, in training mode only."""
         if not self.training or self.keep == 256:
             return x
         mask = (self._bits if x.device.type == "cpu" else self._numbers)(x.numel(), x.device).to(
@@ -34,22 +36,23 @@ class BitDropout(nn.Module):
         )
         if self.keep != 128:
             mask = mask.mul_(128 / self.keep)
-        # The mask takes the layout of x in memory, channels-last included, so that the product is one straight pass.
+        # The mask has the memory layout of x, so that the product is one pass.
         if x.is_contiguous(memory_format=torch.channels_last):
             n, c, h, w = x.shape
             return x * mask.view(n, h, w, c).permute(0, 3, 1, 2)
         return x * mask.view(x.shape)
 
     def _numbers(self, count: int, device: torch.device) -> Tensor:
-        """Return what :meth:`_bits` does, of Bernoulli numbers."""
+        """Return the same as :meth:`_bits` from Bernoulli numbers."""
         mask = torch.empty(count, dtype=torch.bfloat16, device=device)
         return mask.bernoulli_(self.keep / 256, generator=self.generator).mul_(2)
 
     def _bits(self, count: int, device: torch.device) -> Tensor:
         """Return bfloat16 (count,): 2 with probability keep/256, else 0.
 
-        Bernoulli(0.b1b2...b8) is b1 ? bit | rest : bit & rest, where rest is Bernoulli(0.b2...b8); trailing zeros need no
-        bit (Knuth & Yao 1976). A bit stands where bfloat16's 2.0 has its only one, in four streams of an int64.
+        Bernoulli(0.b1b2...b8) is b1 ? bit | rest : bit & rest, where rest is Bernoulli(0.b2...b8);
+        trailing zeros need no bit (Knuth & Yao 1976). Each of the four bfloat16 in an int64 has its
+        bit where 2.0 has its only one.
         """
         digits = f"{self.keep:08b}".rstrip("0")
         streams = torch.full((), 0x4000400040004000, dtype=torch.int64, device=device)
@@ -75,11 +78,11 @@ class BitDropout(nn.Module):
 
 
 _PLANES = 15
-"""Bits taken from each 16-bit lane: those that a shift can bring to the place of the 15th."""
+"""Bits taken from each 16-bit value: those that a shift can move to the place of the 15th."""
 
 
 class Generator(nn.Module):
-    """Latent ``z`` float32 (n, latent_dim) to images (n, 1, 64, 64) in [-1, 1]."""
+    """Map latents float32 (n, latent_dim) to images (n, 1, 64, 64) in [-1, 1]."""
 
     def __init__(self, latent_dim: int = 100, base_channels: int = 64) -> None:
         super().__init__()
@@ -97,10 +100,10 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images (n, 1, 64, 64) in [-1, 1] to logits (n,); the paper's probability is their sigmoid.
+    """Map images (n, 1, 64, 64) in [-1, 1] to logits (n,) of the paper's probability.
 
-    The sigmoid stands in ``main`` so that the table of layers is the paper's; training stops before it and takes the
-    cross-entropy of logits, which is the same number without overflow.
+    The sigmoid is part of ``main`` so that the table of layers equals the paper's. Training uses
+    the cross-entropy of logits instead, which is the same number without overflow.
     """
 
     def __init__(
@@ -126,14 +129,14 @@ class Discriminator(nn.Module):
         return self.main[:-1](x).flatten().float()
 
     def draw_from(self, generator: torch.Generator) -> None:
-        """Take dropout masks from ``generator`` instead of the global one."""
+        """Draw dropout masks from ``generator`` instead of the global random state."""
         for module in self.modules():
             if isinstance(module, BitDropout):
                 module.generator = generator
 
 
 def initialise(network: nn.Module, std: float, generator: torch.Generator) -> None:
-    """Draw weights from N(0, std), BatchNorm's from N(1, std) with zero bias (Radford et al. 2015)."""
+    """Draw weights from N(0, std), those of BatchNorm from N(1, std) with zero bias."""
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):

