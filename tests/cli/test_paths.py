@@ -9,19 +9,20 @@ from fewray.cli import main
 from fewray.cli.main import app
 from fewray.errors import InputError
 
+PHANTOM = "phantom:size=64,train=2,test=0"
 COMMANDS = [
     ["train", "--data", "", "--out", "o"],
     ["train", "--data", "phantom", "--out", ""],
     ["study", "--data", "", "--out", "o"],
     ["study", "--data", " ", "--out", "o"],
     ["study", "--data", "phantom", "--out="],
-    ["study", "--data", "phantom:size=64,train=2,test=0", "--out", "o", "--external", ""],
+    ["study", "--data", PHANTOM, "--out", "o", "--external", ""],
     ["study", "--data", "phantom", "--out", "o", "--generators", ""],
     ["generate", "", "--out", "o"],
     ["generate", "g", "--out", ""],
-    ["quality", "--real", "", "--synthetic", "phantom:size=64,train=2,test=0"],
+    ["quality", "--real", "", "--synthetic", PHANTOM],
     ["quality", "--real", "phantom", "--synthetic", ""],
-    ["quality", "--real", "phantom:size=64,train=2,test=0", "--synthetic", "phantom:size=64,train=2,test=0", "--held-out", ""],
+    ["quality", "--real", PHANTOM, "--synthetic", PHANTOM, "--held-out", ""],
     ["quality", "--real", "phantom", "--synthetic", "phantom", "--run", ""],
     ["quality", "--real", "phantom", "--synthetic", "phantom", "--out", ""],
     ["report", ""],
