@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fewray.data.loading import load_dataset
+from fewray.data.loading import load_dataset, load_external
 from fewray.data.manifest import PATIENTS, UNREAD, DataWarning, Manifest
 from fewray.errors import InputError
 from tests.helpers import save_noise
@@ -208,3 +208,16 @@ def test_a_patient_column_that_is_ignored_is_reported(folder: Path, column: str)
         f"path,label,{column},patient_age\ntrain/a/p1_1.png,a,p1,60\ntrain/b/p2_1.jpg,b,p2,70\n"
     )
     assert warnings(load_dataset(folder / "own.csv"))[UNREAD].items == (column.lower(),)
+
+
+def test_an_external_set_whose_names_do_not_match_keeps_unknown_patients(folder: Path):
+    data = load_external(folder, group_regex=r"(x\d+)")
+    assert {PATIENTS, "group_regex_no_match"} <= set(warnings(data))
+    assert load_external(folder, group_regex=r"(p\d+)_").rows[0].group == "p1"
+
+
+@pytest.mark.parametrize("pattern", ["(", "p1"])
+def test_an_invalid_pattern_for_an_external_set_is_an_error(folder: Path, pattern: str):
+    with pytest.raises(InputError) as caught:
+        load_external(folder, group_regex=pattern)
+    assert caught.value.code in ("group_regex_invalid", "group_regex_without_group")

@@ -11,8 +11,7 @@ from fewray.data.skipped_files import (
     generated_classes,
     is_image,
     no_images_text,
-    not_images,
-    outside_classes,
+    skipped_warning,
 )
 from fewray.errors import InputError
 
@@ -49,7 +48,10 @@ def load_folder(root: Path, *, group_regex: str | None = None, strict: bool = Tr
         for path in folder.iterdir()
         if is_image(path) and not path.name.startswith(".") and path.is_file()
     )
-    warnings = [*not_images(skipped), *outside_classes(outside)]
+    warnings = [
+        *skipped_warning("not_images", "file", skipped, "in unsupported formats"),
+        *skipped_warning("outside_classes", "image", outside, "outside the class folders"),
+    ]
     return collector.manifest(root.resolve().name, str(root), warnings)
 
 

@@ -97,9 +97,7 @@ class RowCollector:
             text = "some files are byte-equal: `fewray data check` lists them"
             found.append(DataWarning("byte_equal", text))
         if 0 < (unsplit := sum(not row.split for row in self.rows)) < len(self.rows):
-            text = (
-                f"{unsplit} of {len(self.rows)} images have no split: they count as training images"
-            )
+            text = f"{unsplit} of {len(self.rows)} images have no split: they count as train"
             found.append(DataWarning("no_split", text))
             self.rows = [row if row.split else replace(row, split="train") for row in self.rows]
         rows = sorted(
@@ -113,30 +111,27 @@ class RowCollector:
             rows=tuple(rows),
             warnings=tuple(found),
             group_regex=self.group_regex,
-            pixel_scale=self._pixel_scale(),
+            pixel_scale=self._pixel_scale(source),
         )
 
     def _patient_warnings(self) -> list[DataWarning]:
         if not self.without_patient:
             return []
-        if self.without_patient == len(self.rows):
-            text = (
-                "no patients are known: every image counts as a patient of its own; "
-                f"name patients in a CSV column `group` or with {OPTION}"
-            )
-            return [DataWarning(PATIENTS, text)]
+        who = f"{self.without_patient} of {len(self.rows)} images name no patient"
+        who = "no patients are known" if self.without_patient == len(self.rows) else who
         text = (
-            f"{self.without_patient} of {len(self.rows)} images name no patient: "
-            "each counts as a patient of its own"
+            f"{who}: each of these images counts as a patient of its own; "
+            f"name patients in a CSV column `group` or with {OPTION}"
         )
         return [DataWarning(PATIENTS, text)]
 
-    def _pixel_scale(self) -> PixelScale:
+    def _pixel_scale(self, source: str) -> PixelScale:
         try:
             return choose_scale(filter(None, scan_ranges([row.path for row in self.rows])))
-        except InputError:
+        except InputError as error:
             if self.strict:
-                raise
+                message = f"{source}: {error.message}"
+                raise InputError(error.code, message, **error.fields) from None
             return PixelScale()  # `data check` reports the files
 
 

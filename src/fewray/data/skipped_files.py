@@ -36,22 +36,14 @@ def no_images_text(files: Sequence[Path]) -> str:
     return f"no images ({', '.join(SUFFIXES)}); {dicom}add images or remove the folder"
 
 
-def not_images(names: Sequence[str]) -> list[DataWarning]:
-    """Return a warning about files that are not images."""
+def skipped_warning(code: str, noun: str, names: Sequence[str], why: str) -> list[DataWarning]:
+    """Return a warning about skipped files, if there are any."""
     if not names:
         return []
-    text = f"skipped {plural(names, 'file')} in unsupported formats: {listed(names)}"
+    text = f"skipped {plural(names, noun)} {why}: {listed(names)}"
     if any(name.lower().endswith(DICOM) for name in names):
         text += f"; {NO_DICOM}"
-    return [DataWarning("not_images", text, tuple(names))]
-
-
-def outside_classes(names: Sequence[str]) -> list[DataWarning]:
-    """Return a warning about images outside the class folders."""
-    if not names:
-        return []
-    text = f"skipped {plural(names, 'image')} outside the class folders: {listed(names)}"
-    return [DataWarning("outside_classes", text, tuple(names))]
+    return [DataWarning(code, text, tuple(names))]
 
 
 def not_in_manifest(root: Path, rows: Sequence[Row], splits: Collection[str]) -> list[DataWarning]:
@@ -65,10 +57,7 @@ def not_in_manifest(root: Path, rows: Sequence[Row], splits: Collection[str]) ->
         if place.parts[0] in labels or place.parts[0].lower() in splits
         if os.path.abspath(path) not in known  # noqa: PTH100
     ]
-    if not skipped:
-        return []
-    text = f"skipped {plural(skipped, 'image')} that {MANIFEST} does not list: {listed(skipped)}"
-    return [DataWarning("not_in_manifest", text, tuple(skipped))]
+    return skipped_warning("not_in_manifest", "image", skipped, f"that {MANIFEST} does not list")
 
 
 def generated_classes(root: Path) -> set[str]:
