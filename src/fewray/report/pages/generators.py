@@ -29,6 +29,7 @@ LOSSES: tuple[Field, ...] = (
     ("D(G(z)) before", "d_g_z1", number),
     ("D(G(z)) after", "d_g_z2", number),
 )
+QUALITY_SCHEMA = 2
 FINAL_LOSSES = tuple((name, f"final.{key}", show) for name, key, show in LOSSES)
 MEASURED: tuple[Field, ...] = (
     ("epoch", "epoch", str),
@@ -144,8 +145,10 @@ def training_tables(training: TrainingReport) -> tuple[Table, ...]:
     return (Table.of("", columns, rows, caption), *([scores] if measured else []))
 
 
-def read_quality(found: object) -> QualityReport:
-    """Return the quality report that ``found``, decoded JSON, holds."""
+def read_quality(found: object) -> QualityReport | None:
+    """Return the quality report that ``found``, decoded JSON, holds; None for another schema."""
+    if isinstance(found, dict) and found.get("schema") != QUALITY_SCHEMA:
+        return None
     try:
         return msgspec.convert(found, QualityReport)
     except msgspec.ValidationError as error:
