@@ -7,7 +7,7 @@ from fewray.config import ClassicAugmentation
 from fewray.report.checklist import AUTHORS, claim_items
 from fewray.report.limits import limits
 from fewray.report.methods import augmentation, methods_paragraph
-from fewray.report.phrases import cohort, detectable, earlier, fold_design, title
+from fewray.report.phrases import cohort, detectable, earlier, splits, title
 from fewray.results.crossval import CrossvalStudy, EarlierStudy, Selection
 from tests.crossval_study import changed, crossval_study
 
@@ -112,7 +112,7 @@ def test_unknown_patients_are_never_called_patients():
     assert (
         cohort(study.data) == "306 images without patient IDs, each counted as a separate patient"
     )
-    assert fold_design(study) == "4-fold cross-validation, run once"
+    assert splits(study) == "4-fold cross-validation, run once"
     for where, text in everything(study).items():
         for false in ("305", "grouped by patient", "No patient,", "by patient", "over patients"):
             assert false not in text, (where, false)

@@ -11,7 +11,7 @@ from fewray.report.phrases import (
     detectable,
     earlier,
     external_kind,
-    fold_design,
+    splits,
     subset_name,
     units,
 )
@@ -49,7 +49,7 @@ def claim_items(study: CrossvalStudy) -> list[tuple[str, str]]:
         ("Demographics, fairness between groups", AUTHORS),
         ("Missing data", AUTHORS),
         ("Preprocessing", f"greyscale, {FITS[classifier.fit]}, resized to {size} × {size} pixels"),
-        ("Data partitions", f"{fold_design(study)}; no {patient}{DUPLICATE} is shared between folds"),
+        ("Data partitions", f"{splits(study)}; no {patient}{DUPLICATE} is shared between folds"),
         ("Class imbalance", "folds stratified by class"),
         ("Sample size", "no prior sample-size calculation; smallest difference detectable with "
          f"80% power: {detectable(study)}"),

@@ -47,7 +47,7 @@ def folds_and_repeats(study: CrossvalStudy) -> tuple[int, int]:
     return (len(study.folds) // repeats if repeats else 0), repeats
 
 
-def fold_design(study: CrossvalStudy) -> str:
+def splits(study: CrossvalStudy) -> str:
     """Return "4-fold cross-validation grouped by patient, run once"."""
     k, repeats = folds_and_repeats(study)
     grouped = {"all": " grouped by patient", "some": " grouped by patient where known", "none": ""}[

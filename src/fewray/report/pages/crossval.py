@@ -27,7 +27,7 @@ from fewray.report.page import (
 )
 from fewray.report.pages import crossval_tables as tables
 from fewray.report.pages.generators import generator_blocks, phantom_notes, took
-from fewray.report.phrases import class_counts, cohort, external_kind, fold_design, merged, title
+from fewray.report.phrases import class_counts, cohort, external_kind, merged, splits, title
 from fewray.report.tables import Column, Table
 from fewray.report.text import class_name, count, listed, percent, sentence, spelled
 from fewray.results.crossval import CrossvalStudy
@@ -42,7 +42,7 @@ def crossval_page(study: CrossvalStudy, timing: Timing, folder: Path) -> Page:
     """Return the whole page of ``study``; ``folder`` holds its generators' logs and pictures."""
     data = study.data
     subtitle = (
-        f"{cohort(data)}; {fold_design(study)}; {spelled(len(study.seeds), 'training seed')} per arm "
+        f"{cohort(data)}; {splits(study)}; {spelled(len(study.seeds), 'training seed')} per arm "
         f"({study.preset} preset). Differences in accuracy are from {arm_name(study.reference)}."
     )
     matrices = tuple(

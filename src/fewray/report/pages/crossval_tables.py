@@ -12,8 +12,8 @@ from fewray.report.phrases import (
     audit_view,
     cohort,
     external_kind,
-    fold_design,
     folds_and_repeats,
+    splits,
     subset_name,
     units,
 )
@@ -107,9 +107,7 @@ def overview_table(study: CrossvalStudy) -> Table:
     compared = fields_table("", "arm", _named(study.comparisons), fields)
     cells = {row[0]: row[1:] for row in compared.rows}
     rows = [(*row, *cells.get(row[0], ("reference", "", "", "", ""))) for row in scores.rows]
-    caption = (
-        f"{cohort(study.data)}; {fold_design(study)}; {count(len(study.seeds), 'seed')} per arm."
-    )
+    caption = f"{cohort(study.data)}; {splits(study)}; {count(len(study.seeds), 'seed')} per arm."
     title = f"Arms compared with {arm_name(study.reference)}"
     return Table.of(title, (*scores.columns, *compared.columns[1:]), rows, caption)
 
