@@ -89,7 +89,7 @@ def test_quality_takes_the_patients_of_the_training(
     assert patients(tmp_path / "own") == 12
     assert patients(tmp_path / "own", group_regex=PATTERN) == 6
     assert patients(tmp_path / "made", group_regex=r"(p)") == 1
-    with pytest.raises(InputError, match=r"--group-regex \(x\): fits no file name"):
+    with pytest.raises(InputError, match=r"--group-regex \(x\): matches no file name"):
         fewray.measure_quality(films, made, extractor="pixels", group_regex="(x)")
     with pytest.raises(InputError, match="is a manifest"):
         fewray.measure_quality(load_dataset(films), made, extractor="pixels", group_regex=PATTERN)
@@ -124,7 +124,7 @@ def test_copies_are_refused_by_the_patients_of_the_training(films: Path, run: Pa
         ).bar.grouped
         is False
     )
-    with pytest.raises(InputError, match="fits no file name"):
+    with pytest.raises(InputError, match="matches no file name"):
         rejection.copy_rejection(run, films, percentile=2, device="cpu", group_regex="(x)")
     with pytest.raises(InputError, match="with --reject-copies"):
         fewray.generate(run, run / "x", per_class=1, group_regex=PATTERN)
