@@ -149,7 +149,9 @@ def descriptive_table(study: CrossvalStudy) -> Table:
         "For information only; not used for the verdict. Discordance: share of images that one arm "
         "classifies correctly and the other does not."
     )
-    return fields_table("", "arm", _named(study.comparisons), DESCRIPTIVE, caption)
+    several = folds_and_repeats(study)[1] > 1  # the corrected t-test needs several repeats
+    fields = [field for field in DESCRIPTIVE if several or field[1] != "p_corrected_t"]
+    return fields_table("", "arm", _named(study.comparisons), fields, caption)
 
 
 def pair_tables(study: CrossvalStudy) -> list[Table]:
