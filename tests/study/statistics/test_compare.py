@@ -8,11 +8,11 @@ from fewray.errors import InputError
 from fewray.study.statistics.compare import (
     compare,
     corrected_t,
-    holm,
     mcnemar,
     patient_variance,
     training_variance,
 )
+from fewray.study.statistics.holm import holm
 from fewray.study.statistics.verdict import decide
 
 

@@ -15,6 +15,7 @@ from fewray.study.crossval.cohort import Cohort, External, subset_classes
 from fewray.study.crossval.design import Condition, PlannedAnalysis
 from fewray.study.crossval.scores import accuracy_of, renormalised
 from fewray.study.statistics import compare as statistics
+from fewray.study.statistics.holm import holm
 from fewray.study.statistics.patients import PatientBootstrap
 from fewray.study.statistics.verdict import decide
 
@@ -59,7 +60,7 @@ def primary_comparisons(
         )
         for condition in primary.compared
     }
-    adjusted = statistics.holm({arm: found.p for arm, found in compared.items()})
+    adjusted = holm({arm: found.p for arm, found in compared.items()})
     made = {}
     for arm, found in compared.items():
         verdict = decide(found, adjusted[arm], quick=quick)

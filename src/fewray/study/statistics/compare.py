@@ -7,7 +7,6 @@ Both are counted by two-way clustering, by patient and by training run (Cameron,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -190,16 +189,6 @@ def corrected_t(d: np.ndarray, folds: np.ndarray) -> float | None:
         return 1.0 if np.isclose(np.mean(means), 0) else None
     error = np.sqrt(spread * (1 / len(means) + np.mean(ratios)))
     return float(2 * t.sf(abs(np.mean(means)) / error, len(means) - 1))
-
-
-def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """Return p-values after Holm's correction (1979): the smallest x m, the next x (m - 1)..."""
-    ordered = sorted(p_values, key=lambda name: p_values[name])
-    found, least = {}, 0.0
-    for rank, name in enumerate(ordered):
-        least = max(least, min(1.0, (len(ordered) - rank) * p_values[name]))
-        found[name] = least
-    return {name: found[name] for name in p_values}
 
 
 def _differences(
