@@ -116,16 +116,15 @@ def train(
 
         gan = TextbookGan(images, seed, base_channels=base_channels)
         return list(itertools.islice(gan.steps(), steps)), gan.sample(IMAGES)
-    from fewray.generators.sampling import sample
-    from fewray.generators.training import TrainState, batches_per_epoch, train_gan
+    from fewray.generators.training import Dcgan, batches_per_epoch
 
     recipe = RECIPES["paper"]
     options = recipe.with_(
         epochs=steps // batches_per_epoch(len(images), recipe), base_channels=base_channels
     )
-    state = TrainState(options, seed=seed, device=torch.device("cpu"))
-    losses = [(tick.loss_d, tick.loss_g) for tick in train_gan(images, state, precision=way)]
-    return losses, sample(state.sampler, options, range(IMAGES))
+    state = Dcgan(options, seed=seed, device=torch.device("cpu"))
+    losses = [(tick.loss_d, tick.loss_g) for tick in state.fit(images, precision=way)]
+    return losses, state.sample(range(IMAGES))
 
 
 def _images(count: int) -> tuple[np.ndarray, np.ndarray]:

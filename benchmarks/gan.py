@@ -55,14 +55,14 @@ def side_by_side(part: int, *, processes: int, device: str, precision: str) -> T
     """Prepare this process's share of the classes; the task is ``STEPS`` steps of each."""
     import torch
 
-    from fewray.generators.training import TrainState, train_gan
+    from fewray.generators.training import Dcgan
 
     options = RECIPES["paper"].with_(epochs=10**6)
     runs = []
     for label in range(part, CLASSES, processes):
-        state = TrainState(options, seed=label, device=torch.device(device))
+        state = Dcgan(options, seed=label, device=torch.device(device))
         # With so many images, one epoch is STEPS steps.
-        runs.append(train_gan(_noise(label), state, precision=precision))
+        runs.append(state.fit(_noise(label), precision=precision))
 
     def work() -> list[float]:
         return [next(run).loss_d for run in runs]

@@ -121,7 +121,7 @@ def class_metrics(part: int, *, rows: int, dim: int) -> Task:
         sides.append(MeasuredSet(images, names, names, Features(features, classes)))
 
     def work() -> None:
-        class_quality(*sides, extractor="planted")
+        class_quality(*sides)
 
     return work
 

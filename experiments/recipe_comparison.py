@@ -12,8 +12,7 @@ import time
 import torch
 
 from fewray.data.loading import load_dataset
-from fewray.generators.sampling import sample
-from fewray.generators.training import TrainState, train_gan
+from fewray.generators.training import Dcgan
 from fewray.imaging.arrays import load_images
 from fewray.pipelines.train_class import training_images
 from fewray.presets import RECIPES
@@ -39,13 +38,13 @@ def main() -> None:
     extractor = load_extractor("lite0", device="cpu")
     unseen = extractor(load_images(rows.where(split="test").paths(), 64, "pad")).features
     for name, options in CANDIDATES.items():
-        state = TrainState(options, seed=SEED, device=torch.device("cpu"))
+        state = Dcgan(options, seed=SEED, device=torch.device("cpu"))
         images = training_images(rows.where(split="train"), options, seed=7)
         started = time.thread_time()
-        for tick in train_gan(images, state, precision="fp32"):
+        for tick in state.fit(images, precision="fp32"):
             if tick.epoch % 20 == 0:
                 spent = time.thread_time() - started
-                kid = mmd2(extractor(sample(state.sampler, options, range(500))).features, unseen)
+                kid = mmd2(extractor(state.sample(range(500))).features, unseen)
                 print(
                     f"| {name} | {tick.step:,} | {tick.images_seen:,} | {kid:.2f} | {spent:.0f} |",
                     flush=True,

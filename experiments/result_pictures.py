@@ -12,9 +12,8 @@ import numpy as np
 import torch
 
 from fewray.errors import InputError
-from fewray.generators.checkpoint import load_generator
+from fewray.generators.checkpoint import load_checkpoint
 from fewray.generators.generate import run_classes
-from fewray.generators.sampling import sample
 from fewray.imaging.arrays import grid, save_png
 from fewray.storage.files import read_jsonl
 
@@ -26,8 +25,8 @@ def first_seeds(run: Path) -> np.ndarray:
     """Return the images of seeds 0 to 11 of every class (classes x 12, 1, 64, 64)."""
     rows = []
     for path in run_classes(run).values():
-        network, options = load_generator(path, torch.device("cpu"))
-        rows.append(sample(network, options, range(COLUMNS)))
+        generator = load_checkpoint(path, torch.device("cpu"))
+        rows.append(generator.sample(range(COLUMNS)))
     return np.concatenate(rows)
 
 
@@ -37,12 +36,12 @@ def closest(run: Path, quality: Path) -> np.ndarray:
         found = list(csv.DictReader(stream))
     rows = []
     for label, path in run_classes(run).items():
-        network, options = load_generator(path, torch.device("cpu"))
+        generator = load_checkpoint(path, torch.device("cpu"))
         mine = sorted(
             (row for row in found if row["class"] == label), key=lambda row: float(row["distance"])
         )
         seeds = [int(Path(row["synthetic"]).stem.removeprefix("seed")) for row in mine[:COLUMNS]]
-        rows.append(sample(network, options, seeds))
+        rows.append(generator.sample(seeds))
     return np.concatenate(rows)
 
 

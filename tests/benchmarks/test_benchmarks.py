@@ -25,7 +25,7 @@ from fewray.classify.networks import build_network
 from fewray.config import ClassifierOptions
 from fewray.data.loading import load_dataset
 from fewray.errors import InputError, RunFailed
-from fewray.generators.training import TrainState
+from fewray.generators.training import Dcgan
 from fewray.presets import RECIPES
 
 
@@ -141,7 +141,7 @@ def test_the_table_marks_what_was_not_measured():
 
 
 def test_textbook_networks_have_the_parameters_of_the_recipe():
-    state = TrainState(RECIPES["paper"], seed=0, device=torch.device("cpu"))
+    state = Dcgan(RECIPES["paper"], seed=0, device=torch.device("cpu"))
     ours = build_network(4, ClassifierOptions(), seed=0)
     for book, own in ((Generator(), state.G), (Discriminator(), state.D), (Classifier(4), ours)):
         assert sorted(p.numel() for p in book.parameters()) == sorted(

@@ -25,7 +25,7 @@ from fewray.classify.training import train_classifier
 from fewray.compute.seeds import child_seed
 from fewray.config import ClassifierOptions
 from fewray.generators.families.dcgan import BitDropout
-from fewray.generators.training import TrainState, train_gan
+from fewray.generators.training import Dcgan
 from fewray.imaging import arrays
 from fewray.presets import RECIPES
 
@@ -53,7 +53,7 @@ def test_the_textbook_gan_trains_like_the_recipe(monkeypatch: pytest.MonkeyPatch
         0, 256, (32, 1, 64, 64), dtype=np.uint8
     )  # one batch, in any order
     book = textbook.TextbookGan(images, seed=0, base_channels=4)
-    state = TrainState(RECIPES["paper"].with_(base_channels=4, epochs=4), seed=0, device=CPU)
+    state = Dcgan(RECIPES["paper"].with_(base_channels=4, epochs=4), seed=0, device=CPU)
     for ours, theirs in ((state.G, book.G), (state.D, book.D)):
         for own, other in zip(ours.parameters(), theirs.parameters(), strict=True):
             assert own.shape == other.shape
@@ -67,7 +67,7 @@ def test_the_textbook_gan_trains_like_the_recipe(monkeypatch: pytest.MonkeyPatch
     without_dropout(monkeypatch)
     again = same_latents(monkeypatch)
     again()
-    found = [(tick.loss_d, tick.loss_g) for tick in train_gan(images, state)]
+    found = [(tick.loss_d, tick.loss_g) for tick in state.fit(images)]
     again()
     expected = list(itertools.islice(book.steps(), 4))
     assert np.array(found) == pytest.approx(np.array(expected), rel=2e-3)

@@ -9,12 +9,13 @@ from torch.nn import functional
 from fewray.classify.networks import PaperCNN, build_network
 from fewray.classify.residual import ResidualBlock, ResidualCNN
 from fewray.classify.training import predict, train_classifier
-from fewray.classify.weights import load_classifier, save_classifier
+from fewray.classify.weights import About, load_classifier, save_classifier
 from fewray.config import ClassifierOptions
 from fewray.errors import InputError
 from fewray.imaging.arrays import to_float
 from fewray.study.published.scores import scores_as_published
 
+ABOUT = About(arm="no_augmentation", seed=0, key="k", train_images=3)
 SMALL = ClassifierOptions(
     network="resnet",
     image_size=16,
@@ -90,12 +91,10 @@ def test_prediction_does_not_depend_on_the_batch():
 
 def test_it_is_kept_and_read_back(tmp_path):
     model, (images, _) = fitted(SMALL.with_(steps=3)).model, problem(9, seed=3)
-    save_classifier(
-        model, SMALL, tmp_path / "c", classes=("a", "b", "c"), about={"arm": "no_augmentation"}
-    )
+    save_classifier(model, SMALL, tmp_path / "c", classes=("a", "b", "c"), about=ABOUT)
     network, header = load_classifier(tmp_path / "c")
     assert isinstance(network, ResidualCNN)
-    assert ClassifierOptions.from_json(header["options"]) == SMALL
+    assert header.options == SMALL
     assert np.array_equal(predict(network, images), predict(model, images))
 
 

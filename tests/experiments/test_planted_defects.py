@@ -11,10 +11,10 @@ from experiments import planted_defects as module
 from experiments.planted_defects import COLUMNS, DEFECTS, HELD_OUT, Material, examine
 from fewray.data.loading import load_dataset
 from fewray.pipelines.quality_report import image_sets
-from fewray.quality.copies.detect import Copy, find_copies
-from fewray.quality.copies.threshold import CopyThreshold
+from fewray.quality.copies.detect import find_copies
 from fewray.quality.features.extractor import load_extractor
 from fewray.quality.image_set import ImageSet, MeasuredSet
+from fewray.results.quality import Copy, CopyThreshold
 
 
 @pytest.fixture(scope="module")

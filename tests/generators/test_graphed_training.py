@@ -12,13 +12,13 @@ import torch
 from fewray.compute.cuda_graph import WARM_UP, StepGraph
 from fewray.config import GanOptions
 from fewray.generators import training
-from fewray.generators.training import TrainState, train_gan
+from fewray.generators.training import Dcgan
 from tests.fake_cuda import CUDA
 
 SMALL = GanOptions(base_channels=4, epochs=3, batch_size=8, classic_images=0)
 
 
-def tensors(state: TrainState) -> list[torch.Tensor]:
+def tensors(state: Dcgan) -> list[torch.Tensor]:
     networks = [network for network in (state.G, state.D, state.G_ema) if network is not None]
     moments = [
         m for optimiser in (state.optimiser_g, state.optimiser_d) for m in optimiser.state.values()
@@ -39,15 +39,15 @@ def test_replayed_steps_train_the_same_networks(
     precision: str,
 ):
     images = np.random.default_rng(0).integers(0, 256, (20, 1, 64, 64), np.uint8)
-    plain = TrainState(options, seed=0, device=torch.device("cpu"))
-    expected = list(train_gan(images, plain, precision=precision))
+    plain = Dcgan(options, seed=0, device=torch.device("cpu"))
+    expected = list(plain.fit(images, precision=precision))
 
-    state = TrainState(options, seed=0, device=torch.device("cpu"))
+    state = Dcgan(options, seed=0, device=torch.device("cpu"))
     graphs = fake_cuda(partial(tensors, state))
     monkeypatch.setattr(
         training, "StepGraph", lambda step, device, **more: StepGraph(step, CUDA, **more)
     )
-    assert list(train_gan(images, state, precision=precision)) == expected
+    assert list(state.fit(images, precision=precision)) == expected
     assert [graph.replays for graph in graphs] == [9 - WARM_UP]
     assert all(torch.equal(a, b) for a, b in zip(tensors(state), tensors(plain), strict=True))
     assert all(p.requires_grad for p in state.D.parameters())

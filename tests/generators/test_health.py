@@ -217,8 +217,8 @@ def test_it_stops_when_done_and_samples_from_the_best(
     assert len(made) == 2
     about = read_header(folder / CHECKPOINT)["about"]
     groups = {row.sha256: row.group for row in train.rows}
-    assert about["rows_held_out"]
-    assert {groups[sha] for sha in about["rows_held_out"]}.isdisjoint(
+    assert about["held_out_hashes"]
+    assert {groups[sha] for sha in about["held_out_hashes"]}.isdisjoint(
         groups[sha] for sha in about["training_hashes"]
     )
     # Stopped after three epochs and continued: the same end, the same bytes.

@@ -22,7 +22,7 @@ from fewray.generators.checkpoint import (
 from fewray.generators.health import findings
 from fewray.generators.run import CHECKPOINT, train_run
 from fewray.generators.sampling import latents, sample
-from fewray.generators.training import Tick, TrainState, train_gan
+from fewray.generators.training import Dcgan, Tick
 from fewray.storage.files import read_jsonl, sha256_of
 
 CPU = torch.device("cpu")
@@ -40,13 +40,13 @@ def pictures(n: int = 20, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (n, 1, 64, 64), np.uint8)
 
 
-def weights(state: TrainState) -> list[torch.Tensor]:
+def weights(state: Dcgan) -> list[torch.Tensor]:
     return [value for network in (state.G, state.D) for value in network.state_dict().values()]
 
 
-def trained(options: GanOptions = SMALL, seed: int = 0) -> tuple[TrainState, list[Tick]]:
-    state = TrainState(options, seed=seed, device=CPU)
-    return state, list(train_gan(pictures(), state))
+def trained(options: GanOptions = SMALL, seed: int = 0) -> tuple[Dcgan, list[Tick]]:
+    state = Dcgan(options, seed=seed, device=CPU)
+    return state, list(state.fit(pictures()))
 
 
 def run_into(folder: Path, options: GanOptions = SMALL, **changes: object) -> dict:
@@ -65,7 +65,7 @@ def test_one_step_is_the_textbook_step():
     """Binary cross-entropies of probabilities, two backward passes, D's gradients thrown away in G's step."""
     options = SMALL.with_(epochs=1, dropout=(0.0, 0.0, 0.0), batch_size=20)
     state, (tick,) = trained(options)
-    book = TrainState(options, seed=0, device=CPU)
+    book = Dcgan(options, seed=0, device=CPU)
     G, D = book.G.train(), book.D.train()
     from fewray.compute.seeds import child_seed
 
@@ -109,8 +109,8 @@ def test_training_leaves_the_global_random_state_alone():
 
 @pytest.mark.parametrize("count", [1, 5, 31, 33])
 def test_any_number_of_images_trains_in_whole_batches(count: int):
-    state = TrainState(SMALL.with_(epochs=1, batch_size=32), seed=0, device=CPU)
-    (tick,) = train_gan(pictures(count), state)
+    state = Dcgan(SMALL.with_(epochs=1, batch_size=32), seed=0, device=CPU)
+    (tick,) = state.fit(pictures(count))
     assert tick.batches == -(-count // 32)
     assert tick.images_seen == 32 * tick.batches
     assert tick.finite
@@ -120,14 +120,14 @@ def test_any_number_of_images_trains_in_whole_batches(count: int):
                                  np.zeros((4, 1, 64, 64), np.float32)])  # fmt: skip
 def test_wrong_images_are_refused(bad: np.ndarray):
     with pytest.raises(InputError):
-        next(train_gan(bad, TrainState(SMALL, seed=0, device=CPU)))
+        next(Dcgan(SMALL, seed=0, device=CPU).fit(bad))
 
 
 def test_the_discriminator_learns_a_trivial_difference():
     flat = np.full((32, 1, 64, 64), 255, np.uint8)
     options = SMALL.with_(epochs=8, dropout=(0.0, 0.0, 0.0), learning_rate=2e-3)
-    state = TrainState(options, seed=0, device=CPU)
-    last = list(train_gan(flat, state))[-1]
+    state = Dcgan(options, seed=0, device=CPU)
+    last = list(state.fit(flat))[-1]
     assert last.d_x > 0.7 > 0.3 > last.d_g_z1
 
 
@@ -194,8 +194,8 @@ def test_a_non_finite_loss_stops_and_keeps_the_last_good_checkpoint(
     run_into(tmp_path, SMALL.with_(epochs=1))
     good = sha256_of(tmp_path / CHECKPOINT)
 
-    def poisoned(images: np.ndarray, state: TrainState, *, precision: str, on_batch: object):
-        for tick in train_gan(images, state, precision=precision):
+    def poisoned(images: np.ndarray, state: Dcgan, *, precision: str, on_batch: object):
+        for tick in state.fit(images, precision=precision):
             with torch.no_grad():
                 next(state.G.parameters()).fill_(float("nan"))
             yield tick
@@ -217,8 +217,8 @@ def test_a_non_finite_loss_stops_and_keeps_the_last_good_checkpoint(
 def test_the_row_of_an_epoch_without_finite_losses_is_json(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    def poisoned(images: np.ndarray, state: TrainState, *, precision: str, on_batch: object):
-        for tick in train_gan(images, state, precision=precision):
+    def poisoned(images: np.ndarray, state: Dcgan, *, precision: str, on_batch: object):
+        for tick in state.fit(images, precision=precision):
             yield replace(tick, loss_d=math.nan, loss_g=math.inf)
 
     monkeypatch.setattr(gan_run, "train_gan", poisoned)

@@ -24,7 +24,7 @@ def test_a_costly_first_call_hides_no_step(monkeypatch: pytest.MonkeyPatch, once
     assert plan.classifier_step_seconds(options, 2, machine) == pytest.approx(0.2)
 
 
-def test_trainings_that_share_a_gpu_are_not_promised_to_gain_by_it():
+def test_the_total_on_a_gpu_is_an_upper_limit():
     def rows() -> list[dict]:
         return [{"job": name, "images": 1, "steps": 1, "seconds": 60.0} for name in "ab"]
 
@@ -33,6 +33,6 @@ def test_trainings_that_share_a_gpu_are_not_promised_to_gain_by_it():
         for device in ("cpu", "cuda:0")
     ]
     assert [(row["job"], row["minutes"]) for row in last] == [
-        ("all, 2 side by side", 1.0),
-        ("all, 2 side by side, at most", 2.0),
+        ("all, 2 in parallel", 1.0),
+        ("all, 2 in parallel, at most", 2.0),
     ]

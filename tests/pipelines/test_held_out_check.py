@@ -11,7 +11,7 @@ import fewray
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
-from fewray.pipelines.held_out_check import check_apart
+from fewray.pipelines.held_out_check import check_held_out
 
 
 def film(path: Path, seed: int, **how: int) -> None:
@@ -37,13 +37,13 @@ def test_a_training_film_in_another_file_is_not_held_out(
     for index in range(3):
         film(tmp_path / "apart" / "a" / f"other{index}.png", 50 + index)
     apart = load_dataset(tmp_path / "apart")
-    assert check_apart(load_dataset(real), apart, {}) == []
+    assert check_held_out(load_dataset(real), apart, {}) == []
     film(tmp_path / "apart" / "a" / f"twin.{suffix}", 2, **how)
     with pytest.raises(
         InputError,
         match=rf"1 of 4 files show films .* first .*twin.{suffix}, which shows .*p2_1.png",
     ):
-        check_apart(load_dataset(real), load_dataset(tmp_path / "apart"), {})
+        check_held_out(load_dataset(real), load_dataset(tmp_path / "apart"), {})
     with pytest.raises(InputError, match="--held-out: 1 of 4 files show films"):
         fewray.measure_quality(real, real, held_out=tmp_path / "apart", extractor="pixels")
 
@@ -53,7 +53,7 @@ def test_equal_pictures_without_structure_are_one_film(tmp_path: Path):
         (tmp_path / name).parent.mkdir(parents=True)
         Image.new("L", (40, 40), 90).save(tmp_path / name)
     with pytest.raises(InputError, match="1 of 1 files show films"):
-        check_apart(load_dataset(tmp_path / "real"), load_dataset(tmp_path / "apart"), {})
+        check_held_out(load_dataset(tmp_path / "real"), load_dataset(tmp_path / "apart"), {})
 
 
 def test_another_film_of_a_training_patient_is_noted_by_name(real: Path, tmp_path: Path):
@@ -62,18 +62,18 @@ def test_another_film_of_a_training_patient_is_noted_by_name(real: Path, tmp_pat
     sides: list[Manifest] = [
         load_dataset(folder, group_regex=r"(p\d)_") for folder in (real, tmp_path / "apart")
     ]
-    (note,) = check_apart(*sides, {})
+    (note,) = check_held_out(*sides, {})
     assert "1 of 2 held-out films are of patients with films among the real ones (p2)" in note
 
 
 def test_files_of_equal_names_in_two_sets_are_no_patient(real: Path, tmp_path: Path):
     film(tmp_path / "apart" / "a" / "p2_1.png", 60)
-    assert check_apart(load_dataset(real), load_dataset(tmp_path / "apart"), {}) == []
+    assert check_held_out(load_dataset(real), load_dataset(tmp_path / "apart"), {}) == []
 
 
 def test_the_split_of_covid4_is_accepted_with_a_note(covid4: Path):
     data = load_dataset("covid4")
-    (note,) = check_apart(
+    (note,) = check_held_out(
         data.where(split="train", label="covid"), data.where(split="test", label="covid"), {}
     )
     assert "nejmoa2001191" in note

@@ -116,12 +116,12 @@ def test_patients_that_are_not_known_are_told(films: Path, run: Path, tmp_path: 
 @pytest.mark.usefixtures("pixels")
 def test_copies_are_refused_by_the_patients_of_the_training(films: Path, run: Path):
     found = rejection.copy_rejection(run, films, percentile=2, device="cpu")
-    assert found.bar.grouped
+    assert found.copy_threshold.grouped
     assert not found.notes
     assert (
         rejection.copy_rejection(
             run, films, percentile=2, device="cpu", group_regex=r"_(\d+)"
-        ).bar.grouped
+        ).copy_threshold.grouped
         is False
     )
     with pytest.raises(InputError, match="matches no file name"):

@@ -159,7 +159,7 @@ def test_a_file_of_generators_of_another_form_is_refused(
         fewray.measure_quality(films, folder, classes=["a"], extractor="pixels")
 
 
-def test_a_real_set_without_the_films_seen_is_noted(films: Path, tmp_path: Path):
+def test_a_real_set_without_the_keep_training_images_is_noted(films: Path, tmp_path: Path):
     folder = copied(films, tmp_path, "pad")
     data = load_dataset(films)
     fewer = Manifest(name="fewer", classes=data.classes, rows=data.where(split="train").rows[3:])

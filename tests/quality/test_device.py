@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fewray.quality import evaluate
-from fewray.quality.baselines import chosen
+from fewray.quality.baselines import take
 from fewray.quality.copies.alignment import nearest_aligned
 from fewray.quality.features.cache import Cached
 from fewray.quality.features.extractor import Features, PixelExtractor, metrics_device
@@ -78,7 +78,7 @@ def test_a_class_is_measured_on_the_device_of_its_features(monkeypatch: pytest.M
 
     real, fake = (measured(ImageSet.of(films(12, seed)), there, mirrored=True) for seed in (0, 1))  # pyright: ignore[reportArgumentType]
     assert pooled({"a": real, "b": fake}).features.device.type == "meta"
-    assert chosen(real.features, np.arange(3)).device.type == "meta"
+    assert take(real.features, np.arange(3)).device.type == "meta"
     monkeypatch.setattr(evaluate, "fid_infinity", ask)
     monkeypatch.setattr(evaluate, "neighbour_metrics", ask)
     for measure in (

@@ -1,25 +1,24 @@
-"""Files of a measurement: one picture a kind and class, none of an earlier measurement, pairs as they were judged."""
+"""Files of a quality report: a picture per kind and class, none of an earlier report, pairs."""
 
 import csv
 import io
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 
 from fewray.imaging.preprocess import resize
-from fewray.quality.copies.detect import Copy, find_copies
-from fewray.quality.copies.threshold import CopyThreshold
-from fewray.quality.evaluate import measure_quality
+from fewray.quality.copies.detect import find_copies
+from fewray.quality.evaluate import Nearest, measure_quality
 from fewray.quality.features.extractor import Features, load_extractor
 from fewray.quality.gallery import copies_csv, write_quality
 from fewray.quality.image_set import ImageSet, MeasuredSet
-from fewray.quality.result import Quality
+from fewray.results.quality import Copy, CopyThreshold, QualityReport, read_quality
 
 CLASSES = ("a", "a-synthetic", "pairs-a")
-Sides = tuple[Quality, dict[str, ImageSet], dict[str, ImageSet]]
+Sides = tuple[QualityReport, Nearest, dict[str, ImageSet], dict[str, ImageSet]]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +28,7 @@ def measured() -> Sides:
         {c: ImageSet.of(rng.integers(0, 256, (4, 1, 32, 32), np.uint8)) for c in CLASSES}
         for _ in range(2)
     )
-    return measure_quality(real, fake, load_extractor("pixels")), real, fake
+    return *measure_quality(real, fake, load_extractor("pixels")), real, fake
 
 
 def names(folder: Path) -> set[str]:
@@ -46,10 +45,10 @@ def pictures(path: Path) -> list[np.ndarray]:
     ]
 
 
-def test_no_class_s_name_makes_two_pictures_one(measured: Sides, tmp_path: Path):
-    quality, real, fake = measured
-    written = write_quality(tmp_path, quality, real, fake)
-    assert len(set(written)) == len(written) == 2 + 2 * len(CLASSES)
+def test_every_class_has_pictures_of_its_own_whatever_its_name(measured: Sides, tmp_path: Path):
+    quality, nearest, real, fake = measured
+    write_quality(tmp_path, quality, nearest, real, fake)
+    assert read_quality(tmp_path / "quality.json") == quality
     assert names(tmp_path) == {
         f"closest-{kind}-{c}.png" for kind in ("pairs", "synthetic") for c in CLASSES
     }
@@ -63,26 +62,19 @@ def test_no_class_s_name_makes_two_pictures_one(measured: Sides, tmp_path: Path)
         )
 
 
-def test_pictures_of_an_earlier_measurement_are_removed(measured: Sides, tmp_path: Path):
-    quality, real, fake = measured
-    write_quality(tmp_path, quality, real, fake)
-    for name in (
-        "closest-a.png",
-        "closest-a-synthetic.png",
-        "closest-of-mine.png",
-    ):  # two as they were called before
-        (tmp_path / name).write_bytes(b"earlier")
-    fewer = replace(
-        quality, classes={"a": quality.classes["a"]}, nearest={"a": quality.nearest["a"]}
-    )
-    write_quality(tmp_path, fewer, real, fake)
+def test_pictures_of_an_earlier_report_are_removed(measured: Sides, tmp_path: Path):
+    quality, nearest, real, fake = measured
+    write_quality(tmp_path, quality, nearest, real, fake)
+    (tmp_path / "closest-of-mine.png").write_bytes(b"not ours")
+    fewer = replace(quality, classes={"a": quality.classes["a"]})
+    write_quality(tmp_path, fewer, {"a": nearest["a"]}, real, fake)
     assert names(tmp_path) == {
         "closest-pairs-a.png",
         "closest-synthetic-a.png",
         "closest-of-mine.png",
     }
     (tmp_path / "quality.json").write_text("[]")
-    write_quality(tmp_path, fewer, real, fake)
+    write_quality(tmp_path, fewer, {"a": nearest["a"]}, real, fake)
 
 
 @pytest.fixture
@@ -98,10 +90,10 @@ def sides() -> tuple[MeasuredSet, MeasuredSet]:
     ), train
 
 
-def judge(
+def detected(
     sides: tuple[MeasuredSet, MeasuredSet], pixels: float, features: float
 ) -> dict[str, Copy]:
-    bar = CopyThreshold(
+    threshold = CopyThreshold(
         pixels=pixels,
         features=features,
         usual={"a": (1.0, 1.0)},
@@ -111,24 +103,23 @@ def judge(
         real_flagged=0,
         false_alarms=0.0,
     )
-    return {row.synthetic: row for row in find_copies("a", *sides, bar)}
+    return {row.synthetic: row for row in find_copies("a", *sides, threshold)}
 
 
-def test_a_copy_is_told_with_the_film_it_was_judged_by(sides: tuple[MeasuredSet, MeasuredSet]):
-    by_features = judge(sides, 0.0, 0.5)
-    assert {name: (row.by, row.judged[0]) for name, row in by_features.items()} == {
+def test_a_copy_is_paired_with_the_image_it_copies(sides: tuple[MeasuredSet, MeasuredSet]):
+    by_features = detected(sides, 0.0, 0.5)
+    assert {name: (row.detected_by, row.pair[0]) for name, row in by_features.items()} == {
         "s0": ("features", "f2"),
         "s1": ("features", "f1"),
     }
     row = by_features["s0"]
     assert (row.nearest, row.nearest_by_features) == ("f0", "f2")
-    assert row.judged[1] == row.feature_distance == pytest.approx(0.02)
-    assert row.to_json() | {"copy_of": "f2", "copy_distance": row.feature_distance} == row.to_json()
-    both = judge(sides, 0.5, 0.5)
-    assert both["s0"].by == "pixels+features"
-    assert both["s0"].judged == ("f0", both["s0"].distance)
-    none = judge(sides, 0.0, 0.0)
-    assert none["s0"].judged == ("f0", none["s0"].distance)
+    assert row.pair[1] == row.feature_distance == pytest.approx(0.02)
+    both = detected(sides, 0.5, 0.5)
+    assert both["s0"].detected_by == "pixels+features"
+    assert both["s0"].pair == ("f0", both["s0"].distance)
+    none = detected(sides, 0.0, 0.0)
+    assert none["s0"].pair == ("f0", none["s0"].distance)
     table = list(csv.DictReader(io.StringIO(copies_csv({"a": list(by_features.values())}))))
     assert {line["synthetic"]: line["copy_of"] for line in table} == {"s0": "f2", "s1": "f1"}
     assert [float(line["copy_distance"]) for line in table] == pytest.approx([0.02, 0.02], rel=1e-3)
@@ -136,12 +127,12 @@ def test_a_copy_is_told_with_the_film_it_was_judged_by(sides: tuple[MeasuredSet,
     assert {(line["copy_of"], line["copy_distance"]) for line in table} == {("", "")}
 
 
-def test_the_sheet_shows_the_pair_that_was_judged(
+def test_the_sheet_shows_that_pair(
     measured: Sides, sides: tuple[MeasuredSet, MeasuredSet], tmp_path: Path
 ):
     synthetic, train = sides
-    found = replace(measured[0], nearest={"a": tuple(judge(sides, 0.0, 0.5).values())})
-    write_quality(tmp_path, found, {"a": train}, {"a": synthetic})
+    nearest = {"a": tuple(detected(sides, 0.0, 0.5).values())}
+    write_quality(tmp_path, measured[0], nearest, {"a": train}, {"a": synthetic})
     shown = pictures(tmp_path / "closest-pairs-a.png")[:4]
     of = {
         name: resize(i[0], 64, "squash")
@@ -153,7 +144,7 @@ def test_the_sheet_shows_the_pair_that_was_judged(
     assert pairs == {("s0", "f2"), ("s1", "f1")}
 
 
-def test_copies_stand_before_what_is_nearer_by_pixels():
+def test_copies_come_before_images_nearer_by_pixels():
     def row(name: str, by: str, distance: float, feature_distance: float) -> Copy:
         return Copy(
             synthetic=name,
@@ -161,7 +152,7 @@ def test_copies_stand_before_what_is_nearer_by_pixels():
             distance=distance,
             nearest_by_features="f",
             feature_distance=feature_distance,
-            by=by,
+            detected_by=by,
         )
 
     rows = [

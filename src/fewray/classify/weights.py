@@ -1,11 +1,10 @@
-"""A trained classifier as one file: safetensors with its weights and, as JSON in the header, all that rebuilds it."""
+"""A trained classifier as one safetensors file; a JSON header holds what is needed to rebuild it."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
+import msgspec
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
@@ -17,7 +16,25 @@ from fewray.storage.files import write_bytes
 
 FORMAT = "fewray-classifier-1"
 CLASSIFIER = "classifier.safetensors"
-"""The file in the folder of a study with the weights of one of its classifiers."""
+"""The file in the folder of a published study with the weights of one of its classifiers."""
+
+
+class About(msgspec.Struct, frozen=True, kw_only=True):
+    """Which classifier of a study it is: ``key`` is that of its job."""
+
+    arm: str
+    seed: int
+    key: str
+    train_images: int
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file of weights says of itself."""
+
+    format: str
+    classes: tuple[str, ...]
+    options: ClassifierOptions
+    about: About
 
 
 def save_classifier(
@@ -26,45 +43,37 @@ def save_classifier(
     path: Path,
     *,
     classes: tuple[str, ...],
-    about: dict[str, Any],
+    about: About,
 ) -> None:
-    """Write ``model`` to ``path`` atomically; equal weights make equal bytes. ``about`` must be JSON."""
-    header = {
-        "format": FORMAT,
-        "classes": list(classes),
-        "options": options.to_json(),
-        "about": about,
-    }
+    """Write ``model`` to ``path`` atomically; equal weights give equal bytes."""
+    header = Header(format=FORMAT, classes=classes, options=options, about=about)
+    text = msgspec.json.encode(header, order="sorted").decode()
     plain = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    write_bytes(path, save(plain, metadata={"classifier": json.dumps(header, sort_keys=True)}))
+    write_bytes(path, save(plain, metadata={"classifier": text}))
 
 
-def read_classifier_header(path: Path) -> dict[str, Any]:
-    """Return ``classes``, ``options`` and ``about``; InputError when ``path`` is no whole classifier."""
+def read_classifier_header(path: Path) -> Header:
+    """Return the header; InputError if ``path`` is not a complete classifier of this format."""
+    remedy = "Run `fewray study --protocol published` with the same options to write it."
+    if not path.is_file():
+        raise InputError("classifier_not_found", f"{path}: not found. {remedy}", path=str(path))
     try:
         with safe_open(path, framework="pt") as stream:
-            header = json.loads((stream.metadata() or {}).get("classifier", "{}"))
-    except FileNotFoundError:
-        raise InputError(
-            f"{path}: not found; run `fewray study --protocol published` with the same options to make it"
-        ) from None
-    except (OSError, SafetensorError, ValueError) as error:
-        raise InputError(
-            f"{path}: not a readable classifier ({error}); remove it and run the study again"
-        ) from None
-    if header.get("format") != FORMAT:
-        raise InputError(
-            f"{path}: format {header.get('format')}; {FORMAT} is wanted; run the study again"
-        )
+            text = (stream.metadata() or {}).get("classifier", "{}")
+        header = msgspec.json.decode(text, type=Header)
+    except (OSError, SafetensorError, msgspec.DecodeError) as error:
+        message = f"{path}: not a readable classifier ({error}). Remove it. {remedy}"
+        raise InputError("classifier_damaged", message, path=str(path)) from None
+    if header.format != FORMAT:
+        message = f"{path}: format {header.format}, expected {FORMAT}. Remove it. {remedy}"
+        raise InputError("classifier_format", message, path=str(path), found=header.format)
     return header
 
 
-def load_classifier(path: Path) -> tuple[Classifier, dict[str, Any]]:
-    """Return the network, in evaluation mode on the CPU, and its header; InputError as for the header."""
+def load_classifier(path: Path) -> tuple[Classifier, Header]:
+    """Return the network, in evaluation mode on the CPU, and its header; InputError as above."""
     header = read_classifier_header(path)
-    network = build_network(
-        len(header["classes"]), ClassifierOptions.from_json(header["options"]), seed=0
-    )
+    network = build_network(len(header.classes), header.options, seed=0)
     with safe_open(path, framework="pt") as stream:
         network.load_state_dict({name: stream.get_tensor(name) for name in stream.keys()})  # noqa: SIM118 (not a dict)
     return network.eval().requires_grad_(False), header

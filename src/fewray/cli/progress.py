@@ -6,7 +6,10 @@ import sys
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fewray.results.training import EpochRow
 
 
 def log(line: str) -> None:
@@ -110,16 +113,19 @@ class HealthWatch:
 
     def __init__(self, bars: ProgressBars) -> None:
         self.bars = bars
-        self.rows: dict[str, list[Mapping[str, Any]]] = {}
+        self.rows: dict[str, list[EpochRow]] = {}
         self.reported: set[tuple[str, str]] = set()
 
     def epoch(self, label: str, row: Mapping[str, Any]) -> None:
         """Report an epoch and every finding that is new."""
+        from msgspec import convert
+
         from fewray.generators.health import findings
+        from fewray.results.training import EpochRow
 
         self.bars.epoch(label, row)
         rows = self.rows.setdefault(label, [])
-        rows.append(row)
+        rows.append(convert(row, EpochRow))
         for finding in findings(rows):
             if finding.now and (label, finding.kind) not in self.reported:
                 self.reported.add((label, finding.kind))

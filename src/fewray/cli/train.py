@@ -163,7 +163,7 @@ def train(
 
 
 def _print_result(out: Path, last: Mapping[str, Mapping[str, Any]], extractor: str) -> None:
-    quality = ("fid", "kid", "is")
+    quality = ("fid", "kid", "inception_score")
     header = ("class", "epoch", "images", "Loss_D", "Loss_G", "D(x)", "D(G(z))", "FID", "KID", "IS")
     rows = [
         (

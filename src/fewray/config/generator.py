@@ -45,6 +45,8 @@ class GanOptions(Options):
     """Training of one generator; the defaults are the paper's DCGAN (Radford et al. 2015)."""
 
     recipe: str = "paper"
+    family: str = "dcgan"
+    """Family of generators: a key of :data:`fewray.generators.checkpoint.FAMILIES`."""
     image_size: int = 64
     fit: Fit = "squash"
     latent_dim: int = 100
@@ -63,6 +65,8 @@ class GanOptions(Options):
     init_std: float = 0.02
     ema_half_life: float = 0.0
     """Half-life of the averaged generator in images; 0 samples the raw generator (the paper)."""
+    ema_ramp_up: float = 100.0
+    """Images by which that half-life grows per epoch, from 1, until it reaches its value."""
     quality_images: int = 500
     """Synthetic images used for each FID, KID and IS measured during training."""
 
@@ -75,3 +79,4 @@ class GanOptions(Options):
         check_range("classic_images", self.classic_images, 0)
         check_range("learning_rate", self.learning_rate, 0, above=True)
         check_range("ema_half_life", self.ema_half_life, 0)
+        check_range("ema_ramp_up", self.ema_ramp_up, 0)

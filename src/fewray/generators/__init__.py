@@ -1,1 +1,1 @@
-"""Generators: networks, training, checkpoints, sampling."""
+"""Generators of synthetic images: families, training, checkpoints, sampling."""

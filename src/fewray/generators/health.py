@@ -1,140 +1,140 @@
-"""The state of a generator's training in words, from its log: what is wrong, since when, and what to do."""
+"""Diagnosis of a training run from its log: what is wrong, since which epoch, and what to do."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-Row = Mapping[str, Any]
-"""A row of ``stats.jsonl``; fields that it lacks are taken as not measured.
+from fewray.results.scores import Model
+from fewray.results.training import EpochRow
 
-``finite`` is False in the row of an epoch that stopped the training with a loss or weights that are not finite.
-"""
-Spell = tuple[int, int]
-"""The first and the last index of rows in a row at which something held."""
+Span = tuple[int, int]
+"""Indices of the first and last of consecutive rows in which something holds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Thresholds:
-    """Where a figure turns into a finding. Each must hold for ``window`` epochs together: single epochs are noise.
+    """Limits beyond which a value becomes a finding if it stays there for ``window`` epochs.
 
-    One epoch with a loss or weights that are not finite is enough.
-
-    They are set wide of what the paper's recipe does on covid4 (D(x) 0.75 to 0.9, D(G(z)) 0.1 to 0.25, diversity near
-    1, losses below 6), so that an ordinary training has no finding, and near what failures look like.
+    A single epoch with a loss or weight that is not finite is enough. The limits are wide of what
+    the paper's recipe shows on covid4 (D(x) 0.75 to 0.9, D(G(z)) 0.1 to 0.25, diversity near 1,
+    losses below 6), so that a normal training run has no findings.
     """
 
     window: int = 10
     winning_d_x: float = 0.97
-    """D(x) above it, while D(G(z)) is below ``winning_fake``: D is right nearly always, and G's gradient is small."""
+    """D(x) above it while D(G(z)) is below ``winning_fake``: G's gradient nearly vanishes."""
     winning_fake: float = 0.03
     collapse: float = 0.5
-    """Within-batch spread of the synthetic images over that of the real ones, below which images are too alike."""
+    """Diversity below it: synthetic images of a batch are too alike."""
     diverging_loss: float = 10.0
-    """Loss_D or Loss_G above it: the probabilities behind it are below 5 in 100,000."""
+    """Loss_D or Loss_G above it: a probability below 5 in 100,000."""
     swing: float = 0.2
-    """Mean change of D(x) from one epoch to the next: near equilibrium it is below 0.03."""
+    """Mean change of D(x) per epoch; below 0.03 near equilibrium."""
     rising: float = 1.1
-    """KID to held-out films above the least so far by this factor, at ``measurements`` in a row."""
+    """KID to held-out images above its minimum by this factor, ``measurements`` times in a row."""
     measurements: int = 3
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """What was found: ``kind``, the first and last epoch of its last spell, whether it holds still, and what to do."""
+class Finding(Model, frozen=True, kw_only=True):
+    """A problem: its last span of epochs, whether it persists, what it means and what to do."""
 
     kind: str
     first_epoch: int
     last_epoch: int
     now: bool
-    words: str
+    """Whether it holds in the last row of the log."""
+    meaning: str
     remedy: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self)
 
     def __str__(self) -> str:
         """Return one line."""
         until = "now" if self.now else f"epoch {self.last_epoch}"
-        return f"{self.kind}, epoch {self.first_epoch} to {until}: {self.words}; {self.remedy}"
+        span = f"{self.kind.replace('_', ' ')}, epoch {self.first_epoch} to {until}"
+        return f"{span}: {self.meaning}. {self.remedy}."
 
 
-def findings(rows: Sequence[Row], thresholds: Thresholds | None = None) -> list[Finding]:
-    """Return what is wrong in a training, in the order of its beginning; fewer epochs than the window find nothing."""
-    t = thresholds or Thresholds()
-    measured = [row for row in rows if row.get("kid_held_out") is not None]
-    found = [
-        _finding("discriminator winning", rows, _long_enough(_held(rows, _winning(t)), t.window)),
-        _finding("generator collapse", rows, _long_enough(_held(rows, _collapsed(t)), t.window)),
-        _finding("divergence", rows, _diverged(rows, t)),
-        _finding("oscillation", rows, _swinging(rows, t)),
-        _finding("over-training", measured, _rising(measured, t)),
-    ]
-    return sorted((each for each in found if each is not None), key=lambda each: each.first_epoch)
-
-
-def best_epoch(rows: Sequence[Row]) -> int | None:
-    """Return the epoch of the least KID to held-out films, the first of equals; None where none was measured."""
-    measured = [row for row in rows if row.get("kid_held_out") is not None]
-    return min(measured, key=lambda row: row["kid_held_out"])["epoch"] if measured else None
-
-
-def finished(rows: Sequence[Row], patience: int) -> bool:
-    """Return whether ``patience`` measurements in a row have not bettered the KID to held-out films."""
-    measured = [row for row in rows if row.get("kid_held_out") is not None]
-    best = best_epoch(measured)
-    return best is not None and sum(row["epoch"] > best for row in measured) >= patience
-
-
-WORDS = {
-    "discriminator winning": (
-        "the discriminator is right nearly always, so that the generator learns little",
-        "lower its learning rate, raise its dropout or augment more",
+KINDS = {
+    "discriminator_winning": (
+        "the discriminator is almost always right, so that the generator learns little",
+        "Lower its learning rate, raise its dropout or augment more",
     ),
-    "generator collapse": (
+    "generator_collapse": (
         "synthetic images of a batch are much more alike than real ones",
-        "take an earlier checkpoint, or train with more augmentation or a lower learning rate",
+        "Use an earlier checkpoint, more augmentation or a lower learning rate",
     ),
     "divergence": (
-        "a loss has left all bounds, or a loss or weights are not finite",
-        "take an earlier checkpoint, lower the learning rate or use --precision fp32",
+        "a loss is out of bounds, or a loss or weight is not finite",
+        "Use an earlier checkpoint, a lower learning rate or --precision fp32",
     ),
     "oscillation": (
-        "the discriminator's opinion of real images swings from epoch to epoch",
-        "lower the learning rates or enlarge the batch",
+        "the discriminator's output for real images swings from epoch to epoch",
+        "Lower the learning rates or use larger batches",
     ),
-    "over-training": (
-        "the distance to films that were held out rises again",
-        "stop at the best epoch: --stop-when-done does",
+    "overtraining": (
+        "the distance to held-out images rises again",
+        "Stop at the best epoch with --stop-when-done",
     ),
 }
 """By kind: what it means, and what to do."""
 
 
-def _winning(t: Thresholds) -> Callable[[Row], bool | None]:
-    def winning(row: Row) -> bool | None:
-        if row.get("d_x") is None or row.get("d_g_z1") is None:
-            return None
-        return row["d_x"] > t.winning_d_x and row["d_g_z1"] < t.winning_fake
-
-    return winning
-
-
-def _collapsed(t: Thresholds) -> Callable[[Row], bool | None]:
-    return lambda row: None if row.get("diversity") is None else row["diversity"] < t.collapse
-
-
-def _held(rows: Sequence[Row], holds: Callable[[Row], bool | None]) -> list[Spell]:
-    """Return the spells of rows in a row at which ``holds`` is true."""
-    return _spells([bool(holds(row)) for row in rows])
+def findings(rows: Sequence[EpochRow], thresholds: Thresholds | None = None) -> list[Finding]:
+    """Return what is wrong in a training run, by first epoch; none for less than a window."""
+    t = thresholds or Thresholds()
+    measured = [row for row in rows if row.kid_held_out is not None]
+    found = [
+        _finding("discriminator_winning", rows, _long_enough(_where(rows, t, _winning), t.window)),
+        _finding("generator_collapse", rows, _long_enough(_where(rows, t, _collapsed), t.window)),
+        _finding("divergence", rows, _diverged(rows, t)),
+        _finding("oscillation", rows, _swinging(rows, t)),
+        _finding("overtraining", measured, _rising(measured, t)),
+    ]
+    return sorted((each for each in found if each is not None), key=lambda each: each.first_epoch)
 
 
-def _spells(held: Sequence[bool]) -> list[Spell]:
+def best_epoch(rows: Sequence[EpochRow]) -> int | None:
+    """Return the epoch with the lowest KID to held-out images, the first of equals; None if none."""
+    measured = [(row.kid_held_out, row.epoch) for row in rows if row.kid_held_out is not None]
+    return min(measured)[1] if measured else None
+
+
+def is_done(rows: Sequence[EpochRow], patience: int) -> bool:
+    """Return whether the last ``patience`` measurements did not lower the KID to held-out images."""
+    best = best_epoch(rows)
+    later = sum(row.kid_held_out is not None and row.epoch > (best or 0) for row in rows)
+    return best is not None and later >= patience
+
+
+def _winning(row: EpochRow, t: Thresholds) -> bool:
+    if row.d_x is None or row.d_g_z1 is None:
+        return False
+    return row.d_x > t.winning_d_x and row.d_g_z1 < t.winning_fake
+
+
+def _collapsed(row: EpochRow, t: Thresholds) -> bool:
+    return row.diversity is not None and row.diversity < t.collapse
+
+
+def _finite(row: EpochRow) -> bool:
+    return row.finite and all(math.isfinite(loss or 0.0) for loss in (row.loss_d, row.loss_g))
+
+
+def _beyond(row: EpochRow, t: Thresholds) -> bool:
+    losses = (row.loss_d or 0.0, row.loss_g or 0.0)
+    return not _finite(row) or max(losses) > t.diverging_loss
+
+
+def _where(
+    rows: Sequence[EpochRow], t: Thresholds, holds: Callable[[EpochRow, Thresholds], bool]
+) -> list[Span]:
+    return _spans([holds(row, t) for row in rows])
+
+
+def _spans(held: Sequence[bool]) -> list[Span]:
     found, start = [], None
     for index, now in enumerate([*held, False]):
         if now and start is None:
@@ -145,69 +145,58 @@ def _spells(held: Sequence[bool]) -> list[Spell]:
     return found
 
 
-def _long_enough(spells: Sequence[Spell], window: int) -> list[Spell]:
-    return [(first, last) for first, last in spells if last - first + 1 >= window]
+def _long_enough(spans: Sequence[Span], window: int) -> list[Span]:
+    return [(first, last) for first, last in spans if last - first + 1 >= window]
 
 
-def _not_finite(row: Row) -> bool:
-    losses = [row[name] for name in ("loss_d", "loss_g") if row.get(name) is not None]
-    return row.get("finite") is False or not all(map(math.isfinite, losses))
-
-
-def _diverged(rows: Sequence[Row], t: Thresholds) -> list[Spell]:
-    def beyond(row: Row) -> bool:
-        return _not_finite(row) or any(
-            (row.get(name) or 0.0) > t.diverging_loss for name in ("loss_d", "loss_g")
-        )
-
-    spells = _held(rows, beyond)
+def _diverged(rows: Sequence[EpochRow], t: Thresholds) -> list[Span]:
     return [
         (first, last)
-        for first, last in spells
-        if last - first + 1 >= t.window or any(map(_not_finite, rows[first : last + 1]))
+        for first, last in _where(rows, t, _beyond)
+        if last - first + 1 >= t.window or not all(map(_finite, rows[first : last + 1]))
     ]
 
 
-def _swinging(rows: Sequence[Row], t: Thresholds) -> list[Spell]:
-    """Return the spells covered by windows over which D(x) changes too much on average.
+def _swinging(rows: Sequence[EpochRow], t: Thresholds) -> list[Span]:
+    """Return the spans of windows over which D(x) changes too much on average.
 
-    Quiet epochs at the ends are left off; a last window that still swings reaches to the last epoch.
+    Quiet epochs at the ends are cut off; a last window that still swings reaches to the last epoch.
     """
-    values = np.array([row.get("d_x", math.nan) for row in rows], float)
+    values = np.array([math.nan if row.d_x is None else row.d_x for row in rows], float)
     changes = np.abs(np.diff(values))
     held = np.zeros(len(rows), bool)
     for i in range(t.window, len(rows)):
-        if np.isfinite(part := changes[i - t.window : i]).all() and part.mean() > t.swing:
+        part = changes[i - t.window : i]
+        if np.isfinite(part).all() and part.mean() > t.swing:
             held[i - t.window : i + 1] = True
     found = []
-    for first, last in _spells(held.tolist()):
+    for first, last in _spans(held.tolist()):
         swings = first + np.flatnonzero(changes[first:last] > t.swing)
         found.append((int(swings[0]), last if last == len(rows) - 1 else int(swings[-1]) + 1))
     return found
 
 
-def _rising(measured: Sequence[Row], t: Thresholds) -> list[Spell]:
-    """Return the spells of measurements, of those with a KID to held-out films, that are above the least before them."""
-    least, above = math.inf, []
+def _rising(measured: Sequence[EpochRow], t: Thresholds) -> list[Span]:
+    """Return the spans of measurements that lie above the minimum before them."""
+    lowest, above = math.inf, []
     for row in measured:
-        value = row["kid_held_out"]
-        # A least distance near 0 is no scale: of its tenth part measurements differ by chance.
-        above.append(value > max(t.rising * least, least + 0.01))
-        least = min(least, value)
-    return _long_enough(_spells(above), t.measurements)
+        value = row.kid_held_out or 0.0
+        # A factor alone would not do: near 0, measurements differ by more than a tenth by chance.
+        above.append(value > max(t.rising * lowest, lowest + 0.01))
+        lowest = min(lowest, value)
+    return _long_enough(_spans(above), t.measurements)
 
 
-def _finding(kind: str, rows: Sequence[Row], spells: Sequence[Spell]) -> Finding | None:
-    """Return the finding of the last spell, None without one; it holds still where no row comes after it."""
-    if not spells:
+def _finding(kind: str, rows: Sequence[EpochRow], spans: Sequence[Span]) -> Finding | None:
+    if not spans:
         return None
-    first, last = spells[-1]
-    words, remedy = WORDS[kind]
+    first, last = spans[-1]
+    meaning, remedy = KINDS[kind]
     return Finding(
         kind=kind,
-        first_epoch=rows[first]["epoch"],
-        last_epoch=rows[last]["epoch"],
+        first_epoch=rows[first].epoch,
+        last_epoch=rows[last].epoch,
         now=last == len(rows) - 1,
-        words=words,
+        meaning=meaning,
         remedy=remedy,
     )

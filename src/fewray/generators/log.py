@@ -1,46 +1,53 @@
-"""What a class's folder says of its training: the log, ``stats.jsonl``, a row an epoch, and ``options.json``."""
+"""The files that describe the training run of one class: ``stats.jsonl`` and ``options.json``."""
 
 from __future__ import annotations
 
-from numbers import Real
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from fewray.errors import InputError
-from fewray.storage.files import read_jsonl, read_object
+from fewray.results.training import ClassOptions, EpochRow
+from fewray.storage.files import write_bytes
 
 LOG = "stats.jsonl"
-TEXTS = ("extractor",)
+OPTIONS = "options.json"
 
 
-def read_log(folder: Path) -> list[dict[str, Any]]:
-    """Return the rows of the training in ``folder``; none where there is no log.
+def read_log(folder: Path) -> list[EpochRow]:
+    """Return the rows of the log in ``folder``; none if there is no log.
 
-    InputError names a row that counts no epochs, or one with a figure that is no number (null where it had no value).
+    A last line cut short by a crash is dropped. InputError for another line that is not a row.
     """
-    rows = read_jsonl(folder / LOG)
-    for number, row in enumerate(rows, start=1):
-        if found := _fault(row):
-            raise InputError(
-                f"{folder / LOG}, line {number}: {found}; remove the line, or the folder and train again"
-            )
+    path = folder / LOG
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            rows.append(msgspec.json.decode(line, type=EpochRow))
+        except msgspec.DecodeError as error:
+            if number == len(lines) and not isinstance(error, msgspec.ValidationError):
+                break
+            message = f"{path}, line {number}: not a row of a training log ({error})."
+            raise InputError("log_damaged", message, path=str(path), line=number) from None
     return rows
 
 
-def trained_with(folder: Path) -> dict[str, Any]:
-    """Return what ``options.json`` of a class's generator says of its training: precision, threads, device."""
-    path = folder / "options.json"
+def write_log(folder: Path, rows: Sequence[EpochRow]) -> None:
+    """Replace the log in ``folder``."""
+    write_bytes(folder / LOG, b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+
+
+def read_options(folder: Path) -> ClassOptions | None:
+    """Return how the generator in ``folder`` was trained, or None if that cannot be read."""
     try:
-        said = read_object(path) if path.exists() else {}
-    except InputError:
-        return {}
-    return {name: said[name] for name in ("precision", "threads", "device") if name in said}
+        return msgspec.json.decode((folder / OPTIONS).read_bytes(), type=ClassOptions)
+    except (OSError, msgspec.DecodeError):
+        return None
 
 
-def _fault(row: dict[str, Any]) -> str:
-    if type(row.get("epoch")) is not int:
-        return f"epoch {row.get('epoch')!r:.40}; a whole number is wanted"
-    for name, value in row.items():
-        if not (value is None or isinstance(value, str if name in TEXTS else Real)):
-            return f"{name} {value!r:.40}; a number is wanted"
-    return ""
+def write_options(folder: Path, options: ClassOptions) -> None:
+    """Write ``options.json``."""
+    content = msgspec.json.format(msgspec.json.encode(options), indent=1)
+    write_bytes(folder / OPTIONS, content + b"\n")

@@ -1,69 +1,74 @@
-"""Does a discriminator know its training images? A sign of over-training that needs no synthetic image."""
+"""Whether a discriminator recognises its training images: a sign of overfitting."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from fewray.compute.device import choose_device
+from fewray.errors import InputError
 from fewray.generators.checkpoint import load_checkpoint
+from fewray.generators.training import Dcgan
 from fewray.imaging.arrays import to_float
+from fewray.results.quality import Membership
 
 Z95 = 1.959964
-"""Of a two-sided 95 % interval."""
 STEPS = 60
-"""Halvings of 0 to 1: the ends are exact to float64."""
+"""Bisections of 0 to 1: exact to float64."""
 
 
 @torch.inference_mode()
 def discriminator_scores(
     checkpoint: Path, images: np.ndarray, *, device: str = "auto"
 ) -> np.ndarray:
-    """Return D's logits float32 (n,) of uint8 ``images`` (n, 1, 64, 64), in evaluation mode and fp32."""
+    """Return D's logits float32 (n,) of uint8 ``images`` (n, 1, S, S), in evaluation mode and fp32."""
     if len(images) == 0:
         return np.zeros(0, np.float32)
-    state = load_checkpoint(checkpoint, choose_device(device))
-    state.D.eval()
-    return np.concatenate(
-        [state.D(part.to(state.device)).cpu().numpy() for part in to_float(images).split(100)]
-    )
+    generator = load_checkpoint(checkpoint, choose_device(device))
+    if not isinstance(generator, Dcgan):
+        message = f"{checkpoint}: a generator of family {generator.options.family}"
+        raise InputError("no_discriminator", f"{message} has no discriminator.")
+    D = generator.D.eval()
+    parts = to_float(images).split(100)
+    return np.concatenate([D(part.to(generator.device)).cpu().numpy() for part in parts])
 
 
 def membership(
     checkpoint: Path, train: np.ndarray, held_out: np.ndarray, *, device: str = "auto"
-) -> dict[str, Any]:
-    """Return how well D's score tells training from held-out images (Hayes et al. 2019, arXiv 1705.07663).
+) -> Membership:
+    """Return how well D's score separates training from held-out images, all uint8 (n, 1, S, S).
 
-    ``auc``: 0.5 where it cannot, 1 where every training image scores higher; ``ci`` is :func:`auc_interval`, wide at
-    sixty images. Both are None where one side has no image. Films of the two that differ in source are told apart by
-    that as well.
+    A membership inference attack (Hayes et al. 2019, arXiv 1705.07663). Its interval is
+    :func:`auc_interval`, wide at sixty images. Sets from different sources are separated by their
+    source as well.
     """
     first, second = (
         discriminator_scores(checkpoint, images, device=device) for images in (train, held_out)
     )
     n, m = len(first), len(second)
-    if n == 0 or m == 0:
-        return {"auc": None, "ci": None, "num_train": n, "num_held_out": m}
-    auc = float((first[:, None] > second).mean() + 0.5 * (first[:, None] == second).mean())
-    return {"auc": auc, "ci": list(auc_interval(auc, n, m)), "num_train": n, "num_held_out": m}
+    auc = ci = None
+    if n and m:
+        auc = float((first[:, None] > second).mean() + 0.5 * (first[:, None] == second).mean())
+        ci = auc_interval(auc, n, m)
+    return Membership(auc=auc, ci=ci, num_train=n, num_held_out=m)
 
 
 def auc_interval(auc: float, n: int, m: int, z: float = Z95) -> tuple[float, float]:
-    """Return the ends of the score interval of an AUC (the Mann-Whitney statistic over n m) from n against m scores.
+    """Return the score interval of an AUC from n against m scores.
 
-    They are the values t with (auc - t)^2 = z^2 V(t), where V is the variance of Hanley & McNeil (1982) at t, both sample
-    sizes in its brackets replaced by their mean (Newcombe 2006, Statistics in Medicine 25:559-573, method 5). V is taken
-    at the ends and not at the estimate, so that an AUC of 0 or 1 has an interval too; with one score a side it is
-    Wilson's. Within 0 to 1, rising with ``auc``. Scores of one patient count as independent.
+    Its ends are the values t with (auc - t)^2 = z^2 V(t). V is the variance of Hanley & McNeil
+    (1982) at t with both sample sizes in its brackets replaced by their mean (Newcombe 2006,
+    Statistics in Medicine 25:559-573, method 5). V is taken at the ends, not at the estimate, so
+    that an AUC of 0 or 1 has an interval; with one score per side it is Wilson's. Scores of one
+    patient count as independent.
     """
     return _end(auc, n, m, z), 1 - _end(1 - auc, n, m, z)
 
 
 def _end(auc: float, n: int, m: int, z: float) -> float:
-    """Return the lower end by bisection: (auc - t)^2 - z^2 V(t) falls through 0 once between 0 and ``auc``."""
+    """Return the lower end by bisection: (auc - t)^2 - z^2 V(t) crosses 0 once in 0 to ``auc``."""
     size = (n + m) / 2 - 1
     low, high = 0.0, auc
     for _ in range(STEPS):

@@ -1,4 +1,4 @@
-"""A folder of generated images that is whole or as it was: new images wait in a hidden folder until all are there."""
+"""A folder of generated images that is complete or unchanged: new images wait in a hidden folder."""
 
 from __future__ import annotations
 
@@ -6,71 +6,72 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from fewray.data.manifest import MANIFEST, SOURCES, Manifest
 from fewray.data.skipped_files import files_below, is_image
 from fewray.errors import InputError
-from fewray.storage.files import read_json, write_json
+from fewray.results.training import GeneratorSource
+from fewray.storage.files import write_bytes
 
 WAITING = ".unfinished"
-"""Folder of the images of a call that is not done; hidden, so that no loader reads it."""
+"""Folder of the images of an unfinished call; hidden, so that no loader reads it."""
 
 
-def classes_before(out: Path) -> tuple[str, ...]:
-    """Return the classes that ``generators.json`` in ``out`` names; none where there is no such file.
+def read_sources(folder: Path) -> dict[str, GeneratorSource]:
+    """Return ``generators.json`` in ``folder``: the generator of each class; empty if absent.
 
-    InputError when it is no JSON object of classes.
+    InputError if it is not what `fewray generate` writes.
     """
-    path = out / SOURCES
+    path = folder / SOURCES
     if not path.exists():
-        return ()
-    said = read_json(path)
-    if not isinstance(said, dict) or not all(_is_class(label) for label in said):
-        raise InputError(
-            f"{path}: {said!r:.60}; classes and their generators are wanted; choose another --out"
-        )
-    return tuple(said)
+        return {}
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=dict[str, GeneratorSource])
+    except (OSError, msgspec.DecodeError) as error:
+        message = f"{path}: not a record of generators ({error}). Generate the images again."
+        raise InputError("sources_damaged", message, path=str(path)) from None
+    if unsafe := [label for label in found if label.startswith(".") or Path(label).name != label]:
+        message = f"{path}: {unsafe[0]!r} cannot be a class. Generate the images again."
+        raise InputError("sources_damaged", message, path=str(path))
+    return found
 
 
 def check_own(out: Path, labels: Iterable[str]) -> None:
-    """Make sure that no file of somebody else's would be replaced, removed or hidden in ``out``; InputError names it.
+    """Raise InputError if ``out`` holds tables or images that `fewray generate` did not write.
 
-    The manifest that is to be written is read instead of the folders beside it: images there would be seen no more. Where
-    ``generators.json`` is, the classes it names are ours, and images that lie loose in ``out`` hide behind nothing.
+    They would be replaced, or hidden by the manifest that is read instead of the folders. If
+    ``generators.json`` is there, its classes are ours, and loose images in ``out`` stay visible.
     """
-    before, ours = classes_before(out), (out / SOURCES).exists()
-    tables = (
-        []
-        if ours
-        else sorted(path.name for path in out.glob("[!.]*") if path.suffix.lower() == ".csv")
-    )
-    if tables:
-        raise InputError(
-            f"{out}: holds a {tables[0]} that `fewray generate` did not write; choose another --out"
+
+    def foreign(found: str, path: str) -> InputError:
+        message = f"{out}: holds {found} that `fewray generate` did not write, first {path}."
+        return InputError(
+            "foreign_files", f"{message} Choose another --out.", folder=str(out), first=path
         )
+
+    before, ours = read_sources(out), (out / SOURCES).exists()
+    if not ours:
+        tables = [path.name for path in out.glob("[!.]*") if path.suffix.lower() == ".csv"]
+        if tables:
+            raise foreign("a table", min(tables))
     for label in labels:
         if label not in before and (found := _images(out / label)):
-            raise InputError(
-                f"{out}: {len(found)} images of class {label} that no {SOURCES} names, first {found[0].name}; remove them "
-                "or choose another --out"
-            )
-    films = [path.relative_to(out) for path in files_below(out) if is_image(path)]
-    if unexpected := [
-        film for film in films if film.parts[0] not in before and (len(film.parts) > 1 or not ours)
-    ]:
-        raise InputError(
-            f"{out}: holds {len(unexpected)} images that `fewray generate` did not make, first {unexpected[0].as_posix()}; "
-            "choose another --out"
-        )
+            raise foreign(f"{len(found)} images of class {label}", f"{label}/{found[0].name}")
+    images = [path.relative_to(out) for path in files_below(out) if is_image(path)]
+    unexpected = [
+        image
+        for image in images
+        if image.parts[0] not in before and (len(image.parts) > 1 or not ours)
+    ]
+    if unexpected:
+        raise foreign(f"{len(unexpected)} images", unexpected[0].as_posix())
 
 
 @contextmanager
 def waiting_folder(out: Path) -> Iterator[Path]:
-    """Yield an empty folder in ``out`` for images that are not all there; it goes at the end, whatever the end is.
-
-    What a killed call left in it goes first.
-    """
+    """Yield an empty folder in ``out`` for images of an unfinished call; remove it in the end."""
     folder = out / WAITING
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(exist_ok=True)
@@ -80,32 +81,40 @@ def waiting_folder(out: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def publish(folder: Path, out: Path, manifest: Manifest, sources: Mapping[str, Any]) -> None:
-    """Put the images of ``manifest`` from ``folder/<class>`` where it says, and all other images of ``out`` away.
+def publish(
+    folder: Path, out: Path, manifest: Manifest, sources: Mapping[str, GeneratorSource]
+) -> None:
+    """Move the images of ``manifest`` from ``folder/<class>`` to ``out``; remove all others there.
 
-    ``generators.json`` comes first and names every class, old and new, so that the next call finds what a kill in here
-    leaves; the manifest goes first and comes last. An error or Ctrl-C in here leaves no images.
+    ``generators.json`` is written first, with old and new classes, so that the next call finds what
+    a kill leaves behind; the manifest is removed first and written last. An error or Ctrl-C leaves
+    no images.
     """
-    before = read_json(out / SOURCES) if (out / SOURCES).exists() else {}
+    before = read_sources(out)
     for label in manifest.classes:
         (out / label).mkdir(exist_ok=True)
     labels = {*manifest.classes, *before}
-    write_json(out / SOURCES, {**before, **sources})
+    _write_sources(out, {**before, **sources})
     (out / MANIFEST).unlink(missing_ok=True)
     try:
         _remove_images(out, labels)
         for row in manifest.rows:
             row.path.parent.mkdir(exist_ok=True)
             (folder / row.label / row.path.name).replace(row.path)
-        write_json(out / SOURCES, sources)
+        _write_sources(out, sources)
         manifest.to_csv(out / MANIFEST)
     except BaseException:
         _remove_images(out, labels)
         raise
 
 
+def _write_sources(out: Path, sources: Mapping[str, GeneratorSource]) -> None:
+    content = msgspec.json.format(msgspec.json.encode(sources), indent=1)
+    write_bytes(out / SOURCES, content + b"\n")
+
+
 def _remove_images(out: Path, labels: Iterable[str]) -> None:
-    """Remove the images of our naming, and class folders that hold nothing then; files of other names stay."""
+    """Remove our images and empty class folders; files of other names stay."""
     for label in labels:
         for path in _images(out / label):
             path.unlink(missing_ok=True)
@@ -115,10 +124,5 @@ def _remove_images(out: Path, labels: Iterable[str]) -> None:
 
 def _images(folder: Path) -> list[Path]:
     """Return the files ``seedNNNNNN.png`` of a class folder."""
-    return sorted(
-        path for path in folder.glob("seed*.png") if path.stem.removeprefix("seed").isdecimal()
-    )
-
-
-def _is_class(label: str) -> bool:
-    return not label.startswith(".") and Path(label).name == label
+    found = folder.glob("seed*.png")
+    return sorted(path for path in found if path.stem.removeprefix("seed").isdecimal())

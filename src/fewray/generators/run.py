@@ -1,37 +1,53 @@
-"""Training with its files: the log, the grids, the checkpoint. One folder a class; killed at any moment, it resumes.
+"""A training run with its files: log, image grids, checkpoints. It can be killed and resumed at any time.
 
-``folder/``  ``options.json``  ``stats.jsonl``  ``reals.png``  ``fakes-000020.png``  ``checkpoint.safetensors``  ``best.safetensors``
+The folder of a class holds ``options.json``, ``stats.jsonl``, ``reals.png``, ``fakes-000020.png``,
+``checkpoint.safetensors`` and, with held-out images, ``best.safetensors``.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
+import msgspec
 import numpy as np
 import torch
 
 from fewray.compute.seeds import child_seed
 from fewray.config import GanOptions
 from fewray.errors import InputError, RunFailed
-from fewray.generators.checkpoint import load_checkpoint, read_header, save_checkpoint
-from fewray.generators.health import best_epoch, finished
-from fewray.generators.log import LOG, read_log
-from fewray.generators.sampling import sample
-from fewray.generators.training import Tick, TrainState, train_gan
+from fewray.generators.checkpoint import (
+    load_checkpoint,
+    new_generator,
+    read_header,
+    save_checkpoint,
+)
+from fewray.generators.family import Family, OnBatch, Tick, ignore_batch
+from fewray.generators.health import best_epoch, is_done
+from fewray.generators.log import LOG, read_log, write_log, write_options
 from fewray.imaging.arrays import grid, save_png
-from fewray.storage.files import append_jsonl, write_bytes, write_json
+from fewray.results.training import ClassOptions, EpochRow, TrainingSet
+from fewray.storage.files import append_jsonl
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 CHECKPOINT = "checkpoint.safetensors"
 BEST = "best.safetensors"
-"""The checkpoint of the least KID to held-out films, where some are held out; it is the one to sample from."""
+"""The checkpoint with the lowest KID to held-out images: the one to sample from, if it exists."""
 GRID_IMAGES = 64
 
-Probe = Callable[[np.ndarray], Mapping[str, Any]]
-"""Synthetic uint8 images to figures (fid, kid, is, extractor, num_real, num_fake); its ``extractor_name``, if it has one."""
+
+class Probe(Protocol):
+    """Measures synthetic uint8 images; the fields of the result are fields of :class:`EpochRow`."""
+
+    @property
+    def extractor_name(self) -> str: ...  # noqa: D102
+    def __call__(self, fake: np.ndarray) -> DataclassInstance: ...  # noqa: D102
 
 
 def train_run(
@@ -42,164 +58,139 @@ def train_run(
     seed: int,
     device: torch.device,
     precision: str,
-    about: Mapping[str, Any],
-    resume: bool = False,
+    training_set: TrainingSet,
     checkpoint_every: int = 5,
     probe: Probe | None = None,
     probe_every: int = 20,
     patience: int = 0,
-    on_tick: Callable[[Tick, Mapping[str, Any]], None] | None = None,
-    on_batch: Callable[[int, int, int], None] = lambda epoch, batch, batches: None,
-) -> dict[str, Any]:
-    """Train one class's generator into ``folder`` and return its last row of ``stats.jsonl``.
+    on_tick: Callable[[EpochRow], None] = lambda row: None,
+    on_batch: OnBatch = ignore_batch,
+) -> EpochRow | None:
+    """Train one class's generator into ``folder``, or resume it; return the last row of its log.
 
-    ``images`` are what :func:`fewray.generators.training.train_gan` takes. ``about`` (class, hashes of the rows seen, counts)
-    goes into ``options.json``, beside precision, threads and device, and the checkpoint. ``probe`` is called every ``probe_every`` epochs and at the end with
-    ``options.quality_images`` images of fixed seeds; where it measures ``kid_held_out``, the checkpoint of the least is
-    kept as ``best.safetensors``, and with ``patience`` above 0 training ends after so many measurements without a better
-    one. What the log says decides, so that a resumed run ends where one never stopped does. InputError when a resumed run
-    measured with another extractor so far; RunFailed on a non-finite loss or weights: the last good checkpoint is kept, and
-    the log gets the epoch's row with ``finite`` false and null for what is no number. Resuming takes that row away.
+    ``images`` are those of :meth:`fewray.generators.family.Family.fit`. ``probe`` is called every
+    ``probe_every`` epochs and at the end, with ``options.quality_images`` images of fixed seeds. If
+    it measures ``kid_held_out``, the checkpoint with the lowest is kept as ``best.safetensors``,
+    and with ``patience`` above 0 training stops after so many measurements without a better one.
+    The log decides, so that a resumed run ends where an uninterrupted one does.
+
+    InputError if a resumed run was measured with another extractor. RunFailed if a loss or a weight
+    is not finite: the last checkpoint is kept, and the log gets a row with ``finite`` false, which
+    resuming removes.
     """
     path = folder / CHECKPOINT
-    state = _start(path, options, seed=seed, device=device, about=about, resume=resume)
-    log = folder / LOG
-    kept = [row for row in read_log(folder) if row["epoch"] <= state.epoch]
+    generator = _start(path, options, seed, device, training_set)
+    kept = [row for row in read_log(folder) if row.epoch <= generator.epoch]
     _check_extractor(folder, kept, probe)
-    _rewrite(log, kept)
+    write_log(folder, kept)
     if not kept or not (folder / "reals.png").exists():
         save_png(grid(images[:GRID_IMAGES], 8), folder / "reals.png")
-    started, spent = time.monotonic(), kept[-1].get("seconds", 0.0) if kept else 0.0
-    row = kept[-1] if kept else {}
-    if state.epoch == options.epochs or (patience and finished(kept, patience)):
-        return row  # options.json stays: it says how what is there was trained
-    where = {"precision": precision, "threads": torch.get_num_threads(), "device": device.type}
-    write_json(folder / "options.json", {**options.to_json(), "seed": seed, **where, **about})
-    for tick in train_gan(images, state, precision=precision, on_batch=on_batch):
+    if generator.epoch == options.epochs or (patience and is_done(kept, patience)):
+        return (
+            kept[-1] if kept else None
+        )  # options.json stays: it says how this generator was trained
+    started, spent = time.monotonic(), kept[-1].seconds if kept else 0.0
+    write_options(
+        folder,
+        ClassOptions(
+            options=options,
+            seed=seed,
+            precision=precision,
+            threads=torch.get_num_threads(),
+            device=device.type,
+            training_set=training_set,
+        ),
+    )
+    for tick in generator.fit(images, precision=precision, on_batch=on_batch):
+        finite = tick.finite and generator.is_finite()
+        row = _row(tick, finite, spent + time.monotonic() - started)
+        if not finite:
+            append_jsonl(folder / LOG, msgspec.to_builtins(row))
+            raise _not_finite(folder.name, tick, path)
         last = tick.epoch == options.epochs
-        if not (tick.finite and _weights_finite(state)):
-            append_jsonl(log, _failed_row(tick, spent + time.monotonic() - started))
-            raise RunFailed(
-                f"{folder.name}: loss or weights not finite in epoch {tick.epoch} (Loss_D {tick.loss_d}, Loss_G "
-                f"{tick.loss_g}); {_kept(path)}; lower the learning rate or use --precision fp32"
-            )
-        row = tick.to_json()
         if probe is not None and (last or tick.epoch % probe_every == 0):
-            row |= probe(sample(state.sampler, options, _probe_seeds(seed, options.quality_images)))
-        row["seconds"] = round(spent + time.monotonic() - started, 3)
+            seeds = [child_seed(seed, "probe", index) for index in range(options.quality_images)]
+            row = msgspec.structs.replace(row, **asdict(probe(generator.sample(seeds))))
+            seconds = round(spent + time.monotonic() - started, 3)
+            row = msgspec.structs.replace(row, seconds=seconds)
         kept.append(row)
-        last = last or bool(patience and finished(kept, patience))
-        if row.get("kid_held_out") is not None and best_epoch(kept) == tick.epoch:
-            save_checkpoint(state, folder / BEST, about=dict(about))
+        last = last or bool(patience and is_done(kept, patience))
+        if row.kid_held_out is not None and best_epoch(kept) == tick.epoch:
+            save_checkpoint(generator, folder / BEST, training_set)
+        # The log comes first: the next start removes a row that a crash left without checkpoint.
+        append_jsonl(folder / LOG, msgspec.to_builtins(row))
         if last or tick.epoch % checkpoint_every == 0:
-            # The log first: a crash between the two leaves a row too many, which the next start takes away.
-            append_jsonl(log, row)
-            _save_grid(folder, state, tick.epoch)
-            save_checkpoint(state, path, about=dict(about))
-        else:
-            append_jsonl(log, row)
-        if on_tick is not None:
-            on_tick(tick, row)
+            seeds = [child_seed(seed, "grid", index) for index in range(GRID_IMAGES)]
+            save_png(grid(generator.sample(seeds), 8), folder / f"fakes-{tick.epoch:06d}.png")
+            save_checkpoint(generator, path, training_set)
+        on_tick(row)
         if last:
             break
-    return row
+    return kept[-1]
 
 
 def _start(
-    path: Path,
-    options: GanOptions,
-    *,
-    seed: int,
-    device: torch.device,
-    about: Mapping[str, Any],
-    resume: bool,
-) -> TrainState:
+    path: Path, options: GanOptions, seed: int, device: torch.device, training_set: TrainingSet
+) -> Family:
     if not path.exists():
-        return TrainState(options, seed=seed, device=device)
-    if not resume:
-        raise InputError(
-            f"{path.parent}: holds a training already; add --resume (in Python: resume=True) to continue it or choose "
-            "another --out"
-        )
-    check_continues(path, options, seed=seed, about=about)
-    state = load_checkpoint(path, device)
-    state.options = options
-    return state
+        return new_generator(options, seed=seed, device=device)
+    check_continues(path, options, seed=seed, training_set=training_set)
+    generator = load_checkpoint(path, device)
+    generator.options = options
+    return generator
 
 
 def check_continues(
-    path: Path, options: GanOptions, *, seed: int, about: Mapping[str, Any]
+    path: Path, options: GanOptions, *, seed: int, training_set: TrainingSet
 ) -> None:
-    """Make sure that the checkpoint ``path`` is of this very training; InputError says what differs."""
+    """Raise InputError unless the checkpoint ``path`` is an earlier state of this training run."""
     header = read_header(path)
-    now, then = (
-        options.with_(epochs=1).to_json(),
-        GanOptions.from_json(header["options"]).with_(epochs=1).to_json(),
-    )
+    now, then = (each.with_(epochs=1).to_json() for each in (options, header.options))
     changed = [name for name in now if now[name] != then[name]]
-    changed += [
-        name for name in ("rows_sha256", "label") if header["about"].get(name) != about.get(name)
-    ]
-    if header["seed"] != seed:
+    for name in ("rows_sha256", "label"):
+        if getattr(header.training_set, name) != getattr(training_set, name):
+            changed.append(name)
+    if header.seed != seed:
         changed.append("seed")
     if changed:
+        message = f"{path.parent}: trained with other {', '.join(changed)}. Use the same values"
         raise InputError(
-            f"{path.parent}: was trained with other {', '.join(changed)}; use the same, or another --out"
+            "other_training_run", f"{message}, or choose another --out.", changed=changed
         )
-    if header["epoch"] > options.epochs:
+    if header.epoch > options.epochs:
+        message = f"{path.parent}: has {header.epoch} epochs, more than --epochs {options.epochs}."
+        raise InputError("too_many_epochs", message, found=header.epoch, expected=options.epochs)
+
+
+def _check_extractor(folder: Path, rows: list[EpochRow], probe: Probe | None) -> None:
+    """Refuse another extractor than the log's: one column would hold values of both."""
+    before = {row.extractor for row in rows if row.extractor}
+    if probe is not None and before - {probe.extractor_name}:
+        listed = ", ".join(sorted(before))
+        message = f"{folder}: measured with extractor {listed} so far, not {probe.extractor_name}."
         raise InputError(
-            f"{path.parent}: has {header['epoch']} epochs, more than --epochs {options.epochs}"
+            "extractor_changed",
+            f"{message} Use the same --extractor, or --quality-every 0.",
+            found=listed,
+            given=probe.extractor_name,
         )
 
 
-def _check_extractor(folder: Path, rows: list[dict[str, Any]], probe: Probe | None) -> None:
-    """Refuse a probe with another extractor than that of the figures in the log: one column would hold both."""
-    name = getattr(probe, "extractor_name", None)
-    before = {row["extractor"] for row in rows if row.get("extractor")}
-    if name is not None and before - {name}:
-        raise InputError(
-            f"{folder}: its figures so far are of the extractor {', '.join(sorted(before))}, not {name}; use the same "
-            "--extractor, or --quality-every 0"
-        )
-
-
-def _probe_seeds(seed: int, count: int) -> list[int]:
-    return [child_seed(seed, "probe", index) for index in range(count)]
-
-
-def _save_grid(folder: Path, state: TrainState, epoch: int) -> None:
-    seeds = [child_seed(state.seed, "grid", index) for index in range(GRID_IMAGES)]
-    save_png(
-        grid(sample(state.sampler, state.options, seeds), 8), folder / f"fakes-{epoch:06d}.png"
-    )
-
-
-def _rewrite(log: Path, rows: list[dict[str, Any]]) -> None:
-    import json
-
-    write_bytes(log, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows).encode())
-
-
-def _failed_row(tick: Tick, seconds: float) -> dict[str, Any]:
-    """Return the row of an epoch that stops the training; JSON has no NaN, so that figures without a value are null."""
-    figures = {
+def _row(tick: Tick, finite: bool, seconds: float) -> EpochRow:
+    """Return the log row of an epoch. JSON has no NaN: values that are not finite become None."""
+    values = {
         name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in tick.to_json().items()
+        for name, value in asdict(tick).items()
     }
-    return {**figures, "finite": False, "seconds": round(seconds, 3)}
+    return msgspec.convert({**values, "finite": finite, "seconds": round(seconds, 3)}, EpochRow)
 
 
-def _weights_finite(state: TrainState) -> bool:
-    """Whether no parameter of G or D is infinite or NaN (one sum a network: NaN and infinity survive it)."""
-    total = sum(
-        p.detach().abs().sum() for network in (state.G, state.D) for p in network.parameters()
+def _not_finite(label: str, tick: Tick, path: Path) -> RunFailed:
+    kept = "there is no checkpoint yet"
+    if path.exists():
+        kept = f"the checkpoint of epoch {read_header(path).epoch} is kept"
+    message = (
+        f"{label}: loss or weights not finite in epoch {tick.epoch} (Loss_D {tick.loss_d}, Loss_G "
+        f"{tick.loss_g}); {kept}. Lower the learning rate or use --precision fp32."
     )
-    return math.isfinite(float(total))
-
-
-def _kept(path: Path) -> str:
-    return (
-        f"the checkpoint of epoch {read_header(path)['epoch']} is kept"
-        if path.exists()
-        else "no checkpoint yet"
-    )
+    return RunFailed("training_diverged", message, label=label, epoch=tick.epoch)

@@ -1,4 +1,4 @@
-"""Images from a trained generator, each a function of its own seed."""
+"""Images from a network, each a function of its own seed."""
 
 from __future__ import annotations
 
@@ -6,24 +6,31 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from fewray.compute.seeds import child_seed
 from fewray.config import GanOptions
 from fewray.generators.families.dcgan import Generator
-from fewray.generators.training import draw_latents
+from fewray.imaging.arrays import to_uint8
 
 BATCH = 100
 
 
-def latents(seeds: Sequence[int], options: GanOptions) -> torch.Tensor:
-    """Return z (n, latent_dim): row i is drawn from ``seeds[i]`` alone, so that neighbours and order do not matter."""
+def draw_latents(
+    count: int, options: GanOptions, generator: torch.Generator, device: torch.device
+) -> Tensor:
+    """Draw z (count, latent_dim): U(-1, 1) as in the paper, or N(0, 1)."""
+    shape = (count, options.latent_dim)
+    if options.latent == "normal":
+        return torch.randn(shape, generator=generator, device=device)
+    return torch.rand(shape, generator=generator, device=device) * 2 - 1
+
+
+def latents(seeds: Sequence[int], options: GanOptions) -> Tensor:
+    """Return z (n, latent_dim); row i depends on ``seeds[i]`` only."""
+    cpu = torch.device("cpu")
     rows = [
-        draw_latents(
-            1,
-            options,
-            torch.Generator().manual_seed(child_seed(seed, "latent")),
-            torch.device("cpu"),
-        )
+        draw_latents(1, options, torch.Generator().manual_seed(child_seed(seed, "latent")), cpu)
         for seed in seeds
     ]
     return torch.cat(rows) if rows else torch.zeros(0, options.latent_dim)
@@ -31,22 +38,16 @@ def latents(seeds: Sequence[int], options: GanOptions) -> torch.Tensor:
 
 @torch.inference_mode()
 def sample(generator: Generator, options: GanOptions, seeds: Sequence[int]) -> np.ndarray:
-    """Return uint8 images (n, 1, 64, 64), one a seed, from a generator in evaluation mode, in fp32.
+    """Return uint8 images (n, 1, S, S), one per seed, in evaluation mode and fp32.
 
-    BatchNorm uses its stored statistics; batches of 1 and of 100 give images equal within one grey level.
+    The batch size does not matter beyond rounding: images differ by at most one grey level.
     """
     was_training = generator.training
     generator.eval()
     device = next(generator.parameters()).device
-    made = [
-        ((generator(chunk.to(device)).float() + 1) * 127.5)
-        .round()
-        .clamp(0, 255)
-        .to(torch.uint8)
-        .cpu()
-        .numpy()
-        for chunk in latents(seeds, options).split(BATCH)
-    ]
-    generator.train(was_training)
     size = options.image_size
-    return np.concatenate(made) if made else np.zeros((0, 1, size, size), np.uint8)
+    made = [np.zeros((0, 1, size, size), np.uint8)]
+    for chunk in latents(seeds, options).split(BATCH):
+        made.append(to_uint8(generator(chunk.to(device)).float()))
+    generator.train(was_training)
+    return np.concatenate(made)

@@ -1,15 +1,13 @@
-"""The training loop of one generator, as an iterator of epochs. No files, no printing, no global random state."""
+"""The training loop of the DCGAN, as an iterator of epochs, without files or printing."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from fewray.compute.cuda_graph import StepGraph
@@ -18,61 +16,31 @@ from fewray.compute.seeds import child_seed, seeded
 from fewray.config import GanOptions
 from fewray.errors import InputError
 from fewray.generators.families.dcgan import Discriminator, Generator, initialise
+from fewray.generators.family import OnBatch, Tick, ignore_batch
+from fewray.generators.sampling import draw_latents, sample
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tick:
-    """What one epoch did. Losses and probabilities are means over its batches."""
+class Dcgan:
+    """A DCGAN of one class: both networks, their optimisers and, if asked for, the averaged generator.
 
-    epoch: int
-    """Epochs done, from 1."""
-    epochs: int
-    batches: int
-    step: int
-    images_seen: int
-    """Real images shown to the discriminator, repeats counted."""
-    loss_d: float
-    """-log D(x) - log(1 - D(G(z)))."""
-    loss_g: float
-    """-log D(G(z)), with the discriminator just updated."""
-    d_x: float
-    d_g_z1: float
-    """Mean D(G(z)) before the discriminator's update."""
-    d_g_z2: float
-    """Mean D(G(z)) after it."""
-    diversity: float
-    """Within-batch spread of the synthetic images over that of the real ones: standard deviation, mean over pixels."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain numbers."""
-        return asdict(self)
-
-    @property
-    def finite(self) -> bool:
-        """Whether every figure is finite."""
-        return all(
-            math.isfinite(v) for v in (self.loss_d, self.loss_g, self.d_x, self.d_g_z1, self.d_g_z2)
-        )
-
-
-class TrainState:
-    """Both networks, their optimisers, the averaged generator and the number of epochs done.
-
-    The random numbers of an epoch are drawn from a seed made of the run's seed and the epoch, so that a run continued
-    from here needs no generator state and ends with the same bits as one never stopped.
+    Implements :class:`fewray.generators.family.Family`.
     """
 
     def __init__(self, options: GanOptions, *, seed: int, device: torch.device) -> None:
         if options.image_size != 64:
-            raise InputError(f"image_size: {options.image_size}; the DCGAN makes 64 x 64 images")
+            message = f"image_size {options.image_size}: the DCGAN makes 64 x 64 images only."
+            raise InputError("image_size_unsupported", message, value=options.image_size)
         self.options, self.seed, self.device = options, seed, device
         self.epoch = 0
         draws = torch.Generator().manual_seed(child_seed(seed, "init"))
-        self.G, self.D = build_generator(options), _build_discriminator(options)
+        with seeded(0):  # layers draw from the global random state, which must not change
+            self.G = Generator(options.latent_dim, options.base_channels)
+            self.D = Discriminator(options.base_channels, options.dropout)
+            ema = Generator(options.latent_dim, options.base_channels)
         for network in (self.G, self.D):
             initialise(network, options.init_std, draws)
             network.to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        self.G_ema = build_generator(options).to(device) if options.ema_half_life else None
+        self.G_ema = ema.to(device) if options.ema_half_life else None
         if self.G_ema is not None:
             self.G_ema.load_state_dict(self.G.state_dict())
         self.optimiser_g, self.optimiser_d = (
@@ -86,43 +54,150 @@ class TrainState:
             for network in (self.G, self.D)
         )
 
-    @property
-    def sampler(self) -> Generator:
-        """The generator to sample from: the averaged one where the recipe has it."""
-        return self.G if self.G_ema is None else self.G_ema
+    def sample(self, seeds: Sequence[int]) -> np.ndarray:
+        """Return uint8 images (n, 1, 64, 64), one per seed, of the averaged generator if there is one."""
+        return sample(self.G if self.G_ema is None else self.G_ema, self.options, seeds)
+
+    def is_finite(self) -> bool:
+        """Return whether every parameter of G and D is finite (their sum is not, if one is not)."""
+        parameters = [*self.G.parameters(), *self.D.parameters()]
+        return math.isfinite(float(sum(p.detach().abs().sum() for p in parameters)))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the weights and the moments of Adam."""
+        found: dict[str, Tensor] = {}
+        for name, network in self._networks().items():
+            found |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
+        for name, optimiser in self._optimisers().items():
+            for index, moments in optimiser.state_dict()["state"].items():
+                for key, value in moments.items():
+                    found[f"{name}.{index}.{key}"] = torch.as_tensor(value)
+        return found
+
+    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Restore the weights and the moments of Adam."""
+        for name, network in self._networks().items():
+            network.load_state_dict(_below(tensors, name))
+        for name, optimiser in self._optimisers().items():
+            moments: dict[int, dict[str, Tensor]] = {}
+            parameters = optimiser.param_groups[0]["params"]
+            for key, value in _below(tensors, name).items():
+                index, field = key.split(".")
+                like = parameters[int(index)]
+                if value.shape == like.shape:  # the fused update needs the parameter's layout
+                    copy = torch.empty_like(like, memory_format=torch.preserve_format)
+                    value = copy.copy_(value)
+                moments.setdefault(int(index), {})[field] = value
+            if moments:
+                optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
+
+    def _networks(self) -> dict[str, nn.Module]:
+        networks: dict[str, nn.Module] = {"G": self.G, "D": self.D}
+        return networks if self.G_ema is None else {**networks, "G_ema": self.G_ema}
+
+    def _optimisers(self) -> dict[str, torch.optim.Adam]:
+        return {"adam_g": self.optimiser_g, "adam_d": self.optimiser_d}
+
+    def fit(
+        self, images: np.ndarray, *, precision: str = "fp32", on_batch: OnBatch = ignore_batch
+    ) -> Iterator[Tick]:
+        """Train on uint8 ``images`` (n, 1, 64, 64) of one class; yield a Tick per epoch.
+
+        An epoch is a permutation of the images, repeated to fill the last batch; with fewer images
+        than a batch some are drawn more than once. Each step updates D on a real and a fake batch
+        (two passes, so that each has its own batch statistics), then G on the same fakes with the
+        non-saturating loss (Goodfellow et al. 2014, arXiv 1406.2661). ``precision`` is ``bf16`` or
+        ``fp32``; parameters and optimisers are always fp32. On a GPU the step is one CUDA graph,
+        and the host waits for it once per epoch. InputError for ``images`` of the wrong form.
+        """
+        options, device, size = self.options, self.device, self.options.image_size
+        if images.dtype != np.uint8 or images.shape[1:] != (1, size, size) or len(images) == 0:
+            message = (
+                f"images: {images.dtype} {images.shape}, expected uint8 (n, 1, {size}, {size})."
+            )
+            raise InputError("images_shape", message, shape=images.shape, dtype=str(images.dtype))
+        data = torch.from_numpy(images).to(device)
+        batch, batches = options.batch_size, batches_per_epoch(len(images), options)
+        draws = torch.Generator(device)
+        self.D.draw_from(draws)
+        self.G.train()
+        self.D.train()
+
+        def step(chosen: Tensor) -> Tensor:
+            real = (data[chosen].float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+            return self._step(real, draw_latents(batch, options, draws, device), precision)
+
+        stepped = StepGraph(step, device, generators=[draws])
+        while self.epoch < options.epochs:
+            seed = child_seed(self.seed, "epoch", self.epoch)
+            draws.manual_seed(seed)
+            order = np.resize(np.random.default_rng(seed).permutation(len(images)), batches * batch)
+            totals = torch.zeros(6, device=device)
+            for index, chosen in enumerate(
+                torch.from_numpy(order).to(device).split(batch), start=1
+            ):
+                totals += stepped(chosen)
+                self.average(batch)
+                on_batch(self.epoch + 1, index, batches)
+            self.epoch += 1
+            loss_d, loss_g, d_x, d_g_z1, d_g_z2, diversity = (totals / batches).tolist()
+            yield Tick(
+                epoch=self.epoch,
+                epochs=options.epochs,
+                batches=batches,
+                step=self.epoch * batches,
+                images_seen=self.epoch * batches * batch,
+                loss_d=loss_d,
+                loss_g=loss_g,
+                d_x=d_x,
+                d_g_z1=d_g_z1,
+                d_g_z2=d_g_z2,
+                diversity=diversity,
+            )
+
+    def _step(self, real: Tensor, z: Tensor, precision: str) -> Tensor:
+        """Update D and G once; return the six numbers of a Tick, still on the device."""
+        G, D = self.G, self.D
+        with autocast(self.device, precision):
+            fake = G(z)
+            real_logits, fake_logits = D(real), D(fake.detach())
+        # softplus(-t) = -log sigmoid(t): the binary cross-entropies with targets 1 and 0.
+        loss_d = functional.softplus(-real_logits).mean() + functional.softplus(fake_logits).mean()
+        self.optimiser_d.zero_grad()
+        loss_d.backward()
+        self.optimiser_d.step()
+
+        D.requires_grad_(False)  # G needs D's input gradients only; saves a twelfth of the step
+        with autocast(self.device, precision):
+            updated = D(fake)
+        loss_g = functional.softplus(-updated).mean()
+        self.optimiser_g.zero_grad()
+        loss_g.backward()
+        self.optimiser_g.step()
+        D.requires_grad_(True)
+        with torch.no_grad():
+            logits = (real_logits, fake_logits, updated)
+            probabilities = [each.sigmoid().mean() for each in logits]
+            spread = [images.float().std(0, correction=0).mean() for images in (fake, real)]
+            diversity = spread[0] / spread[1].clamp(min=1e-6)
+            return torch.stack([loss_d.detach(), loss_g.detach(), *probabilities, diversity])
 
     def average(self, images: int) -> None:
-        """Move the averaged generator towards the trained one after ``images`` more images; buffers are copied."""
+        """Move the averaged generator towards G after ``images`` more images; copy the buffers.
+
+        The half-life grows by ``ema_ramp_up`` images per epoch until it reaches ``ema_half_life``,
+        so that the average forgets the first, useless weights soon.
+        """
         if self.G_ema is None:
             return
-        weight = 1 - 0.5 ** (images / min(self.options.ema_half_life, 1 + 0.1 * self.epoch * 1000))
+        ramp = 1 + self.options.ema_ramp_up * self.epoch
+        weight = 1 - 0.5 ** (images / min(self.options.ema_half_life, ramp))
         with torch.no_grad():
-            ours: list[Tensor] = [*self.G_ema.parameters()]
-            theirs: list[Tensor] = [*self.G.parameters()]
-            torch._foreach_lerp_(ours, theirs, weight)  # pyright: ignore[reportPrivateImportUsage]
-            for averaged, current in zip(self.G_ema.buffers(), self.G.buffers(), strict=True):
-                averaged.copy_(current)
-
-
-def build_generator(options: GanOptions) -> Generator:
-    """Return a generator of the options' size; the global random state, which layers draw from, is left as it was."""
-    with seeded(0):
-        return Generator(options.latent_dim, options.base_channels)
-
-
-def _build_discriminator(options: GanOptions) -> Discriminator:
-    with seeded(0):
-        return Discriminator(options.base_channels, options.dropout)
-
-
-def draw_latents(
-    count: int, options: GanOptions, generator: torch.Generator, device: torch.device
-) -> Tensor:
-    """Draw z (count, latent_dim): U(-1, 1) as in the paper, or N(0, 1)."""
-    shape = (count, options.latent_dim)
-    if options.latent == "normal":
-        return torch.randn(shape, generator=generator, device=device)
-    return torch.rand(shape, generator=generator, device=device) * 2 - 1
+            averaged: list[Tensor] = [*self.G_ema.parameters()]
+            current: list[Tensor] = [*self.G.parameters()]
+            torch._foreach_lerp_(averaged, current, weight)  # pyright: ignore[reportPrivateImportUsage]
+            for kept, new in zip(self.G_ema.buffers(), self.G.buffers(), strict=True):
+                kept.copy_(new)
 
 
 def batches_per_epoch(count: int, options: GanOptions) -> int:
@@ -130,103 +205,6 @@ def batches_per_epoch(count: int, options: GanOptions) -> int:
     return math.ceil(count / options.batch_size)
 
 
-def train_gan(
-    images: np.ndarray,
-    state: TrainState,
-    *,
-    precision: str = "fp32",
-    on_batch: Callable[[int, int, int], None] = lambda epoch, batch, batches: None,
-) -> Iterator[Tick]:
-    """Train ``state`` in place on ``images`` until its options' epochs are done; yield a Tick an epoch.
-
-    Parameters
-    ----------
-    images
-        uint8 (n, 1, 64, 64): originals and augmented images of one class. An epoch is a permutation of them, filled
-        up from its own beginning to whole batches; fewer images than a batch are therefore drawn more than once.
-    state
-        Fresh, or loaded from a checkpoint: training goes on after ``state.epoch``.
-    precision
-        ``bf16`` or ``fp32``; parameters and optimisers are fp32 in both.
-    on_batch
-        Called with the epoch, the batches of it that are done, and how many it has.
-
-    Each step updates D on a real and a fake batch (two passes, so each has its own batch statistics), then G on the
-    same fakes (Goodfellow et al. 2014, the non-saturating loss). On a GPU the images lie there, the step is one CUDA
-    graph, and the host waits for it once an epoch. InputError when ``images`` has the wrong form.
-
-    """
-    options, device = state.options, state.device
-    if (
-        images.dtype != np.uint8
-        or images.ndim != 4
-        or images.shape[1:] != (1, options.image_size, options.image_size)
-    ):
-        raise InputError(f"images: {images.dtype} {images.shape}; uint8 (n, 1, 64, 64) is wanted")
-    if len(images) == 0:
-        raise InputError("images: none; at least one image of the class is wanted")
-    data = torch.from_numpy(images).to(device)
-    batch, batches = options.batch_size, batches_per_epoch(len(images), options)
-    draws = torch.Generator(device)
-    state.D.draw_from(draws)
-    state.G.train()
-    state.D.train()
-
-    def step(chosen: Tensor) -> Tensor:
-        real = (data[chosen].float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
-        return _step(state, real, draw_latents(batch, options, draws, device), precision)
-
-    stepped = StepGraph(step, device, generators=[draws])
-    while state.epoch < options.epochs:
-        seed = child_seed(state.seed, "epoch", state.epoch)
-        draws.manual_seed(seed)
-        order = np.resize(np.random.default_rng(seed).permutation(len(images)), batches * batch)
-        totals = torch.zeros(6, device=device)
-        for index, chosen in enumerate(torch.from_numpy(order).to(device).split(batch), start=1):
-            totals += stepped(chosen)
-            state.average(batch)
-            on_batch(state.epoch + 1, index, batches)
-        state.epoch += 1
-        loss_d, loss_g, d_x, d_g_z1, d_g_z2, diversity = (totals / batches).tolist()
-        yield Tick(
-            epoch=state.epoch,
-            epochs=options.epochs,
-            batches=batches,
-            step=state.epoch * batches,
-            images_seen=state.epoch * batches * batch,
-            loss_d=loss_d,
-            loss_g=loss_g,
-            d_x=d_x,
-            d_g_z1=d_g_z1,
-            d_g_z2=d_g_z2,
-            diversity=diversity,
-        )
-
-
-def _step(state: TrainState, real: Tensor, z: Tensor, precision: str) -> Tensor:
-    """Make one update of D and one of G; return the figures of the log line and the diversity, still on the device."""
-    G, D = state.G, state.D
-    with autocast(state.device, precision):
-        fake = G(z)
-        real_logits, fake_logits = D(real), D(fake.detach())
-    # softplus(-t) = -log sigmoid(t): the binary cross-entropies with targets 1 and 0.
-    loss_d = functional.softplus(-real_logits).mean() + functional.softplus(fake_logits).mean()
-    state.optimiser_d.zero_grad()
-    loss_d.backward()
-    state.optimiser_d.step()
-
-    D.requires_grad_(
-        False
-    )  # G's step needs D's input gradients only: a twelfth of the step's arithmetic saved
-    with autocast(state.device, precision):
-        judged = D(fake)
-    loss_g = functional.softplus(-judged).mean()
-    state.optimiser_g.zero_grad()
-    loss_g.backward()
-    state.optimiser_g.step()
-    D.requires_grad_(True)
-    with torch.no_grad():
-        probabilities = [logits.sigmoid().mean() for logits in (real_logits, fake_logits, judged)]
-        spread = [images.float().std(0, correction=0).mean() for images in (fake, real)]
-        diversity = spread[0] / spread[1].clamp(min=1e-6)
-        return torch.stack([loss_d.detach(), loss_g.detach(), *probabilities, diversity])
+def _below(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    prefix = f"{name}."
+    return {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}

@@ -1,1 +1,1 @@
-"""."""
+"""Steps that combine data, generators, quality metrics and classifiers."""

@@ -1,4 +1,4 @@
-"""What a run would do and how long it would take here, without doing it."""
+"""The jobs of a run and the time they would take on this machine, without running them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fewray.data.manifest import Manifest
 
 TIMED_STEPS = 3
 TIMING = "timing a few training steps"
-"""What a planning tells before it times."""
+"""Text of the stage that is reported before steps are timed."""
 OnProgress = Callable[[str, Mapping[str, Any]], None]
 """Called with ``stage`` and its ``text`` before steps are timed."""
 
@@ -30,7 +30,7 @@ def plan_training(
     *,
     on_progress: OnProgress = lambda kind, event: None,
 ) -> list[dict[str, Any]]:
-    """Return one row a generator: its images, steps, and minutes estimated from a few steps timed now."""
+    """Return a row per generator: images, steps, and minutes estimated from a few timed steps."""
     from fewray.generators.training import batches_per_epoch
 
     settled = (machine or Machine()).settled()
@@ -61,7 +61,7 @@ def with_total(planned: list[dict[str, Any]], machine: Machine, tasks: int) -> l
     processes = min(machine.processes, tasks)
     beside, at_most = (1, ", at most") if machine.device.startswith("cuda") else (processes, "")
     total = {
-        "job": f"all{'' if len(timed) == len(planned) else ' with minutes'}, {processes} side by side{at_most}",
+        "job": f"all{'' if len(timed) == len(planned) else ' with minutes'}, {processes} in parallel{at_most}",
         "images": sum(row["images"] for row in timed),
         "steps": sum(row["steps"] for row in timed),
         "seconds": sum(row["seconds"] for row in timed) / beside,
@@ -74,18 +74,17 @@ def with_total(planned: list[dict[str, Any]], machine: Machine, tasks: int) -> l
 
 
 def gan_step_seconds(options: GanOptions, machine: Machine) -> float:
-    """Return what a generator's training step takes here, from a few steps on noise."""
-    from fewray.generators.training import TrainState, train_gan
+    """Return the seconds of a generator's training step, from a few steps on noise."""
+    from fewray.generators.checkpoint import new_generator
 
-    count = options.batch_size * TIMED_STEPS
-    images = np.random.default_rng(0).integers(
-        0, 256, (count, 1, options.image_size, options.image_size), np.uint8
-    )
-    state = TrainState(options.with_(epochs=3), seed=0, device=choose_device(machine.device))
+    count, size = options.batch_size * TIMED_STEPS, options.image_size
+    images = np.random.default_rng(0).integers(0, 256, (count, 1, size, size), np.uint8)
+    device = choose_device(machine.device)
+    generator = new_generator(options.with_(epochs=3), seed=0, device=device)
     with fixed_threads(machine.threads):
-        epochs = train_gan(images, state, precision=machine.precision)
+        epochs = generator.fit(images, precision=machine.precision)
         next(epochs)
-        if state.device.type == "cuda":
+        if device.type == "cuda":
             next(epochs)  # records the step
         started = time.perf_counter()
         next(epochs)
@@ -93,7 +92,7 @@ def gan_step_seconds(options: GanOptions, machine: Machine) -> float:
 
 
 def classifier_step_seconds(options: ClassifierOptions, classes: int, machine: Machine) -> float:
-    """Return what a classifier's training step takes here, from a few steps on noise."""
+    """Return the seconds of a classifier's training step, from a few steps on noise."""
     from fewray.classify.training import train_classifier
 
     count, size = options.batch_size, options.image_size
@@ -101,13 +100,13 @@ def classifier_step_seconds(options: ClassifierOptions, classes: int, machine: M
     images = rng.integers(0, 256, (count, 1, size, size), np.uint8)
     labels = np.arange(count) % classes
     spent = []
-    # On a GPU the first steps are ordinary ones, then the step is recorded: what comes after is timed, and more of it.
+    # On a GPU the step is recorded after a few ordinary ones; only what follows is timed.
     first, more = (
         (WARM_UP + 2, 20 * TIMED_STEPS) if machine.device.startswith("cuda") else (1, TIMED_STEPS)
     )
     with fixed_threads(machine.threads):
-        # The first does not count: kernels are chosen and memory is fetched. The difference of a long and a short one
-        # leaves out what each training costs once; the faster of two is less disturbed.
+        # The first call is not used: it selects kernels and allocates memory. The difference of a
+        # long and a short call leaves out fixed costs; the faster of two is less disturbed.
         for steps in (first + more, *(first, first + more) * 2):
             started = time.perf_counter()
             train_classifier(

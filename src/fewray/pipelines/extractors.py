@@ -1,8 +1,7 @@
-"""Extractors by name: those of the quality metrics, and the classifiers of finished studies."""
+"""Feature extractors by name: those of the quality metrics, and the classifiers of studies."""
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -10,7 +9,6 @@ from torch import Tensor, nn
 from fewray.classify.classifier import Classifier
 from fewray.classify.weights import CLASSIFIER, load_classifier, read_classifier_header
 from fewray.compute.device import choose_device
-from fewray.config import ClassifierOptions
 from fewray.errors import InputError
 from fewray.quality.features.cache import Cached
 from fewray.quality.features.extractor import (
@@ -19,14 +17,15 @@ from fewray.quality.features.extractor import (
     PixelExtractor,
     load_extractor,
 )
+from fewray.storage.files import sha256_of
 
 PREFIX = "study:"
 
 
 def holds_classifier(path: Path, key: str) -> bool:
-    """Whether ``path`` is the whole file of the classifier whose result is kept under ``key``."""
+    """Return whether ``path`` is the complete file of the classifier with the job key ``key``."""
     try:
-        return read_classifier_header(path)["about"]["key"] == key
+        return read_classifier_header(path).about.key == key
     except InputError:
         return False
 
@@ -34,9 +33,9 @@ def holds_classifier(path: Path, key: str) -> bool:
 def open_extractor(
     name: str, *, weights: Path | None = None, device: str = "auto", cache: bool = True
 ) -> Extractor:
-    """Return the extractor called ``name``, as :func:`fewray.quality.features.extractor.load_extractor`, or ``study:RUN``.
+    """Return the extractor ``name`` of :func:`load_extractor`, or that of ``study:RUN``.
 
-    With ``cache``, features are kept in the user's cache folder. InputError lists the extractors there are.
+    With ``cache``, features are kept in the user's cache folder. InputError lists the extractors.
     """
     if name.startswith(PREFIX) and weights is None:
         found = study_extractor(Path(name.removeprefix(PREFIX)), device=device)
@@ -46,21 +45,17 @@ def open_extractor(
 
 
 def study_extractor(run: Path, *, device: str = "auto") -> NetworkExtractor:
-    """Return the classifier kept in the study ``run``: its hidden activations and its class probabilities.
+    """Return the classifier kept in the study ``run``: hidden activations and class probabilities.
 
-    It is named by arm, seed, size and the hash of its file, not by the folder. InputError when the folder has none.
+    Its name holds arm, seed, size and a hash of the file, not the folder. InputError if there is
+    none.
     """
     path = run / CLASSIFIER
-    if not run.is_dir():
-        raise InputError(
-            f"--extractor {PREFIX}{run}: not found; a folder written by `fewray study --protocol published` is wanted"
-        )
     network, header = load_classifier(path)
-    options, about = ClassifierOptions.from_json(header["options"]), header["about"]
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    options, about = header.options, header.about
     where = choose_device(device)
     return NetworkExtractor(
-        name=f"{PREFIX}{about['arm']}-{about['seed']}@{options.image_size}#{digest}",
+        name=f"{PREFIX}{about.arm}-{about.seed}@{options.image_size}#{sha256_of(path)[:12]}",
         dim=options.hidden,
         size=options.image_size,
         network=_Hidden(network).to(where),
@@ -84,5 +79,5 @@ class _Hidden(nn.Module):
 
 
 def identity(name: str) -> str:
-    """Return what a result made with the extractor ``name`` depends on; for a file, its hash and not only its path."""
+    """Return what identifies the extractor ``name`` in job keys; that of a file contains its hash."""
     return open_extractor(name, device="cpu", cache=False).name if ":" in name else name

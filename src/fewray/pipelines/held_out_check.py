@@ -1,4 +1,4 @@
-"""Held-out films must be no training films, by their bytes and by what they show; patients on both sides are told."""
+"""Check that held-out images are disjoint from the training images, by hash and by content."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from fewray.data.patients import has_global_name
 from fewray.errors import InputError
 from fewray.pipelines.provenance import Sources, training_hashes
 
-WANTED = "films that the generator did not see are wanted"
 NAMED = 5
-"""How many patients a note names before it counts the rest."""
+"""Patients that a note lists by name."""
 
 
-def check_apart(real: Manifest, held_out: Manifest, sources: Sources) -> list[str]:
-    """Return a note on patients with films on both sides; InputError when a held-out film is no held-out film.
+def check_held_out(real: Manifest, held_out: Manifest, sources: Sources) -> list[str]:
+    """Return a note on patients with images on both sides.
 
-    That is one of the ``real`` films, or of those a generator saw, byte for byte, or one that shows what a real one does:
-    equal at 32 x 32 pixels, or near-duplicate as :func:`fewray.data.near_duplicates.near_pairs` finds it, which saving a film
-    again, at another size or quality, does not escape. Another film of a real film's patient is noted, not refused.
+    InputError if a held-out image is one of the ``real`` images or of those a generator saw: by its
+    bytes, by equal pixels at 32 x 32, or as a near-duplicate
+    (:func:`fewray.data.near_duplicates.near_pairs`), which finds images saved again at another size
+    or quality. Other images of a real image's patient give a note only.
     """
     seen = {row.sha256 for row in real.rows}.union(
         *(training_hashes(sources, label) for label in sources)
     )
+    remedy = "Hold out images that no generator saw."
     if both := [row.path for row in held_out.rows if row.sha256 in seen]:
-        raise InputError(
-            f"--held-out: {len(both)} of {len(held_out)} files are among the real ones too, or were seen by a generator, "
-            f"first {both[0]}; {WANTED}"
+        message = f"--held-out: {len(both)} of {len(held_out)} files are training images, first "
+        raise InputError("held_out_seen", f"{message}{both[0]}. {remedy}", paths=both)
+    if duplicates := _duplicates(real, held_out):
+        index, image = min(duplicates.items())
+        message = (
+            f"--held-out: {len(duplicates)} of {len(held_out)} files duplicate real images, first "
+            f"{held_out.rows[index].path} ({real.rows[image].path}). {remedy}"
         )
-    if twins := _twins(real, held_out):
-        apart, film = min(twins.items())
-        raise InputError(
-            f"--held-out: {len(twins)} of {len(held_out)} files show films that are among the real ones too, first "
-            f"{held_out.rows[apart].path}, which shows {real.rows[film].path}; {WANTED}"
-        )
+        raise InputError("held_out_duplicates", message, count=len(duplicates))
     known = {row.group for row in real.rows if has_global_name(row)}
     shared = [row.group for row in held_out.rows if has_global_name(row) and row.group in known]
     if not shared:
@@ -42,13 +42,13 @@ def check_apart(real: Manifest, held_out: Manifest, sources: Sources) -> list[st
     names = list(dict.fromkeys(shared))
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return [
-        f"{len(shared)} of {len(held_out)} held-out films are of patients with films among the real ones "
-        f"({', '.join(names[:NAMED])}{more}): those patients are not unseen"
+        f"{len(shared)} of {len(held_out)} held-out images are of patients with real images too "
+        f"({', '.join(names[:NAMED])}{more}): these patients are not unseen."
     ]
 
 
-def _twins(real: Manifest, held_out: Manifest) -> dict[int, int]:
-    """Return by index of a held-out film that of the real film with the same picture."""
+def _duplicates(real: Manifest, held_out: Manifest) -> dict[int, int]:
+    """Return, by index of a held-out image, the index of a real image with the same content."""
     first, second = (ImageSource(rows).at(THUMBNAIL, "squash") for rows in (real, held_out))
     known = {image.tobytes(): index for index, image in reversed(list(enumerate(first)))}
     found = {

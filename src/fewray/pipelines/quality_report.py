@@ -1,4 +1,4 @@
-"""The quality court: brings real, synthetic and held-out images, generators and classifiers before the metrics."""
+"""The quality report: brings images, generators and classifiers together and measures them."""
 
 from __future__ import annotations
 
@@ -6,27 +6,33 @@ from collections import Counter
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from fewray.config import ClassifierOptions, GanOptions
+import msgspec
+
+from fewray.config import ClassifierOptions
 from fewray.data.images import ImageSource
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
 from fewray.generators.generate import run_classes
 from fewray.generators.membership import membership
 from fewray.pipelines.extractors import open_extractor
-from fewray.pipelines.held_out_check import check_apart
-from fewray.pipelines.provenance import films_seen, image_sources, settled_fit, training_hashes
+from fewray.pipelines.held_out_check import check_held_out
+from fewray.pipelines.provenance import (
+    generator_sources,
+    keep_training_images,
+    settled_fit,
+    training_hashes,
+)
 from fewray.pipelines.tstr import measure_tstr
 from fewray.quality.copies.threshold import check_percentile
 from fewray.quality.evaluate import measure_quality
 from fewray.quality.gallery import write_quality
 from fewray.quality.image_set import ImageSet
-from fewray.quality.result import Quality
+from fewray.results.quality import QualityReport
 from fewray.storage.files import locked
 
 
-def judge(
+def quality_report(
     real: Manifest,
     synthetic: Manifest,
     *,
@@ -44,93 +50,85 @@ def judge(
     seed: int,
     device: str,
     cache: bool,
-) -> Quality:
-    """Measure ``classes``, or all where both sides have the same; see :func:`fewray.measure_quality` for the parameters.
+) -> QualityReport:
+    """Measure ``classes``, or all; :func:`fewray.measure_quality` explains the parameters.
 
-    InputError, before anything is measured, when the classes do not match, a held-out film is among those the generators
-    saw, ``fit`` is not theirs, ``run`` has no generator of a class or one that saw none of the real films, or an option is
-    out of its range.
+    InputError, before anything is measured, if the classes of both sides differ, a held-out image
+    was seen by a generator, ``fit`` is not the generators', ``run`` has no generator of a class or
+    one that saw none of the real images, or an option is out of range.
     """
-    wanted = _classes(real, synthetic, classes)
+    measured = _classes(real, synthetic, classes)
     if k < 1:
-        raise InputError(f"--k {k}: at least 1 is wanted")
+        raise InputError("k_out_of_range", f"--k {k}, expected at least 1.", value=k)
     check_percentile(copy_percentile)
-    if tstr_steps and len(wanted) < 2:
-        raise InputError(f"--tstr {tstr_steps}: {len(wanted)} class; a classifier needs at least 2")
+    if tstr_steps and len(measured) < 2:
+        raise InputError("too_few_classes", "--tstr: a classifier needs at least 2 classes.")
     compute = open_extractor(extractor, weights=weights, device=device, cache=cache)
     generators = run_classes(run) if run is not None else {}
-    if run is not None and (missing := sorted(set(wanted) - set(generators))):
-        raise InputError(
-            f"--run {run}: no generator of {', '.join(missing)}; it has {', '.join(generators)}"
-        )
+    if run is not None and (missing := sorted(set(measured) - set(generators))):
+        message = f"--run {run}: no generator of {', '.join(missing)}."
+        raise InputError("generators_missing", message, missing=missing, found=list(generators))
     if run is not None and held_out is None:
-        raise InputError(
-            "--run: no --held-out; films that the generators did not see are wanted beside it"
-        )
-    sources = image_sources(synthetic, run)
-    fit = settled_fit(fit, sources, wanted)
-    notes = _warnings(real, held_out)
-    real, skipped = films_seen(real, sources)
+        message = "--run needs --held-out with images that the generators did not see."
+        raise InputError("held_out_missing", message)
+    sources = generator_sources(synthetic, run)
+    fit = settled_fit(fit, sources, measured)
+    notes = _loader_warnings(real, held_out)
+    real, skipped = keep_training_images(real, sources)
     notes += skipped
-    apart: tuple[str, ...] = ()
+    held_out_classes: tuple[str, ...] = ()
     known: dict[str, Manifest] = {}
     if held_out is not None:
-        apart = _held_out_classes(held_out, wanted, notes)
+        held_out_classes = _held_out_classes(held_out, measured, notes)
         if run is not None:
-            known = {
-                label: _known(run, real, label, training_hashes(sources, label)) for label in apart
-            }
-        notes += check_apart(real, held_out, sources)
-    with (
-        locked(out) if out is not None else nullcontext()
-    ):  # a folder that cannot be written is refused now
+            hashes = {label: training_hashes(sources, label) for label in held_out_classes}
+            known = {label: _known(run, real, label, hashes[label]) for label in held_out_classes}
+        notes += check_held_out(real, held_out, sources)
+    with locked(out) if out is not None else nullcontext():  # fail early if it cannot be written
         reals = image_sets(real, real.classes, image_size, fit)
-        fakes = image_sets(synthetic, wanted, image_size, fit)
-        others = None if held_out is None else image_sets(held_out, apart, image_size, fit)
-        found = measure_quality(
+        fakes = image_sets(synthetic, measured, image_size, fit)
+        others = None
+        if held_out is not None:
+            others = image_sets(held_out, held_out_classes, image_size, fit)
+        report, nearest = measure_quality(
             reals, fakes, compute, held_out=others, k=k, copy_percentile=copy_percentile, seed=seed
         )
-        found = replace(found, fit=fit, notes=tuple(notes))
+        scores, tstr = {}, None
         if run is not None and held_out is not None:
-            scores = {}
-            for label in apart:
-                options = GanOptions.from_json(sources[label]["options"])
-                scores[label] = _membership(
-                    generators[label],
-                    known[label],
-                    held_out.where(label=label),
-                    options,
-                    device=device,
+            for label in held_out_classes:
+                options = sources[label].options
+                train, unseen = (
+                    ImageSource(rows).at(options.image_size, options.fit)
+                    for rows in (known[label], held_out.where(label=label))
                 )
-            found = replace(found, membership=scores)
+                scores[label] = membership(generators[label], train, unseen, device=device)
         if tstr_steps:
-            chosen = {label: reals[label] for label in wanted}
+            chosen = {label: reals[label] for label in measured}
             options = ClassifierOptions(steps=tstr_steps, image_size=image_size)
-            useful = measure_tstr(chosen, fakes, options, held_out=others, seed=seed, device=device)
-            found = replace(found, tstr=useful)
+            tstr = measure_tstr(chosen, fakes, options, held_out=others, seed=seed, device=device)
+        report = msgspec.structs.replace(
+            report, fit=fit, notes=tuple(notes), membership=scores, tstr=tstr
+        )
         if out is not None:
-            write_quality(out, found, reals, fakes)
-    return found
+            write_quality(out, report, nearest, reals, fakes)
+    return report
 
 
 def _classes(
     real: Manifest, synthetic: Manifest, chosen: tuple[str, ...] | None
 ) -> tuple[str, ...]:
-    for label in chosen or ():
-        if (chosen or ()).count(label) > 1:
-            raise InputError(
-                f"--classes {','.join(chosen or ())}: {label} twice; each class once is wanted"
-            )
-        for side, rows in (("real", real), ("synthetic", synthetic)):
-            if label not in rows.classes:
-                raise InputError(
-                    f"--classes {label}: not among the {side} classes {', '.join(rows.classes)}"
-                )
+    fields = {"real": real.classes, "synthetic": synthetic.classes}
+    for label, times in Counter(chosen or ()).items():
+        if times > 1:
+            raise InputError("class_repeated", f"--classes: {label} is listed twice.", label=label)
+        for side, found in fields.items():
+            if label not in found:
+                message = f"--classes {label}: the {side} classes are {', '.join(found)}."
+                raise InputError("class_unknown", message, label=label, side=side)
     if chosen is None and set(real.classes) != set(synthetic.classes):
-        raise InputError(
-            f"classes: real {', '.join(real.classes)}; synthetic {', '.join(synthetic.classes)}; the same are wanted, "
-            "or name those to measure with --classes"
-        )
+        listed = "; ".join(f"{side} {', '.join(found)}" for side, found in fields.items())
+        message = f"classes differ: {listed}. Name those to measure with --classes."
+        raise InputError("classes_differ", message, **fields)
     return chosen or synthetic.classes
 
 
@@ -144,29 +142,28 @@ def image_sets(
         names = [row.path.name for row in rows.rows]
         if len(set(names)) < len(names):  # equal names in several folders
             names = [row.path.as_posix() for row in rows.rows]
-        found[label] = ImageSet.of(
-            ImageSource(rows).at(size, fit), names, [row.group for row in rows.rows]
-        )
+        images = ImageSource(rows).at(size, fit)
+        found[label] = ImageSet.of(images, names, [row.group for row in rows.rows])
     return found
 
 
 def _held_out_classes(
-    held_out: Manifest, wanted: tuple[str, ...], notes: list[str]
+    held_out: Manifest, measured: tuple[str, ...], notes: list[str]
 ) -> tuple[str, ...]:
-    """Return the measured classes with held-out films; ``notes`` gets those without. InputError where none has any."""
+    """Return the measured classes with held-out images; the others go into ``notes``."""
     counts = Counter(row.label for row in held_out.rows)
-    if missing := [label for label in wanted if not counts[label]]:
-        if len(missing) == len(wanted):
-            raise InputError(
-                f"--held-out: films of {', '.join(sorted(counts)) or 'no class'}; of the measured classes "
-                f"{', '.join(wanted)} some are wanted"
-            )
-        notes.append(f"no held-out films of {', '.join(missing)}")
-    return tuple(label for label in wanted if counts[label])
+    missing = [label for label in measured if not counts[label]]
+    if len(missing) == len(measured):
+        found = ", ".join(sorted(counts)) or "none"
+        message = f"--held-out: images of {found}, none of the measured classes."
+        raise InputError("held_out_classes", message, found=sorted(counts), measured=measured)
+    if missing:
+        notes.append(f"No held-out images of {', '.join(missing)}.")
+    return tuple(label for label in measured if counts[label])
 
 
-def _warnings(real: Manifest, held_out: Manifest | None) -> list[str]:
-    """Return what the loaders warned of, such as patients that are not known, each once and with its side."""
+def _loader_warnings(real: Manifest, held_out: Manifest | None) -> list[str]:
+    """Return the warnings of the loaders, each once, after the side that it concerns."""
     sides = {"real": real} if held_out is None else {"real": real, "held out": held_out}
     found: dict[str, str] = {}
     for side, rows in sides.items():
@@ -176,19 +173,10 @@ def _warnings(real: Manifest, held_out: Manifest | None) -> list[str]:
 
 
 def _known(run: Path, real: Manifest, label: str, seen: set[str]) -> Manifest:
-    """Return the real images of one class that its generator saw. Raises InputError if there are none."""
+    """Return the real images of one class that its generator saw; InputError if there are none."""
     if known := tuple(row for row in real.where(label=label).rows if row.sha256 in seen):
         return replace(real, rows=known)
+    message = f"--run {run}: its generator of {label} saw none of the real images."
     raise InputError(
-        f"--run {run}: its generator of {label} saw none of the real films; the data it was trained on is wanted with --real"
+        "not_the_training_data", f"{message} Name its training data with --real.", label=label
     )
-
-
-def _membership(
-    checkpoint: Path, known: Manifest, held_out: Manifest, options: GanOptions, *, device: str
-) -> dict[str, Any]:
-    """Return how well D tells the films it was trained on from held-out ones, both read as it read them."""
-    train, others = (
-        ImageSource(rows).at(options.image_size, options.fit) for rows in (known, held_out)
-    )
-    return membership(checkpoint, train, others, device=device)

@@ -1,11 +1,11 @@
-"""One class's generator: its classic-augmented training set, its training in this process, the probe of quality."""
+"""The generator of one class: its training set, its training run and its quality measurements."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import numpy as np
 
 from fewray.compute.device import choose_device
@@ -17,15 +17,16 @@ from fewray.config import GanOptions
 from fewray.data.images import ImageSource
 from fewray.data.manifest import Manifest
 from fewray.imaging.augment import classic_augment
+from fewray.results.training import EpochRow, TrainingSet
 from fewray.storage.files import locked
 from fewray.storage.jobs import JobStore, key_of
 
 
 def training_images(rows: Manifest, options: GanOptions, *, seed: int) -> np.ndarray:
-    """Return what a generator trains on: the originals of one class and its classic-augmented images.
+    """Return what a generator trains on: the images of one class, then classic-augmented copies.
 
-    uint8 (n + classic_images, 1, image_size, image_size). The augmented ones are drawn at the augmentation's
-    ``work_size`` and reduced, as the paper's predecessor did.
+    uint8 (n + classic_images, 1, image_size, image_size). Copies are augmented at ``work_size``
+    pixels and then reduced, as the paper's predecessor did.
     """
     source = ImageSource(rows)
     originals = source.at(options.image_size, options.fit)
@@ -52,27 +53,23 @@ def check_class(
     seed: int,
     probe_every: int,
     extractor: str,
-    **_: Any,
+    **_: object,
 ) -> None:
-    """Make sure that :func:`train_class` can begin or go on; InputError otherwise, and nothing is written.
+    """Raise InputError if :func:`train_class` could not start or resume; nothing is written.
 
-    Every image is decoded, the extractor opened, and a checkpoint that is there must be of this very training.
+    Every image is decoded and the extractor opened; an existing checkpoint must be of this run.
     """
+    from fewray.generators.run import CHECKPOINT, check_continues
+    from fewray.pipelines.extractors import open_extractor
+
     for part in (rows, held_out):
         ImageSource(part).at(options.image_size, options.fit)
     if probe_every and len(rows) > 1:
-        from fewray.pipelines.extractors import open_extractor
-
         open_extractor(extractor, device="cpu", cache=False)
-    from fewray.generators.run import CHECKPOINT, check_continues
-
-    if (folder / CHECKPOINT).exists():
-        check_continues(
-            folder / CHECKPOINT,
-            options,
-            seed=seed,
-            about=about_class(rows, held_out, label, options),
-        )
+    path = folder / CHECKPOINT
+    if path.exists():
+        known = training_set_of(rows, held_out, label, options)
+        check_continues(path, options, seed=seed, training_set=known)
 
 
 def train_class(
@@ -85,37 +82,39 @@ def train_class(
     folder: Path,
     seed: int,
     machine: Machine,
-    resume: bool,
     checkpoint_every: int,
     probe_every: int,
     extractor: str,
     report: Report,
     shown: str = "",
-) -> dict[str, Any]:
-    """Train one class's generator in this process; ``report`` gets (name, row of the log) an epoch, and each batch.
+) -> EpochRow | None:
+    """Train one class's generator, or resume it, and return the last row of its log.
 
-    The name is ``shown``, or the label.
+    ``report`` is called with (name, row as plain JSON) per epoch and (name, progress) per batch;
+    the name is ``shown``, or the label.
     """
     from fewray.generators.run import train_run
     from fewray.pipelines.extractors import open_extractor
     from fewray.quality.probe import QualityProbe
 
-    about = about_class(rows, held_out, label, options)
+    name = shown or label
     with locked(folder), fixed_threads(machine.threads):
-        images = _training_set(folder, rows, options, seed=seed, resume=resume)
-        originals = images[: len(rows)]
+        images = _training_images(folder, rows, options, seed=seed)
         probe = None
         if probe_every and len(rows) > 1:
-            apart = (
-                ImageSource(held_out).at(options.image_size, options.fit) if len(held_out) else None
-            )
+            unseen = ImageSource(held_out).at(options.image_size, options.fit)
             probe = QualityProbe(
-                originals,
+                images[: len(rows)],
                 open_extractor(extractor, device=machine.device, cache=False),
                 groups=[row.group for row in rows.rows],
-                held_out=apart,
+                held_out=unseen if len(held_out) else None,
                 held_out_groups=[row.group for row in held_out.rows],
             )
+
+        def on_batch(epoch: int, batch: int, batches: int) -> None:
+            progress = {"batch": batch, "batches": batches}
+            report((name, {**progress, "epoch": epoch, "epochs": options.epochs}))
+
         return train_run(
             folder,
             images,
@@ -123,43 +122,35 @@ def train_class(
             seed=seed,
             device=choose_device(machine.device),
             precision=machine.precision,
-            about=about,
-            resume=resume,
+            training_set=training_set_of(rows, held_out, label, options),
             checkpoint_every=checkpoint_every,
             probe=probe,
             probe_every=probe_every,
             patience=patience,
-            on_tick=lambda tick, row: report((shown or label, row)),
-            on_batch=lambda epoch, batch, batches: report(
-                (
-                    shown or label,
-                    {"batch": batch, "batches": batches, "epoch": epoch, "epochs": options.epochs},
-                )
-            ),
+            on_tick=lambda row: report((name, msgspec.to_builtins(row))),
+            on_batch=on_batch,
         )
 
 
-def about_class(
+def training_set_of(
     rows: Manifest, held_out: Manifest, label: str, options: GanOptions
-) -> dict[str, Any]:
-    """Return what goes into the header of a generator's checkpoint; ``group_regex`` where a pattern named the patients."""
-    seen = sorted(row.sha256 for row in rows.rows)
-    pattern = rows.group_regex
-    return ({} if pattern is None else {"group_regex": pattern}) | {
-        "label": label,
-        "num_train": len(rows),
-        "classic_images": options.classic_images,
-        "training_hashes": seen,
-        "rows_held_out": sorted(row.sha256 for row in held_out.rows),
-        "rows_sha256": hashlib.sha256("\n".join(seen).encode()).hexdigest(),
-        "origin": "phantom" if all(row.origin == "phantom" for row in rows.rows) else "real",
-    }
+) -> TrainingSet:
+    """Return the record of a training set that is kept in the checkpoint."""
+    seen = tuple(sorted(row.sha256 for row in rows.rows))
+    return TrainingSet(
+        label=label,
+        num_train=len(rows),
+        classic_images=options.classic_images,
+        training_hashes=seen,
+        held_out_hashes=tuple(sorted(row.sha256 for row in held_out.rows)),
+        rows_sha256=hashlib.sha256("\n".join(seen).encode()).hexdigest(),
+        origin="phantom" if all(row.origin == "phantom" for row in rows.rows) else "real",
+        group_regex=rows.group_regex,
+    )
 
 
-def _training_set(
-    folder: Path, rows: Manifest, options: GanOptions, *, seed: int, resume: bool
-) -> np.ndarray:
-    """Return the training images; a resumed run reads the very bytes it began with, those of other rows are made anew."""
+def _training_images(folder: Path, rows: Manifest, options: GanOptions, *, seed: int) -> np.ndarray:
+    """Return the training images; a resumed run reads those it started with."""
     key = key_of(
         rows=[row.sha256 for row in rows.rows], options=options.with_(epochs=1).to_json(), seed=seed
     )
@@ -167,11 +158,9 @@ def _training_set(
     for old in folder.glob("training-*.npy*"):
         if not old.name.startswith(store.array_path("training", key).name):
             old.unlink()
-    kept = store.load_array("training", key) if resume else None
+    kept = store.load_array("training", key)
     if kept is not None:
         return np.array(kept)
-    images = training_images(
-        rows, options, seed=child_seed(seed, "classic")
-    )  # damaged: the same are made again
+    images = training_images(rows, options, seed=child_seed(seed, "classic"))
     store.save_array("training", key, images)
     return images

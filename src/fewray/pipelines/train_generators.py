@@ -1,4 +1,4 @@
-"""Generators of all classes, side by side, in one folder."""
+"""Training of the generators of all classes, in parallel, into one folder."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from fewray.compute.dask.cluster import connected
 from fewray.compute.machine import Machine
 from fewray.compute.seeds import child_seed
@@ -14,10 +16,14 @@ from fewray.config import GanOptions
 from fewray.data.hold_out import check_no_synthetic, split_hold_out
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
-from fewray.generators.log import trained_with
+from fewray.generators.log import read_options
 from fewray.generators.run import CHECKPOINT
 from fewray.pipelines.train_class import check_class, train_class
-from fewray.storage.files import locked, read_object, write_json
+from fewray.results.training import EpochRow, RunOptions, read_run_options
+from fewray.storage.files import locked, write_bytes
+
+OnRow = Callable[[str, Mapping[str, Any]], None]
+"""Called with a class and a row of its log, or its progress within an epoch, as plain JSON."""
 
 
 def train_generators(
@@ -34,123 +40,128 @@ def train_generators(
     extractor: str = "lite0",
     hold_out: float = 0.0,
     patience: int = 0,
-    on_epoch: Callable[[str, Mapping[str, Any]], None] = lambda label, row: None,
-    on_batch: Callable[[str, Mapping[str, Any]], None] = lambda label, progress: None,
-) -> dict[str, dict[str, Any]]:
-    """Train a generator for each class of ``manifest``'s rows into ``out/<class>`` and return their last log rows.
+    on_epoch: OnRow = lambda label, row: None,
+    on_batch: OnRow = lambda label, progress: None,
+) -> dict[str, EpochRow | None]:
+    """Train one generator per class of ``manifest`` into ``out/<class>``; return the last log rows.
 
-    Every row of ``manifest`` is seen: hand over training rows only. ``probe_every`` 0 measures no quality on the way.
-    A share ``hold_out`` of each class's patients is kept from the generator for KID to films it has not seen; with
-    ``patience`` above 0 a training ends after so many measurements of it that are no better.
-    InputError for an unknown class, a class without images, synthetic images, or a folder that holds another training.
+    Every row of ``manifest`` is used: pass training rows only. ``probe_every`` 0 measures no
+    quality during training. A share ``hold_out`` of each class's patients is kept from its
+    generator, for the KID to unseen images; with ``patience`` above 0 training stops after so many
+    measurements of it that are no better. InputError for an unknown class, a class without images,
+    synthetic images, or a folder that holds other generators.
     """
     check_no_synthetic(manifest)
     wanted = tuple(dict.fromkeys(classes or manifest.classes))
     for label in wanted:
         if label not in manifest.classes:
-            raise InputError(
-                f"--classes {label}: no such class; there are {', '.join(manifest.classes)}"
-            )
+            message = f"--classes {label}: the classes are {', '.join(manifest.classes)}."
+            raise InputError("class_unknown", message, label=label)
         if len(manifest.where(label=label)) == 0:
-            raise InputError(f"class {label}: 0 training images; at least 1 is wanted")
-        if not resume and (out / label / "checkpoint.safetensors").exists():
-            raise InputError(
-                f"{out / label}: holds a training already; add --resume (in Python: resume=True) to continue it or choose "
-                "another --out"
-            )
+            message = f"class {label}: no training images, expected at least 1."
+            raise InputError("too_few_images", message, label=label)
+        if not resume and (out / label / CHECKPOINT).exists():
+            message = f"{out / label}: already holds a generator. Continue it with --resume"
+            message += " (in Python: resume=True), or choose another --out."
+            raise InputError("already_trained", message, folder=str(out / label))
     if patience and not (hold_out and probe_every):
-        raise InputError("--stop-when-done: needs --hold-out and --quality-every above 0")
-    parts = {
-        label: split_hold_out(
-            manifest.where(label=label), hold_out, seed=child_seed(seed, "hold-out", label)
+        message = "--stop-when-done needs --hold-out and --quality-every above 0."
+        raise InputError("options_conflict", message)
+    tasks: list[dict[str, Any]] = []
+    for label in wanted:
+        hold_out_seed = child_seed(seed, "hold-out", label)
+        rows, held_out = split_hold_out(manifest.where(label=label), hold_out, seed=hold_out_seed)
+        tasks.append(
+            {
+                "rows": rows,
+                "held_out": held_out,
+                "patience": patience,
+                "label": label,
+                "options": options,
+                "folder": out / label,
+                "seed": child_seed(seed, "generator", label),
+                "checkpoint_every": checkpoint_every,
+                "probe_every": probe_every,
+                "extractor": extractor,
+            }
         )
-        for label in wanted
-    }
-    machine = machine or Machine()
-    tasks = [
-        {
-            "rows": parts[label][0],
-            "held_out": parts[label][1],
-            "patience": patience,
-            "label": label,
-            "options": options,
-            "folder": out / label,
-            "seed": child_seed(seed, "generator", label),
-            "resume": True,  # checked above; a task repeated after a crash must resume
-            "checkpoint_every": checkpoint_every,
-            "probe_every": probe_every,
-            "extractor": extractor,
-        }
-        for label in wanted
-    ]
-    about = {
-        "gan": options.to_json(),
-        "data": manifest.name,
-        "data_sha256": manifest.sha256(),
-        "group_regex": manifest.group_regex,
-        "seed": seed,
-        "hold_out": hold_out,
-        "patience": patience,
-    }
-    others = _others(out, about, wanted)
+    run = RunOptions(
+        gan=options,
+        data=manifest.name,
+        data_sha256=manifest.sha256(),
+        group_regex=manifest.group_regex,
+        seed=seed,
+        hold_out=hold_out,
+        patience=patience,
+        classes=wanted,
+        device="",
+        precision="",
+        threads=0,
+    )
+    others = _others(out, run)
     for task in tasks:
         check_class(**task)
+    machine = machine or Machine()
     with locked(out), connected(machine.executor, out):
         settled = machine.settled()
-        machines = [
-            _as_begun(task["folder"], machine, settled) if resume else settled for task in tasks
-        ]
-        first = machines[0]
-        where = {"device": first.device, "precision": first.precision, "threads": first.threads}
-        write_json(out / "options.json", {**about, "classes": sorted({*wanted, *others}), **where})
+        for task in tasks:
+            task["machine"] = settled
+            if resume:
+                task["machine"] = _as_started(task["folder"], machine, settled)
+        first: Machine = tasks[0]["machine"]
+        run = msgspec.structs.replace(
+            run,
+            classes=tuple(sorted({*wanted, *others})),
+            device=first.device,
+            precision=first.precision,
+            threads=first.threads,
+        )
+        content = msgspec.json.format(msgspec.json.encode(run), indent=1)
+        write_bytes(out / "options.json", content + b"\n")
         results = settled.run(
             train_class,
-            [{**task, "machine": each} for task, each in zip(tasks, machines, strict=True)],
+            tasks,
             on_message=lambda message: (on_batch if "batch" in message[1] else on_epoch)(*message),
         )
     return dict(zip(wanted, results, strict=True))
 
 
-def _as_begun(folder: Path, asked: Machine, settled: Machine) -> Machine:
-    """Return the machine that a class goes on with: what ``asked`` leaves open is as it began, so that its bits agree."""
-    before = trained_with(folder)
-    return replace(
-        settled,
-        precision=before.get("precision", settled.precision)
-        if asked.precision == "auto"
-        else settled.precision,
-        threads=asked.threads or before.get("threads", settled.threads),
-    )
+def _as_started(folder: Path, asked: Machine, settled: Machine) -> Machine:
+    """Return the machine to resume with: what ``asked`` leaves open is as the run was started."""
+    before = read_options(folder)
+    if before is None:
+        return settled
+    precision = before.precision if asked.precision == "auto" else settled.precision
+    return replace(settled, precision=precision, threads=asked.threads or before.threads)
 
 
-def _others(out: Path, about: Mapping[str, Any], wanted: Sequence[str]) -> list[str]:
-    """Return the other classes with a generator in ``out``; InputError unless all but their epochs is as in ``about``."""
+def _others(out: Path, run: RunOptions) -> list[str]:
+    """Return the other classes with a generator in ``out``.
+
+    InputError if they were trained with other options than ``run``, epochs aside.
+    """
     path = out / "options.json"
-    before = read_object(path) if path.exists() else {}
-    named = before.get("classes", [])
-    if not (isinstance(named, list) and all(isinstance(label, str) for label in named)):
-        raise InputError(
-            f"{path}: classes {named!r:.40}; names are wanted; remove the file, or choose another --out"
-        )
+    if not path.exists():
+        return []
+    before = read_run_options(path)
     others = [
-        label for label in named if label not in wanted and (out / label / CHECKPOINT).exists()
+        label
+        for label in before.classes
+        if label not in run.classes and (out / label / CHECKPOINT).exists()
     ]
     changed = [
         name
-        for name, value in about.items()
-        if name in before and _timeless(before[name]) != _timeless(value)
+        for name in ("data", "data_sha256", "group_regex", "seed", "hold_out", "patience")
+        if getattr(before, name) != getattr(run, name)
     ]
+    if before.gan.with_(epochs=1) != run.gan.with_(epochs=1):
+        changed.insert(0, "gan")
     if others and changed:
+        message = f"{out}: {', '.join(others)} trained with other {', '.join(changed)}."
         raise InputError(
-            f"{out}: holds {', '.join(others)} trained with other {', '.join(changed)}; use the same, or another --out"
+            "other_training_run",
+            f"{message} Use the same values, or another --out.",
+            others=others,
+            changed=changed,
         )
     return others
-
-
-def _timeless(value: Any) -> Any:
-    """Return a generator's options without their epochs, and anything else as it is."""
-    return (
-        {name: each for name, each in value.items() if name != "epochs"}
-        if isinstance(value, dict)
-        else value
-    )

@@ -1,10 +1,9 @@
-"""Are synthetic images of use? A classifier trained on them and tested on real films, and the reverse."""
+"""Train on synthetic, test on real (TSTR), and the reverse (TRTS), with a classifier."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from fewray.compute.seeds import child_seed
 from fewray.config import ClassifierOptions
 from fewray.errors import InputError
 from fewray.quality.image_set import ImageSet
+from fewray.results.quality import Tstr
 
 
 @dataclass(frozen=True)
@@ -30,28 +30,21 @@ def measure_tstr(
     seed: int = 0,
     device: str = "auto",
     precision: str = "auto",
-) -> dict[str, Any]:
-    """Return accuracies of the trial's classifier, the same steps on each side (Esteban et al. 2017, TSTR and TRTS).
+) -> Tstr:
+    """Return accuracies of a classifier trained on either side (Esteban et al. 2017).
 
-    ``train_synthetic_test_real`` and ``train_real_test_real`` are on ``held_out`` films where there are any, so that
-    the two may be compared. Without them the first is on the films the generator saw, which flatters it, and the second
-    is not defined. ``train_real_test_synthetic`` says how well the synthetic classes are told apart. InputError with
-    fewer than two classes.
+    arXiv 1706.02633. Real test images are those of ``held_out``. Without them TSTR is tested on the
+    images that the generators saw, which is too favourable, and the comparison value, trained and
+    tested on real images, is undefined. InputError with fewer than two classes or for images of
+    another size than the classifier's.
     """
     if len(real) < 2:
-        raise InputError(f"tstr: {len(real)} class; a classifier needs at least 2")
+        raise InputError("too_few_classes", "TSTR: a classifier needs at least 2 classes.")
     labels = {label: index for index, label in enumerate(real)}
     train, made = _joined(real, labels, options), _joined(fake, labels, options)
-    tested = {"real": _joined(held_out, labels, options) if held_out else train, "synthetic": made}
-    found: dict[str, Any] = {
-        "steps": options.steps,
-        "batch_size": options.batch_size,
-        "seed": seed,
-        "tested_on": "held-out films" if held_out else "the films the generator saw",
-        "num_test": len(tested["real"].labels),
-        "train_real_test_real": None,
-    }
-    for name, side in (("real", train), ("synthetic", made)):
+    tested = _joined(held_out, labels, options) if held_out else train
+
+    def accuracies(side: _Side, tests: list[_Side]) -> list[float]:
         trained = train_classifier(
             side.images,
             side.labels,
@@ -61,23 +54,33 @@ def measure_tstr(
             device=device,
             precision=precision,
         )
-        for where, rows in tested.items():
-            if name == where == "synthetic" or (name == where and not held_out):
-                continue
-            accuracy = float((predict(trained.model, rows.images).argmax(1) == rows.labels).mean())
-            found[f"train_{name}_test_{where}"] = accuracy
-    return found
+        return [
+            float((predict(trained.model, test.images).argmax(1) == test.labels).mean())
+            for test in tests
+        ]
+
+    *real_real, real_synthetic = accuracies(train, [tested, made] if held_out else [made])
+    (synthetic_real,) = accuracies(made, [tested])
+    return Tstr(
+        steps=options.steps,
+        batch_size=options.batch_size,
+        seed=seed,
+        tested_on="held_out" if held_out else "training",
+        num_test=len(tested.labels),
+        train_real_test_real=real_real[0] if real_real else None,
+        train_synthetic_test_real=synthetic_real,
+        train_real_test_synthetic=real_synthetic,
+    )
 
 
 def _joined(
     sets: Mapping[str, ImageSet], labels: Mapping[str, int], options: ClassifierOptions
 ) -> _Side:
-    """Return the images of all classes with each class's number in ``labels``; a side need not have every class."""
+    """Return the images of all classes of a side, with the number of each one's class."""
     for label, images in sets.items():
         if images.images.shape[2] != options.image_size:
-            raise InputError(
-                f"class {label}: {images.images.shape[2]} px; tstr wants --image-size {options.image_size}"
-            )
+            message = f"class {label}: {images.images.shape[2]} px, but the classifier reads "
+            raise InputError("image_size_differs", f"{message}{options.image_size} px.")
     return _Side(
         np.concatenate([images.images for images in sets.values()]),
         np.repeat([labels[label] for label in sets], [len(images) for images in sets.values()]),

@@ -1,1 +1,1 @@
-"""What synthetic images are worth: features and the distances between them."""
+"""Quality metrics for synthetic images: features, distances to real images, and copies of them."""

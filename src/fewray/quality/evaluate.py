@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+
+import msgspec
 
 from fewray.errors import InputError
-from fewray.quality.baselines import Compare, Floor, floors_of, noise_images
-from fewray.quality.copies.detect import Copy, find_copies
-from fewray.quality.copies.threshold import PERCENTILE, CopyThreshold, copy_threshold
+from fewray.quality.baselines import Compare, baselines_of, noise_images, with_verdict
+from fewray.quality.copies.detect import find_copies
+from fewray.quality.copies.threshold import PERCENTILE, copy_threshold
 from fewray.quality.features.extractor import Extractor, Features
 from fewray.quality.image_set import ImageSet, MeasuredSet, measured, mix_warning, pooled
 from fewray.quality.metrics.fid import fid_infinity, frechet_distance
 from fewray.quality.metrics.inception_score import inception_score
 from fewray.quality.metrics.kid import kernel_distance, mmd2
-from fewray.quality.metrics.ms_ssim import Diversity, diversity
+from fewray.quality.metrics.ms_ssim import diversity
 from fewray.quality.metrics.prdc import K, neighbour_metrics
-from fewray.quality.result import ClassQuality, Quality
+from fewray.results.quality import ClassQuality, Copy, CopyThreshold, HeldOutQuality, QualityReport
+from fewray.results.scores import StudyWarning
+
+Nearest = dict[str, tuple[Copy, ...]]
+"""By class: every synthetic image with its nearest training images, copies first."""
 
 
 def measure_quality(
@@ -28,12 +33,13 @@ def measure_quality(
     k: int = K,
     copy_percentile: float = PERCENTILE,
     seed: int = 0,
-) -> Quality:
+) -> tuple[QualityReport, Nearest]:
     """Measure the synthetic images of each class against the real ones the generator was trained on.
 
-    ``held_out`` are real images it did not see: they lower the copy bar's noise, and synthetic images are measured
-    against them too. Classes of ``real`` that ``fake`` has not are not measured, but help to draw the copy bar.
-    InputError when a class has no real images, or fewer than 2 on a side.
+    ``held_out`` are real images that no generator saw: they make the copy threshold less noisy, and
+    synthetic images are measured against them too. Classes of ``real`` without synthetic images are
+    not measured, but help to set the threshold. InputError if a class has no real images or either
+    side has fewer than 2.
     """
     _check(real, fake, held_out)
     reals = {label: measured(images, extractor, mirrored=True) for label, images in real.items()}
@@ -41,17 +47,16 @@ def measure_quality(
     others = {label: measured(images, extractor) for label, images in (held_out or {}).items()}
     size = next(iter(reals.values())).images.shape[2]
     noise = measured(ImageSet.of(noise_images(size, seed=seed)), extractor)
-    bar = copy_threshold(reals, others, percentile=copy_percentile)
-    nearest = {label: tuple(find_copies(label, fakes[label], reals[label], bar)) for label in fakes}
+    threshold = copy_threshold(reals, others, percentile=copy_percentile)
+    nearest = {
+        label: tuple(find_copies(label, fakes[label], reals[label], threshold)) for label in fakes
+    }
+    copies = {
+        label: tuple(row for row in found if row.detected_by) for label, found in nearest.items()
+    }
     classes = {
         label: class_quality(
-            reals[label],
-            fakes[label],
-            noise,
-            extractor=extractor.name,
-            k=k,
-            seed=seed,
-            copies=tuple(row for row in nearest[label] if row.by),
+            reals[label], fakes[label], noise, k=k, seed=seed, copies=copies[label]
         )
         for label in fakes
     }
@@ -59,29 +64,30 @@ def measure_quality(
         pooled({label: reals[label] for label in fakes}),
         pooled(fakes),
         noise,
-        extractor=extractor.name,
         k=k,
         seed=seed,
-        copies=_pooled_copies(
-            {label: found.copies for label, found in classes.items()}, fakes, reals
-        ),
+        copies=_pooled_copies(copies, fakes, reals),
     )
     mix = mix_warning(*({label: len(side[label]) for label in fakes} for side in (reals, fakes)))
     if mix is not None:
-        everything = replace(everything, warnings=(*everything.warnings, mix))
-    return Quality(
+        everything = msgspec.structs.replace(everything, warnings=(*everything.warnings, mix))
+    report = QualityReport(
         extractor=extractor.name,
+        dim=reals[next(iter(fakes))].features.features.shape[1],
         image_size=size,
+        fit=None,
         classes=classes,
         pooled=everything,
-        bar=bar,
-        nearest=nearest,
+        copy_threshold=threshold,
         held_out={
-            label: _against_held_out(label, images, fakes[label], bar)
+            label: _against_held_out(label, images, fakes[label], threshold)
             for label, images in others.items()
-        }
-        or None,
+        },
+        membership={},
+        tstr=None,
+        notes=(),
     )
+    return report, nearest
 
 
 def class_quality(
@@ -89,64 +95,66 @@ def class_quality(
     fake: MeasuredSet,
     noise: MeasuredSet | None = None,
     *,
-    extractor: str,
     k: int = K,
     seed: int = 0,
     copies: tuple[Copy, ...] = (),
 ) -> ClassQuality:
-    """Measure one class, or all pooled, from features that are there already."""
-    x, y, device = real.features.rows, fake.features.rows, real.features.device
+    """Return the metrics of one class, or of all pooled, from features already computed."""
+    x, y, device = real.features.matrix, fake.features.matrix, real.features.device
     n, m, d = len(x), len(y), x.shape[1]
-    reasons: dict[str, str] = {}
-    warnings = []
+    undefined: dict[str, str] = {}
+    warnings: list[StudyWarning] = []
+
+    def warn(code: str, text: str) -> None:
+        warnings.append(StudyWarning(code=code, text=text))
+
     if min(n, m) <= d:
-        warnings.append(
-            f"covariance singular, n < d: n is {min(n, m)}, d {d}; FID is defined but far above its large-n value; "
-            "compare it with its floor only"
+        warn(
+            "covariance_singular",
+            f"FID is far above its large-n value: n is {min(n, m)}, fewer than the {d} features. "
+            "Compare it with its real-vs-real baseline only.",
         )
     extrapolated = fid_infinity(x, y, seed=seed)
     if extrapolated is None:
-        reasons["fid_inf"] = (
-            f"not in the 1/n regime: {min(n, m)} images; at least 2 d = {2 * d} are wanted"
-        )
+        undefined["fid_inf"] = f"needs at least {2 * d} images (2 per feature), not {min(n, m)}"
     patients, others = real.features.groups, fake.features.groups
     kernel = kernel_distance(x, y, seed=seed, groups=patients, fake_groups=others)
     if kernel.interval is None:
-        reasons["kid_ci"] = "fewer than 4 images or patients on a side: nothing to resample"
-    score = (
-        None
-        if fake.features.probabilities is None
-        else inception_score(fake.features.probabilities)
-    )
+        undefined["kid_ci"] = "needs at least 4 images and patients per side"
+    probabilities = fake.features.probabilities
+    score = None if probabilities is None else inception_score(probabilities)
     if score is None:
-        reasons["is_mean"] = "the extractor gives no class probabilities"
+        undefined["is_mean"] = "the extractor gives no class probabilities"
     similar = diversity(fake.images, seed=seed, device=device)
     if similar is None:
-        reasons["ms_ssim"] = "images smaller than the 11-pixel window"
-    floor = floors_of(
+        undefined["ms_ssim"] = "images are smaller than the 11-pixel window"
+    baselines = baselines_of(
         _comparison(k), real.features, fake.features, noise.features if noise else None, seed=seed
     )
-    if not floor:
-        reasons["floor"] = (
-            f"{n} real and {m} synthetic images make no two halves of at least 2, no patient in both"
+    if not baselines:
+        undefined["baselines"] = (
+            f"{n} real and {m} synthetic images cannot be halved by patient into at least 2 each"
         )
-        warnings.append(f"no floor: {reasons['floor']}")
+        warn("no_baseline", f"No real-vs-real baseline: {undefined['baselines']}.")
     similar_real = diversity(real.images, seed=seed, device=device)
     if similar is not None and similar_real is not None:
-        floor["ms_ssim"] = _diversity_floor(
-            n,
-            similar_real,
-            similar,
-            diversity(noise.images, seed=seed, device=device) if noise else None,
-        )
-    if k > min(n, m) - 1:
-        warnings.append(
-            f"k lowered from {k} to {max(1, min(n, m) - 1)}: there are {n} real and {m} synthetic images"
+        of_noise = diversity(noise.images, seed=seed, device=device) if noise else None
+        baselines["ms_ssim"] = with_verdict(  # the mean does not depend on n: no halves are needed
+            "ms_ssim",
+            m=n,
+            splits=1,
+            real_vs_real=similar_real.mean,
+            real_vs_real_sd=similar_real.standard_error,
+            synthetic=similar.mean,
+            synthetic_sd=similar.standard_error,
+            noise=of_noise.mean if of_noise else None,
         )
     neighbours = neighbour_metrics(x, y, k=k)
+    if neighbours.k < k:
+        warn(
+            "k_lowered", f"k lowered from {k} to {neighbours.k}: {n} real and {m} synthetic images."
+        )
     return ClassQuality(
-        extractor=extractor,
-        dim=d,
         num_real=n,
         num_fake=m,
         k=neighbours.k,
@@ -154,11 +162,11 @@ def class_quality(
         fid_inf=extrapolated,
         kid=kernel.all_images,
         kid_ci=kernel.interval,
-        kid_mean=kernel.subsets.mean,
-        kid_std=kernel.subsets.std,
-        kid_subset_size=kernel.subsets.subset_size,
+        kid_subset_mean=kernel.subset_mean,
+        kid_subset_sd=kernel.subset_sd,
+        kid_subset_size=kernel.subset_size,
         is_mean=score.mean if score else None,
-        is_std=score.std if score else None,
+        is_sd=score.sd if score else None,
         is_splits=score.splits if score else None,
         precision=neighbours.precision,
         recall=neighbours.recall,
@@ -169,20 +177,23 @@ def class_quality(
         ms_ssim_pairs=similar.pairs if similar else None,
         ms_ssim_scales=similar.scales if similar else None,
         copies=copies,
-        floor=floor,
-        reasons=reasons,
+        baselines=baselines,
+        undefined=undefined,
         warnings=tuple(warnings),
     )
 
 
 def _pooled_copies(
-    found: Mapping[str, tuple[Copy, ...]],
+    found: Mapping[str, Sequence[Copy]],
     fakes: Mapping[str, ImageSet],
     reals: Mapping[str, ImageSet],
 ) -> tuple[Copy, ...]:
-    """Return the copies of all classes, nearest first, and the images that are a film of another class pixel for pixel."""
-    copies = [_placed(label, label, copy) for label, rows in found.items() for copy in rows]
-    places = {
+    """Return the copies of all classes and images that equal a real image of another class.
+
+    Nearest first; names become ``class/name``.
+    """
+    copies = [_with_class(label, label, copy) for label, rows in found.items() for copy in rows]
+    known = {
         image.tobytes(): (label, name)
         for label, real in reals.items()
         for image, name in zip(real.images, real.names, strict=True)
@@ -190,23 +201,22 @@ def _pooled_copies(
     for label, fake in fakes.items():
         listed = {copy.synthetic for copy in found[label]}
         for image, name in zip(fake.images, fake.names, strict=True):
-            other, film = places.get(image.tobytes(), (label, ""))
+            other, nearest = known.get(image.tobytes(), (label, ""))
             if other != label and name not in listed:
-                row = Copy(
+                copy = Copy(
                     synthetic=name,
-                    nearest=film,
+                    nearest=nearest,
                     distance=0.0,
-                    nearest_by_features=film,
+                    nearest_by_features=nearest,
                     feature_distance=0.0,
-                    by="identical",
+                    detected_by="identical",
                 )
-                copies.append(_placed(label, other, row))
+                copies.append(_with_class(label, other, copy))
     return tuple(sorted(copies, key=lambda copy: copy.order))
 
 
-def _placed(label: str, other: str, copy: Copy) -> Copy:
-    """Return ``copy`` with the classes before the names: among all classes file names need not differ."""
-    return replace(
+def _with_class(label: str, other: str, copy: Copy) -> Copy:
+    return msgspec.structs.replace(
         copy,
         synthetic=f"{label}/{copy.synthetic}",
         nearest=f"{other}/{copy.nearest}",
@@ -216,49 +226,32 @@ def _placed(label: str, other: str, copy: Copy) -> Copy:
 
 def _comparison(k: int) -> Compare:
     def compare(real: Features, fake: Features) -> dict[str, float]:
-        x, y = real.rows, fake.rows
-        near = neighbour_metrics(x, y, k=k)
-        kid = mmd2(x, y, groups=real.groups, fake_groups=fake.groups)
-        found = {"fid": frechet_distance(x, y), "kid_mean": kid}
+        x, y = real.matrix, fake.matrix
+        found = {
+            "fid": frechet_distance(x, y),
+            "kid": mmd2(x, y, groups=real.groups, fake_groups=fake.groups),
+        }
         if fake.probabilities is not None:
             found["is_mean"] = inception_score(fake.probabilities, splits=1).mean
-        return found | {name: value for name, value in near.to_json().items() if name != "k"}
+        return found | neighbour_metrics(x, y, k=k).values()
 
     return compare
 
 
-def _diversity_floor(n: int, real: Diversity, fake: Diversity, noise: Diversity | None) -> Floor:
-    """Return the real images' own similarity; its mean does not depend on n, so that no halves are needed."""
-    return Floor(
-        metric="ms_ssim",
-        m=n,
-        splits=1,
-        mean=real.mean,
-        std=real.standard_error,
-        value_mean=fake.mean,
-        value_std=fake.standard_error,
-        ceiling=noise.mean if noise else None,
-    )
-
-
 def _against_held_out(
-    label: str, held_out: MeasuredSet, fake: MeasuredSet, bar: CopyThreshold
-) -> dict[str, object]:
-    """Return KID to images no generator saw, and how many fakes lie as near to them as copies do."""
-    copies = [row for row in find_copies(label, fake, held_out, bar) if row.by]
-    enough = len(held_out) >= 2
-    return {
-        "num_held_out": len(held_out),
-        "kid": mmd2(
-            held_out.features.rows,
-            fake.features.rows,
+    label: str, held_out: MeasuredSet, fake: MeasuredSet, threshold: CopyThreshold
+) -> HeldOutQuality:
+    kid = None
+    if len(held_out) >= 2:
+        kid = mmd2(
+            held_out.features.matrix,
+            fake.features.matrix,
             groups=held_out.features.groups,
             fake_groups=fake.features.groups,
         )
-        if enough
-        else None,
-        "copies": [row.to_json() for row in copies],
-    }
+    found = find_copies(label, fake, held_out, threshold)
+    copies = tuple(row for row in found if row.detected_by)
+    return HeldOutQuality(num_held_out=len(held_out), kid=kid, copies=copies)
 
 
 def _check(
@@ -267,16 +260,14 @@ def _check(
     held_out: Mapping[str, ImageSet] | None,
 ) -> None:
     if not fake or set(fake) - set(real):
-        raise InputError(
-            f"classes: real {', '.join(sorted(real))}; synthetic {', '.join(sorted(fake)) or 'none'}; the same are wanted"
-        )
+        listed = f"real {', '.join(sorted(real))}; synthetic {', '.join(sorted(fake)) or 'none'}"
+        message = f"classes: {listed}. Every synthetic class needs real images."
+        raise InputError("classes_differ", message, real=sorted(real), synthetic=sorted(fake))
     if extra := sorted(set(held_out or {}) - set(fake)):
-        raise InputError(
-            f"classes: held-out {', '.join(extra)}; those of the synthetic images are wanted"
-        )
+        message = f"classes: held-out {', '.join(extra)} without synthetic images."
+        raise InputError("classes_differ", message, held_out=extra)
     for label in fake:
         for side, images in (("real", real[label]), ("synthetic", fake[label])):
             if len(images) < 2:
-                raise InputError(
-                    f"class {label}: {len(images)} {side} images; at least 2 are wanted"
-                )
+                message = f"class {label}: {len(images)} {side} images, expected at least 2."
+                raise InputError("too_few_images", message, label=label, side=side)

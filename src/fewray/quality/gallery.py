@@ -1,85 +1,86 @@
-"""What a measurement leaves in its folder: quality.json, copies.csv, and the closest pairs of each class as pictures."""
+"""The files of a quality report: quality.json, copies.csv and pictures of the closest pairs."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
-from fewray.errors import InputError
 from fewray.imaging.arrays import grid, save_png
 from fewray.imaging.preprocess import resize
-from fewray.quality.copies.detect import Copy
 from fewray.quality.image_set import ImageSet
-from fewray.quality.result import Quality
-from fewray.storage.files import read_json, write_bytes, write_json
+from fewray.results.quality import Copy, QualityReport
+from fewray.storage.files import write_bytes
 
 PAIRS = 16
 SIZE = 64
 
 
-def write_quality(
-    folder: Path, quality: Quality, real: Mapping[str, ImageSet], fake: Mapping[str, ImageSet]
-) -> list[Path]:
-    """Write the result into ``folder`` and return its files.
+class _Labels(msgspec.Struct):
+    classes: dict[str, msgspec.Raw]
 
-    ``copies.csv`` has a row for every synthetic image. ``closest-pairs-<class>.png`` shows copies, then the images
-    nearest by pixels, each left of the training image it was judged by; ``closest-synthetic-<class>.png`` the same
-    without the real films, to be shown where those may not be. Pictures of an earlier measurement there are removed.
+
+def write_quality(
+    folder: Path,
+    report: QualityReport,
+    nearest: Mapping[str, Sequence[Copy]],
+    real: Mapping[str, ImageSet],
+    fake: Mapping[str, ImageSet],
+) -> None:
+    """Write the files of ``report`` into ``folder``.
+
+    ``copies.csv`` has a row for every synthetic image. ``closest-pairs-<class>.png`` shows copies,
+    then the images nearest by pixels, each to the left of its training image;
+    ``closest-synthetic-<class>.png`` shows the same without the real images, in case those may not
+    be published. Pictures of an earlier report are removed.
     """
     _remove_earlier(folder)
-    write_json(folder / "quality.json", quality.to_json())
-    write_bytes(folder / "copies.csv", copies_csv(quality.nearest).encode())
-    written = [folder / "quality.json", folder / "copies.csv"]
-    for label, rows in quality.nearest.items():
-        nearest = sorted(rows, key=lambda row: row.order)[:PAIRS]
-        # The kind stands before the class: whatever a class is called, no two names are the same.
+    content = msgspec.json.format(msgspec.json.encode(report), indent=1)
+    write_bytes(folder / "quality.json", content + b"\n")
+    write_bytes(folder / "copies.csv", copies_csv(nearest).encode())
+    for label, rows in nearest.items():
+        closest = sorted(rows, key=lambda row: row.order)[:PAIRS]
         for kind, sides in (("pairs", (fake, real)), ("synthetic", (fake,))):
-            path = folder / f"closest-{kind}-{label}.png"
-            save_png(_sheet(nearest, label, sides), path)
-            written.append(path)
-    return written
+            save_png(_sheet(closest, label, sides), folder / f"closest-{kind}-{label}.png")
 
 
 def _remove_earlier(folder: Path) -> None:
-    """Remove the pictures of the classes that ``quality.json`` in ``folder`` names, under their older names too."""
-    try:
-        labels = [str(label) for label in read_json(folder / "quality.json")["classes"]]
-    except (InputError, KeyError, TypeError):  # none, or not ours
-        return
+    """Remove the pictures of the classes in the ``quality.json`` of ``folder``, if there is one."""
+    labels: list[str] = []
+    with suppress(OSError, msgspec.DecodeError):
+        content = (folder / "quality.json").read_bytes()
+        labels = list(msgspec.json.decode(content, type=_Labels).classes)
     for label in labels:
-        for name in (f"pairs-{label}", f"synthetic-{label}", label, f"{label}-synthetic"):
+        for name in (f"closest-pairs-{label}.png", f"closest-synthetic-{label}.png"):
             if Path(name).name == name:
-                (folder / f"closest-{name}.png").unlink(missing_ok=True)
+                (folder / name).unlink(missing_ok=True)
 
 
 def copies_csv(nearest: Mapping[str, Sequence[Copy]]) -> str:
-    """Return a row for every synthetic image: what is nearest to it, at what distance, and whether it is a copy.
+    """Return CSV with a row per synthetic image: its nearest training images and distances.
 
-    The columns are ``class`` and the names of :class:`Copy`; ``copy_of`` and ``copy_distance`` are empty for no copy.
+    ``copy_of`` and ``copy_distance`` are empty unless the image is a copy.
     """
     stream = io.StringIO()
     table = csv.writer(stream, lineterminator="\n")
-    table.writerow(["class", *(each.name for each in fields(Copy)), "copy_of", "copy_distance"])
+    table.writerow(["class", *Copy.__struct_fields__, "copy_of", "copy_distance"])
     for label, rows in nearest.items():
         for row in rows:
-            table.writerow(
-                [
-                    label,
-                    *(f"{v:.6g}" if isinstance(v, float) else v for v in row.to_json().values()),
-                ]
-            )
+            pair = row.pair if row.detected_by else ("", "")
+            cells = [*msgspec.structs.astuple(row), *pair]
+            table.writerow([label, *(f"{v:.6g}" if isinstance(v, float) else v for v in cells)])
     return stream.getvalue()
 
 
 def _sheet(rows: Sequence[Copy], label: str, sides: Sequence[Mapping[str, ImageSet]]) -> np.ndarray:
     pictures = []
     for row in rows:
-        for side, name in zip(sides, (row.synthetic, row.judged[0]), strict=False):
+        for side, name in zip(sides, (row.synthetic, row.pair[0]), strict=False):
             images = side[label]
             if name:
                 picture = resize(images.images[images.names.index(name), 0], SIZE, "squash")

@@ -1,4 +1,4 @@
-"""The images of one class on one side, with their names and patients, before and after the feature pass."""
+"""The images of one class on one side, with names and patients, before and after the feature pass."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import numpy as np
 from fewray.errors import InputError
 from fewray.imaging.arrays import check_images
 from fewray.quality.features.extractor import Extractor, Features
+from fewray.results.scores import StudyWarning
 
 SHARE_POINTS = 5.0
-"""Percentage points by which a class's share of real and of synthetic images may differ without a word."""
+"""Class shares of real and synthetic images that differ by more percentage points give a warning."""
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """uint8 images (n, 1, H, W), a name for each, and the patient each is of."""
+    """uint8 images (n, 1, H, W), their names and their patients."""
 
     images: np.ndarray
     names: tuple[str, ...]
@@ -27,13 +28,12 @@ class ImageSet:
     def of(
         cls, images: np.ndarray, names: Sequence[str] = (), groups: Sequence[str] = ()
     ) -> ImageSet:
-        """Return the set; without names images are numbered, without groups each is a patient of its own."""
+        """Return the set; names default to numbers, and groups to one patient per image."""
         names = tuple(names) or tuple(map(str, range(len(check_images(images)))))
         groups = tuple(groups) or names
         if not len(images) == len(names) == len(groups):
-            raise InputError(
-                f"{len(images)} images, {len(names)} names, {len(groups)} groups; as many are wanted"
-            )
+            message = f"{len(images)} images, {len(names)} names and {len(groups)} groups differ."
+            raise InputError("lengths_differ", message)
         return cls(images, names, groups)
 
     def __len__(self) -> int:
@@ -42,7 +42,7 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class MeasuredSet(ImageSet):
-    """An image set with its features, and those of its mirrored images where copies are looked for among them."""
+    """An image set with its features, and those of the mirrored images if copies are looked for."""
 
     features: Features
     mirrored: Features | None = None
@@ -56,7 +56,7 @@ def measured(images: ImageSet, extractor: Extractor, *, mirrored: bool = False) 
 
 
 def pooled(parts: Mapping[str, MeasuredSet]) -> MeasuredSet:
-    """Return all classes as one set; a name becomes ``class/name``, and so does a patient who is called by it."""
+    """Return all classes as one set. Names become ``class/name``, and so do groups that equal them."""
     sets = list(parts.values())
     named = [
         (label, *pair)
@@ -80,17 +80,14 @@ def pooled(parts: Mapping[str, MeasuredSet]) -> MeasuredSet:
     )
 
 
-def mix_warning(num_real: Mapping[str, int], num_fake: Mapping[str, int]) -> str | None:
-    """Return what to say where the classes' shares of all real and of all synthetic images differ, else None.
-
-    They differ where those of any class are more than ``SHARE_POINTS`` percentage points apart; the sentence names every class.
-    """
-    sides = [
+def mix_warning(num_real: Mapping[str, int], num_fake: Mapping[str, int]) -> StudyWarning | None:
+    """Return a warning if a class's share of real and of synthetic images differ, else None."""
+    real, fake = (
         {label: 100 * n / sum(side.values()) for label, n in side.items()}
         for side in (num_real, num_fake)
-    ]
-    real, fake = sides
+    )
     if max(abs(real[label] - fake[label]) for label in fake) <= SHARE_POINTS:
         return None
-    shares = ", ".join(f"{label} {real[label]:.0f} and {fake[label]:.0f} %" for label in fake)
-    return f"the classes' shares of real and of synthetic images differ ({shares}): these figures compare the mixes too"
+    shares = ", ".join(f"{label} {real[label]:.0f}% and {fake[label]:.0f}%" for label in fake)
+    text = f"Class shares of real and synthetic images differ ({shares}), which these metrics see."
+    return StudyWarning(code="class_mix", text=text)

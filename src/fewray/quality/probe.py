@@ -1,9 +1,9 @@
-"""FID, KID and Inception Score while a generator trains, and KID to films it does not see."""
+"""FID, KID and Inception Score while a generator trains, and KID to held-out images."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,10 +13,25 @@ from fewray.quality.metrics.inception_score import inception_score
 from fewray.quality.metrics.kid import mmd2
 
 
-class QualityProbe:
-    """Holds the real features; called with synthetic images, returns their figures.
+@dataclass(frozen=True, kw_only=True)
+class ProbeResult:
+    """The fields that a measurement adds to a row of the log (:class:`EpochRow`)."""
 
-    ``groups`` and ``held_out_groups`` name the patient of each image: see :func:`fewray.quality.metrics.kid.mmd2`.
+    fid: float
+    kid: float
+    inception_score: float | None
+    kid_held_out: float | None
+    num_held_out: int | None
+    extractor: str
+    num_real: int
+    num_fake: int
+
+
+class QualityProbe:
+    """Holds the features of the real images; called with synthetic images, returns metrics.
+
+    ``groups`` and ``held_out_groups`` are the patients of the images: see
+    :func:`fewray.quality.metrics.kid.mmd2`.
     """
 
     def __init__(
@@ -36,25 +51,23 @@ class QualityProbe:
 
     @property
     def extractor_name(self) -> str:
-        """The name that every figure carries."""
+        """The extractor's name."""
         return self.extractor.name
 
-    def __call__(self, fake: np.ndarray) -> dict[str, Any]:
-        """Return ``fid``, ``kid`` (unbiased, all images), ``is``, ``kid_held_out`` where films are held out, and counts."""
-        found = self.extractor(fake)
-        apart = {}
-        if self.held_out is not None:
-            apart = {
-                "kid_held_out": mmd2(self.held_out.rows, found.rows, groups=self.held_out_groups),
-                "num_held_out": len(self.held_out.features),
-            }
-        return apart | {
-            "fid": frechet_distance(self.real.rows, found.rows),
-            "kid": mmd2(self.real.rows, found.rows, groups=self.groups),
-            "is": None
-            if found.probabilities is None
-            else inception_score(found.probabilities).mean,
-            "extractor": self.extractor_name,
-            "num_real": len(self.real.features),
-            "num_fake": len(fake),
-        }
+    def __call__(self, fake: np.ndarray) -> ProbeResult:
+        """Return the metrics of uint8 images (n, 1, H, W); KID is unbiased, over all images."""
+        found, held_out = self.extractor(fake), self.held_out
+        probabilities = found.probabilities
+        kid_held_out = None
+        if held_out is not None:
+            kid_held_out = mmd2(held_out.matrix, found.matrix, groups=self.held_out_groups)
+        return ProbeResult(
+            fid=frechet_distance(self.real.matrix, found.matrix),
+            kid=mmd2(self.real.matrix, found.matrix, groups=self.groups),
+            inception_score=None if probabilities is None else inception_score(probabilities).mean,
+            kid_held_out=kid_held_out,
+            num_held_out=None if held_out is None else len(held_out.features),
+            extractor=self.extractor_name,
+            num_real=len(self.real.features),
+            num_fake=len(fake),
+        )

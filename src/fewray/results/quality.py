@@ -6,8 +6,12 @@ All metrics compare real images with synthetic ones in the features of one extra
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 
+import msgspec
+
+from fewray.errors import InputError
 from fewray.results.scores import Interval, Model, StudyWarning
 
 METRICS = {
@@ -79,8 +83,8 @@ class Copy(Model, frozen=True, kw_only=True):
     nearest_by_features: str
     feature_distance: float
     """To ``nearest_by_features``: Euclidean."""
-    detected_by: Literal["", "pixels", "features", "pixels+features", "identical"]
-    """The detectors below whose threshold it lies; ``identical``: equal pixel for pixel only."""
+    detected_by: str
+    """``pixels``, ``features``, ``pixels+features``, ``identical`` (only that), or empty."""
 
     @property
     def pair(self) -> tuple[str, float]:
@@ -302,3 +306,12 @@ class QualityReport(Model, frozen=True, kw_only=True):
                 f"images (TRTS): {tstr.train_real_test_synthetic:.3f}."
             )
         return lines
+
+
+def read_quality(path: Path) -> QualityReport:
+    """Return the report in the file ``path``; InputError if it does not fit the model."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=QualityReport)
+    except (OSError, msgspec.DecodeError) as error:
+        message = f"{path}: not a quality report ({error}). Run `fewray quality` again."
+        raise InputError("quality_report_invalid", message, path=str(path)) from None

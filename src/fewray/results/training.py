@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from fewray.config import GanOptions
+from fewray.errors import InputError
 from fewray.results.quality import CopyThreshold
 from fewray.results.scores import Model, Origin
 
@@ -54,7 +58,7 @@ class TrainingSet(Model, frozen=True, kw_only=True):
     """Augmented copies added to them."""
     training_hashes: tuple[str, ...]
     """SHA-256 of every training image,"""
-    rows_held_out: tuple[str, ...]
+    held_out_hashes: tuple[str, ...]
     """and of the images that were held out to measure it."""
     rows_sha256: str
     """Hash of ``training_hashes``."""
@@ -121,3 +125,23 @@ class TrainingReport(Model, frozen=True, kw_only=True):
     schema: Literal[1] = 1
     options: RunOptions
     classes: dict[str, TrainedClass]
+
+
+def read_run_options(path: Path) -> RunOptions:
+    """Return the ``options.json`` of a folder of generators; InputError if it is not one."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=RunOptions)
+    except (OSError, msgspec.DecodeError) as error:
+        message = f"{path}: not the options of a training run ({error}). Train the generators again"
+        raise InputError(
+            "run_options_damaged", f"{message}, or choose another folder.", path=str(path)
+        ) from None
+
+
+def read_training(path: Path) -> TrainingReport:
+    """Return the ``training.json`` at ``path``; InputError if it does not fit the model."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=TrainingReport)
+    except (OSError, msgspec.DecodeError) as error:
+        message = f"{path}: not a training report ({error})."
+        raise InputError("training_report_damaged", message, path=str(path)) from None

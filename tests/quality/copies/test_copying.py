@@ -157,13 +157,13 @@ def test_planted_copies_are_listed_and_unseen_films_are_not(phantoms: dict[str, 
             train,
             bar,
         )
-        assert all(row.by for row in rows), kind
+        assert all(row.detected_by for row in rows), kind
         assert all(row.nearest == row.synthetic for row in rows), kind
     unseen = load_dataset("phantom:size=64,train=20,test=1,seed=5").where(
         split="train", label="normal"
     )
     fresh = measured(ImageSet.of(load_images(unseen.paths(), 64, "squash")), compute)
-    assert sum(bool(row.by) for row in find_copies("normal", fresh, train, bar)) <= 2
+    assert sum(bool(row.detected_by) for row in find_copies("normal", fresh, train, bar)) <= 2
 
 
 def test_an_identical_image_is_a_copy_where_no_bar_can_be_drawn(phantoms: dict[str, MeasuredSet]):
@@ -174,7 +174,7 @@ def test_an_identical_image_is_a_copy_where_no_bar_can_be_drawn(phantoms: dict[s
     bar = copy_threshold({"normal": alone})
     assert bar.sentence().startswith("copies cannot be judged: one patient a class")
     rows = find_copies("normal", alone, alone, bar)
-    assert {(row.by, row.distance) for row in rows} == {("identical", 0.0)}
+    assert {(row.detected_by, row.distance) for row in rows} == {("identical", 0.0)}
     assert all(row.synthetic == row.nearest for row in rows)
     moved_on = measured(
         ImageSet.of(moved(films.images, np.random.default_rng(0)), films.names),
@@ -183,12 +183,12 @@ def test_an_identical_image_is_a_copy_where_no_bar_can_be_drawn(phantoms: dict[s
     pixels = measured(
         ImageSet(films.images, films.names, alone.groups), load_extractor("pixels"), mirrored=True
     )
-    assert not any(row.by for row in find_copies("normal", moved_on, pixels, bar))
+    assert not any(row.detected_by for row in find_copies("normal", moved_on, pixels, bar))
     other = copy_threshold({"normal": alone, "covid": phantoms["covid"]})
     assert "copies of normal cannot be judged: one patient" in other.sentence()
     flat = np.zeros((2, 1, 64, 64), np.uint8)  # like nothing after alignment
     black = measured(ImageSet.of(flat, ("x", "y")), load_extractor("pixels"), mirrored=True)
-    assert [(row.nearest, row.by) for row in find_copies("normal", black, black, bar)] == [
+    assert [(row.nearest, row.detected_by) for row in find_copies("normal", black, black, bar)] == [
         ("x", "identical")
     ] * 2
 
@@ -236,7 +236,7 @@ def test_on_covid4_planted_copies_are_found_and_few_real_films_flagged(covid4):
     for label, images in films.items():
         near = nearest_training(images, images, apart=True)  # each held out with its group
         flagged += sum(
-            bool(bar.judge(label, p, f))
+            bool(bar.flags(label, p, f))
             for p, f in zip(near.distance, near.feature_distance, strict=True)
         )
         rng = np.random.default_rng(0)
@@ -245,7 +245,7 @@ def test_on_covid4_planted_copies_are_found_and_few_real_films_flagged(covid4):
             found = [
                 row
                 for row in find_copies(label, planted, images, bar)
-                if row.by and row.nearest == row.synthetic
+                if row.detected_by and row.nearest == row.synthetic
             ]
             assert len(found) >= 0.95 * len(images), (label, kind)
     assert flagged <= 6

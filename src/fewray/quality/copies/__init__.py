@@ -1,1 +1,1 @@
-"""."""
+"""Detection of synthetic images that copy a training image."""

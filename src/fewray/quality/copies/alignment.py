@@ -1,4 +1,7 @@
-"""How like two films are after small shifts, scales, turns and flips: the search that finds copies which were moved."""
+"""Similarity of two images after small shifts, scalings, rotations and flips.
+
+This search finds copies that were moved, which a plain distance of pixels misses.
+"""
 
 from __future__ import annotations
 
@@ -14,39 +17,39 @@ from torch.nn import functional
 from fewray.imaging.arrays import check_images
 
 SIZE = 64
-"""Images are compared at this size; others are resized to it first."""
+"""Images are compared at this size."""
 CANDIDATES = 8
 """Training images that the coarse search hands to the fine one."""
 BLUR = 7
-"""What all films share is what a blur over this part of the width leaves."""
+"""A blur over this part of the width leaves what all radiographs of the chest share."""
 FLAT = 0.05
-"""Length in grey levels below which the detail of a picture is rounding."""
+"""Length in grey levels below which the detail of an image is rounding."""
 BLOCK = 2**25
 """Numbers held at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Search:
-    """One stage: at ``size`` pixels, shifts up to ``margin`` pixels each way of each placement, each also mirrored."""
+    """A search at ``size`` pixels: each placement, its mirror image, shifts up to ``margin``."""
 
     size: int
     margin: int
     placements: tuple[tuple[float, float], ...]
-    """Scale and turn in degrees. Turned films are looked for at their own scale only: all pairs would take too long."""
+    """Scale and rotation in degrees. To save time, rotated images are not scaled as well."""
 
 
-TURNS = tuple((1.0, degrees) for degrees in (-10.0, -5.0, 5.0, 10.0))
-COARSE = Search(size=SIZE // 2, margin=2, placements=((0.9, 0.0), (1.0, 0.0), (1.1, 0.0), *TURNS))
+ROTATED = tuple((1.0, degrees) for degrees in (-10.0, -5.0, 5.0, 10.0))
+COARSE = Search(size=SIZE // 2, margin=2, placements=((0.9, 0.0), (1.0, 0.0), (1.1, 0.0), *ROTATED))
 FINE = Search(
     size=SIZE,
     margin=5,
-    placements=((0.9, 0.0), (0.95, 0.0), (1.0, 0.0), (1.05, 0.0), (1.1, 0.0), *TURNS),
+    placements=((0.9, 0.0), (0.95, 0.0), (1.0, 0.0), (1.05, 0.0), (1.1, 0.0), *ROTATED),
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Nearest:
-    """For each query: the index of its nearest reference, -1 where it had none, and the distance 0 to 2 (infinite)."""
+    """Per query: the index of its nearest reference and the distance, 0 to 2; -1 and inf if none."""
 
     index: np.ndarray
     distance: np.ndarray
@@ -59,12 +62,13 @@ def nearest_aligned(
     *,
     device: torch.device | str = "cpu",
 ) -> Nearest:
-    """Return for each of ``queries`` uint8 (q, 1, H, W) the most alike of ``references`` uint8 (r, 1, H, W).
+    """Return the most similar of ``references`` (r, 1, H, W) for each of ``queries`` (q, 1, H, W).
 
-    The distance is 1 - the largest correlation of the query's centre with any window of the reference moved, scaled,
-    turned or mirrored; brightness and contrast do not matter. What all films share is taken away first: a picture blurred
-    over a seventh of its width. ``allowed`` bool (q, r) leaves pairs out, such as films of one patient. A coarse search at 32
-    pixels chooses eight references for the fine one at 64.
+    Both are uint8. The distance is 1 - the largest correlation of the query's centre with any
+    window of the moved, scaled, rotated or mirrored reference; brightness and contrast do not
+    matter. A copy of the image blurred over a seventh of its width is subtracted first. ``allowed``
+    bool (q, r) excludes pairs, such as images of one patient. A coarse search at 32 pixels selects
+    eight references for the fine one at 64.
     """
     q, r = len(check_images(queries)), len(check_images(references))
     if q == 0 or r == 0:
@@ -91,17 +95,17 @@ def nearest_aligned(
 def _similarities(
     queries: Tensor, references: Tensor, search: Search, wanted: np.ndarray | None
 ) -> np.ndarray:
-    """Return (q, r) the largest correlation over all placements; only the ``wanted`` pairs where that is given.
+    """Return (q, r) the largest correlation over all placements, of ``wanted`` pairs if given.
 
-    Detail is what a map that is its own adjoint leaves of a picture: <detail t, detail w> = <detail detail t, w>. So it is
-    taken twice of each query, and of the many windows only its length is needed.
+    The map from image to detail is self-adjoint: <detail t, detail w> = <detail detail t, w>. It is
+    applied twice to each query; of the many windows only the length of the detail is needed.
     """
     margin, inner = search.margin, search.size - 2 * search.margin
     templates = _standardised(
         _detail(_resized(queries, search.size)[:, margin:-margin, margin:-margin])
     )
     sought = _detail(templates).flatten(1)
-    # Every placement of every reference, and their mirrored pictures: (r, 2 x placements, size, size).
+    # Every placement of every reference and its mirror image: (r, 2 x placements, size, size).
     pictures = torch.stack(
         [_placed(_resized(references, search.size), *place) for place in search.placements], 1
     )
@@ -127,7 +131,7 @@ def _resized(images: Tensor, size: int) -> Tensor:
 
 
 def _placed(images: Tensor, scale: float, degrees: float) -> Tensor:
-    """Return pictures (n, S, S) enlarged and turned about their centres; edges are carried outwards."""
+    """Return images (n, S, S) scaled and rotated about their centres; edges are replicated."""
     if (scale, degrees) == (1.0, 0.0):
         return images
     along, across = math.cos(math.radians(degrees)) / scale, math.sin(math.radians(degrees)) / scale
@@ -142,10 +146,10 @@ def _placed(images: Tensor, scale: float, degrees: float) -> Tensor:
 
 @cache
 def _cosines(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return the lowest cosines (k, size), orthonormal, and what share of each the blur keeps (k,), float64.
+    """Return the lowest cosines (k, size), orthonormal, and the share of each that the blur keeps.
 
-    A Gaussian blur of deviation size / 7 that sees the picture mirrored at its borders keeps exp(-(pi j / 7)^2 / 2) of
-    cosine j of the DCT-II and mixes none (Strang 1999): fifteen of them are all that it leaves.
+    A Gaussian blur of deviation size / 7 with mirrored borders keeps exp(-(pi j / 7)^2 / 2) of
+    cosine j of the DCT-II and mixes none (Strang 1999); fifteen of them are all that it leaves.
     """
     order = torch.arange(size, dtype=torch.float64, device=device)
     kept = torch.exp(-((math.pi * order / BLUR) ** 2) / 2)
@@ -158,7 +162,7 @@ def _cosines(size: int, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def _detail(pictures: Tensor) -> Tensor:
-    """Return pictures (n, S, S) less their blur, which looks at nothing outside: a moved copy's new border is cut off."""
+    """Return images (n, S, S) minus their blur, which uses nothing outside the image."""
     cosines, kept = _cosines(pictures.shape[-1], pictures.device)
     blur = (cosines.T * kept @ cosines).float()
     pictures = pictures - pictures.mean((1, 2), keepdim=True)
@@ -166,9 +170,10 @@ def _detail(pictures: Tensor) -> Tensor:
 
 
 def _lengths(pictures: Tensor, inner: int) -> Tensor:
-    """Return float64 (n, m, m): the length of the detail of each window ``inner`` wide of pictures (n, S, S).
+    """Return float64 (n, m, m): the length of the detail of every window ``inner`` wide.
 
-    It is that of the window less what the blur takes of its lowest cosines, which all shifts have from two products.
+    It is the window's length minus the blurred share of its lowest cosines; two matrix products
+    give those of all shifts.
     """
     cosines, kept = _cosines(inner, pictures.device)
     shifts, size = pictures.shape[-1] - inner + 1, pictures.shape[-1]
@@ -188,11 +193,11 @@ def _lengths(pictures: Tensor, inner: int) -> Tensor:
 
 
 def _standardised(pictures: Tensor) -> Tensor:
-    """Return pictures (n, S, S) with mean 0 and length 1; one without structure becomes 0, which is like nothing."""
+    """Return images (n, S, S) with mean 0 and length 1; flat ones become 0."""
     pictures = pictures - pictures.mean((1, 2), keepdim=True)
     return pictures * _one_over(pictures.flatten(1).norm(dim=1))[:, None, None]
 
 
 def _one_over(lengths: Tensor) -> Tensor:
-    """Return 1 / length, 0 where there is none to speak of."""
+    """Return 1 / length, 0 for a negligible length."""
     return torch.where(lengths > FLAT, 1 / lengths, 0)

@@ -1,4 +1,4 @@
-"""The nearest training image of every image, by pixels after alignment and by features."""
+"""The nearest training image of every image, by aligned pixels and by features."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fewray.quality.metrics.prdc import squared_distances
 
 @dataclass(frozen=True, kw_only=True)
 class NearestTraining:
-    """For n images: their nearest training images and distances, by pixels and by features; -1 and infinity: none."""
+    """Arrays (n,): index of the nearest training image and distance to it; -1 and inf if none."""
 
     index: np.ndarray
     distance: np.ndarray
@@ -22,23 +22,22 @@ class NearestTraining:
 
 
 def nearest_training(
-    queries: MeasuredSet, train: MeasuredSet, *, apart: bool = False
+    queries: MeasuredSet, train: MeasuredSet, *, exclude_same_patient: bool = False
 ) -> NearestTraining:
-    """Return the nearest of ``train`` to each of ``queries``; with ``apart`` only films of other patients count.
+    """Return the nearest image of ``train`` to each of ``queries``.
 
-    Mirrored training images are searched as well: most augmentations mirror. Feature distances are Euclidean.
+    Mirrored training images are searched too, since most augmentations mirror. Feature distances
+    are Euclidean.
     """
     if len(queries) == 0 or len(train) == 0:
-        nothing, far = np.full(len(queries), -1), np.full(len(queries), np.inf)
-        return NearestTraining(
-            index=nothing, distance=far, feature_index=nothing, feature_distance=far
-        )
+        none, far = np.full(len(queries), -1), np.full(len(queries), np.inf)
+        return NearestTraining(index=none, distance=far, feature_index=none, feature_distance=far)
     allowed = None
-    if apart:
+    if exclude_same_patient:
         allowed = np.array(queries.groups, object)[:, None] != np.array(train.groups, object)[None]
     pixels = nearest_aligned(queries.images, train.images, allowed, device=train.features.device)
-    x = queries.features.rows.double()
-    sides = [side.rows.double() for side in (train.features, train.mirrored) if side is not None]
+    x = queries.features.matrix.double()
+    sides = [side.matrix.double() for side in (train.features, train.mirrored) if side is not None]
     distances = np.minimum.reduce([squared_distances(x, side).cpu().numpy() for side in sides])
     if allowed is not None:
         distances = np.where(allowed, distances, np.inf)

@@ -1,1 +1,1 @@
-"""."""
+"""Feature extractors: networks that turn grey images into vectors."""

@@ -24,9 +24,9 @@ EXTRACTORS = ("lite0", "lite0@<pixels>", "pixels", "inception", "onnx:<file>", "
 
 @dataclass(frozen=True)
 class Features:
-    """``features`` float32 (n, d) and, where the network classifies, ``probabilities`` float32 (n, classes).
+    """``features`` float32 (n, d) and, if the network classifies, ``probabilities`` (n, classes).
 
-    ``groups`` (n,) names the patient of each row; None: each is of its own. Metrics are computed on ``device``.
+    ``groups`` (n,) are the patients; None: one per image. Metrics are computed on ``device``.
     """
 
     features: np.ndarray
@@ -35,18 +35,18 @@ class Features:
     device: torch.device = CPU
 
     @property
-    def rows(self) -> Tensor:
-        """The features on the device."""
+    def matrix(self) -> Tensor:
+        """The feature matrix (n, d) on the device."""
         return as_tensor(self.features).to(self.device)
 
 
 def metrics_device(device: torch.device) -> torch.device:
-    """Return where metrics of features from ``device`` are computed: there on CUDA; Apple's GPUs have no float64."""
+    """Return where metrics are computed: on CUDA if the features are; Apple's GPUs lack float64."""
     return device if device.type == "cuda" else CPU
 
 
 class Extractor(Protocol):
-    """Anything that turns uint8 images (n, 1, H, W) into features. ``name`` goes into every figure made from them."""
+    """Turns uint8 images (n, 1, H, W) into features; ``name`` goes into every result."""
 
     @property
     def name(self) -> str: ...  # noqa: D102
@@ -57,7 +57,7 @@ class Extractor(Protocol):
 
 @dataclass(frozen=True)
 class NetworkExtractor:
-    """A network fed with the grey image ``channels`` times over, resized bilinearly (antialiased when made smaller)."""
+    """A network fed with the resized grey image in every one of its ``channels``."""
 
     name: str
     dim: int
@@ -89,7 +89,10 @@ class NetworkExtractor:
 def resized(
     images: np.ndarray, size: tuple[int, int], device: torch.device | None = None
 ) -> Tensor:
-    """Return uint8 ``images`` (n, 1, H, W) as float32 in 0 to 255 of ``size``: bilinear, antialiased if made smaller."""
+    """Return ``images`` (n, 1, H, W) as float32 in 0 to 255 of ``size``.
+
+    Bilinear, antialiased when made smaller.
+    """
     batch = torch.from_numpy(np.array(images)).to(device).float()
     if batch.shape[2:] == size:
         return batch
@@ -114,7 +117,7 @@ class PixelExtractor:
         return self.size**2
 
     def __call__(self, images: np.ndarray) -> Features:
-        """Return the pixels; there are no probabilities."""
+        """Return the pixels, without probabilities."""
         x = torch.from_numpy(np.array(check_images(images))).float()
         x = functional.interpolate(x, (self.size, self.size), mode="bilinear", antialias=True)
         return Features((x / 255).flatten(1).numpy(), None)
@@ -123,16 +126,16 @@ class PixelExtractor:
 def load_extractor(
     name: str = "lite0", *, weights: Path | None = None, device: str = "auto"
 ) -> Extractor:
-    """Return the extractor called ``name``; InputError lists those there are.
+    """Return the extractor called ``name``; InputError lists the choices.
 
-    ``lite0`` reads images at 128 px (twice the 64 px of the generators); ``lite0@224`` at the size it was trained on.
-    ``inception`` is the FID network, from ``weights``; ``onnx:<file>`` any network of the user's, on the CPU.
-    ``study:<folder>`` is opened by :func:`fewray.pipelines.extractors.open_extractor`.
+    ``lite0`` reads images at 128 px, twice the size that the generators make; ``lite0@224`` at the
+    size it was trained on. ``inception`` is the FID network, from ``weights``. ``onnx:<file>`` is
+    any network of the user's, on the CPU. ``study:<folder>`` is opened by
+    :func:`fewray.pipelines.extractors.open_extractor`.
     """
     if weights is not None and name != "inception":
-        raise InputError(
-            f"--weights {weights}: the extractor {name} takes none; --extractor inception is wanted"
-        )
+        message = f"--weights {weights}: extractor {name} takes none. Use --extractor inception."
+        raise InputError("weights_not_used", message, extractor=name)
     where = choose_device(device)
     kind, _, size = name.partition("@")
     if kind == "lite0" and (size.isdecimal() or not size):
@@ -140,23 +143,23 @@ def load_extractor(
 
         pixels = int(size or 128)
         if not 32 <= pixels <= 1024:
-            raise InputError(f"--extractor {name}: {pixels} px; 32 to 1024 is wanted")
+            message = f"--extractor {name}: {pixels} px, expected 32 to 1024."
+            raise InputError("extractor_size", message, value=pixels)
         network = load_lite0().to(where, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         return NetworkExtractor(f"lite0@{pixels}", FEATURES, pixels, network, 127.0, 128.0, where)
     if name in ("pixels", "pixels@32"):
         return PixelExtractor()
     if name == "inception":
-        from fewray.quality.features.inception import FEATURES, load_inception
+        from fewray.quality.features.inception import FEATURES, FILE, load_inception
 
         if weights is None:
-            raise InputError(
-                "--extractor inception: no --weights; pt_inception-2015-12-05-6726825d.pth is wanted"
-            )
-        return NetworkExtractor(
-            "inception", FEATURES, 299, load_inception(weights).to(where), 127.5, 127.5, where
-        )
+            message = f"--extractor inception: give the weight file {FILE} with --weights."
+            raise InputError("weights_missing", message)
+        network = load_inception(weights).to(where)
+        return NetworkExtractor("inception", FEATURES, 299, network, 127.5, 127.5, where)
     if name.startswith("onnx:"):
         from fewray.quality.features.onnx import load_onnx
 
         return load_onnx(name.removeprefix("onnx:"))
-    raise InputError(f"--extractor {name}: no such extractor; there are {', '.join(EXTRACTORS)}")
+    message = f"--extractor {name}: unknown. Choose from {', '.join(EXTRACTORS)}."
+    raise InputError("extractor_unknown", message, value=name, choices=EXTRACTORS)

@@ -1,4 +1,4 @@
-"""The two sides of a metric of features, in float64, where they lie: on the CPU, or on the GPU that computed them."""
+"""The two feature matrices of a metric, in float64 on the device that computed the features."""
 
 from __future__ import annotations
 
@@ -8,27 +8,26 @@ from torch import Tensor
 
 from fewray.errors import InputError
 
-Rows = np.ndarray | Tensor
-"""Features of images (n, d). What is made of a tensor is computed on its device."""
+FeatureMatrix = np.ndarray | Tensor
+"""Features of images (n, d). A metric of tensors is computed on their device."""
 
 
-def both_sides(real: Rows, fake: Rows) -> tuple[Tensor, Tensor]:
-    """Return float64 (n, d) and (m, d), on one device. InputError below 2 rows or for unequal d."""
-    for name, rows in (("real", real), ("fake", fake)):
-        if rows.ndim != 2 or len(rows) < 2:
-            raise InputError(
-                f"{name} features: {tuple(rows.shape)}; (n, d) with n of at least 2 is wanted"
-            )
+def both_sides(real: FeatureMatrix, fake: FeatureMatrix) -> tuple[Tensor, Tensor]:
+    """Return float64 (n, d) and (m, d) on one device; InputError below 2 rows or for unequal d."""
+    for name, matrix in (("real", real), ("fake", fake)):
+        if matrix.ndim != 2 or len(matrix) < 2:
+            message = f"{name} features: shape {tuple(matrix.shape)}, expected (n, d) with n >= 2."
+            raise InputError("features_shape", message, shape=tuple(matrix.shape))
     if real.shape[1] != fake.shape[1]:
-        raise InputError(
-            f"features: {real.shape[1]} and {fake.shape[1]} wide; the same extractor is wanted"
-        )
+        widths = real.shape[1], fake.shape[1]
+        message = f"features: {widths[0]} and {widths[1]} columns. Use the same extractor."
+        raise InputError("features_shape", message, widths=widths)
     x = as_tensor(real).double()
     return x, as_tensor(fake).to(x.device, torch.float64)
 
 
-def as_tensor(rows: Rows) -> Tensor:
-    """Return ``rows`` as a tensor on the device where they lie; read-only memory, such as a mapped file's, is copied."""
-    if isinstance(rows, Tensor):
-        return rows
-    return torch.from_numpy(rows if rows.flags.writeable else rows.copy())
+def as_tensor(matrix: FeatureMatrix) -> Tensor:
+    """Return ``matrix`` as a tensor on its device; read-only memory is copied."""
+    if isinstance(matrix, Tensor):
+        return matrix
+    return torch.from_numpy(matrix if matrix.flags.writeable else matrix.copy())

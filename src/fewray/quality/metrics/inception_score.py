@@ -11,24 +11,23 @@ from fewray.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class InceptionScore:
-    """exp of the mean divergence of p(y | x) from p(y): mean and spread over ``splits`` parts of the images."""
+    """exp of the mean divergence of p(y | x) from p(y): mean and standard deviation over parts."""
 
     mean: float
-    std: float
+    sd: float
     splits: int
 
 
 def inception_score(probabilities: np.ndarray, *, splits: int | None = None) -> InceptionScore:
     """Return the score of ``probabilities`` (n, classes), between 1 and the number of classes.
 
-    ``splits`` adapts to n: one per 500 images, at least 1, at most the published 10. It depends on n and says nothing
-    of likeness to real films: ImageNet's classes are not radiographic findings. Parts are drawn at random (seed 0), so
-    that images sorted by class are not split into classes.
+    ``splits`` adapts to n: one per 500 images, 1 to 10 (the published number). Parts are drawn at
+    random (seed 0), since images may be sorted by class. The score depends on n and does not
+    measure likeness to real radiographs: ImageNet's classes are not radiographic findings.
     """
     if probabilities.ndim != 2 or len(probabilities) < 1:
-        raise InputError(
-            f"probabilities: {probabilities.shape}; (n, classes) with n of at least 1 is wanted"
-        )
+        message = f"probabilities: shape {probabilities.shape}, expected (n, classes) with n >= 1."
+        raise InputError("probabilities_shape", message, shape=probabilities.shape)
     splits = splits or max(1, min(10, len(probabilities) // 500))
     rows = np.asarray(probabilities, np.float64)
     if splits > 1:
@@ -39,4 +38,4 @@ def inception_score(probabilities: np.ndarray, *, splits: int | None = None) -> 
         with np.errstate(divide="ignore", invalid="ignore"):
             terms = np.where(part > 0, part * (np.log(part) - np.log(marginal)), 0.0)
         scores.append(float(np.exp(terms.sum(1).mean())))
-    return InceptionScore(mean=float(np.mean(scores)), std=float(np.std(scores)), splits=splits)
+    return InceptionScore(mean=float(np.mean(scores)), sd=float(np.std(scores)), splits=splits)

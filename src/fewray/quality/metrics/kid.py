@@ -1,80 +1,68 @@
-"""Kernel distance: the unbiased squared MMD with a cubic kernel (Binkowski et al. 2018, arXiv 1801.01401).
+"""Kernel inception distance: unbiased squared MMD, cubic kernel (Binkowski et al. 2018).
 
-Every figure made of it (all images, subsets, a bootstrap, real halves) is one weighting of the same kernel values, so
-that one pass over the kernel in blocks serves them all and memory does not grow with n m.
+arXiv 1801.01401. All images, subsets, bootstrap draws and real halves are weightings of the same
+kernel values, so one blockwise pass serves them all and memory does not grow with n m.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from fewray.errors import InputError
-from fewray.quality.metrics.feature_matrix import Rows, as_tensor, both_sides
+from fewray.quality.metrics.feature_matrix import FeatureMatrix, as_tensor, both_sides
 
 BLOCK = 1024
 DRAWS = 1000
-"""Bootstrap draws of an interval."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Kid:
-    """Mean and spread of the distance over random subsets of both sides, and how those were drawn."""
-
-    mean: float
-    std: float
-    subset_size: int
-    subsets: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain numbers."""
-        return asdict(self)
+"""Bootstrap draws behind an interval."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class KernelDistance:
-    """The distance of all images, as published over random subsets, and its bootstrap interval where there is one."""
+    """KID of all images, its bootstrap interval, and, as published, over random subsets."""
 
     all_images: float
-    subsets: Kid
     interval: tuple[float, float] | None
+    subset_mean: float
+    subset_sd: float
+    subset_size: int
+    subsets: int
 
 
 def mmd2(
-    real: Rows,
-    fake: Rows,
+    real: FeatureMatrix,
+    fake: FeatureMatrix,
     *,
     groups: np.ndarray | None = None,
     fake_groups: np.ndarray | None = None,
 ) -> float:
-    """Return the unbiased squared MMD of ``real`` (n, d) and ``fake`` (m, d), kernel (x.y / d + 1)^3, in float64.
+    """Return the unbiased squared MMD with kernel (x.y / d + 1)^3, in float64.
 
-    Pairs of an image with itself are left out, so that the mean over draws from one distribution is 0; single values
-    may be negative. Where ``groups`` (n,) and ``fake_groups`` (m,) name patients, pairs of one patient are left out
-    too: films of a patient are alike, and with them new patients of the same distribution would seem far. On a side
-    that is one patient's alone they stay. InputError below 2 rows or for unequal d.
+    ``real`` is (n, d), ``fake`` (m, d). Pairs of an image with itself are left out, so that the
+    mean over draws from one distribution is 0; single values may be negative. With patients
+    ``groups`` (n,) and ``fake_groups`` (m,), pairs of one patient are left out too: images of a
+    patient are alike, and new patients of the same distribution would seem far. On a side with a
+    single patient they stay. InputError below 2 rows or for unequal d.
     """
     ones = np.ones((1, len(real))), np.ones((1, len(fake)))
-    return float(weighted_mmd2(real, fake, *ones, *_told_apart(groups, fake_groups))[0])
+    return float(weighted_mmd2(real, fake, *ones, *_usable(groups, fake_groups))[0])
 
 
 def weighted_mmd2(
-    real: Rows,
-    fake: Rows,
+    real: FeatureMatrix,
+    fake: FeatureMatrix,
     real_weights: np.ndarray,
     fake_weights: np.ndarray,
     groups: np.ndarray | None = None,
     fake_groups: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return float64 (b,): the squared MMD under each of ``b`` weightings (b, n) and (b, m), weights 0 or above.
+    """Return float64 (b,): :func:`mmd2` under each of b weightings (b, n) and (b, m).
 
-    Weights of 0 and 1 choose a subset; counts are a bootstrap draw, whose pairs of one image with itself are left out
-    as well: with them the distance of a set from its own resample would be too large by the kernel's diagonal. NaN for
-    a weighting under which a side is one image or one of the ``groups`` alone.
+    Weights of 0 and 1 select a subset; counts are a bootstrap draw, in which pairs of an image with
+    itself are left out too. NaN if a side is a single image or group.
     """
     x, y = both_sides(real, fake)
     v, w = (
@@ -86,8 +74,8 @@ def weighted_mmd2(
 
 
 def kernel_distance(
-    real: Rows,
-    fake: Rows,
+    real: FeatureMatrix,
+    fake: FeatureMatrix,
     *,
     seed: int,
     groups: np.ndarray | None = None,
@@ -97,32 +85,29 @@ def kernel_distance(
     draws: int = DRAWS,
     level: float = 0.95,
 ) -> KernelDistance:
-    """Return :func:`mmd2`, the distance over subsets and a bootstrap interval, from one pass over the kernel.
+    """Return KID of all images, over subsets, and its bootstrap interval, from one pass.
 
-    **Subsets**, as published: ``subsets`` random ones without replacement. ``subset_size`` adapts to the smaller side:
-    half of it, at least 2 and at most 1000, the published size. With less than all the rows the spread over subsets
-    says something of sampling error; subsets overlap, so it is too small. ``groups`` are those of :func:`mmd2`; a
-    subset that is one patient's alone is left out, and where all are, patients are, in a second pass.
+    **Subsets**, as published: random, without replacement. ``subset_size`` defaults to half the
+    smaller side, 2 to 1000 (the published size). Subsets overlap, so their spread understates the
+    sampling error. Subsets of a single patient are dropped; if all are, patients are ignored.
 
-    **Interval**: the distance of all images -+ z standard deviations of ``draws`` bootstrap draws. Images are drawn by
-    patient where ``groups`` (n,) and ``fake_groups`` (m,) name one for each. Each side is drawn on its own; draws in
-    which a side is one patient over and over say nothing and are left out. None below 4 images or groups a side, where
-    there is nothing to draw from. It is conditional on the generator: another training is other synthetic images.
-    InputError below 2 rows, for unequal d, or for a subset size beyond the smaller side.
+    **Interval**: all images -+ z standard deviations of ``draws`` bootstrap draws, each side on its
+    own, by patient if ``groups`` (n,) and ``fake_groups`` (m,) are given. Draws of a single patient
+    are dropped. None below 4 images or patients per side. It treats the generator as fixed: another
+    training run gives other images. InputError below 2 rows, for unequal d or a bad subset size.
     """
     smaller = min(len(real), len(fake))
     size = subset_size or max(2, min(1000, smaller // 2))
     if not 2 <= size <= smaller:
-        raise InputError(
-            f"KID subset size: {size}; 2 to {smaller}, the smaller number of images, is wanted"
-        )
+        message = f"KID subset size {size}, expected 2 to {smaller} (images of the smaller side)."
+        raise InputError("kid_subset_size", message, value=size, most=smaller)
     counts = len(real), len(fake)
     once = tuple(np.ones((1, count)) for count in counts)
     chosen = _subset_weights(counts, size, subsets, seed)
     drawn = _bootstrap_weights(counts, (groups, fake_groups), draws, seed)
     v, w = (np.concatenate(side) for side in zip(once, chosen, drawn, strict=True))
     del drawn
-    values = weighted_mmd2(real, fake, v, w, *_told_apart(groups, fake_groups))
+    values = weighted_mmd2(real, fake, v, w, *_usable(groups, fake_groups))
     centre, of_subsets, of_draws = float(values[0]), values[1 : 1 + subsets], values[1 + subsets :]
     found = of_subsets[np.isfinite(of_subsets)]
     if not len(found):
@@ -135,15 +120,16 @@ def kernel_distance(
         interval = centre - half, centre + half
     return KernelDistance(
         all_images=centre,
-        subsets=Kid(
-            mean=float(found.mean()), std=float(found.std()), subset_size=size, subsets=subsets
-        ),
         interval=interval,
+        subset_mean=float(found.mean()),
+        subset_sd=float(found.std()),
+        subset_size=size,
+        subsets=subsets,
     )
 
 
-def _told_apart(*sides: np.ndarray | None) -> tuple[np.ndarray | None, ...]:
-    """Return the patients of each side, None where all its images are of one."""
+def _usable(*sides: np.ndarray | None) -> tuple[np.ndarray | None, ...]:
+    """Return the groups of each side, None for a side with a single group."""
     return tuple(
         names if names is not None and len(np.unique(names)) > 1 else None for names in sides
     )
@@ -152,7 +138,7 @@ def _told_apart(*sides: np.ndarray | None) -> tuple[np.ndarray | None, ...]:
 def _subset_weights(
     counts: tuple[int, int], size: int, subsets: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return float64 (subsets, n) and (subsets, m): 1 where an image is in the subset, ``size`` of them a row."""
+    """Return float64 (subsets, n) and (subsets, m): 1 for the ``size`` images of each subset."""
     rng = np.random.default_rng(seed)
     v, w = (np.zeros((subsets, count)) for count in counts)
     for row in range(subsets):
@@ -167,7 +153,7 @@ def _bootstrap_weights(
     draws: int,
     seed: int,
 ) -> tuple[np.ndarray, ...]:
-    """Return how often each image is in each draw, patients drawn whole; no rows where a side has fewer than 4 of them."""
+    """Return how often each image is in each draw of patients; no rows below 4 patients per side."""
     rng = np.random.default_rng(seed)
     members = [
         np.arange(count) if names is None else np.unique(names, return_inverse=True)[1]
@@ -183,7 +169,7 @@ def _bootstrap_weights(
 
 
 def _within(x: Tensor, weights: Tensor, groups: np.ndarray | None) -> Tensor:
-    """Return, for each row of the weights, the mean kernel over pairs of different images, or of different patients."""
+    """Return, per weighting, the mean kernel over pairs of different images or patients."""
     member = np.arange(len(x)) if groups is None else np.unique(groups, return_inverse=True)[1]
     sizes = np.bincount(member)
     alone = torch.from_numpy(sizes[member] == 1).to(x.device)
@@ -192,8 +178,8 @@ def _within(x: Tensor, weights: Tensor, groups: np.ndarray | None) -> Tensor:
     pairs = own.sum(1)
     for group in np.flatnonzero(sizes > 1):
         of_one = torch.from_numpy(member == group).to(x.device)
-        films, shared = x[of_one], weights[:, of_one]
-        same += _weighted_sum(films, films, shared, shared)
+        images, shared = x[of_one], weights[:, of_one]
+        same += _weighted_sum(images, images, shared, shared)
         pairs += shared.sum(1) ** 2
     total = weights.sum(1)
     left = total * total - pairs
@@ -203,9 +189,9 @@ def _within(x: Tensor, weights: Tensor, groups: np.ndarray | None) -> Tensor:
 
 
 def _weighted_sum(x: Tensor, y: Tensor, v: Tensor, w: Tensor) -> Tensor:
-    """Return, for each row of the weights, the sum over i and j of v_i w_j k(x_i, y_j)."""
+    """Return, per weighting, the sum over i and j of v_i w_j k(x_i, y_j)."""
     total = x.new_zeros(len(v))
-    same = x is y and v is w  # then a block below the diagonal is the one above it
+    same = x is y and v is w  # blocks below the diagonal mirror those above
     for start in range(0, len(x), BLOCK):
         rows = slice(start, start + BLOCK)
         for other in range(start if same else 0, len(y), BLOCK):

@@ -1,9 +1,8 @@
-"""Diversity within a class: the mean multi-scale structural similarity of pairs of images (Odena et al. 2017)."""
+"""Diversity within a class: mean MS-SSIM of pairs of images (Odena et al. 2017, arXiv 1610.09585)."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from fewray.errors import InputError
 from fewray.imaging.arrays import check_images
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-"""Of the scales from fine to coarse (Wang, Simoncelli & Bovik 2003)."""
+"""By scale, from fine to coarse (Wang, Simoncelli & Bovik 2003)."""
 WINDOW, SIGMA = 11, 1.5
 PAIRS = 500
 BATCH = 64
@@ -22,10 +21,10 @@ BATCH = 64
 
 @dataclass(frozen=True, kw_only=True)
 class Diversity:
-    """Mean MS-SSIM over ``pairs`` pairs of different images, on ``scales`` scales. Near 1: all look the same.
+    """Mean MS-SSIM over ``pairs`` pairs of images, on ``scales`` scales. Near 1: all look the same.
 
-    The mean does not depend on n. ``standard_error`` is that of a mean over pairs of n images: 2 s / sqrt(n), s the
-    spread of the images' own means.
+    The mean does not depend on n. Its ``standard_error`` over pairs of n images is 2 s / sqrt(n),
+    with s the standard deviation of the images' own means.
     """
 
     mean: float
@@ -33,15 +32,11 @@ class Diversity:
     pairs: int
     scales: int
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain numbers."""
-        return asdict(self)
-
 
 def scales_for(size: int) -> int:
-    """Return how many of the usual five scales fit: the coarsest must hold the 11-pixel window. 64 px: 3; 0 below 11.
+    """Return how many of the five scales fit: the coarsest must hold the 11-pixel window.
 
-    Five take 176 px or more.
+    3 at 64 px, 5 from 176 px, 0 below 11 px.
     """
     return min(len(WEIGHTS), max(0, size // WINDOW).bit_length())
 
@@ -49,14 +44,14 @@ def scales_for(size: int) -> int:
 def ms_ssim(first: Tensor, second: Tensor, *, scales: int | None = None) -> Tensor:
     """Return (n,) the similarity of pairs of images (n, 1, H, W), float in 0 to 255.
 
-    With fewer than five scales the published weights of those used are scaled up to a sum of 1. Negative contrast
-    terms are set to 0. InputError for images smaller than the window.
+    With fewer than five scales the published weights are rescaled to a sum of 1. Negative contrast
+    terms count as 0. InputError for images smaller than the window.
     """
     used = scales_for(min(first.shape[2:])) if scales is None else scales
     if not 1 <= used <= scales_for(min(first.shape[2:])):
-        raise InputError(
-            f"MS-SSIM: {used} scales of images of {tuple(first.shape[2:])}; at least 11 pixels are wanted"
-        )
+        shape = tuple(first.shape[2:])
+        message = f"MS-SSIM: {used} scales for images of {shape}, expected at least 11 pixels."
+        raise InputError("ms_ssim_size", message, shape=shape, scales=used)
     weights = np.array(WEIGHTS[:used]) / sum(WEIGHTS[:used])
     product = torch.ones(len(first), dtype=first.dtype, device=first.device)
     for scale, weight in enumerate(weights):
@@ -71,9 +66,9 @@ def ms_ssim(first: Tensor, second: Tensor, *, scales: int | None = None) -> Tens
 def diversity(
     images: np.ndarray, *, seed: int, pairs: int = PAIRS, device: torch.device | str = "cpu"
 ) -> Diversity | None:
-    """Return the mean similarity of random pairs of uint8 ``images`` (n, 1, H, W); all pairs where there are no more.
+    """Return the mean similarity of random pairs of uint8 ``images`` (n, 1, H, W), or of all pairs.
 
-    None where it is not defined: fewer than 2 images, or smaller than 11 pixels.
+    None for fewer than 2 images, or images smaller than 11 pixels.
     """
     n, scales = len(check_images(images)), scales_for(min(images.shape[2:]))
     if n < 2 or scales < 1:
@@ -90,7 +85,7 @@ def diversity(
     index = np.concatenate([first, second])
     counts = np.bincount(index, minlength=n)
     means = np.bincount(index, np.tile(found, 2), minlength=n)[counts > 0] / counts[counts > 0]
-    # A pair's own scatter is in the spread of the images' means too: too large with few pairs an image, never too small.
+    # With few pairs per image the scatter of single pairs makes this too large, never too small.
     error = 2 * means.std() / np.sqrt(len(means))
     return Diversity(
         mean=float(found.mean()), standard_error=float(error), pairs=len(found), scales=scales
@@ -98,17 +93,17 @@ def diversity(
 
 
 def choose_pairs(n: int, pairs: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the two members of ``pairs`` different unordered pairs out of n (n - 1) / 2, or of all."""
+    """Return the members of ``pairs`` different unordered pairs out of n (n - 1) / 2, or of all."""
     total = n * (n - 1) // 2
     chosen = np.random.default_rng(seed).choice(total, min(pairs, total), replace=False)
-    # Pair number p of the triangle i < j, counted column by column: j (j - 1) / 2 + i.
+    # The pair i < j has number j (j - 1) / 2 + i.
     second = ((1 + np.sqrt(1 + 8 * chosen.astype(np.float64))) / 2).astype(np.int64)
     first = chosen - second * (second - 1) // 2
     return first, second
 
 
 def _ssim_terms(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the luminance and the contrast-structure term at every window (Wang et al. 2004), K1 .01, K2 .03."""
+    """Return the luminance and contrast-structure terms per window (Wang et al. 2004)."""
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     mean_x, mean_y, xx, yy, xy = (_blur(part) for part in (x, y, x * x, y * y, x * y))
     product, squares = mean_x * mean_y, mean_x**2 + mean_y**2
@@ -118,7 +113,7 @@ def _ssim_terms(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _blur(x: Tensor) -> Tensor:
-    """Return the mean under a Gaussian window at every place where the window fits."""
+    """Return the mean under a Gaussian window wherever the window fits."""
     positions = torch.arange(WINDOW, dtype=x.dtype, device=x.device) - WINDOW // 2
     line = torch.exp(-(positions**2) / (2 * SIGMA**2))
     line = line / line.sum()

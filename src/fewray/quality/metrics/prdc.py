@@ -1,33 +1,33 @@
-"""Precision, recall, density, coverage and authenticity: metrics of nearest neighbours in a space of features.
+"""Precision, recall, density, coverage and authenticity: metrics of nearest neighbours.
 
-All of them come from the same three sets of distances, taken in blocks, so that no n x m matrix is held, but n x k.
+Distances are computed in blocks: n x k values are held, never n x m.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from fewray.quality.metrics.feature_matrix import Rows, both_sides
+from fewray.quality.metrics.feature_matrix import FeatureMatrix, both_sides
 
 BLOCK = 1024
 EDGE = 1e-9
 K = 5
-"""Neighbours that make a ball, as in Naeem et al. (2020); fewer where a side has no more than that many images."""
+"""Neighbours that define a ball, as in Naeem et al. (2020); fewer if a side has too few images."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Neighbours:
-    """The five figures and the ``k`` they were made with.
+    """The five metrics and the ``k`` that was used.
 
-    ``precision``: share of fakes inside a ball of the reals; ``recall``: share of reals inside a ball of the fakes
-    (Kynkaanniemi et al. 2019, arXiv 1904.06991). ``density``: how many balls of the reals hold a fake, over k, may
-    exceed 1; ``coverage``: share of the reals whose ball holds a fake (Naeem et al. 2020, arXiv 2002.09797).
-    ``auth_pct``: percentage of fakes farther from their nearest real image than that is from its nearest other real
-    one (Alaa et al. 2022, arXiv 2102.08921); 50 or so is what unseen real images score.
+    ``precision``: share of fakes inside a ball of the reals. ``recall``: share of reals inside a
+    ball of the fakes (Kynkaanniemi et al. 2019, arXiv 1904.06991). ``density``: balls of the reals
+    that contain a fake, over k; may exceed 1. ``coverage``: share of the reals whose ball contains
+    a fake (Naeem et al. 2020, arXiv 2002.09797). ``auth_pct``: percentage of fakes farther from
+    their nearest real image than that is from its nearest other real one (Alaa et al. 2022, arXiv
+    2102.08921); unseen real images score about 50.
     """
 
     k: int
@@ -37,17 +37,17 @@ class Neighbours:
     coverage: float
     auth_pct: float
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain numbers."""
-        return asdict(self)
+    def values(self) -> dict[str, float]:
+        """Return the metrics by name, without ``k``."""
+        return {name: value for name, value in asdict(self).items() if name != "k"}
 
 
-def neighbour_metrics(real: Rows, fake: Rows, *, k: int = K) -> Neighbours:
-    """Return the figures of ``real`` (n, d) and ``fake`` (m, d), Euclidean distances in float64.
+def neighbour_metrics(real: FeatureMatrix, fake: FeatureMatrix, *, k: int = K) -> Neighbours:
+    """Return the metrics of ``real`` (n, d) and ``fake`` (m, d), Euclidean distances in float64.
 
-    A ball reaches to its centre's k-th nearest other image of the same side; its edge belongs to it, to a relative
-    1e-9: the same distance comes out of two products with different rounding. ``k`` is lowered
-    to one less than the smaller side. InputError below 2 rows or for unequal d.
+    A ball reaches to its centre's k-th nearest other image of the same side and includes its edge,
+    to a relative 1e-9: equal distances from two products differ by rounding. ``k`` is at most one
+    less than the smaller side. InputError below 2 rows or for unequal d.
     """
     x, y = both_sides(real, fake)
     k = max(1, min(k, len(x) - 1, len(y) - 1))
@@ -79,14 +79,14 @@ def neighbour_metrics(real: Rows, fake: Rows, *, k: int = K) -> Neighbours:
 
 
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:
-    """Return float64 (n, m): squared Euclidean distances of rows; what rounding leaves of equal rows is set to 0."""
+    """Return float64 (n, m): squared Euclidean distances; those of equal rows are exactly 0."""
     scale = (x * x).sum(1)[:, None] + (y * y).sum(1)
     distances = scale - 2 * (x @ y.T)
     return torch.where(distances < 1e-12 * scale, 0.0, distances)
 
 
 def _radii(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Return the squared distances of each row to its nearest and to its k-th nearest other row."""
+    """Return the squared distance of each row to its nearest and its k-th nearest other row."""
     nearest = x.new_full((len(x), k), torch.inf)
     blocks = [slice(start, start + BLOCK) for start in range(0, len(x), BLOCK)]
     for at, rows in enumerate(blocks):
@@ -101,5 +101,5 @@ def _radii(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def _smallest(found: Tensor, more: Tensor) -> Tensor:
-    """Return (n, k): the k smallest of each row of ``found`` (n, k) and ``more``, in order."""
+    """Return (n, k): the k smallest of each row of ``found`` (n, k) and ``more``, sorted."""
     return torch.cat([found, more], 1).topk(found.shape[1], largest=False).values

@@ -6,21 +6,25 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from fewray.errors import InputError
 from fewray.generators.health import findings
-from fewray.generators.log import LOG, read_log, trained_with
+from fewray.generators.log import LOG, read_log, read_options
 from fewray.report import figures
 from fewray.report.files import Timing
 from fewray.report.page import Block, Bullets, Details, Drawing, Group, Page, Picture, Section, Text
 from fewray.report.tables import Column, Field, Table, fields_table
 from fewray.report.text import interval, listed, number, sentence, spelled
 from fewray.results.quality import METRICS, QualityReport
-from fewray.results.training import EpochRow, RunOptions, TrainedClass, TrainingReport
-from fewray.storage.files import read_object
+from fewray.results.training import (
+    EpochRow,
+    RunOptions,
+    TrainedClass,
+    TrainingReport,
+    read_run_options,
+)
 
 LOSSES: tuple[Field, ...] = (
     ("Loss_D", "loss_d", number),
@@ -59,39 +63,22 @@ def read_training(run_dir: Path) -> TrainingReport:
             "`fewray study` or `fewray train`.",
             path=run_dir,
         )
-    path = run_dir / "options.json"
-    try:
-        options = msgspec.convert(read_object(path), RunOptions)
-        trained = {
-            label: _trained(run_dir / label, rows, options) for label, rows in logs.items() if rows
-        }
-        return TrainingReport(options=options, classes=trained)
-    except msgspec.ValidationError as error:
-        raise InputError(
-            "run_damaged",
-            f"{path} or a {LOG} beside it: {error}. Train again, or remove the damaged class.",
-            path=path,
-            detail=str(error),
-        ) from None
+    options = read_run_options(run_dir / "options.json")
+    trained = {
+        label: _trained(run_dir / label, rows, options) for label, rows in logs.items() if rows
+    }
+    return TrainingReport(options=options, classes=trained)
 
 
-def _trained(folder: Path, rows: Sequence[dict[str, Any]], options: RunOptions) -> TrainedClass:
-    found, about = _typed(rows), trained_with(folder)
+def _trained(folder: Path, rows: Sequence[EpochRow], options: RunOptions) -> TrainedClass:
+    own = read_options(folder) or options
     return TrainedClass(
-        last=found[-1],
-        measured=tuple(row for row in found if row.fid is not None),
-        precision=about.get("precision", options.precision),
-        threads=about.get("threads", options.threads),
-        device=about.get("device", options.device),
+        last=rows[-1],
+        measured=tuple(row for row in rows if row.fid is not None),
+        precision=own.precision,
+        threads=own.threads,
+        device=own.device,
     )
-
-
-def _typed(rows: Sequence[dict[str, Any]]) -> list[EpochRow]:
-    new = {"is": "inception_score"}
-    return [
-        msgspec.convert({new.get(key, key): value for key, value in row.items()}, EpochRow)
-        for row in rows
-    ]
 
 
 def training_page(
@@ -159,10 +146,8 @@ def read_quality(found: object) -> QualityReport | None:
         ) from None
 
 
-def quality_sections(quality: QualityReport | None) -> list[Section]:
-    """Return the section with scores by class, each also between real images and noise."""
-    if quality is None:
-        return []
+def quality_tables(quality: QualityReport) -> tuple[Table, Table]:
+    """Return the scores by class, and where each lies between real images and noise."""
     caption = (
         f"Synthetic images against the real training images; extractor {quality.extractor}; "
         f"nearest neighbours k = {quality.k_text}."
@@ -181,14 +166,20 @@ def quality_sections(quality: QualityReport | None) -> list[Section]:
         "random halves; for MS-SSIM the real images' own value and standard error) and the noise "
         "baseline."
     )
-    details = Table.of("", columns, scale, how)
+    scores = fields_table("", "class", quality.rows, QUALITY, caption)
+    return scores, Table.of("", columns, scale, how)
+
+
+def quality_sections(quality: QualityReport | None) -> list[Section]:
+    """Return the section with :func:`quality_tables` and remarks; none without a report."""
+    if quality is None:
+        return []
+    scores, scale = quality_tables(quality)
     notes = tuple(map(sentence, (*quality.sentences, *quality.remarks)))
-    blocks = (
-        fields_table("", "class", quality.rows, QUALITY, caption),
-        Bullets(notes),
-        Details("Each score between real images and noise", (details,)),
-    )
-    return [Section("quality", "Quality of the synthetic images", blocks)]
+    details = Details("Each score between real images and noise", (scale,))
+    return [
+        Section("quality", "Quality of the synthetic images", (scores, Bullets(notes), details))
+    ]
 
 
 def generator_blocks(
@@ -198,8 +189,7 @@ def generator_blocks(
 
     ``folders`` is by display name of the class; ``sources`` says which generator it is.
     """
-    rows = {label: read_log(folder) for label, folder in folders.items()}
-    logs = {label: _typed(found) for label, found in rows.items()}
+    logs = {label: read_log(folder) for label, folder in folders.items()}
     pictures: list[Block] = []
     for label, folder in folders.items():
         pictures += _grids(label, folder, (sources or {}).get(label, ""), phantom=phantom)
@@ -211,8 +201,8 @@ def generator_blocks(
         for drawn in [figures.loss_curves(found, label)]
     ]
     health: list[Block] = [
-        Text(f"{label}: {finding}.", "warn")
-        for label, found in rows.items()
+        Text(f"{label}: {finding}", "warn")
+        for label, found in logs.items()
         for finding in findings(found)
     ]
     grids = [Group(tuple(pictures), "grids")] if pictures else []

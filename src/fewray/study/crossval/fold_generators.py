@@ -15,14 +15,14 @@ from fewray.compute.seeds import child_seed
 from fewray.config import CrossvalOptions, GanOptions
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
-from fewray.generators.checkpoint import read_header
-from fewray.generators.generate import provenance
-from fewray.generators.log import read_log, trained_with
+from fewray.generators.checkpoint import provenance, read_header
+from fewray.generators.log import LOG, read_log, read_options
 from fewray.generators.run import CHECKPOINT, check_continues
-from fewray.pipelines.train_class import about_class, train_class
+from fewray.pipelines.train_class import train_class, training_set_of
 from fewray.presets import recipe_text
 from fewray.results.crossval import GeneratorSummary
 from fewray.results.scores import FinalLosses
+from fewray.results.training import EpochRow
 from fewray.study.crossval.cohort import Cohort, FoldKey
 from fewray.study.crossval.design import Condition, SelectedConfig
 from fewray.study.leaks import check_generator_rows
@@ -102,8 +102,8 @@ def check_generator(generators: FoldGenerators, label: str) -> None:
 
 def hashes_seen(checkpoint: Path) -> set[str]:
     """Return the hashes of the rows that a generator was trained on or selected with."""
-    about = read_header(checkpoint)["about"]
-    return {*about["training_hashes"], *about.get("rows_held_out", [])}
+    known = read_header(checkpoint).training_set
+    return {*known.training_hashes, *known.held_out_hashes}
 
 
 def checkpoint_hashes(generators: FoldGenerators) -> dict[str, str]:
@@ -118,7 +118,7 @@ def checkpoint_hashes(generators: FoldGenerators) -> dict[str, str]:
                 path=path,
             )
         check_generator(generators, label)
-        found[label] = provenance(path)["checkpoint_sha256"]
+        found[label] = provenance(path).checkpoint_sha256
     return found
 
 
@@ -149,7 +149,6 @@ def train_fold_generators(
                     "folder": fold.folder / label,
                     "seed": child_seed(fold.seed, label),
                     "machine": machine,
-                    "resume": True,
                     "checkpoint_every": 5,
                     "probe_every": 0,
                     "extractor": "lite0",
@@ -162,15 +161,16 @@ def _is_finished(fold: FoldGenerators, label: str, machine: Machine) -> bool:
     """Return whether the training run has ended; InputError if it is of another generator."""
     folder, path = fold.folder / label, fold.checkpoint(label)
     rows = fold.train.where(label=label)
-    about = about_class(rows, rows.where(label=""), label, fold.options)
-    check_continues(path, fold.options, seed=child_seed(fold.seed, label), about=about)
+    known = training_set_of(rows, rows.where(label=""), label, fold.options)
+    check_continues(path, fold.options, seed=child_seed(fold.seed, label), training_set=known)
     given = {
         "precision": machine.precision,
         "threads": machine.threads,
         "device": machine.device.split(":")[0],
     }
-    for name, then in trained_with(folder).items():
-        if then != given[name]:
+    before = read_options(folder)
+    for name in given if before else ():
+        if (then := getattr(before, name)) != given[name]:
             raise InputError(
                 "generator_trained_otherwise",
                 f"{folder}: this generator was trained with --{name} {then}, but this study uses "
@@ -180,7 +180,7 @@ def _is_finished(fold: FoldGenerators, label: str, machine: Machine) -> bool:
                 found=then,
                 expected=given[name],
             )
-    if read_header(path)["epoch"] < fold.options.epochs:
+    if read_header(path).epoch < fold.options.epochs:
         return False
     _last_row(folder, fold.options.epochs)
     return True
@@ -191,21 +191,19 @@ def as_recorded(machine: Machine, folder: Path) -> Machine:
 
     So a study that is moved to another machine continues with its own settings.
     """
-    before: dict[str, Any] = {}
-    for path in sorted(folder.glob(f"*/*/{CHECKPOINT}")):
-        before = trained_with(path.parent) | before
-    precision = machine.precision
-    if precision == "auto":
-        precision = before.get("precision", "auto")
-    threads = machine.threads or before.get("threads", 0)
-    return replace(machine, precision=precision, threads=threads)
+    found = (read_options(path.parent) for path in sorted(folder.glob(f"*/*/{CHECKPOINT}")))
+    before = next((options for options in found if options), None)
+    if before is None:
+        return machine
+    precision = before.precision if machine.precision == "auto" else machine.precision
+    return replace(machine, precision=precision, threads=machine.threads or before.threads)
 
 
-def _last_row(folder: Path, epochs: int) -> Row:
+def _last_row(folder: Path, epochs: int) -> EpochRow:
     rows = read_log(folder)
-    last = rows[-1].get("epoch") if rows else 0
+    last = rows[-1].epoch if rows else 0
     if last != epochs:
-        path = folder / "stats.jsonl"
+        path = folder / LOG
         raise InputError(
             "log_incomplete",
             f"{path}: ends at epoch {last}, expected {epochs}. Restore the whole log, or remove "
@@ -224,8 +222,8 @@ def summaries(folds: Sequence[FoldGenerators]) -> dict[str, GeneratorSummary]:
     for label in folds[0].train.classes if folds else ():
         last = [_last_row(fold.folder / label, fold.options.epochs) for fold in folds]
 
-        def mean(name: str, rows: Sequence[Row] = last) -> float:
-            return float(np.mean([row[name] for row in rows]))
+        def mean(name: str, rows: Sequence[EpochRow] = last) -> float:
+            return float(np.mean([getattr(row, name) for row in rows]))
 
         found[label] = GeneratorSummary(
             recipe=" or ".join(recipes),

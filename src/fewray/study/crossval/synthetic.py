@@ -202,14 +202,13 @@ def _sampled(
     """Return ``count`` images of the first seeds that are not rejected, and how many were."""
     import torch
 
-    from fewray.generators.checkpoint import load_generator
-    from fewray.generators.sampling import sample
+    from fewray.generators.checkpoint import load_checkpoint
 
-    network, gan = load_generator(generators.checkpoint(label), torch.device("cpu"))
+    generator = load_checkpoint(generators.checkpoint(label), torch.device("cpu"))
     kept: list[np.ndarray] = []
     seed, rejected = 0, 0
     while (have := sum(map(len, kept))) < count:
-        drawn = sample(network, gan, range(seed, seed + count - have))
+        drawn = generator.sample(range(seed, seed + count - have))
         seed += len(drawn)
         bad = rejects(label, drawn) if rejects else np.zeros(len(drawn), bool)
         rejected += int(bad.sum())

@@ -1,0 +1,96 @@
+"""The protocol of a generator family: fit as an iterator of ticks, sample by seeds, save and load.
+
+The loop with files (``run``), checkpoints and sampling use this protocol only. A further family is
+one file with a class like :class:`fewray.generators.training.Dcgan`, and an entry in
+:data:`fewray.generators.checkpoint.FAMILIES`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fewray.config import GanOptions
+
+OnBatch = Callable[[int, int, int], None]
+"""Called with the epoch, its batches done, and its batches in all."""
+
+
+def ignore_batch(epoch: int, batch: int, batches: int) -> None:
+    """Do nothing after a batch."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tick:
+    """What one epoch did. Losses and probabilities are means over its batches."""
+
+    epoch: int
+    """Epochs done, from 1."""
+    epochs: int
+    batches: int
+    step: int
+    images_seen: int
+    """Real images shown to the discriminator, repeats counted."""
+    loss_d: float
+    """-log D(x) - log(1 - D(G(z)))."""
+    loss_g: float
+    """-log D(G(z)), after the discriminator's update."""
+    d_x: float
+    d_g_z1: float
+    """Mean D(G(z)) before the discriminator's update,"""
+    d_g_z2: float
+    """and after it."""
+    diversity: float
+    """Spread within a batch of synthetic images over that of the real ones: SD, mean over pixels."""
+
+    @property
+    def finite(self) -> bool:
+        """Whether losses and probabilities are finite."""
+        values = (self.loss_d, self.loss_g, self.d_x, self.d_g_z1, self.d_g_z2)
+        return all(map(math.isfinite, values))
+
+
+class Family(Protocol):
+    """The generator of one class, while it is trained and afterwards."""
+
+    options: GanOptions
+    seed: int
+    device: torch.device
+    epoch: int
+    """Epochs done."""
+
+    def __init__(self, options: GanOptions, *, seed: int, device: torch.device) -> None:
+        """Build an untrained generator; InputError for options that the family does not support."""
+        ...
+
+    def fit(
+        self, images: np.ndarray, *, precision: str = "fp32", on_batch: OnBatch = ignore_batch
+    ) -> Iterator[Tick]:
+        """Train on uint8 ``images`` (n, 1, S, S) until ``options.epochs``; yield a Tick per epoch.
+
+        Training continues after ``epoch``. The random numbers of an epoch depend on the seed and
+        the epoch only, so that a resumed run ends with the same bits as an uninterrupted one.
+        """
+        ...
+
+    def sample(self, seeds: Sequence[int]) -> np.ndarray:
+        """Return uint8 images (n, 1, S, S); image i is a function of ``seeds[i]``."""
+        ...
+
+    def is_finite(self) -> bool:
+        """Return whether every weight is finite."""
+        ...
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return everything that a checkpoint must hold, by name."""
+        ...
+
+    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Restore what :meth:`tensors` returned."""
+        ...
