@@ -14,7 +14,7 @@ from typing import Any
 
 from experiments.planted_defects import COLUMNS, DEFECTS, HELD_OUT, Defect
 from experiments.provenance import made_by
-from fewray.quality.names import METRICS
+from fewray.results.quality import METRICS
 from fewray.storage.files import read_json, write_json
 
 RESULT = Path(__file__).parents[1] / "docs" / "results" / "defects.json"
@@ -59,10 +59,10 @@ EXPLAINED = {
     (CLEAN, "ms_ssim", "pixels@32"): CHANCE,
     (CLEAN, "copies", "pixels@32"): POOLED,
     ("blur, 1.5 px", "coverage", "lite0@128"): SCATTERED,
-    ("intensity +30", "kid_mean", "pixels@32"): SCATTERED,
+    ("intensity +30", "kid", "pixels@32"): SCATTERED,
     (
         "intensity +30",
-        "kid_mean",
+        "kid",
         "lite0@128",
     ): "ImageNet features are nearly blind to brightness; `pixels` is not",
     **{
@@ -70,7 +70,7 @@ EXPLAINED = {
         for extractor in ("lite0@128", "pixels@32")
         for defect, metric, why in (
             ("wrong class", "fid", ALIKE),
-            ("wrong class", "kid_mean", ALIKE),
+            ("wrong class", "kid", ALIKE),
             ("mode dropped", "recall", FEW),
             (
                 "mode dropped",
@@ -83,7 +83,7 @@ EXPLAINED = {
     **{
         (defect, metric, "pixels@32"): SMALL
         for defect in ("blur, 1.5 px", "noise, sd 25", "checkerboard, ±12")
-        for metric in ("fid", "kid_mean", "coverage")
+        for metric in ("fid", "kid", "coverage")
     },
 }
 """Why a metric did not react as it must, by defect, metric and extractor."""

@@ -10,23 +10,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from fewray.compute.seeds import child_seed
 from fewray.quality.baselines import noise_images
 from fewray.quality.copies.detect import find_copies
-from fewray.quality.copies.threshold import CopyThreshold, copy_threshold
+from fewray.quality.copies.threshold import copy_threshold
 from fewray.quality.evaluate import class_quality
 from fewray.quality.features.extractor import Extractor
 from fewray.quality.image_set import ImageSet, MeasuredSet, measured
-from fewray.quality.names import METRICS
+from fewray.results.quality import METRICS, CopyThreshold
 
 COLUMNS = (*METRICS, "copies")
-AS_REAL = (
-    "as real",
-    "says nothing here: noise scores as real",
-    "cannot tell: unsteady from split to split",
-)
+AS_REAL = ("as_real", "uninformative", "unstable")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +89,7 @@ def _half_real(m: Material) -> np.ndarray:
     return np.concatenate([m.train[:half], _blur(m)[half:]])
 
 
-_DISTANCES = frozenset({"fid", "kid_mean"})
+_DISTANCES = frozenset({"fid", "kid"})
 _COPY = frozenset({"copies", "auth_pct"})
 
 DEFECTS: dict[str, Defect] = {
@@ -109,7 +106,7 @@ DEFECTS: dict[str, Defect] = {
         make=_checkerboard, image_by_image=True, must=_DISTANCES | {"coverage"}
     ),
     "intensity +30": Defect(
-        make=lambda m: _grey(m.unseen + 30.0), image_by_image=True, must=frozenset({"kid_mean"})
+        make=lambda m: _grey(m.unseen + 30.0), image_by_image=True, must=frozenset({"kid"})
     ),
     "wrong class": Defect(make=lambda m: m.other_class, must=_DISTANCES),
     "mode dropped": Defect(make=_mode_dropped, must=frozenset({"recall", "ms_ssim"})),
@@ -159,13 +156,13 @@ def examine(real: Mapping[str, ImageSet], extractor: Extractor, *, seed: int = 0
         for name, defect in DEFECTS.items():
             patients = halves[label][1].groups if defect.image_by_image else ()
             fake = measured(ImageSet.of(defect.make(material), groups=patients), extractor)
-            table[name][label] = _reactions(
-                label, train[label], fake, noise, threshold, extractor.name, seed
-            )
+            table[name][label] = _reactions(label, train[label], fake, noise, threshold, seed)
         held_out = measured(halves[label][1], extractor, mirrored=True)
         given = measured(ImageSet.of(moved(material.unseen, material.rng)), extractor)
         share = float(
-            np.mean([bool(row.by) for row in find_copies(label, given, held_out, threshold)])
+            np.mean(
+                [bool(row.detected_by) for row in find_copies(label, given, held_out, threshold)]
+            )
         )
         table[HELD_OUT][label] = {"found": share, "reacted": {"copies": share > 0.05}}
     return {
@@ -173,7 +170,7 @@ def examine(real: Mapping[str, ImageSet], extractor: Extractor, *, seed: int = 0
         "seed": seed,
         "num_train": {label: len(first) for label, (first, _) in halves.items()},
         "num_fake": {label: len(second) for label, (_, second) in halves.items()},
-        "copy_threshold": threshold.to_json(),
+        "copy_threshold": msgspec.to_builtins(threshold),
         "defects": table,
     }
 
@@ -184,15 +181,16 @@ def _reactions(
     fake: MeasuredSet,
     noise: MeasuredSet,
     threshold: CopyThreshold,
-    extractor: str,
     seed: int,
 ) -> dict[str, Any]:
-    quality = class_quality(train, fake, noise, extractor=extractor, seed=seed)
-    share = float(np.mean([bool(row.by) for row in find_copies(label, fake, train, threshold)]))
+    quality = class_quality(train, fake, noise, seed=seed)
+    share = float(
+        np.mean([bool(row.detected_by) for row in find_copies(label, fake, train, threshold)])
+    )
     reacted: dict[str, bool] = {
-        name: floor.verdict not in AS_REAL for name, floor in quality.floor.items()
+        name: found.verdict not in AS_REAL for name, found in quality.baselines.items()
     }
-    silent = [name for name, floor in quality.floor.items() if floor.verdict in AS_REAL[1:]]
+    silent = [name for name, found in quality.baselines.items() if found.verdict in AS_REAL[1:]]
     return {"found": share, "reacted": reacted | {"copies": share > 0.05}, "cannot_tell": silent}
 
 

@@ -20,7 +20,7 @@ from fewray.presets import recipe
 if TYPE_CHECKING:
     from fewray.compute.machine import Machine, MachineOptions
     from fewray.data.manifest import Manifest
-    from fewray.quality.result import Quality
+    from fewray.results.quality import QualityReport
 
 OnProgress = Callable[[str, Mapping[str, Any]], None]
 """Called with the kind of an event or the label of a class, and the facts about it."""
@@ -75,6 +75,8 @@ def train_generator(
     ``on_batch`` with ``batch`` and ``batches``. ``machine`` are
     :class:`fewray.compute.machine.MachineOptions`.
     """
+    import msgspec
+
     from fewray.data.hold_out import training_rows
     from fewray.pipelines.train_generators import train_generators
 
@@ -83,7 +85,7 @@ def train_generator(
     check_range("--quality-every", probe_every, 0)
     check_range("--patience", patience, 1)
     default_hold_out = 0.2 if stop_when_done else 0.0
-    return train_generators(
+    last = train_generators(
         training_rows(_dataset(data)),
         recipe(options) if isinstance(options, str) else options,
         Path(out),
@@ -99,6 +101,7 @@ def train_generator(
         on_epoch=on_epoch,
         on_batch=on_batch,
     )
+    return {label: {} if row is None else msgspec.to_builtins(row) for label, row in last.items()}
 
 
 def generator_health(run: str | Path) -> dict[str, dict[str, Any]]:
@@ -106,6 +109,8 @@ def generator_health(run: str | Path) -> dict[str, dict[str, Any]]:
 
     ``best_epoch`` has the lowest KID to held-out images; None where none were held out.
     """
+    import msgspec
+
     from fewray.generators.health import best_epoch, findings
     from fewray.generators.log import LOG, read_log
 
@@ -113,7 +118,9 @@ def generator_health(run: str | Path) -> dict[str, dict[str, Any]]:
     for path in sorted(Path(run).glob(f"*/{LOG}")):
         rows = read_log(path.parent)
         found[path.parent.name] = {
-            "findings": [{**finding.to_json(), "text": str(finding)} for finding in findings(rows)],
+            "findings": [
+                {**msgspec.to_builtins(finding), "text": str(finding)} for finding in findings(rows)
+            ],
             "best_epoch": best_epoch(rows),
         }
     return found
@@ -164,7 +171,7 @@ def generate(
         first_seed=first_seed,
         device=device,
         reject=reject,
-        bar=None if reject is None else reject.bar.to_json(),
+        copy_threshold=None if reject is None else reject.threshold,
     )
     return made if reject is None else replace(made, about=made.about | reject.to_notes())
 
@@ -188,7 +195,7 @@ def measure_quality(
     device: str = "auto",
     cache: bool = True,
     group_regex: str | None = None,
-) -> Quality:
+) -> QualityReport:
     """Measure ``synthetic`` against the training split of ``real``: fidelity, diversity, copying.
 
     Images are read as grey images of ``image_size`` pixels, made square by ``fit`` (``pad`` or
@@ -203,23 +210,23 @@ def measure_quality(
     ``out`` receives quality.json, copies.csv and pictures of the closest pairs.
     """
     from fewray.data.hold_out import held_out_rows, training_rows
-    from fewray.pipelines.provenance import image_sources, load_films, patient_pattern
-    from fewray.pipelines.quality_report import judge
+    from fewray.pipelines.provenance import generator_sources, load_images_of, patient_pattern
+    from fewray.pipelines.quality_report import quality_report
 
     check_range("--k", k, 1)
     check_range("--image-size", image_size, 8)
     check_range("--tstr-steps", tstr_steps, 0)
     run = None if run is None else Path(run)
     made = _dataset(synthetic, "--synthetic")
-    stored = patient_pattern(image_sources(made, run))
-    films = load_films(real, group_regex, stored, option="--real")
+    stored = patient_pattern(generator_sources(made, run))
+    images = load_images_of(real, group_regex, stored, option="--real")
     others = (
         None
         if held_out is None
-        else load_films(held_out, None, group_regex or stored, option="--held-out")
+        else load_images_of(held_out, None, group_regex or stored, option="--held-out")
     )
-    return judge(
-        training_rows(films),
+    return quality_report(
+        training_rows(images),
         made,
         held_out=None if others is None else held_out_rows(others),
         classes=None if classes is None else tuple(classes),

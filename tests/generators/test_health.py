@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 import fewray
 from fewray.config import GanOptions
@@ -14,9 +15,12 @@ from fewray.data.manifest import Manifest
 from fewray.errors import InputError
 from fewray.generators.checkpoint import read_header
 from fewray.generators.generate import run_classes
-from fewray.generators.health import Thresholds, best_epoch, findings, finished
+from fewray.generators.health import Thresholds, best_epoch, findings, is_done
+from fewray.generators.log import read_log
 from fewray.generators.run import BEST, CHECKPOINT
 from fewray.pipelines.train_generators import train_generators
+from fewray.quality.probe import ProbeResult
+from fewray.results.training import EpochRow
 from fewray.storage.files import read_jsonl, sha256_of
 
 OPTIONS = GanOptions(
@@ -24,34 +28,39 @@ OPTIONS = GanOptions(
 )
 
 
-def log(epochs: int = 40, **figures) -> list[dict]:
-    """Return a quiet training's log, with figures replaced by numbers or by functions of the epoch."""
-    quiet = {
+def log(epochs: int = 40, **values) -> list[EpochRow]:
+    """Return the log of a normal run, with values replaced by numbers or functions of the epoch."""
+    normal = {
         "loss_d": 0.7,
         "loss_g": 2.5,
         "d_x": 0.8,
         "d_g_z1": 0.2,
         "d_g_z2": 0.1,
         "diversity": 0.9,
-    } | figures
+    } | values
     return [
-        {
-            "epoch": e,
-            **{name: value(e) if callable(value) else value for name, value in quiet.items()},
-        }
-        for e in range(1, epochs + 1)
+        EpochRow(
+            epoch=epoch,
+            epochs=epochs,
+            batches=1,
+            step=epoch,
+            images_seen=16 * epoch,
+            seconds=float(epoch),
+            **{name: v(epoch) if callable(v) else v for name, v in normal.items()},
+        )
+        for epoch in range(1, epochs + 1)
     ]
 
 
-def kinds(rows: list[dict]) -> list[str]:
+def kinds(rows: list[EpochRow]) -> list[str]:
     return [finding.kind for finding in findings(rows)]
 
 
 @pytest.mark.parametrize(
     ("kind", "ill", "well"),
     [
-        ("discriminator winning", {"d_x": 0.99, "d_g_z1": 0.01}, {"d_x": 0.99, "d_g_z1": 0.1}),
-        ("generator collapse", {"diversity": 0.3}, {"diversity": 0.6}),
+        ("discriminator_winning", {"d_x": 0.99, "d_g_z1": 0.01}, {"d_x": 0.99, "d_g_z1": 0.1}),
+        ("generator_collapse", {"diversity": 0.3}, {"diversity": 0.6}),
         ("divergence", {"loss_g": 14.0}, {"loss_g": 8.0}),
         (
             "oscillation",
@@ -59,7 +68,7 @@ def kinds(rows: list[dict]) -> list[str]:
             {"d_x": lambda e: 0.8 + 0.05 * (-1) ** e},
         ),
         (
-            "over-training",
+            "overtraining",
             {"kid_held_out": lambda e: 1.0 + 0.05 * abs(e - 20) if e % 5 == 0 else None},
             {"kid_held_out": lambda e: 2.0 - 0.02 * e if e % 5 == 0 else None},
         ),
@@ -72,20 +81,20 @@ def test_a_planted_fault_is_found_and_its_absence_is_not(kind: str, ill: dict, w
     found = findings(log(**ill))[0]
     assert found.now
     assert (found.first_epoch, found.last_epoch) == (
-        (25, 40) if kind == "over-training" else (1, 40)
+        (25, 40) if kind == "overtraining" else (1, 40)
     )
-    assert found.words in str(found)
+    assert found.meaning in str(found)
     assert found.remedy in str(found)
 
 
-def test_a_fault_that_passed_is_told_with_its_epochs():
+def test_a_fault_that_passed_is_reported_with_its_epochs():
     rows = log(diversity=lambda e: 0.2 if 11 <= e <= 25 else 1.0)
     found = findings(rows)[0]
     assert (found.first_epoch, found.last_epoch, found.now) == (11, 25, False)
     assert "epoch 11 to epoch 25" in str(found)
 
 
-def test_two_spells_are_not_one():
+def test_two_spans_are_not_merged():
     rows = log(
         epochs=60,
         diversity=lambda e: 0.2 if 3 <= e <= 14 or 30 <= e <= 45 or 50 <= e <= 55 else 1.0,
@@ -113,7 +122,7 @@ def test_one_epoch_that_is_not_finite_is_a_divergence():
         {"loss_g": float("inf")},
         {"loss_g": None, "d_g_z1": None, "finite": False},
     ):
-        rows = [*log(epochs=6), {**log(epochs=7)[-1], **ill}]
+        rows = [*log(epochs=6), replace(log(epochs=7)[-1], **ill)]
         found = findings(rows)
         assert [(f.kind, f.first_epoch, f.last_epoch, f.now) for f in found] == [
             ("divergence", 7, 7, True)
@@ -123,12 +132,12 @@ def test_one_epoch_that_is_not_finite_is_a_divergence():
 
 def test_infinite_losses_and_missing_fields_are_handled():
     assert kinds(log(loss_d=float("nan"))) == ["divergence"]
-    old = [{"epoch": e, "loss_d": 0.7, "loss_g": 2.5} for e in range(1, 40)]
-    assert kinds(old) == []
+    missing = dict.fromkeys(("d_x", "d_g_z1", "d_g_z2", "diversity"))
+    assert kinds(log(**missing)) == []
     assert findings([]) == []
     assert kinds(log(epochs=5, diversity=0.1)) == []
     assert [f.kind for f in findings(log(epochs=5, diversity=0.1), Thresholds(window=5))] == [
-        "generator collapse"
+        "generator_collapse"
     ]
 
 
@@ -136,10 +145,10 @@ def test_patience_counts_measurements_after_the_best():
     values = {5: 1.0, 10: 0.8, 15: 0.9, 20: 0.85, 25: 0.95}
     rows = log(epochs=25, kid_held_out=values.get)
     assert best_epoch(rows) == 10
-    assert finished(rows, 3)
-    assert not finished(rows[:24], 3)
-    assert not finished(rows, 4)
-    assert not finished(log(), 1)
+    assert is_done(rows, 3)
+    assert not is_done(rows[:24], 3)
+    assert not is_done(rows, 4)
+    assert not is_done(log(), 1)
     assert best_epoch(log()) is None
 
 
@@ -148,7 +157,7 @@ def data() -> Manifest:
     return load_dataset("phantom:size=64,train=16,test=4")
 
 
-def test_held_out_patients_are_apart_and_no_test_row_is_among_them(data: Manifest):
+def test_held_out_patients_are_disjoint_and_no_test_row_is_among_them(data: Manifest):
     train = data.where(split="train")
     for label in train.classes:
         seen, held_out = split_hold_out(train.where(label=label), 0.2, seed=3)
@@ -165,24 +174,26 @@ def test_held_out_patients_are_apart_and_no_test_row_is_among_them(data: Manifes
 
 
 def planted(monkeypatch: pytest.MonkeyPatch, values: list[float]) -> None:
-    """Replace KID to held-out films by ``values``, one a measurement from the first epoch on."""
-    from fewray.generators import run
-
-    real = run.sample
-    state = {"epoch": 0}
-
-    def count(*arguments):
-        return real(*arguments)
-
-    monkeypatch.setattr(run, "sample", count)
+    """Replace the KID to held-out images by ``values``, one per measurement."""
+    left = iter(values)
 
     class Probe:
+        extractor_name = "planted"
+
         def __init__(self, *arguments, **named):
             self.held_out = named["held_out"]
 
-        def __call__(self, fake: np.ndarray) -> dict:
-            state["epoch"] += 1
-            return {"kid_held_out": values[state["epoch"] - 1], "num_held_out": len(self.held_out)}
+        def __call__(self, fake: np.ndarray) -> ProbeResult:
+            return ProbeResult(
+                fid=1.0,
+                kid=1.0,
+                inception_score=None,
+                kid_held_out=next(left),
+                num_held_out=len(self.held_out),
+                extractor=self.extractor_name,
+                num_real=2,
+                num_fake=len(fake),
+            )
 
     monkeypatch.setattr("fewray.quality.probe.QualityProbe", Probe)
 
@@ -209,17 +220,17 @@ def test_it_stops_when_done_and_samples_from_the_best(
     folder = tmp_path / "whole" / "normal"
     rows = read_jsonl(folder / "stats.jsonl")
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
-    assert best_epoch(rows) == 2
-    assert read_header(folder / BEST)["epoch"] == 2
-    assert read_header(folder / CHECKPOINT)["epoch"] == 4
+    assert best_epoch(read_log(folder)) == 2
+    assert read_header(folder / BEST).epoch == 2
+    assert read_header(folder / CHECKPOINT).epoch == 4
     assert run_classes(tmp_path / "whole")["normal"] == folder / BEST
     made = fewray.generate(tmp_path / "whole", tmp_path / "images", per_class=2)
     assert len(made) == 2
-    about = read_header(folder / CHECKPOINT)["about"]
+    known = read_header(folder / CHECKPOINT).training_set
     groups = {row.sha256: row.group for row in train.rows}
-    assert about["held_out_hashes"]
-    assert {groups[sha] for sha in about["held_out_hashes"]}.isdisjoint(
-        groups[sha] for sha in about["training_hashes"]
+    assert known.held_out_hashes
+    assert {groups[sha] for sha in known.held_out_hashes}.isdisjoint(
+        groups[sha] for sha in known.training_hashes
     )
     # Stopped after three epochs and continued: the same end, the same bytes.
     planted(monkeypatch, [1.0, 0.5, 0.7])
@@ -229,7 +240,7 @@ def test_it_stops_when_done_and_samples_from_the_best(
     other = tmp_path / "parts" / "normal"
     for name in (BEST, CHECKPOINT):
         with_epochs, without = read_header(folder / name), read_header(other / name)
-        assert with_epochs["epoch"] == without["epoch"]
+        assert with_epochs.epoch == without.epoch
     assert sha256_of(folder / CHECKPOINT) == sha256_of(other / CHECKPOINT)
     planted(monkeypatch, [])
     train_generators(
@@ -243,27 +254,21 @@ def test_a_resumed_run_measures_with_the_same_extractor(data: Manifest, tmp_path
     options = OPTIONS.with_(epochs=1)
     named = {"classes": ["normal"], "probe_every": 1}
     train_generators(train, options, tmp_path, extractor="pixels", **named)
-    with pytest.raises(InputError, match="of the extractor pixels@32, not lite0@128; use the same"):
+    with pytest.raises(InputError) as caught:
         train_generators(
             train, options.with_(epochs=2), tmp_path, extractor="lite0", resume=True, **named
         )
+    assert caught.value.code == "extractor_changed"
+    assert (caught.value.fields["found"], caught.value.fields["given"]) == (
+        "pixels@32",
+        "lite0@128",
+    )
     path = tmp_path / "normal" / "stats.jsonl"
     assert [row["epoch"] for row in read_jsonl(path)] == [1]
     train_generators(
         train, options.with_(epochs=2), tmp_path, extractor="pixels@32", resume=True, **named
     )
     assert [row["extractor"] for row in read_jsonl(path)] == ["pixels@32"] * 2
-    old = [
-        {k: v for k, v in row.items() if k not in ("extractor", "fid", "kid")}
-        for row in read_jsonl(path)
-    ]
-    path.write_text(
-        "".join(json.dumps(row) + "\n" for row in old)
-    )  # a log from before extractors were named
-    last = train_generators(
-        train, options.with_(epochs=3), tmp_path, extractor="lite0", resume=True, **named
-    )
-    assert last["normal"]["extractor"] == "lite0@128"
 
 
 def test_stopping_needs_something_to_stop_on(data: Manifest, tmp_path: Path):
@@ -272,7 +277,7 @@ def test_stopping_needs_something_to_stop_on(data: Manifest, tmp_path: Path):
     assert not (tmp_path / "x").exists()
 
 
-def test_health_is_told_by_class(data: Manifest, tmp_path: Path):
+def test_health_is_reported_by_class(data: Manifest, tmp_path: Path):
     fewray.train_generator(
         data, tmp_path, options=OPTIONS.with_(epochs=1), classes=["normal"], probe_every=0
     )

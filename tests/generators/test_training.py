@@ -12,28 +12,28 @@ from torch.nn import functional
 
 from fewray.config import GanOptions
 from fewray.errors import InputError, RunFailed
-from fewray.generators import run as gan_run
-from fewray.generators.checkpoint import (
-    load_checkpoint,
-    load_generator,
-    read_header,
-    save_checkpoint,
-)
+from fewray.generators.checkpoint import load_checkpoint, read_header, save_checkpoint
+from fewray.generators.family import Tick
 from fewray.generators.health import findings
+from fewray.generators.log import read_log
 from fewray.generators.run import CHECKPOINT, train_run
-from fewray.generators.sampling import latents, sample
-from fewray.generators.training import Dcgan, Tick
+from fewray.generators.sampling import latents
+from fewray.generators.training import Dcgan
+from fewray.quality.probe import ProbeResult
+from fewray.results.training import EpochRow, TrainingSet
 from fewray.storage.files import read_jsonl, sha256_of
 
 CPU = torch.device("cpu")
 SMALL = GanOptions(base_channels=4, epochs=3, batch_size=8, classic_images=0)
-ABOUT = {
-    "label": "a",
-    "rows_sha256": "x",
-    "training_hashes": ["x"],
-    "num_train": 20,
-    "classic_images": 0,
-}
+TRAINING_SET = TrainingSet(
+    label="a",
+    num_train=20,
+    classic_images=0,
+    training_hashes=("x",),
+    held_out_hashes=(),
+    rows_sha256="x",
+    origin="real",
+)
 
 
 def pictures(n: int = 20, seed: int = 0) -> np.ndarray:
@@ -49,12 +49,12 @@ def trained(options: GanOptions = SMALL, seed: int = 0) -> tuple[Dcgan, list[Tic
     return state, list(state.fit(pictures()))
 
 
-def run_into(folder: Path, options: GanOptions = SMALL, **changes: object) -> dict:
+def run_into(folder: Path, options: GanOptions = SMALL, **changes: object) -> EpochRow | None:
     settings: dict = {
         "seed": 3,
         "device": CPU,
         "precision": "fp32",
-        "about": ABOUT,
+        "training_set": TRAINING_SET,
         "checkpoint_every": 1,
         **changes,
     }
@@ -133,11 +133,11 @@ def test_the_discriminator_learns_a_trivial_difference():
 
 def test_checkpoint_restores_every_tensor(tmp_path: Path):
     state, _ = trained(SMALL.with_(ema_half_life=50.0))
-    save_checkpoint(state, tmp_path / "c.safetensors", about=ABOUT)
+    save_checkpoint(state, tmp_path / "c.safetensors", TRAINING_SET)
     again = load_checkpoint(tmp_path / "c.safetensors", CPU)
-    save_checkpoint(again, tmp_path / "d.safetensors", about=ABOUT)
+    save_checkpoint(again, tmp_path / "d.safetensors", TRAINING_SET)
     assert sha256_of(tmp_path / "c.safetensors") == sha256_of(tmp_path / "d.safetensors")
-    assert read_header(tmp_path / "c.safetensors")["epoch"] == 3
+    assert read_header(tmp_path / "c.safetensors").epoch == 3
 
 
 def test_a_broken_checkpoint_is_named(tmp_path: Path):
@@ -153,16 +153,23 @@ def test_a_checkpoint_damaged_anywhere_is_refused(tmp_path: Path):
     whole = path.read_bytes()
     for place in (12, 40, 200, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
-        with pytest.raises(InputError, match=r"train again|was trained with other"):
-            run_into(tmp_path, SMALL.with_(epochs=4), resume=True)
+        with pytest.raises(InputError) as caught:
+            run_into(tmp_path, SMALL.with_(epochs=4))
+        assert caught.value.code in (
+            "checkpoint_damaged",
+            "checkpoint_format",
+            "other_training_run",
+        )
     path.write_bytes(whole)
-    assert run_into(tmp_path, SMALL.with_(epochs=4), resume=True)["epoch"] == 4
+    last = run_into(tmp_path, SMALL.with_(epochs=4))
+    assert last is not None
+    assert last.epoch == 4
 
 
 def test_resume_ends_with_the_same_bytes(tmp_path: Path):
     run_into(tmp_path / "whole")
     for epochs in (1, 2, 3):
-        run_into(tmp_path / "parts", SMALL.with_(epochs=epochs), resume=True)
+        run_into(tmp_path / "parts", SMALL.with_(epochs=epochs))
     assert sha256_of(tmp_path / "whole" / CHECKPOINT) == sha256_of(tmp_path / "parts" / CHECKPOINT)
     logs = [[{**row, "seconds": 0, "epochs": 0} for row in read_jsonl(tmp_path / name / "stats.jsonl")]
             for name in ("whole", "parts")]  # fmt: skip
@@ -173,19 +180,22 @@ def test_resume_ends_with_the_same_bytes(tmp_path: Path):
 def test_a_log_longer_than_the_checkpoint_is_cut(tmp_path: Path):
     run_into(tmp_path, SMALL.with_(epochs=2))
     with (tmp_path / "stats.jsonl").open("a") as stream:
-        stream.write(json.dumps({"epoch": 3, "seconds": 9.0}) + '\n{"epoch": 4, "sec')
-    run_into(tmp_path, resume=True)
+        row = read_jsonl(tmp_path / "stats.jsonl")[-1] | {"epoch": 3, "seconds": 9.0}
+        stream.write(json.dumps(row) + '\n{"epoch": 4, "sec')
+    run_into(tmp_path)
     assert [row["epoch"] for row in read_jsonl(tmp_path / "stats.jsonl")] == [1, 2, 3]
 
 
-def test_a_folder_in_use_by_another_training_is_refused(tmp_path: Path):
+def test_a_folder_of_another_training_run_is_refused(tmp_path: Path):
     run_into(tmp_path, SMALL.with_(epochs=1))
-    with pytest.raises(InputError, match="--resume"):
-        run_into(tmp_path)
-    with pytest.raises(InputError, match="learning_rate"):
-        run_into(tmp_path, SMALL.with_(learning_rate=0.1), resume=True)
-    with pytest.raises(InputError, match="seed"):
-        run_into(tmp_path, resume=True, seed=4)
+    for changed, call in (
+        ("learning_rate", lambda: run_into(tmp_path, SMALL.with_(learning_rate=0.1))),
+        ("seed", lambda: run_into(tmp_path, seed=4)),
+    ):
+        with pytest.raises(InputError) as caught:
+            call()
+        assert caught.value.code == "other_training_run"
+        assert caught.value.fields["changed"] == [changed]
 
 
 def test_a_non_finite_loss_stops_and_keeps_the_last_good_checkpoint(
@@ -194,34 +204,40 @@ def test_a_non_finite_loss_stops_and_keeps_the_last_good_checkpoint(
     run_into(tmp_path, SMALL.with_(epochs=1))
     good = sha256_of(tmp_path / CHECKPOINT)
 
-    def poisoned(images: np.ndarray, state: Dcgan, *, precision: str, on_batch: object):
-        for tick in state.fit(images, precision=precision):
+    fit = Dcgan.fit
+
+    def poisoned(state: Dcgan, images: np.ndarray, **options: object):
+        for tick in fit(state, images, **options):  # pyright: ignore[reportArgumentType]
             with torch.no_grad():
                 next(state.G.parameters()).fill_(float("nan"))
             yield tick
 
-    monkeypatch.setattr(gan_run, "train_gan", poisoned)
+    monkeypatch.setattr(Dcgan, "fit", poisoned)
     with pytest.raises(RunFailed, match="epoch 1 is kept"):
-        run_into(tmp_path, resume=True)
+        run_into(tmp_path)
     assert sha256_of(tmp_path / CHECKPOINT) == good
     rows = read_jsonl(tmp_path / "stats.jsonl")
     assert [(row["epoch"], row.get("finite", True)) for row in rows] == [(1, True), (2, False)]
-    assert [(f.kind, f.first_epoch, f.now) for f in findings(rows)] == [("divergence", 2, True)]
+    assert [(f.kind, f.first_epoch, f.now) for f in findings(read_log(tmp_path))] == [
+        ("divergence", 2, True)
+    ]
     monkeypatch.undo()
-    run_into(tmp_path, resume=True)
+    run_into(tmp_path)
     rows = read_jsonl(tmp_path / "stats.jsonl")
     assert [row["epoch"] for row in rows] == [1, 2, 3]
-    assert findings(rows) == []
+    assert findings(read_log(tmp_path)) == []
 
 
 def test_the_row_of_an_epoch_without_finite_losses_is_json(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    def poisoned(images: np.ndarray, state: Dcgan, *, precision: str, on_batch: object):
-        for tick in state.fit(images, precision=precision):
+    fit = Dcgan.fit
+
+    def poisoned(state: Dcgan, images: np.ndarray, **options: object):
+        for tick in fit(state, images, **options):  # pyright: ignore[reportArgumentType]
             yield replace(tick, loss_d=math.nan, loss_g=math.inf)
 
-    monkeypatch.setattr(gan_run, "train_gan", poisoned)
+    monkeypatch.setattr(Dcgan, "fit", poisoned)
     with pytest.raises(RunFailed, match="no checkpoint yet"):
         run_into(tmp_path)
     text = (tmp_path / "stats.jsonl").read_text()
@@ -233,20 +249,32 @@ def test_the_row_of_an_epoch_without_finite_losses_is_json(
 def test_the_probe_is_called_at_its_cadence_and_at_the_end(tmp_path: Path):
     seen: list[int] = []
 
-    def probe(images: np.ndarray) -> dict:
-        seen.append(len(images))
-        return {"fid": 1.0}
+    class Probe:
+        extractor_name = "counted"
 
-    run_into(tmp_path, SMALL.with_(quality_images=7), probe=probe, probe_every=2)
+        def __call__(self, images: np.ndarray) -> ProbeResult:
+            seen.append(len(images))
+            return ProbeResult(
+                fid=1.0,
+                kid=0.1,
+                inception_score=None,
+                kid_held_out=None,
+                num_held_out=None,
+                extractor=self.extractor_name,
+                num_real=20,
+                num_fake=len(images),
+            )
+
+    run_into(tmp_path, SMALL.with_(quality_images=7), probe=Probe(), probe_every=2)
     assert seen == [7, 7]
     assert [row.get("fid") for row in read_jsonl(tmp_path / "stats.jsonl")] == [None, 1.0, 1.0]
 
 
 def test_an_image_is_a_function_of_its_seed(tmp_path: Path):
     run_into(tmp_path)
-    network, options = load_generator(tmp_path / CHECKPOINT, CPU)
-    together = sample(network, options, range(110)).astype(int)
-    alone = np.concatenate([sample(network, options, [seed]) for seed in (0, 57, 109)]).astype(int)
+    generator = load_checkpoint(tmp_path / CHECKPOINT, CPU)
+    together = generator.sample(range(110)).astype(int)
+    alone = np.concatenate([generator.sample([seed]) for seed in (0, 57, 109)]).astype(int)
     assert np.abs(together[[0, 57, 109]] - alone).max() <= 1
     assert together.shape == (110, 1, 64, 64)
     assert len({image.tobytes() for image in together}) == 110
@@ -274,12 +302,40 @@ def test_the_averaged_generator_lags_behind_and_shares_buffers():
     assert all(moved)
 
 
+def test_the_half_life_of_the_average_ramps_up_as_the_options_say():
+    """It is min(ema_half_life, 1 + ema_ramp_up * epoch) images: nothing depends on a hidden number."""
+    options = SMALL.with_(ema_half_life=500.0, ema_ramp_up=40.0)
+    for epoch, half_life in ((0, 1.0), (3, 121.0), (12, 481.0), (13, 500.0)):
+        state = Dcgan(options, seed=0, device=CPU)
+        state.epoch = epoch
+        assert state.G_ema is not None
+        with torch.no_grad():
+            for averaged, current in zip(
+                state.G_ema.parameters(), state.G.parameters(), strict=True
+            ):
+                averaged.zero_()
+                current.fill_(1.0)
+        state.average(8)
+        moved = next(state.G_ema.parameters()).flatten()[0].item()
+        assert moved == pytest.approx(1 - 0.5 ** (8 / half_life), rel=1e-5)
+
+
+def test_the_default_ramp_up_gives_the_weights_of_the_recipes():
+    """100 images per epoch, as if each epoch had 1,000: what ``quick`` and ``small`` were tuned with."""
+    assert GanOptions().ema_ramp_up == 100.0
+    for batch in (16, 32):
+        for epoch in range(12):
+            before = 1 - 0.5 ** (batch / min(500.0, 1 + 0.1 * epoch * 1000))
+            now = 1 - 0.5 ** (batch / min(500.0, 1 + 100.0 * epoch))
+            assert np.float32(before) == np.float32(now)
+
+
 def test_a_call_that_trains_nothing_leaves_the_record_of_how_it_was_trained(tmp_path: Path):
     run_into(tmp_path, SMALL.with_(epochs=1))
     before = (tmp_path / "options.json").read_text()
     assert json.loads(before)["precision"] == "fp32"
     assert json.loads(before)["threads"] == torch.get_num_threads()
-    run_into(tmp_path, SMALL.with_(epochs=1), resume=True, precision="bf16")
+    run_into(tmp_path, SMALL.with_(epochs=1), precision="bf16")
     assert (tmp_path / "options.json").read_text() == before
-    run_into(tmp_path, SMALL.with_(epochs=2), resume=True, precision="bf16")
+    run_into(tmp_path, SMALL.with_(epochs=2), precision="bf16")
     assert json.loads((tmp_path / "options.json").read_text())["precision"] == "bf16"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fewray.cli.output import print_json, print_table
+import msgspec
+
+from fewray.cli.output import print_json
 from fewray.cli.params import (
     AsJson,
     Classes,
@@ -88,13 +90,16 @@ def quality(
         group_regex=group_regex,
     )
     if as_json:
-        print_json(measured.to_json())
+        print_json(msgspec.to_builtins(measured))
         return
-    for title, header, rows in measured.tables():
-        print_table(title, header, rows)
-    for line in measured.sentences():
+    from fewray.report.pages.generators import quality_tables
+    from fewray.report.tables import print_table
+
+    for table in quality_tables(measured):
+        print_table(table)
+    for line in measured.sentences:
         print(line)
-    for warning in measured.warnings:
-        print(f"note: {warning}")
+    for remark in measured.remarks:
+        print(f"note: {remark}")
     if out is not None:
         print(f"written to {out}")

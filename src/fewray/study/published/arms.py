@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from fewray.compute.seeds import child_seed
-from fewray.config import ClassifierOptions, PublishedOptions
+from fewray.config import ClassifierOptions, GanOptions, PublishedOptions
 from fewray.data.images import ImageSource
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
@@ -159,7 +158,8 @@ def check_generators(
     InputError if a generator saw a test row or an image that is no training row, or makes images of
     another size or fit than the classifier takes.
     """
-    from fewray.generators.generate import provenance, run_classes
+    from fewray.generators.checkpoint import provenance
+    from fewray.generators.generate import run_classes
 
     checkpoints = run_classes(run)
     sources: dict[str, str] = {}
@@ -171,19 +171,20 @@ def check_generators(
                 f"{', '.join(checkpoints)}.",
                 label=label,
             )
-        about = provenance(checkpoints[label])
+        source = provenance(checkpoints[label])
         whose = f"--generators {run}: the generator of {label}"
-        check_form(whose, about["options"], classifier)
-        seen = {*about["training_hashes"], *about.get("rows_held_out", [])}
+        check_form(whose, source.options, classifier)
+        images = source.training_set
+        seen = {*images.training_hashes, *images.held_out_hashes}
         check_generator_rows(seen, train, test, where=whose)
-        sources[label] = about["checkpoint_sha256"]
+        sources[label] = source.checkpoint_sha256
     return sources
 
 
-def check_form(whose: str, generator: Mapping[str, Any], classifier: ClassifierOptions) -> None:
+def check_form(whose: str, generator: GanOptions, classifier: ClassifierOptions) -> None:
     """Raise InputError unless a generator makes images of the classifier's size and fit."""
     for name in ("image_size", "fit"):
-        made, expected = generator[name], getattr(classifier, name)
+        made, expected = getattr(generator, name), getattr(classifier, name)
         if made != expected:
             raise InputError(
                 "image_form_mismatch",
@@ -218,12 +219,11 @@ def _classic_images(train: Manifest, options: PublishedOptions, count: int) -> n
 def _synthetic_images(run: Path, classes: Sequence[str], first: int, count: int) -> np.ndarray:
     import torch
 
-    from fewray.generators.checkpoint import load_generator
+    from fewray.generators.checkpoint import load_checkpoint
     from fewray.generators.generate import run_classes
-    from fewray.generators.sampling import sample
 
     checkpoints, made = run_classes(run), []
     for label in classes:
-        network, gan = load_generator(checkpoints[label], torch.device("cpu"))
-        made.append(sample(network, gan, range(first, first + count)))
+        generator = load_checkpoint(checkpoints[label], torch.device("cpu"))
+        made.append(generator.sample(range(first, first + count)))
     return np.stack(made)

@@ -145,7 +145,7 @@ def train_classifier_job(
     The weights of job ``kept_key`` are stored in ``keep``, before the result.
     """
     from fewray.classify.training import predict, train_classifier
-    from fewray.classify.weights import save_classifier
+    from fewray.classify.weights import About, save_classifier
     from fewray.study.published.scores import scores_as_published
 
     started = time.monotonic()
@@ -173,12 +173,9 @@ def train_classifier_job(
             "per_class": dict(zip(classes, found.per_class, strict=True)),
         }
     if job.key == kept_key:
-        about = {
-            "arm": job.run.condition.name,
-            "seed": job.run.seed,
-            "key": job.key,
-            "train_images": len(labels),
-        }
+        about = About(
+            arm=job.run.condition.name, seed=job.run.seed, key=job.key, train_images=len(labels)
+        )
         save_classifier(trained.model, job.classifier, keep, classes=classes, about=about)
     result = {
         "train_images": len(labels),

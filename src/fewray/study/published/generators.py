@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fewray.generators.generate import provenance, run_classes
+from fewray.generators.checkpoint import provenance
+from fewray.generators.generate import run_classes
 from fewray.generators.log import read_log
 from fewray.generators.run import BEST
 from fewray.results.published import PublishedGenerator
@@ -31,21 +32,23 @@ def generator_summaries(run: Path, classes: Sequence[str]) -> dict[str, Publishe
     checkpoints, found = run_classes(run), {}
     for label in classes:
         path = checkpoints[label]
-        about = provenance(path)
-        log = [row for row in read_log(path.parent) if row["epoch"] <= about["epoch"]]
-        last = log[-1] if log else {}
+        source = provenance(path)
+        log = [row for row in read_log(path.parent) if row.epoch <= source.epoch]
+        last = log[-1] if log else None
         found[label] = PublishedGenerator(
-            recipe=about["options"]["recipe"],
-            epochs=about["epoch"],
-            epochs_planned=about["options"]["epochs"],
+            recipe=source.options.recipe,
+            epochs=source.epoch,
+            epochs_planned=source.options.epochs,
             selected_best=path.name == BEST,
-            steps=last.get("step"),
-            images_seen=last.get("images_seen"),
-            num_train=about["num_train"],
-            classic_images=about["classic_images"],
-            seed=about["seed"],
-            sha256=about["checkpoint_sha256"],
+            steps=last and last.step,
+            images_seen=last and last.images_seen,
+            num_train=source.training_set.num_train,
+            classic_images=source.training_set.classic_images,
+            seed=source.seed,
+            sha256=source.checkpoint_sha256,
             folder=path.parent.name,
-            final=FinalLosses(**{name: last.get(name) for name in FinalLosses.__struct_fields__}),
+            final=FinalLosses(
+                **{name: last and getattr(last, name) for name in FinalLosses.__struct_fields__}
+            ),
         )
     return found

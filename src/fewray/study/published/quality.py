@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from fewray.compute.dask.executors import LOCAL
@@ -12,7 +13,7 @@ from fewray.config import PublishedOptions
 from fewray.data.manifest import Manifest
 from fewray.pipelines.extractors import identity
 from fewray.quality.image_set import ImageSet
-from fewray.quality.result import is_whole
+from fewray.results.quality import QualityReport
 from fewray.results.scores import StudyWarning
 from fewray.storage.jobs import JobStore, key_of
 from fewray.study.published.arms import ImageSets
@@ -63,7 +64,7 @@ def measured_quality(
         seed=options.seed,
         metrics=METRICS_VERSION,
     )
-    found = store.load("quality", key, whole=lambda found: is_whole(found, sets.classes))
+    found = store.load("quality", key, whole=_is_report)
     if found is None:
         from fewray.pipelines.extractors import open_extractor
         from fewray.quality.evaluate import measure_quality
@@ -78,6 +79,11 @@ def measured_quality(
             fake[label] = ImageSet.of(np.asarray(fakes[k]))
         here = machine.executor == LOCAL or machine.device == "cpu"
         compute = open_extractor(options.extractor, device=machine.device if here else "auto")
-        found = measure_quality(real, fake, compute, seed=options.seed).to_json()
+        report, _ = measure_quality(real, fake, compute, seed=options.seed)
+        found = msgspec.to_builtins(report)
         store.save("quality", key, found)
     return found
+
+
+def _is_report(found: dict[str, Any]) -> bool:
+    return isinstance(msgspec.convert(found, QualityReport), QualityReport)  # otherwise it raises

@@ -67,7 +67,7 @@ def run_published(
     if any(run.condition.synthetic for run in runs):
         folder = generators or out / "generators"
         if generators is None:
-            check_form("gan", options.gan.to_json(), options.classifier)
+            check_form("gan", options.gan, options.classifier)
         else:
             check_generators(folder, train, test, options.classifier)
     machine = machine or Machine()
