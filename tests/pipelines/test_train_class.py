@@ -41,7 +41,6 @@ def test_the_quality_probe_computes_on_the_device_of_the_run(tmp_path: Path, dev
         folder=tmp_path,
         seed=0,
         machine=Machine(device="cpu", precision="fp32", threads=1),
-        resume=False,
         checkpoint_every=1,
         probe_every=1,
         extractor="pixels",

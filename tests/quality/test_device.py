@@ -82,7 +82,7 @@ def test_a_class_is_measured_on_the_device_of_its_features(monkeypatch: pytest.M
     monkeypatch.setattr(evaluate, "fid_infinity", ask)
     monkeypatch.setattr(evaluate, "neighbour_metrics", ask)
     for measure in (
-        lambda: evaluate.class_quality(real, fake, extractor="pixels"),
+        lambda: evaluate.class_quality(real, fake),
         lambda: evaluate._comparison(5)(real.features, fake.features),
     ):
         with pytest.raises(Asked, match=r"\('meta', 'meta'\)"):

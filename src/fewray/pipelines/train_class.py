@@ -31,7 +31,7 @@ def training_images(rows: Manifest, options: GanOptions, *, seed: int) -> np.nda
     source = ImageSource(rows)
     originals = source.at(options.image_size, options.fit)
     if options.classic_images == 0:
-        return originals
+        return originals.copy()  # the source keeps a read-only array
     large = source.at(options.augmentation.work_size, options.fit)
     augmented = classic_augment(
         large,

@@ -211,16 +211,16 @@ def test_mmd2_of_one_patient_alone_takes_the_pairs_there_are():
     x, y = cloud(6, 4, 1), cloud(7, 4, 2)
     assert mmd2(x, y, groups=np.zeros(6)) == mmd2(x, y)
     assert np.isfinite(
-        kernel_distance(x, y, seed=0, groups=np.array([0, 0, 0, 0, 0, 1])).subsets.mean
+        kernel_distance(x, y, seed=0, groups=np.array([0, 0, 0, 0, 0, 1])).subset_mean
     )
 
 
 def test_kid_subset_size_adapts_and_is_said():
     x, y = cloud(30, 5, 1), cloud(21, 5, 2)
-    found = kernel_distance(x, y, seed=0).subsets
+    found = kernel_distance(x, y, seed=0)
     assert (found.subset_size, found.subsets) == (10, 100)
-    whole = kernel_distance(x[:21], y, seed=0, subset_size=21).subsets
-    assert whole.mean == pytest.approx(mmd2(x[:21], y), rel=1e-9)
+    whole = kernel_distance(x[:21], y, seed=0, subset_size=21)
+    assert whole.subset_mean == pytest.approx(mmd2(x[:21], y), rel=1e-9)
     with pytest.raises(InputError, match="2 to 21"):
         kernel_distance(x, y, seed=0, subset_size=22)
 
@@ -240,7 +240,7 @@ def test_one_pass_over_the_kernel_gives_what_each_figure_gives_alone(alone: bool
         for side in (v, w):
             side[0, rng.choice(side.shape[1], 15, replace=False)] = 1
         values.append(weighted_mmd2(x, y, v, w, *told)[0])
-    assert (found.subsets.mean, found.subsets.std) == pytest.approx(
+    assert (found.subset_mean, found.subset_sd) == pytest.approx(
         (np.mean(values), np.std(values)), rel=1e-9
     )
     if alone:
