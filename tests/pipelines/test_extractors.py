@@ -61,8 +61,8 @@ def test_the_kept_classifier_is_that_of_the_predictions(data: Manifest, done: Pa
     assert (found.features >= 0).all()
     assert extractor.name.startswith("study:classic-0@64#")
     header = load_classifier(done / CLASSIFIER)[1]
-    assert header["classes"] == list(data.classes)
-    assert header["about"]["train_images"] == 4 * (8 + 6)
+    assert header.classes == data.classes
+    assert header.about.train_images == 4 * (8 + 6)
 
 
 def test_images_of_another_size_are_resized(done: Path):
@@ -102,7 +102,7 @@ def test_which_run_is_kept():
 def test_mixtures_of_the_same_images_do_not_rename_it(data: Manifest, tmp_path: Path):
     options = OPTIONS.with_(seeds=1, mixtures=True, mixture_classic=(6,), mixture_synthetic=(0,))
     run_published(data, options, tmp_path, machine=MACHINE)
-    assert load_classifier(tmp_path / CLASSIFIER)[1]["about"]["arm"] == "classic"
+    assert load_classifier(tmp_path / CLASSIFIER)[1].about.arm == "classic"
 
 
 def test_folders_without_a_classifier_are_refused(done: Path, tmp_path: Path):

@@ -154,4 +154,4 @@ def test_the_selection_uses_training_rows_alone(
     }
     for path in (tmp_path / "generators").glob("repeat-0-fold-*/*/checkpoint.safetensors"):
         fold = int(path.parent.parent.name.split("-")[3])
-        assert not by_fold[fold] & set(read_header(path)["about"]["training_hashes"])
+        assert not by_fold[fold] & set(read_header(path).training_set.training_hashes)
