@@ -87,19 +87,19 @@ def trained(
     base_channels: int,
 ) -> Task:
     """Prepare the training runs of one way; the task returns (seeds, figures)."""
-    from fewray.quality.features.extractor import load_extractor
+    from fewray.quality.features.load import load_extractor
     from fewray.quality.metrics.kid import mmd2
 
     seen, unseen = _images(real)
     extractor = load_extractor("lite0", device="cpu")
-    unseen_features = extractor(unseen).rows
+    unseen_features = extractor(unseen).matrix
 
     def work() -> list[list[float]]:
         made = []
         for seed in seeds:
             losses, images = train(ways[part], seen, steps, seed, base_channels)
             last = np.array(losses[-max(1, len(losses) // 4) :]).mean(0)
-            made.append([*map(float, last), mmd2(unseen_features, extractor(images).rows)])
+            made.append([*map(float, last), mmd2(unseen_features, extractor(images).matrix)])
         return made
 
     return work

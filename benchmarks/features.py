@@ -42,7 +42,7 @@ def measure(
 
 def fast(part: int, *, device: str = "cpu", images: int = IMAGES) -> Task:
     """Prepare the extractor that all commands use."""
-    from fewray.quality.features.extractor import load_extractor
+    from fewray.quality.features.load import load_extractor
 
     batch, extractor = _images(images), load_extractor(f"lite0@{SIZE}", device=device)
     return lambda: extractor(batch).features

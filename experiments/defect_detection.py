@@ -94,7 +94,7 @@ def main() -> None:
     from experiments.planted_defects import examine
     from fewray.data.loading import load_dataset
     from fewray.pipelines.quality_report import image_sets
-    from fewray.quality.features.extractor import load_extractor
+    from fewray.quality.features.load import load_extractor
 
     rows = load_dataset("covid4")
     images = image_sets(rows, rows.classes, 64, "squash")

@@ -16,7 +16,7 @@ from fewray.generators.training import Dcgan
 from fewray.imaging.arrays import load_images
 from fewray.pipelines.train_class import training_images
 from fewray.presets import RECIPES
-from fewray.quality.features.extractor import load_extractor
+from fewray.quality.features.load import load_extractor
 from fewray.quality.metrics.kid import mmd2
 
 SMALL = RECIPES["small"].with_(epochs=80)

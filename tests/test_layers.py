@@ -64,7 +64,7 @@ PURE: dict[str, set[str]] = {
 }
 """Networks, losses, metrics and statistics import array helpers only."""
 
-PENDING = {("quality.features.extractor", "quality.features.onnx")}
+PENDING: set[tuple[str, str]] = set()
 
 
 def pending(name: str, other: str) -> bool:

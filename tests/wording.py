@@ -81,7 +81,7 @@ TERMS = (
         name="apart",
         pattern=word("apart"),
         use="held out, exclude_same_patient",
-        allow="apart from",
+        allow="apart from|far apart",
     ),
     Term(name="left_out", pattern=r"\bleft_out", use="skipped files"),
     Term(name="strangers", pattern=word("strangers?", "Strangers?"), use="unexpected files"),

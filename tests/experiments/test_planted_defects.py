@@ -12,7 +12,7 @@ from experiments.planted_defects import COLUMNS, DEFECTS, HELD_OUT, Material, ex
 from fewray.data.loading import load_dataset
 from fewray.pipelines.quality_report import image_sets
 from fewray.quality.copies.detect import find_copies
-from fewray.quality.features.extractor import load_extractor
+from fewray.quality.features.load import load_extractor
 from fewray.quality.image_set import ImageSet, MeasuredSet
 from fewray.results.quality import Copy, CopyThreshold
 

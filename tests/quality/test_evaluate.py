@@ -9,7 +9,8 @@ from fewray.data.loading import load_dataset
 from fewray.errors import InputError
 from fewray.imaging.arrays import load_images
 from fewray.quality.evaluate import class_quality, measure_quality
-from fewray.quality.features.extractor import Features, load_extractor
+from fewray.quality.features.extractor import Features
+from fewray.quality.features.load import load_extractor
 from fewray.quality.image_set import ImageSet, MeasuredSet
 from fewray.quality.metrics.kid import mmd2
 from fewray.quality.probe import QualityProbe

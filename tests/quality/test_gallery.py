@@ -12,7 +12,8 @@ from PIL import Image
 from fewray.imaging.preprocess import resize
 from fewray.quality.copies.detect import find_copies
 from fewray.quality.evaluate import Nearest, measure_quality
-from fewray.quality.features.extractor import Features, load_extractor
+from fewray.quality.features.extractor import Features
+from fewray.quality.features.load import load_extractor
 from fewray.quality.gallery import copies_csv, write_quality
 from fewray.quality.image_set import ImageSet, MeasuredSet
 from fewray.results.quality import Copy, CopyThreshold, QualityReport, read_quality

@@ -1,4 +1,4 @@
-"""A trained classifier as one safetensors file; a JSON header holds what is needed to rebuild it."""
+"""A trained classifier as one safetensors file whose JSON header holds what rebuilds it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints: one safetensors file with the weights, the optimisers and, as JSON, everything else."""
+"""Checkpoints: one safetensors file with weights, optimisers and, as JSON, all else."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Tick:
     d_g_z2: float
     """and after it."""
     diversity: float
-    """Spread within a batch of synthetic images over that of the real ones: SD, mean over pixels."""
+    """Spread (SD, mean over pixels) within a batch of synthetic images over that of real ones."""
 
     @property
     def finite(self) -> bool:

@@ -1,4 +1,4 @@
-"""Synthetic images of a training run: ``out/<class>/seed000042.png``, a manifest, and provenance."""
+"""Synthetic images of a training run: ``out/<class>/seed000042.png`` and their manifest."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ def generate(
     removed; a call that fails or is interrupted leaves ``out`` unchanged. ``generators.json`` holds
     the provenance of each class. An image that ``reject`` refuses is replaced by the next seed's;
     the refused seeds and ``copy_threshold`` are in ``generators.json``, their numbers by class in
-    the manifest's ``about``. InputError if ``out`` holds files that `fewray generate` did not write;
-    RunFailed if twenty times as many seeds do not suffice.
+    the manifest's ``about``. InputError if ``out`` holds files that `fewray generate` did not
+    write; RunFailed if twenty times as many seeds do not suffice.
     """
     if per_class < 1:
         raise InputError("per_class", f"--per-class {per_class}, expected at least 1.")
@@ -122,7 +122,7 @@ def _kept(
     reject: Reject | None,
     refused: list[int],
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield ``count`` seeds and images that are not refused, by seed; append others to ``refused``."""
+    """Yield ``count`` seeds and images that are not refused; append others to ``refused``."""
     seed, kept = first_seed, 0
     while kept < count:
         chunk = range(seed, seed + min(BATCH, count - kept))
@@ -134,7 +134,8 @@ def _kept(
         if kept < count and seed - first_seed >= TRIES * count:
             tried = seed - first_seed
             message = (
-                f"class {label}: {len(refused)} of {tried} images are copies of training images, only "
+                f"class {label}: {len(refused)} of {tried} images are copies of training images, "
+                "only "
                 f"{kept} of {count} are left. Train with more augmentation or for fewer epochs."
             )
             raise RunFailed("too_many_copies", message, label=label, copies=len(refused))

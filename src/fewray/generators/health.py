@@ -97,13 +97,13 @@ def findings(rows: Sequence[EpochRow], thresholds: Thresholds | None = None) -> 
 
 
 def best_epoch(rows: Sequence[EpochRow]) -> int | None:
-    """Return the epoch with the lowest KID to held-out images, the first of equals; None if none."""
+    """Return the first epoch with the lowest KID to held-out images; None if none."""
     measured = [(row.kid_held_out, row.epoch) for row in rows if row.kid_held_out is not None]
     return min(measured)[1] if measured else None
 
 
 def is_done(rows: Sequence[EpochRow], patience: int) -> bool:
-    """Return whether the last ``patience`` measurements did not lower the KID to held-out images."""
+    """Return whether the last ``patience`` measurements did not lower the held-out KID."""
     best = best_epoch(rows)
     later = sum(row.kid_held_out is not None and row.epoch > (best or 0) for row in rows)
     return best is not None and later >= patience

@@ -23,7 +23,7 @@ STEPS = 60
 def discriminator_scores(
     checkpoint: Path, images: np.ndarray, *, device: str = "auto"
 ) -> np.ndarray:
-    """Return D's logits float32 (n,) of uint8 ``images`` (n, 1, S, S), in evaluation mode and fp32."""
+    """Return D's logits float32 (n,) of uint8 ``images`` (n, 1, S, S), computed in fp32."""
     if len(images) == 0:
         return np.zeros(0, np.float32)
     generator = load_checkpoint(checkpoint, choose_device(device))

@@ -1,4 +1,4 @@
-"""A folder of generated images that is complete or unchanged: new images wait in a hidden folder."""
+"""A folder of generated images that is complete or unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training run with its files: log, image grids, checkpoints. It can be killed and resumed at any time.
+"""A training run with its files (log, grids, checkpoints), resumable at any time.
 
 The folder of a class holds ``options.json``, ``stats.jsonl``, ``reals.png``, ``fakes-000020.png``,
 ``checkpoint.safetensors`` and, with held-out images, ``best.safetensors``.

@@ -21,7 +21,7 @@ from fewray.generators.sampling import draw_latents, sample
 
 
 class Dcgan:
-    """A DCGAN of one class: both networks, their optimisers and, if asked for, the averaged generator.
+    """A DCGAN of one class: networks, optimisers and, optionally, the averaged generator.
 
     Implements :class:`fewray.generators.family.Family`.
     """
@@ -55,7 +55,7 @@ class Dcgan:
         )
 
     def sample(self, seeds: Sequence[int]) -> np.ndarray:
-        """Return uint8 images (n, 1, 64, 64), one per seed, of the averaged generator if there is one."""
+        """Return uint8 images (n, 1, 64, 64), one per seed, averaged generator preferred."""
         return sample(self.G if self.G_ema is None else self.G_ema, self.options, seeds)
 
     def is_finite(self) -> bool:

@@ -32,7 +32,7 @@ from fewray.storage.files import read_object
 
 @dataclass(frozen=True)
 class CopyRejection:
-    """A :data:`fewray.generators.generate.Reject`: which images copy ``train``, by ``threshold``."""
+    """A :data:`~fewray.generators.generate.Reject` of copies of ``train``, by ``threshold``."""
 
     train: Mapping[str, MeasuredSet]
     threshold: CopyThreshold
@@ -41,7 +41,7 @@ class CopyRejection:
     """Sentences about training images that are missing, left out or unknown."""
 
     def __call__(self, label: str, images: np.ndarray) -> np.ndarray:
-        """Return bool (n,): which of the uint8 images (n, 1, H, W) of class ``label`` are copies."""
+        """Return bool (n,): which uint8 images (n, 1, H, W) of class ``label`` are copies."""
         made = measured(ImageSet.of(images), self.compute)
         found = find_copies(label, made, self.train[label], self.threshold)
         copies = {row.synthetic for row in found if row.detected_by}

@@ -52,16 +52,18 @@ def plan_training(
 
 
 def with_total(planned: list[dict[str, Any]], machine: Machine, tasks: int) -> list[dict[str, Any]]:
-    """Return the rows with ``seconds`` as ``minutes``, and a last row for all ``tasks`` side by side.
+    """Return the rows with ``seconds`` as ``minutes``, and a last row for all ``tasks``.
 
-    Rows whose ``seconds`` are None keep that: how long they take was not estimated, and the last row leaves them out.
-    What trainings that share a GPU gain by it is not known before: the last row says how long they take at most.
+    Rows whose ``seconds`` are None keep that: how long they take was not estimated, and the last
+    row leaves them out. What training runs that share a GPU gain by it is not known before: the
+    last row says how long they take at most.
     """
     timed = [row for row in planned if row["seconds"] is not None]
     processes = min(machine.processes, tasks)
     beside, at_most = (1, ", at most") if machine.device.startswith("cuda") else (processes, "")
     total = {
-        "job": f"all{'' if len(timed) == len(planned) else ' with minutes'}, {processes} in parallel{at_most}",
+        "job": f"all{'' if len(timed) == len(planned) else ' with minutes'}, {processes} in "
+        f"parallel{at_most}",
         "images": sum(row["images"] for row in timed),
         "steps": sum(row["steps"] for row in timed),
         "seconds": sum(row["seconds"] for row in timed) / beside,

@@ -11,12 +11,8 @@ from fewray.classify.weights import CLASSIFIER, load_classifier, read_classifier
 from fewray.compute.device import choose_device
 from fewray.errors import InputError
 from fewray.quality.features.cache import Cached
-from fewray.quality.features.extractor import (
-    Extractor,
-    NetworkExtractor,
-    PixelExtractor,
-    load_extractor,
-)
+from fewray.quality.features.extractor import Extractor, NetworkExtractor, PixelExtractor
+from fewray.quality.features.load import load_extractor
 from fewray.storage.files import sha256_of
 
 PREFIX = "study:"
@@ -79,5 +75,5 @@ class _Hidden(nn.Module):
 
 
 def identity(name: str) -> str:
-    """Return what identifies the extractor ``name`` in job keys; that of a file contains its hash."""
+    """Return what identifies the extractor ``name`` in job keys; for a file, its hash."""
     return open_extractor(name, device="cpu", cache=False).name if ":" in name else name

@@ -20,7 +20,7 @@ Sources = Mapping[str, GeneratorSource]
 
 
 def generator_sources(synthetic: Manifest, run: Path | None) -> dict[str, GeneratorSource]:
-    """Return the generator of each class, from ``generators.json`` beside the images or from ``run``.
+    """Return the generator of each class, from ``generators.json`` or from ``run``.
 
     Empty for images of another tool. InputError if ``run`` reads images with another fit than the
     generators of ``generators.json``, or if that file is damaged.
@@ -43,7 +43,7 @@ def generator_sources(synthetic: Manifest, run: Path | None) -> dict[str, Genera
 
 
 def patient_pattern(sources: Sources) -> str | None:
-    """Return the ``--group-regex`` that the generators were trained with; None unless there is one."""
+    """Return the ``--group-regex`` that the generators were trained with, or None."""
     found = {source.training_set.group_regex for source in sources.values()}
     return next(iter(found)) if len(found) == 1 else None
 

@@ -52,8 +52,8 @@ def train_generators(
     synthetic images, or a folder that holds other generators.
     """
     check_no_synthetic(manifest)
-    wanted = tuple(dict.fromkeys(classes or manifest.classes))
-    for label in wanted:
+    selected = tuple(dict.fromkeys(classes or manifest.classes))
+    for label in selected:
         if label not in manifest.classes:
             message = f"--classes {label}: the classes are {', '.join(manifest.classes)}."
             raise InputError("class_unknown", message, label=label)
@@ -68,7 +68,7 @@ def train_generators(
         message = "--stop-when-done needs --hold-out and --quality-every above 0."
         raise InputError("options_conflict", message)
     tasks: list[dict[str, Any]] = []
-    for label in wanted:
+    for label in selected:
         hold_out_seed = child_seed(seed, "hold-out", label)
         rows, held_out = split_hold_out(manifest.where(label=label), hold_out, seed=hold_out_seed)
         tasks.append(
@@ -93,7 +93,7 @@ def train_generators(
         seed=seed,
         hold_out=hold_out,
         patience=patience,
-        classes=wanted,
+        classes=selected,
         device="",
         precision="",
         threads=0,
@@ -111,7 +111,7 @@ def train_generators(
         first: Machine = tasks[0]["machine"]
         run = msgspec.structs.replace(
             run,
-            classes=tuple(sorted({*wanted, *others})),
+            classes=tuple(sorted({*selected, *others})),
             device=first.device,
             precision=first.precision,
             threads=first.threads,
@@ -123,7 +123,7 @@ def train_generators(
             tasks,
             on_message=lambda message: (on_batch if "batch" in message[1] else on_epoch)(*message),
         )
-    return dict(zip(wanted, results, strict=True))
+    return dict(zip(selected, results, strict=True))
 
 
 def _as_started(folder: Path, asked: Machine, settled: Machine) -> Machine:

@@ -41,8 +41,8 @@ def measure_tstr(
     if len(real) < 2:
         raise InputError("too_few_classes", "TSTR: a classifier needs at least 2 classes.")
     labels = {label: index for index, label in enumerate(real)}
-    train, made = _joined(real, labels, options), _joined(fake, labels, options)
-    tested = _joined(held_out, labels, options) if held_out else train
+    train, made = _stacked(real, labels, options), _stacked(fake, labels, options)
+    tested = _stacked(held_out, labels, options) if held_out else train
 
     def accuracies(side: _Side, tests: list[_Side]) -> list[float]:
         trained = train_classifier(
@@ -73,7 +73,7 @@ def measure_tstr(
     )
 
 
-def _joined(
+def _stacked(
     sets: Mapping[str, ImageSet], labels: Mapping[str, int], options: ClassifierOptions
 ) -> _Side:
     """Return the images of all classes of a side, with the number of each one's class."""

@@ -34,7 +34,7 @@ def measure_quality(
     copy_percentile: float = PERCENTILE,
     seed: int = 0,
 ) -> tuple[QualityReport, Nearest]:
-    """Measure the synthetic images of each class against the real ones the generator was trained on.
+    """Measure the synthetic images of each class against its real training images.
 
     ``held_out`` are real images that no generator saw: they make the copy threshold less noisy, and
     synthetic images are measured against them too. Classes of ``real`` without synthetic images are

@@ -1,4 +1,4 @@
-"""The images of one class on one side, with names and patients, before and after the feature pass."""
+"""The images of one class with names and patients, before and after feature extraction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fewray.quality.features.extractor import Extractor, Features
 from fewray.results.scores import StudyWarning
 
 SHARE_POINTS = 5.0
-"""Class shares of real and synthetic images that differ by more percentage points give a warning."""
+"""Class shares that differ by more than this between real and synthetic give a warning."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def measured(images: ImageSet, extractor: Extractor, *, mirrored: bool = False) 
 
 
 def pooled(parts: Mapping[str, MeasuredSet]) -> MeasuredSet:
-    """Return all classes as one set. Names become ``class/name``, and so do groups that equal them."""
+    """Return all classes as one set; names, and groups that equal them, become ``class/name``."""
     sets = list(parts.values())
     named = [
         (label, *pair)

@@ -14,7 +14,7 @@ from fewray.quality.copies.alignment import nearest_aligned
 from fewray.quality.copies.detect import find_copies
 from fewray.quality.copies.nearest import nearest_training
 from fewray.quality.copies.threshold import copy_threshold
-from fewray.quality.features.extractor import load_extractor
+from fewray.quality.features.load import load_extractor
 from fewray.quality.image_set import ImageSet, MeasuredSet, measured
 
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from fewray.errors import InputError
-from fewray.quality.features.extractor import load_extractor
 from fewray.quality.features.inception import CLASSES, FEATURES, FidInception, load_inception
 from fewray.quality.features.lite0 import load_lite0
+from fewray.quality.features.load import load_extractor
 
 
 def pictures(n: int = 6, size: int = 64) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fewray.errors import InputError
-from fewray.quality.features.extractor import load_extractor
+from fewray.quality.features.load import load_extractor
 from fewray.quality.features.onnx import OnnxExtractor
 
 onnx = pytest.importorskip("onnx")

@@ -49,7 +49,7 @@ FINE = Search(
 
 @dataclass(frozen=True, kw_only=True)
 class Nearest:
-    """Per query: the index of its nearest reference and the distance, 0 to 2; -1 and inf if none."""
+    """Per query: index of the nearest reference and distance, 0 to 2; -1 and inf if none."""
 
     index: np.ndarray
     distance: np.ndarray
@@ -73,16 +73,16 @@ def nearest_aligned(
     q, r = len(check_images(queries)), len(check_images(references))
     if q == 0 or r == 0:
         return Nearest(index=np.full(q, -1), distance=np.full(q, np.inf))
-    wanted = np.ones((q, r), bool) if allowed is None else allowed
+    selected = np.ones((q, r), bool) if allowed is None else allowed
     query, reference = (
         torch.from_numpy(np.array(images)).to(device) for images in (queries, references)
     )
-    alike = np.where(wanted, _similarities(query, reference, COARSE, None), -np.inf)
+    alike = np.where(selected, _similarities(query, reference, COARSE, None), -np.inf)
     best = np.argsort(-alike, axis=1, kind="stable")[:, :CANDIDATES]
     chosen = np.zeros((q, r), bool)
     np.put_along_axis(chosen, best, True, axis=1)
     alike = np.where(
-        chosen & wanted, _similarities(query, reference, FINE, chosen & wanted), -np.inf
+        chosen & selected, _similarities(query, reference, FINE, chosen & selected), -np.inf
     )
     index = alike.argmax(1)
     found = alike[np.arange(q), index]
@@ -93,9 +93,9 @@ def nearest_aligned(
 
 @torch.inference_mode()
 def _similarities(
-    queries: Tensor, references: Tensor, search: Search, wanted: np.ndarray | None
+    queries: Tensor, references: Tensor, search: Search, selected: np.ndarray | None
 ) -> np.ndarray:
-    """Return (q, r) the largest correlation over all placements, of ``wanted`` pairs if given.
+    """Return (q, r) the largest correlation over all placements, of ``selected`` pairs if given.
 
     The map from image to detail is self-adjoint: <detail t, detail w> = <detail detail t, w>. It is
     applied twice to each query; of the many windows only the length of the detail is needed.
@@ -112,7 +112,7 @@ def _similarities(
     pictures = torch.cat([pictures, pictures.flip(-1)], 1)
     found = np.full((len(queries), len(references)), -np.inf)
     for column, picture in enumerate(pictures):
-        rows = np.arange(len(queries)) if wanted is None else np.flatnonzero(wanted[:, column])
+        rows = np.arange(len(queries)) if selected is None else np.flatnonzero(selected[:, column])
         if not len(rows):
             continue
         windows = picture.unfold(1, inner, 1).unfold(2, inner, 1).reshape(-1, inner * inner)

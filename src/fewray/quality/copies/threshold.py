@@ -85,7 +85,7 @@ def check_percentile(percentile: float) -> None:
 
 
 def merged_groups(images: ImageSet) -> tuple[tuple[str, ...], int]:
-    """Merge patients with near-duplicate images; return the groups and the number of such images."""
+    """Merge patients with near-duplicate images; return groups and the number of images."""
     groups = list(images.groups)
     pairs = near_pairs({i: thumbnail_of(image[0]) for i, image in enumerate(images.images)})
     duplicates: set[int] = set()

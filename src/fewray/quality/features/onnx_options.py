@@ -1,4 +1,4 @@
-"""Preprocessing for a user's ONNX network: a JSON file beside the model, completed by the input shape."""
+"""Preprocessing for a user's ONNX network, from a JSON file beside the model."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Metrics of two sets of images, computed from their features; independent of the rest of fewray."""
+"""Metrics of two sets of images, computed from their features."""

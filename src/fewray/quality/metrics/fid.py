@@ -9,7 +9,7 @@ from torch import Tensor
 from fewray.quality.metrics.feature_matrix import FeatureMatrix, both_sides
 
 ROOT_ERROR = 1e-9
-"""Largest estimated rounding error of the root's trace, relative to tr(S1 + S2), of the fast way."""
+"""Largest accepted rounding error of the fast trace, relative to tr(S1 + S2)."""
 INVERSE_FRACTIONS = (1.0, 4 / 3, 5 / 3, 2.0)
 
 

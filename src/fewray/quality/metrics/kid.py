@@ -153,7 +153,7 @@ def _bootstrap_weights(
     draws: int,
     seed: int,
 ) -> tuple[np.ndarray, ...]:
-    """Return how often each image is in each draw of patients; no rows below 4 patients per side."""
+    """Return how often each draw contains each image; no rows below 4 patients per side."""
     rng = np.random.default_rng(seed)
     members = [
         np.arange(count) if names is None else np.unique(names, return_inverse=True)[1]

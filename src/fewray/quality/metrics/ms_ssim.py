@@ -1,4 +1,4 @@
-"""Diversity within a class: mean MS-SSIM of pairs of images (Odena et al. 2017, arXiv 1610.09585)."""
+"""Diversity within a class: mean MS-SSIM of pairs (Odena et al. 2017, arXiv 1610.09585)."""
 
 from __future__ import annotations
 
