@@ -16,9 +16,7 @@ class _CodedError(Exception):
 
     exit_code: int
 
-    def __init__(self, code: str, message: str | None = None, **fields: Any) -> None:
-        if message is None:  # transitional: a message alone
-            code, message = "invalid", code
+    def __init__(self, code: str, message: str, **fields: Any) -> None:
         super().__init__(message)
         self.code, self.message, self.fields = code, message, fields
 

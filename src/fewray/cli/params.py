@@ -72,16 +72,16 @@ def numbers(option: str, text: str | None, kind: type[int] | type[float]) -> Any
 
 
 def preset_default(name: str) -> str:
-    """Return the defaults of an option in the presets, as "5, quick 2", for a help text."""
+    """Return the default of an option in each preset: "5 (preset quick: 2)"."""
     found = []
     for presets in (CROSSVAL_PRESETS, PUBLISHED_PRESETS):
         values = {preset: _value(options, name) for preset, options in presets.items()}
         if usual := values.pop("standard"):
-            others = [f"{preset} {value}" for preset, value in values.items() if value != usual]
-            found.append(", ".join([usual, *others]))
+            others = [f"{preset}: {value}" for preset, value in values.items() if value != usual]
+            found.append(f"{usual} (preset {'; '.join(others)})" if others else usual)
     if len(set(found)) == 1:
         return found[0]
-    return f"crossval {found[0]}; published {found[1]}"
+    return f"crossval: {found[0]}; published: {found[1]}"
 
 
 def _value(options: Any, name: str) -> str:
@@ -126,7 +126,7 @@ Out = Annotated[
 Classes = Annotated[
     str, typer.Option(help="Comma-separated classes to use.", show_default="all classes")
 ]
-Seed = Annotated[int, typer.Option(help="Seed of all random numbers.")]
+Seed = Annotated[int, typer.Option(help="Base random seed.")]
 GroupRegex = Annotated[
     str | None,
     typer.Option(
@@ -171,6 +171,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON."
 CopyPercentile = Annotated[
     float,
     typer.Option(
-        help="Copy threshold: the percentage of unseen real images that it would flag as copies."
+        help="Set the copy threshold so that it would flag this percentage of held-out real images."
     ),
 ]

@@ -36,11 +36,12 @@ def study(
     protocol: str = option(
         "crossval",
         "crossval: cross-validation grouped by patient, with everything fitted on the "
-        "training folds. published: the paper's own train/test split.",
+        "training folds. published: the protocol and the train/test split of the paper "
+        "(Davoodi & Lo Giudice).",
     ),
     preset: str = option(
         "standard",
-        "quick (a demonstration, never a verdict), standard or full (crossval only). "
+        "quick (demonstration only; gives no verdict), standard, or full (crossval only). "
         "The defaults below are those of standard.",
     ),
     group_regex: GroupRegex = None,
@@ -50,11 +51,11 @@ def study(
         f"Generator recipe: {RECIPE_NAMES}.", "gan.recipe", panel=SHARED
     ),
     arms: str | None = preset_option(
-        f"Comma-separated arms to run. crossval: {', '.join(CROSSVAL_ARMS)}; include the "
-        f"--reference arm. published: {', '.join(PUBLISHED_ARMS)}.",
+        f"Comma-separated arms to run. crossval: {', '.join(CROSSVAL_ARMS)}; must include "
+        f"the --reference arm. published: {', '.join(PUBLISHED_ARMS)}.",
         panel=SHARED,
     ),
-    seeds: int | None = preset_option("Classifier seeds per arm.", "seeds", panel=SHARED),
+    seeds: int | None = preset_option("Number of classifier seeds per arm.", "seeds", panel=SHARED),
     steps: int | None = preset_option(
         "Optimiser steps per classifier.", "classifier.steps", panel=SHARED
     ),
@@ -86,12 +87,12 @@ def study(
         "Number of times to train the generators in each fold.", "generator_repeats"
     ),
     select: str | None = preset_option(
-        "What to select on an inner split of each training fold: ratio or recipe."
+        "Setting to tune on an inner split of each training fold: ratio or recipe."
     ),
     candidates: str | None = preset_option("Comma-separated values that --select chooses from."),
     copy_percentile: float | None = preset_option(
-        "Copy threshold: the percentage of unseen real X-rays that it would flag as "
-        "copies. 0 keeps all synthetic images.",
+        "Set the threshold for rejecting copies so that it would flag this percentage of "
+        "held-out real X-rays. 0 disables rejection.",
         "copy_percentile",
     ),
     without: list[str] | None = preset_option("Also report scores with this class left out."),
@@ -103,7 +104,7 @@ def study(
         "its file names."
     ),
     keep_test: bool | None = preset_option(
-        "Cross-validate the training split only, and treat the test split as the "
+        "Cross-validate within the training split only, and use the test split as the "
         "external test set. Cannot be combined with --external.",
         "",
         "--keep-test",
@@ -121,8 +122,8 @@ def study(
         panel=PUBLISHED,
     ),
     as_published: bool | None = preset_option(
-        "Also train each arm with softmax applied twice, for the scores as the paper "
-        "computed them.",
+        "In addition to the main runs, train each arm with softmax applied twice, to "
+        "reproduce the scores as the paper computed them.",
         "as_published",
         "--as-published/--no-as-published",
         panel=PUBLISHED,
@@ -148,8 +149,9 @@ def study(
     trains generators and classifiers within each fold. It then states whether each arm helps
     or harms, or how large an effect the study could have detected.
 
-    Rerun with the same options to resume an interrupted study. If you change the options, it
-    rewrites study.json and the report, reusing any finished jobs that still apply.
+    Rerun with the same options to resume an interrupted study. If you change
+    the options, fewray rewrites study.json and the report and reuses any finished
+    jobs that still apply.
     """
     from fewray import api
     from fewray.compute.machine import MachineOptions
