@@ -199,7 +199,7 @@ def test_a_thread_keeps_its_stream_and_no_two_share_one(
     )
 
 
-@pytest.mark.parametrize(("asked", "found"), [(0, GPU_STREAMS), (-1, 1), (1, 1), (64, STREAMS)])
+@pytest.mark.parametrize(("asked", "found"), [(0, GPU_STREAMS), (1, 1), (64, STREAMS)])
 def test_a_gpu_has_at_most_one_training_run_per_stream(
     monkeypatch: pytest.MonkeyPatch, asked: int, found: int
 ):
