@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from fewray.config import CrossvalOptions, GanOptions, PublishedOptions
+from fewray.config import CrossvalOptions, GanOptions, PublishedOptions, check_external
 from fewray.errors import InputError, check_range
 from fewray.presets import recipe
 
@@ -109,21 +109,9 @@ def generator_health(run: str | Path) -> dict[str, dict[str, Any]]:
 
     ``best_epoch`` has the lowest KID to held-out images; None where none were held out.
     """
-    import msgspec
+    from fewray.generators.health import run_health
 
-    from fewray.generators.health import best_epoch, findings
-    from fewray.generators.log import LOG, read_log
-
-    found = {}
-    for path in sorted(Path(run).glob(f"*/{LOG}")):
-        rows = read_log(path.parent)
-        found[path.parent.name] = {
-            "findings": [
-                {**msgspec.to_builtins(finding), "text": str(finding)} for finding in findings(rows)
-            ],
-            "best_epoch": best_epoch(rows),
-        }
-    return found
+    return run_health(Path(run))
 
 
 def generate(
@@ -220,15 +208,14 @@ def measure_quality(
     made = _dataset(synthetic, "--synthetic")
     stored = patient_pattern(generator_sources(made, run))
     images = load_images_of(real, group_regex, stored, option="--real")
-    others = (
-        None
-        if held_out is None
-        else load_images_of(held_out, None, group_regex or stored, option="--held-out")
-    )
+    others = None
+    if held_out is not None:
+        pattern = group_regex or stored
+        others = held_out_rows(load_images_of(held_out, None, pattern, option="--held-out"))
     return quality_report(
         training_rows(images),
         made,
-        held_out=None if others is None else held_out_rows(others),
+        held_out=others,
         classes=None if classes is None else tuple(classes),
         run=run,
         out=None if out is None else Path(out),
@@ -311,18 +298,6 @@ def plan_study(
         machine=replace(_machine(**machine), executor="local"),
         on_progress=on_progress,
     )
-
-
-def check_external(external: object, options: CrossvalOptions | PublishedOptions) -> None:
-    """Raise InputError if there is an external test set and ``options`` do not allow one."""
-    if external is None:
-        return
-    if isinstance(options, PublishedOptions):
-        message = "--external: the published protocol uses its own test split; use crossval"
-        raise InputError("external_not_supported", message, protocol=options.protocol)
-    if options.keep_test:
-        message = "--external and --keep-test: a study has one external test set; leave one out"
-        raise InputError("exclusive_options", message, options=["--external", "--keep-test"])
 
 
 def _machine(**options: Unpack[MachineOptions]) -> Machine:

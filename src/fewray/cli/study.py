@@ -27,7 +27,7 @@ from fewray.cli.params import (
     preset_option,
 )
 from fewray.cli.progress import ProgressBars, StudyProgress, log, log_stage
-from fewray.config import CROSSVAL_ARMS, PUBLISHED_ARMS
+from fewray.config import CROSSVAL_ARMS, PUBLISHED_ARMS, check_external
 
 
 def study(
@@ -194,7 +194,7 @@ def study(
         mixture_synthetic=numbers("--mixture-synthetic", mixture_synthetic, int),
     )
     if external is not None:
-        api.check_external(external, options)
+        check_external(external, options)
     machine = MachineOptions(
         device=device, precision=precision, processes=processes, threads=threads, executor=executor
     )

@@ -14,6 +14,7 @@ from fewray.config.study import (
     SMALL_AUGMENTATION,
     CrossvalOptions,
     PublishedOptions,
+    check_external,
 )
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "GanOptions",
     "Options",
     "PublishedOptions",
+    "check_external",
 ]

@@ -175,3 +175,15 @@ class CrossvalOptions(Options):
             raise InputError("not_a_number", message, value=candidate) from None
         check_range("--candidates", ratio, 0, 100, above=True)
         return ratio
+
+
+def check_external(external: object, options: CrossvalOptions | PublishedOptions) -> None:
+    """Raise InputError if there is an external test set and ``options`` do not allow one."""
+    if external is None:
+        return
+    if isinstance(options, PublishedOptions):
+        message = "--external: the published protocol uses its own test split; use crossval"
+        raise InputError("external_not_supported", message, protocol=options.protocol)
+    if options.keep_test:
+        message = "--external and --keep-test: a study has one external test set; leave one out"
+        raise InputError("exclusive_options", message, options=["--external", "--keep-test"])

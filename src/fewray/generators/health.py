@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 
+from fewray.generators.log import LOG, read_log
 from fewray.results.scores import Model
 from fewray.results.training import EpochRow
 
@@ -200,3 +204,17 @@ def _finding(kind: str, rows: Sequence[EpochRow], spans: Sequence[Span]) -> Find
         meaning=meaning,
         remedy=remedy,
     )
+
+
+def run_health(run: Path) -> dict[str, dict[str, Any]]:
+    """Return ``findings`` and ``best_epoch`` by class, from the logs in ``run``."""
+    found = {}
+    for path in sorted(run.glob(f"*/{LOG}")):
+        rows = read_log(path.parent)
+        found[path.parent.name] = {
+            "findings": [
+                {**msgspec.to_builtins(finding), "text": str(finding)} for finding in findings(rows)
+            ],
+            "best_epoch": best_epoch(rows),
+        }
+    return found
