@@ -12,9 +12,10 @@ from scipy.ndimage import gaussian_filter
 import fewray
 from fewray.data.loading import load_dataset
 from fewray.errors import InputError
+from fewray.generators.output_folder import read_sources
 from fewray.imaging.arrays import save_png
 from fewray.pipelines import copy_rejection as rejection
-from fewray.pipelines import quality_report as judge
+from fewray.pipelines import quality_report as module
 from fewray.pipelines.extractors import open_extractor
 from fewray.presets import RECIPES
 
@@ -58,7 +59,7 @@ def test_the_pattern_is_kept_with_the_generators_and_their_images(
 ):
     assert json.loads((run / "options.json").read_text())["group_regex"] == PATTERN
     fewray.generate(run, tmp_path, per_class=2)
-    assert json.loads((tmp_path / "generators.json").read_text())["a"]["group_regex"] == PATTERN
+    assert read_sources(tmp_path)["a"].training_set.group_regex == PATTERN
     plain = load_dataset(films)
     assert plain.group_regex is None
 
@@ -78,7 +79,7 @@ def test_quality_takes_the_patients_of_the_training(
     def watched(reals: Any, *_: Any, **__: Any) -> None:
         raise Reached(len(set(reals["a"].groups)))
 
-    monkeypatch.setattr(judge, "measure_quality", watched)
+    monkeypatch.setattr(module, "measure_quality", watched)
 
     def patients(synthetic: Path, **options: Any) -> int:
         with pytest.raises(Reached) as found:
@@ -91,7 +92,7 @@ def test_quality_takes_the_patients_of_the_training(
     assert patients(tmp_path / "made", group_regex=r"(p)") == 1
     with pytest.raises(InputError, match=r"--group-regex \(x\): matches no file name"):
         fewray.measure_quality(films, made, extractor="pixels", group_regex="(x)")
-    with pytest.raises(InputError, match="is a manifest"):
+    with pytest.raises(InputError, match="names its patients"):
         fewray.measure_quality(load_dataset(films), made, extractor="pixels", group_regex=PATTERN)
     apart = tmp_path / "apart" / "a"
     for index in range(2):
@@ -101,27 +102,27 @@ def test_quality_takes_the_patients_of_the_training(
     assert patients(tmp_path / "own", run=run, held_out=apart.parent) == 6
 
 
-def test_patients_that_are_not_known_are_told(films: Path, run: Path, tmp_path: Path):
+def test_unknown_patients_are_reported(films: Path, run: Path, tmp_path: Path):
     fewray.generate(run, tmp_path, per_class=3)
     known = fewray.measure_quality(films, tmp_path, extractor="pixels")
     assert not any("no patients are known" in note for note in known.notes)
-    assert any("held out with their patient" in line for line in known.sentences())
+    assert any("held out with their patient" in line for line in known.sentences)
     (tmp_path / "generators.json").unlink()
     alone = fewray.measure_quality(films, tmp_path, extractor="pixels")
     assert any(note.startswith("real: no patients are known") for note in alone.notes)
-    assert not any("held out with their patient" in line for line in alone.sentences())
-    assert any("held out one by one" in line for line in alone.sentences())
+    assert not any("held out with their patient" in line for line in alone.sentences)
+    assert any("held out one by one" in line for line in alone.sentences)
 
 
 @pytest.mark.usefixtures("pixels")
 def test_copies_are_refused_by_the_patients_of_the_training(films: Path, run: Path):
     found = rejection.copy_rejection(run, films, percentile=2, device="cpu")
-    assert found.copy_threshold.grouped
+    assert found.threshold.grouped
     assert not found.notes
     assert (
         rejection.copy_rejection(
             run, films, percentile=2, device="cpu", group_regex=r"_(\d+)"
-        ).copy_threshold.grouped
+        ).threshold.grouped
         is False
     )
     with pytest.raises(InputError, match="matches no file name"):
@@ -131,7 +132,7 @@ def test_copies_are_refused_by_the_patients_of_the_training(films: Path, run: Pa
 
 
 @pytest.mark.usefixtures("pixels")
-def test_generate_says_by_which_bar_copies_were_refused(
+def test_generate_reports_the_copy_threshold(
     films: Path, run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     from fewray.cli.main import app
@@ -153,7 +154,7 @@ def test_generate_says_by_which_bar_copies_were_refused(
     ]
     said = call(*words)
     assert "held out with their patient" in said
-    assert "% of unseen films would be" in said
+    assert "% of unseen real images would be" in said
     assert "note: " not in said
     found = json.loads(call(*words, "--json"))
     bar = json.loads((tmp_path / "o" / "generators.json").read_text())["a"]["copy_threshold"]
@@ -162,9 +163,9 @@ def test_generate_says_by_which_bar_copies_were_refused(
     assert 0 < bar["false_alarms"] < 1
     assert "held out with their patient" in found["sentences"][0]
     one = call(*words, "--group-regex", "(p)")
-    assert "copies cannot be judged: one patient" in one
+    assert "Copies cannot be detected with one patient per class" in one
     (films / "a" / "more.png").write_bytes((films / "a" / "p0_0.png").read_bytes() + b"0")
     try:
-        assert "note: a: 1 real films that its generator did not see are left out" in call(*words)
+        assert "note: a: 1 real images that its generator did not see were left out" in call(*words)
     finally:
         (films / "a" / "more.png").unlink()

@@ -1,9 +1,10 @@
-"""Films are read as the generators read them, and only those they saw count as training films."""
+"""Images are read as the generators read them; only those they saw count as training images."""
 
 import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -12,9 +13,12 @@ import fewray
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
+from fewray.generators.output_folder import read_sources
 from fewray.imaging.arrays import load_images, save_png
 from fewray.pipelines import quality_report as module
 from fewray.presets import RECIPES
+from fewray.results.quality import Membership
+from fewray.results.training import GeneratorSource, TrainingSet
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +48,28 @@ def copied(films: Path, folder: Path, fit: str) -> Path:
     rows = load_dataset(films).where(split="train", label="a")
     for index, image in enumerate(load_images(rows.paths(), 64, fit)):
         save_png(image[0], folder / "a" / f"seed{index:06d}.png")
-    said: dict[str, Any] = {
-        "a": {"options": {"fit": fit}, "training_hashes": [row.sha256 for row in rows.rows]}
-    }
+    said = {"a": source("a", fit, tuple(row.sha256 for row in rows.rows))}
     (folder / "generators.json").write_text(json.dumps(said))
     return folder
+
+
+def source(label: str, fit: str, hashes: tuple[str, ...]) -> dict[str, Any]:
+    """Return an entry of ``generators.json``."""
+    training_set = TrainingSet(
+        label=label,
+        num_train=len(hashes),
+        classic_images=0,
+        training_hashes=hashes,
+        held_out_hashes=(),
+        rows_sha256="x",
+        origin="real",
+    )
+    options = RECIPES["quick"].with_(fit=fit)
+    return msgspec.to_builtins(
+        GeneratorSource(
+            checkpoint_sha256="x", epoch=1, seed=0, options=options, training_set=training_set
+        )
+    )
 
 
 def test_films_are_read_as_the_images_generator_read_them(films: Path, tmp_path: Path):
@@ -56,14 +77,15 @@ def test_films_are_read_as_the_images_generator_read_them(films: Path, tmp_path:
         found = fewray.measure_quality(
             films, copied(films, tmp_path / fit, fit), classes=["a"], extractor="pixels"
         )
-        assert found.fit == found.to_json()["fit"] == fit
-        assert f"fit {fit}" in found.sentences()[0]
+        assert found.fit == fit
+        assert f"({fit})" in found.sentences[0]
         assert len(found.classes["a"].copies) == 16
         assert found.classes["a"].fid == pytest.approx(0, abs=1e-6)
-    with pytest.raises(InputError, match="--fit squash: the generators were trained with pad"):
+    with pytest.raises(InputError) as caught:
         fewray.measure_quality(
             films, tmp_path / "pad", classes=["a"], extractor="pixels", fit="squash"
         )
+    assert (caught.value.code, caught.value.fields["expected"]) == ("fit_differs", "pad")
     (tmp_path / "pad" / "generators.json").unlink()
     assert (
         fewray.measure_quality(films, tmp_path / "pad", classes=["a"], extractor="pixels").fit
@@ -80,11 +102,10 @@ def test_generators_of_two_fits_are_not_measured_together(films: Path, tmp_path:
     said = json.loads((folder / "generators.json").read_text())
     for path in (folder / "a").iterdir():
         save_png(load_images([path], 64)[0, 0, ::-1], folder / "b" / path.name)
-    (folder / "generators.json").write_text(
-        json.dumps(said | {"b": {"options": {"fit": "squash"}, "training_hashes": []}})
-    )
-    with pytest.raises(InputError, match="a pad, b squash"):
+    (folder / "generators.json").write_text(json.dumps(said | {"b": source("b", "squash", ())}))
+    with pytest.raises(InputError) as caught:
         fewray.measure_quality(films, folder, extractor="pixels")
+    assert caught.value.fields["found"] == {"a": "pad", "b": "squash"}
 
 
 def test_only_films_that_the_generator_saw_are_its_training_films(
@@ -95,22 +116,20 @@ def test_only_films_that_the_generator_saw_are_its_training_films(
 
     def watched(
         checkpoint: Path, train: np.ndarray, held_out: np.ndarray, *, device: str
-    ) -> dict[str, Any]:
+    ) -> Membership:
         asked.extend([train, held_out])
         return real(checkpoint, train, held_out, device=device)
 
     monkeypatch.setattr(module, "membership", watched)
     made = fewray.generate(run, tmp_path / "made", per_class=6)
-    seen = set(
-        json.loads((tmp_path / "made" / "generators.json").read_text())["a"]["training_hashes"]
-    )
+    seen = set(read_sources(tmp_path / "made")["a"].training_set.training_hashes)
     assert len(seen) == 12
     data = load_dataset(films)
     options: dict[str, Any] = {"classes": ["a"], "extractor": "pixels"}
     found = fewray.measure_quality(data, made, held_out=data, run=run, image_size=32, **options)
     assert found.classes["a"].num_real == 12
-    assert found.membership is not None
-    assert (found.membership["a"]["num_train"], found.membership["a"]["num_held_out"]) == (12, 4)
+    scores = found.membership["a"]
+    assert (scores.num_train, scores.num_held_out) == (12, 4)
     rows = data.where(split="train", label="a").rows
     np.testing.assert_array_equal(
         asked[0], load_images([r.path for r in rows if r.sha256 in seen], 64, "pad")
@@ -118,24 +137,22 @@ def test_only_films_that_the_generator_saw_are_its_training_films(
     np.testing.assert_array_equal(
         asked[1], load_images(data.where(split="test", label="a").paths(), 64, "pad")
     )
-    assert "a: 4 real films that its generator did not see are left out" in found.notes
-    assert set(found.notes) <= set(found.to_json()["notes"])
-    # Films held out from it are none of its training films: they may be handed over as held-out ones.
-    apart = Manifest(
-        name="apart", classes=("a",), rows=tuple(row for row in rows if row.sha256 not in seen)
+    assert "a: 4 real images that its generator did not see were left out." in found.notes
+    # Images held out from it are not training images, so they may be passed as held-out ones.
+    unseen = Manifest(
+        name="unseen", classes=("a",), rows=tuple(row for row in rows if row.sha256 not in seen)
     )
-    assert (
-        fewray.measure_quality(data, made, held_out=apart, run=run, **options).membership
-        is not None
-    )
+    assert fewray.measure_quality(data, made, held_out=unseen, run=run, **options).membership
     known = Manifest(
         name="known", classes=("a",), rows=tuple(row for row in rows if row.sha256 in seen)
     )
-    with pytest.raises(InputError, match="seen by a generator"):
-        fewray.measure_quality(apart, made, held_out=known, **options)
+    with pytest.raises(InputError) as caught:
+        fewray.measure_quality(unseen, made, held_out=known, **options)
+    assert caught.value.code == "held_out_seen"
     monkeypatch.setattr(module, "measure_quality", lambda *_, **__: pytest.fail("measured before"))
-    with pytest.raises(InputError, match="saw none of the real films"):
-        fewray.measure_quality(apart, made, held_out=data, run=run, **options)
+    with pytest.raises(InputError) as caught:
+        fewray.measure_quality(unseen, made, held_out=data, run=run, **options)
+    assert caught.value.code == "not_the_training_data"
 
 
 @pytest.mark.parametrize(
@@ -153,18 +170,19 @@ def test_a_file_of_generators_of_another_form_is_refused(
 ):
     folder = copied(films, tmp_path, "pad")
     said = json.loads((folder / "generators.json").read_text())
-    said["a"] |= {"options": {"fit": value}} if name == "fit" else {name: value}
+    said["a"]["options" if name == "fit" else "training_set"][name] = value
     (folder / "generators.json").write_text(json.dumps(said))
-    with pytest.raises(InputError, match=rf"generators\.json, a: {name} .* is wanted"):
+    with pytest.raises(InputError, match=r"generators\.json") as caught:
         fewray.measure_quality(films, folder, classes=["a"], extractor="pixels")
+    assert caught.value.code == "sources_damaged"
 
 
-def test_a_real_set_without_the_keep_training_images_is_noted(films: Path, tmp_path: Path):
+def test_missing_training_images_are_noted(films: Path, tmp_path: Path):
     folder = copied(films, tmp_path, "pad")
     data = load_dataset(films)
     fewer = Manifest(name="fewer", classes=data.classes, rows=data.where(split="train").rows[3:])
     found = fewray.measure_quality(fewer, folder, classes=["a"], extractor="pixels")
-    assert any("a: 3 of the 16 films" in note for note in found.warnings)
+    assert any(note.startswith("a: 3 of 16 training images") for note in found.notes)
 
 
 def test_held_out_films_of_other_classes_are_refused_and_missing_ones_noted(
@@ -173,12 +191,10 @@ def test_held_out_films_of_other_classes_are_refused_and_missing_ones_noted(
     folder = copied(films, tmp_path, "pad")
     data = load_dataset(films)
     only_b = Manifest(name="b", classes=("b",), rows=data.where(split="test", label="b").rows)
-    with pytest.raises(
-        InputError, match="--held-out: films of b; of the measured classes a some are wanted"
-    ):
+    with pytest.raises(InputError) as caught:
         fewray.measure_quality(data, folder, classes=["a"], extractor="pixels", held_out=only_b)
+    assert (caught.value.code, caught.value.fields["found"]) == ("held_out_classes", ["b"])
     synthetic = Manifest(name="both", classes=("a", "b"), rows=data.where(split="train").rows)
     found = fewray.measure_quality(data, synthetic, extractor="pixels", held_out=only_b)
-    assert found.held_out is not None
     assert list(found.held_out) == ["b"]
-    assert "no held-out films of a" in found.warnings
+    assert "No held-out images of a." in found.notes

@@ -227,13 +227,14 @@ def _with_class(label: str, other: str, copy: Copy) -> Copy:
 def _comparison(k: int) -> Compare:
     def compare(real: Features, fake: Features) -> dict[str, float]:
         x, y = real.matrix, fake.matrix
+        neighbours = neighbour_metrics(x, y, k=k)
         found = {
             "fid": frechet_distance(x, y),
             "kid": mmd2(x, y, groups=real.groups, fake_groups=fake.groups),
         }
         if fake.probabilities is not None:
             found["is_mean"] = inception_score(fake.probabilities, splits=1).mean
-        return found | neighbour_metrics(x, y, k=k).values()
+        return found | neighbours.values()
 
     return compare
 

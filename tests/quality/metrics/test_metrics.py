@@ -186,7 +186,7 @@ def test_kid_is_unbiased_where_patients_have_several_films(films: int):
             (
                 mmd2(real, fake, groups=groups),
                 mmd2(real, fake),
-                kernel_distance(real, fake, seed=0, groups=groups).subsets.mean,
+                kernel_distance(real, fake, seed=0, groups=groups).subset_mean,
             )
         )
     mean, error = np.mean(found, 0), np.std(found, 0) / np.sqrt(len(found))
