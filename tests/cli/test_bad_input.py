@@ -176,7 +176,9 @@ def test_the_test_split_is_never_trained_on(tmp_path, images, monkeypatch, capsy
     from fewray.storage.files import sha256_of
 
     for label in ("a", "b"):
-        seen = json.loads((out / label / "options.json").read_text())["training_hashes"]
+        seen = json.loads((out / label / "options.json").read_text())["training_set"][
+            "training_hashes"
+        ]
         assert set(seen) == {sha256_of(images / label / f"{index}.png") for index in (0, 1)}
     capsys.readouterr()
     (images.parent / "only").mkdir()

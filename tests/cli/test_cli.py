@@ -102,7 +102,7 @@ def test_the_log_line_is_that_of_the_paper():
         "loss_g": 3.0651,
         "d_x": 0.7847,
     }
-    row |= {"d_g_z1": 0.5819, "d_g_z2": 0.0646, "fid": 1.1241, "is": 2.7997}
+    row |= {"d_g_z1": 0.5819, "d_g_z2": 0.0646, "fid": 1.1241, "inception_score": 2.7997}
     assert epoch_line("covid", row) == (
         "covid [200/200][33/34] Loss_D: 1.2568 Loss_G: 3.0651 D(x): 0.7847 "
         "D(G(z)): 0.5819 / 0.0646 FID: 1.1241 InceptionScore: 2.7997"

@@ -274,7 +274,7 @@ def test_training_json_beside_a_study_is_shown(folder: Path):
     for name in ("class0", "class1"):
         (run / name / "stats.jsonl").unlink()
     last = row(step=6800, images_seen=217600, seconds=3720.0, fid=301.25, kid=0.5)
-    measured = {"is": 2.0, "num_real": 9, "num_fake": 8, "extractor": "pixels"}
+    measured = {"inception_score": 2.0, "num_real": 9, "num_fake": 8, "extractor": "pixels"}
     append_jsonl(run / "class0" / "stats.jsonl", last | measured)
     (folder / "training.json").write_bytes(msgspec.json.encode(read_training(run)))
     text = render_markdown(folder)

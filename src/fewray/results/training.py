@@ -134,7 +134,7 @@ def read_run_options(path: Path) -> RunOptions:
     except (OSError, msgspec.DecodeError) as error:
         message = f"{path}: not the options of a training run ({error}). Train the generators again"
         raise InputError(
-            "run_options_damaged", f"{message}, or choose another folder.", path=str(path)
+            "run_damaged", f"{message}, or choose another folder.", path=str(path)
         ) from None
 
 

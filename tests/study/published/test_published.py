@@ -347,7 +347,7 @@ def test_synthetic_images_are_named_by_their_seed(done: Path, tmp_path: Path):
     sources = json.loads((tmp_path / "syn" / "generators.json").read_text())
     checkpoint = done / "generators" / "normal" / "checkpoint.safetensors"
     assert sources["normal"]["checkpoint_sha256"] == sha256_of(checkpoint)
-    assert len(sources["normal"]["training_hashes"]) == 8
+    assert len(sources["normal"]["training_set"]["training_hashes"]) == 8
     for bad in ({"per_class": 0}, {"classes": ["x"]}, {"first_seed": -1}):
         with pytest.raises(InputError):
             fewray.generate(done / "generators", tmp_path / "bad", **{"per_class": 1, **bad})
