@@ -10,6 +10,8 @@ import msgspec
 from fewray.errors import InputError
 from fewray.results.crossval import CrossvalStudy
 from fewray.results.published import PublishedStudy
+from fewray.results.quality import QualityReport
+from fewray.results.training import TrainingReport
 from fewray.storage.files import write_bytes
 
 STUDY = "study.json"
@@ -73,8 +75,10 @@ def write_study(folder: Path, study: Study) -> None:
 
 
 def json_schemas() -> dict[str, dict[str, Any]]:
-    """Return the JSON Schema of each kind of ``study.json`` by file name, for ``docs/schema``."""
+    """Return the JSON Schemas of the result files by file name, for ``docs/schema``."""
     return {
         "crossval-study.schema.json": msgspec.json.schema(CrossvalStudy),
         "published-study.schema.json": msgspec.json.schema(PublishedStudy),
+        "quality.schema.json": msgspec.json.schema(QualityReport),
+        "training.schema.json": msgspec.json.schema(TrainingReport),
     }
