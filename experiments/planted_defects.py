@@ -20,7 +20,8 @@ from fewray.quality.copies.threshold import copy_threshold
 from fewray.quality.evaluate import class_quality
 from fewray.quality.features.extractor import Extractor
 from fewray.quality.image_set import ImageSet, MeasuredSet, measured
-from fewray.results.quality import METRICS, CopyThreshold
+from fewray.results.copies import CopyThreshold
+from fewray.results.quality import METRICS
 
 COLUMNS = (*METRICS, "copies")
 AS_REAL = ("as_real", "uninformative", "unstable")

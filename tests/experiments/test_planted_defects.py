@@ -14,7 +14,7 @@ from fewray.pipelines.quality_report import image_sets
 from fewray.quality.copies.detect import find_copies
 from fewray.quality.features.load import load_extractor
 from fewray.quality.image_set import ImageSet, MeasuredSet
-from fewray.results.quality import Copy, CopyThreshold
+from fewray.results.copies import Copy, CopyThreshold
 
 
 @pytest.fixture(scope="module")

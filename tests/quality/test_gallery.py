@@ -16,7 +16,8 @@ from fewray.quality.features.extractor import Features
 from fewray.quality.features.load import load_extractor
 from fewray.quality.gallery import copies_csv, write_quality
 from fewray.quality.image_set import ImageSet, MeasuredSet
-from fewray.results.quality import Copy, CopyThreshold, QualityReport, read_quality
+from fewray.results.copies import Copy, CopyThreshold
+from fewray.results.quality import QualityReport, read_quality
 
 CLASSES = ("a", "a-synthetic", "pairs-a")
 Sides = tuple[QualityReport, Nearest, dict[str, ImageSet], dict[str, ImageSet]]

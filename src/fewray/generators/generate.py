@@ -17,7 +17,7 @@ from fewray.generators.output_folder import check_own, publish, waiting_folder
 from fewray.generators.run import BEST, CHECKPOINT
 from fewray.generators.sampling import BATCH
 from fewray.imaging.arrays import png_bytes
-from fewray.results.quality import CopyThreshold
+from fewray.results.copies import CopyThreshold
 from fewray.results.training import GeneratorSource
 from fewray.storage.files import locked, sha256_of
 

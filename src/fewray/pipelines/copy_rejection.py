@@ -26,7 +26,7 @@ from fewray.quality.copies.detect import find_copies
 from fewray.quality.copies.threshold import check_percentile, copy_threshold
 from fewray.quality.features.extractor import Extractor
 from fewray.quality.image_set import ImageSet, MeasuredSet, measured
-from fewray.results.quality import CopyThreshold
+from fewray.results.copies import CopyThreshold
 from fewray.storage.files import read_object
 
 

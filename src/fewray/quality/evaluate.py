@@ -17,7 +17,8 @@ from fewray.quality.metrics.inception_score import inception_score
 from fewray.quality.metrics.kid import kernel_distance, mmd2
 from fewray.quality.metrics.ms_ssim import diversity
 from fewray.quality.metrics.prdc import K, neighbour_metrics
-from fewray.results.quality import ClassQuality, Copy, CopyThreshold, HeldOutQuality, QualityReport
+from fewray.results.copies import Copy, CopyThreshold
+from fewray.results.quality import ClassQuality, HeldOutQuality, QualityReport
 from fewray.results.scores import StudyWarning
 
 Nearest = dict[str, tuple[Copy, ...]]

@@ -14,7 +14,8 @@ import numpy as np
 from fewray.imaging.arrays import grid, save_png
 from fewray.imaging.preprocess import resize
 from fewray.quality.image_set import ImageSet
-from fewray.results.quality import Copy, QualityReport
+from fewray.results.copies import Copy
+from fewray.results.quality import QualityReport
 from fewray.storage.files import write_bytes
 
 PAIRS = 16

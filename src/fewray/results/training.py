@@ -9,7 +9,7 @@ import msgspec
 
 from fewray.config import GanOptions
 from fewray.errors import InputError
-from fewray.results.quality import CopyThreshold
+from fewray.results.copies import CopyThreshold
 from fewray.results.scores import Model, Origin
 
 

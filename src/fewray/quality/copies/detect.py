@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from fewray.quality.copies.nearest import nearest_training
 from fewray.quality.image_set import MeasuredSet
-from fewray.results.quality import Copy, CopyThreshold
+from fewray.results.copies import Copy, CopyThreshold
 
 
 def find_copies(

@@ -11,7 +11,7 @@ from fewray.data.near_duplicates import near_pairs, thumbnail_of
 from fewray.errors import InputError
 from fewray.quality.copies.nearest import nearest_training
 from fewray.quality.image_set import ImageSet, MeasuredSet
-from fewray.results.quality import CopyThreshold
+from fewray.results.copies import CopyThreshold
 
 PERCENTILE = 2.0
 
