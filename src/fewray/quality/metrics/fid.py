@@ -24,8 +24,8 @@ def frechet_distance(real: FeatureMatrix, fake: FeatureMatrix) -> float:
     x, y = both_sides(real, fake)
     difference = x.mean(0) - y.mean(0)
     x, y = ((rows - rows.mean(0)) / (len(rows) - 1) ** 0.5 for rows in (x, y))
-    traces = (x * x).sum() + (y * y).sum()
-    return max(0.0, float(difference @ difference + traces - 2 * _root_trace(x, y)))
+    total = difference @ difference + (x * x).sum() + (y * y).sum()
+    return max(0.0, float(total - 2 * _root_trace(x, y)))
 
 
 def fid_infinity(real: FeatureMatrix, fake: FeatureMatrix, *, seed: int) -> float | None:
