@@ -108,7 +108,7 @@ def recipe(name: str) -> GanOptions:
 
 
 def recipe_text(options: GanOptions) -> str:
-    """Return the recipe's name and what was changed in it, as "quick with 16 epochs".
+    """Return the recipe's name and what was changed in it, as "quick: 16 epochs".
 
     ``fit`` and ``quality_images`` do not count as changes.
     """
@@ -117,10 +117,10 @@ def recipe_text(options: GanOptions) -> str:
         return options.recipe
     same = {"fit": named.fit, "quality_images": named.quality_images}
     before, after = named.to_json(), options.with_(**same).to_json()
-    words = {"epochs": "epochs", "classic_images": "augmented images per class"}
+    words = {"epochs": "epochs", "classic_images": "augmented images added per class"}
     changes = [
         f"{after[name]} {words[name]}" if name in words else f"{name} {after[name]}"
         for name in before
         if before[name] != after[name]
     ]
-    return f"{options.recipe} with {', '.join(changes)}" if changes else options.recipe
+    return f"{options.recipe}: {', '.join(changes)}" if changes else options.recipe

@@ -261,8 +261,8 @@ def test_every_analysis_names_its_reference(tmp_path: Path):
 
 def test_phantoms_are_not_presented_as_a_finding(tmp_path: Path):
     study = changed(crossval_study(), data={"origin": "phantom"})
-    assert "not a finding" in page(tmp_path, study).text
-    assert "not a finding" not in page(tmp_path, crossval_study()).text
+    assert "not findings" in page(tmp_path, study).text
+    assert "not findings" not in page(tmp_path, crossval_study()).text
 
 
 def test_the_own_test_split_is_not_called_external(tmp_path: Path):
@@ -315,7 +315,7 @@ def test_markdown_has_the_tables(tmp_path: Path):
     write_json(tmp_path / "run.json", run | {"caveats": ["a note"]})
     text = markdown(tmp_path, study)
     assert_tables_are_whole(text)
-    for words in ("fewray study --data x", "2 cores; 2026", "- a note", "No correction"):
+    for words in ("fewray study --data x", "2 cores; 2026", "- a note", "Not corrected"):
         assert words in text
     difference = study.comparisons["shuffled"].difference
     row = f"| {arm_name('shuffled')} | **harms** | {100 * difference:+.1f} |"

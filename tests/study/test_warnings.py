@@ -39,11 +39,11 @@ def test_unknown_patients_are_a_warning(tmp_path: Path):
     some = load_dataset(tmp_path, group_regex=r"(patient\d+)-1")
     (warning,) = patient_warnings(unknown)
     assert warning.code == "patients_unknown"
-    assert warning.text.startswith("Patients are unknown")
+    assert warning.text.startswith("No image has a patient ID")
     assert patient_warnings(named) == []
     (warning,) = patient_warnings(some)
     alone = sum(not row.path.stem.endswith("-1") for row in some.rows)
-    assert warning.text.startswith(f"{alone} of {len(some)} images name no patient")
+    assert warning.text.startswith(f"{alone} of {len(some)} images have no patient ID")
     known = [patients_known(data) for data in (phantom, some, unknown)]
     assert known == ["all", "some", "none"]
     codes = [warning.code for warning in data_warnings(unknown)]
@@ -65,7 +65,10 @@ def warned(accuracies: dict[str, float | None], **changes: object) -> list[Study
 def test_a_model_near_the_best_arm_is_named_with_both_accuracies():
     (warning,) = warned({"no_augmentation": 0.70, "classic": 0.80})
     assert warning.code == "simple_models_near_best_arm"
-    assert "(classic augmentation, 80%; majority-class rate 25%): file metadata 77%" in warning.text
+    assert (
+        "(classic augmentation, 80%; majority-class rate 25%): 77% from file metadata"
+        in warning.text
+    )
     assert "thumbnail" not in warning.text
     assert "--external" in warning.text
     assert warned({"classic": 0.90}) == []
@@ -95,13 +98,15 @@ def test_one_warning_names_all_identified_classes_and_gives_the_cause_first():
     (warning,) = warned({}, identified_by=by)
     assert (warning.code, warning.classes) == ("identified_without_lungs", ("covid", "normal"))
     assert warning.text == (
-        "Covid and normal can be identified without seeing the lungs; file metadata alone is 77% "
-        "accurate."
+        "Covid and normal can be identified without seeing the lungs; a model reaches 77% accuracy "
+        "from file metadata."
     )
     cause = DataWarning(CONFOUNDED, "All covid images are of adults.")
     known = replace(NOTHING, warnings=(cause,))
     (warning,) = audit_warnings(audit(identified_by=by), {}, known)
-    assert warning.text == ("All covid images are of adults; file metadata alone is 77% accurate.")
+    assert warning.text == (
+        "All covid images are of adults; a model reaches 77% accuracy from file metadata."
+    )
     (warning,) = audit_warnings(audit(), {}, known)
     assert (warning.code, warning.text) == (CONFOUNDED, "All covid images are of adults.")
 

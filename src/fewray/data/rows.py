@@ -94,10 +94,11 @@ class RowCollector:
             )
         found = [*self._patient_warnings(), *warnings]
         if max(Counter(row.sha256 for row in self.rows).values()) > 1:
-            text = "some files are byte-equal: `fewray data check` lists them"
+            text = "some files are byte-identical; `fewray data check` lists them"
             found.append(DataWarning("byte_equal", text))
         if 0 < (unsplit := sum(not row.split for row in self.rows)) < len(self.rows):
-            text = f"{unsplit} of {len(self.rows)} images have no split: they count as train"
+            who = f"{unsplit} of {len(self.rows)} images"
+            text = f"{who} have no split and are counted as training images"
             found.append(DataWarning("no_split", text))
             self.rows = [row if row.split else replace(row, split="train") for row in self.rows]
         rows = sorted(
@@ -117,11 +118,11 @@ class RowCollector:
     def _patient_warnings(self) -> list[DataWarning]:
         if not self.without_patient:
             return []
-        who = f"{self.without_patient} of {len(self.rows)} images name no patient"
-        who = "no patients are known" if self.without_patient == len(self.rows) else who
+        who = f"{self.without_patient} of {len(self.rows)} images have no patient ID"
+        who = "no image has a patient ID" if self.without_patient == len(self.rows) else who
         text = (
-            f"{who}: each of these images counts as a patient of its own; "
-            f"name patients in a CSV column `group` or with {OPTION}"
+            f"{who}: each of these images is counted as a separate patient; "
+            f"give patient IDs in a CSV column `group` or with {OPTION}"
         )
         return [DataWarning(PATIENTS, text)]
 

@@ -14,6 +14,7 @@ from fewray.report.phrases import (
     splits,
     subset_name,
     units,
+    variance,
 )
 from fewray.report.text import count, estimate, listed, spelled
 from fewray.results.crossval import CrossvalStudy
@@ -28,20 +29,27 @@ def claim_items(study: CrossvalStudy) -> list[tuple[str, str]]:
     data, options, arms = study.data, study.options, study.arms
     classifier, size = options.classifier, options.classifier.image_size
     reference = arms[study.reference]
-    patient = "" if data.patients_known == "none" else "patient, "
+    patient = {"all": "patient, and no ", "some": "identified patient, and no ", "none": ""}[
+        data.patients_known
+    ]
+    other = "" if study.reference == "no_augmentation" else "other forms of "
+    change = "change" if other else "changes"
     analyses = [*study.sensitivity, *(subset_name(study, name) for name in study.subsets)]
-    selection = "no model or setting was selected using these data"
+    selection = "none made using these data"
     if study.selections:
         taken = listed(sorted({row.selected for row in study.selections}))
         selection = (
             f"{options.select}: selected on an inner split of each fold's training images, then "
             f"refitted; selected: {taken}"
         )
+    n = len(study.comparisons)
+    holm = f"Holm correction for {spelled(n, 'comparison')}" if n > 1 else "one comparison"
     steps = sorted({arm.steps for arm in arms.values()})
     return [
-        ("Study aim", "to determine whether augmentation changes classifier accuracy, compared "
-         f"with {arm_name(study.reference)}"),
-        ("Source of data", f"{data.name}; SHA-256 of its table {data.sha256[:16]}"),
+        ("Study aim", f"to determine whether {other}augmentation {change} classifier accuracy "
+         f"relative to {arm_name(study.reference)}"),
+        ("Source of data", f"data set `{data.name}`; SHA-256 of its image list begins "
+         f"{data.sha256[:16]}"),
         ("Setting, dates, eligibility", AUTHORS),
         ("Ethics, de-identification", AUTHORS),
         ("Reference standard, annotators", AUTHORS),
@@ -49,18 +57,19 @@ def claim_items(study: CrossvalStudy) -> list[tuple[str, str]]:
         ("Demographics, fairness between groups", AUTHORS),
         ("Missing data", AUTHORS),
         ("Preprocessing", f"greyscale, {FITS[classifier.fit]}, resized to {size} × {size} pixels"),
-        ("Data partitions", f"{splits(study)}; no {patient}{DUPLICATE} is shared between folds"),
+        ("Data partitions", f"{splits(study)}; no {patient}{DUPLICATE}"
+         f"{',' if patient else ''} appears in more than one fold"),
         ("Class imbalance", "folds stratified by class"),
         ("Sample size", "no prior sample-size calculation; smallest difference detectable with "
          f"80% power: {detectable(study)}"),
         ("Model", NETWORKS[classifier.network]),
         ("Training", f"{spelled(len(arms), 'arm')}, {' or '.join(map(str, steps))} optimiser steps "
          f"each, {spelled(len(study.seeds), 'seed')}"),
-        ("Selection of model or settings", " ".join([f"{selection}.", *earlier(study)])),
+        ("Selection of model or settings", ". ".join([selection, *earlier(study)])),
         ("Measures of performance", "accuracy, balanced accuracy, AUROC, Brier score, calibration "
          "error; per class: sensitivity, specificity, PPV, F1, AUROC; 95% confidence intervals"),
-        ("Statistical comparison", f"paired by {units(data)} after averaging over seeds; two-way "
-         "clustered variance; Student's t; Holm correction across arms"),
+        ("Statistical comparison", f"paired by {units(data)} after averaging over seeds; "
+         f"{variance(study)}; Student's t; {holm}"),
         ("Robustness, sensitivity analyses", '; '.join(analyses) or 'none'),
         ("External evaluation", _external(study)),
         ("Calibration", f"{arm_name(study.reference)}: calibration error "

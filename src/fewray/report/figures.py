@@ -31,7 +31,11 @@ def loss_curves(rows: Sequence[EpochRow], title: str) -> str | None:
     varied = [row for row in rows if row.diversity is not None]
     figure, (left, right, *rest) = new_figure(3 if varied else 2)
     losses = {"loss_d": "Loss_D", "loss_g": "Loss_G"}
-    outputs = {"d_x": "D(x)", "d_g_z1": "D(G(z)) before", "d_g_z2": "D(G(z)) after"}
+    outputs = {
+        "d_x": "D(x)",
+        "d_g_z1": "D(G(z)) before D update",
+        "d_g_z2": "D(G(z)) after D update",
+    }
     for axes, names in ((left, losses), (right, outputs)):
         for index, (key, name) in enumerate(names.items()):
             _curve(axes, rows, key, SERIES[index], name)

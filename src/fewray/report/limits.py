@@ -26,8 +26,8 @@ def limits(study: CrossvalStudy) -> list[str]:
         )
     if study.comparisons:
         found.append(
-            f"With {cohort(data)}, the smallest difference detectable with 80% power is "
-            f"{detectable(study)}. A smaller effect could have been missed."
+            f"With {cohort(data)}, the smallest difference detectable with 80% power "
+            f"{detectable(study, 'is', 'ranges')}. A smaller effect could have been missed."
         )
     if data.patients_known != "all":
         which = "Some" if data.patients_known == "some" else "All"
@@ -41,8 +41,8 @@ def limits(study: CrossvalStudy) -> list[str]:
     )
     if study.generators:
         found.append(
-            "Intervals and p-values hold for the trained generators only. Generators trained with "
-            "other seeds may do better or worse."
+            "Intervals and p-values apply only to the particular generators trained here. "
+            "Generators trained with other seeds may do better or worse."
         )
     found.append(
         "With one classifier seed, the variation between training runs is unknown."
@@ -62,9 +62,7 @@ def limits(study: CrossvalStudy) -> list[str]:
             "verdict is based on them."
         )
     if study.external is None or study.external.own_test_split:
-        found.append(
-            "No images from elsewhere were tested, so performance at other sites is unknown."
-        )
+        found.append("No external images were tested, so performance at other sites is unknown.")
     found.append(
         "The networks are small and the images low-resolution. This study compares augmentation "
         "methods; it is not a diagnostic system."

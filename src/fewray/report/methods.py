@@ -16,6 +16,8 @@ NETWORKS = {
 DUPLICATE = "byte-identical, resized or re-encoded duplicate"
 UNSEARCHED = "mirrored, rotated, cropped or inverted"
 """Kinds of duplicates that are searched for, and those that are not."""
+ADDED = {"pca": arm_name("pca"), "shuffled": "shuffled-label"}
+"""Arms with added images, beside those with "synthetic" in their name."""
 
 
 def methods_paragraph(study: CrossvalStudy) -> str:
@@ -41,16 +43,24 @@ def methods_paragraph(study: CrossvalStudy) -> str:
         unit=unit,
         steps=sorted({arm.steps for arm in arms.values()}),
         steps_by_arm=[f"{arm_name(name)} {arm.steps}" for name, arm in arms.items()],
-        added=[arm_name(a) for a in arms if "synthetic" in a or a in ("pca", "shuffled")],
-        recipes=sorted({name for g in study.generators.values() for name in g.recipes}),
-        generator_steps=sorted({g.steps for g in study.generators.values()}),
+        added=[ADDED.get(a, arm_name(a)) for a in arms if "synthetic" in a or a in ADDED],
+        recipes=_recipes(study),
         selected=_selected(study),
         bootstrap=f"a bootstrap over {unit}s ({study.bootstrap_draws} resamples)",
         subsets=[phrases.subset_name(study, name) for name in study.subsets],
-        audit=[f"{number(model.accuracy)} ({model.description})" for model in models],
+        audit=[f"{number(model.accuracy)} from {model.description}" for model in models],
         software=[f"{name} {about.versions[name]}" for name in packages],
     )  # fmt: skip
     return " ".join(shown.split())
+
+
+def _recipes(study: CrossvalStudy) -> str:
+    found = sorted({name for g in study.generators.values() for name in g.recipes})
+    steps = sorted({g.steps for g in study.generators.values()})
+    shown = f"{' to '.join(map(str, [*steps[:1], *steps[1:][-1:]]))} steps"
+    if len(found) == 1:
+        return f"recipe {phrases.recipe_name(found[0], shown)}"
+    return f"recipes {listed(list(map(phrases.recipe_name, found)))}; {shown}"
 
 
 def _selected(study: CrossvalStudy) -> list[str]:
@@ -82,17 +92,17 @@ def augmentation(classic: ClassicAugmentation) -> str:
         )
     if classic.scale_repeats:
         done.append(
-            f"scaling by {classic.scale_low:g} to {classic.scale_high:g}"
+            f"scaling by a factor of {classic.scale_low:g} to {classic.scale_high:g}"
             f"{times(classic.scale_repeats)}"
         )
-    if classic.intensity:
-        done.append(f"brightness and contrast changes of up to {100 * classic.intensity:g}%")
     if classic.flip_repeats:
         done.append(f"mirroring{times(classic.flip_repeats)}")
+    if classic.intensity:
+        done.append(f"changes in brightness and contrast of up to {100 * classic.intensity:g}%")
+    *others, last = done or ["none"]
+    shown = f"{', '.join(others)}{',' if len(others) > 1 else ''} and {last}" if others else last
     never = "" if classic.flip_repeats else ". Images were never mirrored"
-    return (
-        f"Each of the following was applied with probability {classic.p:g}: {listed(done)}{never}"
-    )
+    return f"Each of the following was applied with probability {classic.p:g}: {shown}{never}"
 
 
 PRECISIONS = {"bf16": "bfloat16", "fp32": "single precision"}

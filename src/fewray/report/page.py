@@ -22,6 +22,7 @@ class Text:
 
     text: str
     tone: str = ""
+    html_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ def _markdown(block: Block, folder: Path | None, level: int) -> list[str]:
     match block:
         case Table():
             return [to_markdown(block, level)]
-        case Text():
+        case Text() if not block.html_only:
             return [f"{markdown_text(block.text)}\n"]
         case Bullets():
             return _bullets(block.items)

@@ -12,8 +12,8 @@ CHEST = "covid4"
 
 def title(study: CrossvalStudy) -> str:
     """Return the question that the study asks."""
-    synthetic = any("synthetic" in arm for arm in study.arms)
-    return f"Does {'synthetic ' if synthetic else ''}augmentation help on {study.data.name}?"
+    synthetic, name = any("synthetic" in arm for arm in study.arms), study.data.name
+    return f"Does {'synthetic ' if synthetic else ''}augmentation help on the {name} data set?"
 
 
 def is_chest(data: DataSummary) -> bool:
@@ -24,16 +24,17 @@ def is_chest(data: DataSummary) -> bool:
 def image_noun(data: DataSummary) -> str:
     """Return what the images are, as a singular noun."""
     if data.origin == "phantom":
-        return "computer-generated chest phantom"
+        return "computer-generated chest image"
     return "chest radiograph" if data.name == CHEST else "image"
 
 
-def cohort(data: DataSummary, noun: str = "image") -> str:
+def cohort(data: DataSummary, noun: str = "image", of: str = "from") -> str:
     """Return "306 images from 256 patients", or what is counted instead of unknown patients."""
     images = count(data.images, noun)
     if data.patients_known == "none":
         return f"{images} without patient IDs, each counted as a separate patient"
-    return f"{images} from {count(data.patients, 'patient')}"
+    patient = "simulated patient" if data.origin == "phantom" else "patient"
+    return f"{images} {of} {count(data.patients, patient)}"
 
 
 def class_counts(data: DataSummary) -> str:
@@ -74,22 +75,46 @@ def merged(study: CrossvalStudy) -> str:
     )
 
 
-def detectable(study: CrossvalStudy) -> str:
-    """Return the range over arms of the smallest difference detectable with 80% power."""
+def detectable(study: CrossvalStudy, one: str = "", several: str = "") -> str:
+    """Return the range over arms of the smallest difference detectable with 80% power.
+
+    It begins with the verb ``one`` ("is") or, if arms differ, ``several`` ("ranges").
+    """
+    if not study.comparisons:
+        return "undefined"
     corrected, alone = (
         _range([getattr(found, key) for found in study.comparisons.values()])
         for key in ("minimal_detectable_holm", "minimal_detectable")
     )
-    if corrected == alone:
-        return corrected
-    return f"{corrected} after Holm correction ({alone} without correction)"
+    verb = one and f"{one} "
+    if " to " in corrected:
+        verb = several and f"{several} across arms from "
+    text = f"{verb}{corrected} percentage points"
+    return text if corrected == alone else f"{text} after Holm correction ({alone} without)"
 
 
 def _range(found: list[float]) -> str:
-    if not found:
-        return "undefined"
     low, high = (points(value, signed=False) for value in (min(found), max(found)))
-    return f"{low} percentage points" if low == high else f"{low} to {high} percentage points"
+    return low if low == high else f"{low} to {high}"
+
+
+def recipe_name(recipe: str, steps: str = "") -> str:
+    """Return "`quick`: 16 epochs, 250 augmented images added per class" for a recipe's text.
+
+    ``steps``, as "288 steps", follow the first change.
+    """
+    name, _, changes = recipe.partition(": ")
+    first, _, rest = changes.partition(", ")
+    found = ", ".join(filter(None, (first, steps, rest)))
+    return f"`{name}`: {found}" if found else f"`{name}`"
+
+
+def variance(study: CrossvalStudy) -> str:
+    """Return how the variance of the differences was estimated."""
+    unit = units(study.data)
+    if len(study.seeds) > 1:
+        return f"two-way cluster-robust variance, clustered by {unit} and by training run"
+    return f"cluster-robust variance, clustered by {unit} alone, since there was only one seed"
 
 
 def external_kind(external: External) -> str:

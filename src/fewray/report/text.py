@@ -62,6 +62,13 @@ def p_value(value: float) -> str:
     return f"{value:.4f}" if f"{value:.3f}" == "0.050" else f"{value:.3f}"
 
 
+def ordinal(value: float) -> str:
+    """Return "1st", "2nd", "12th", "2.5th"."""
+    last_two = value % 100
+    ending = "th" if 10 < last_two < 20 else {1: "st", 2: "nd", 3: "rd"}.get(value % 10, "th")
+    return f"{value:g}{ending}"
+
+
 def count(n: int, noun: str) -> str:
     """Return "1 seed", "4 seeds"."""
     return f"{n} {noun}{'' if n == 1 else 's'}"

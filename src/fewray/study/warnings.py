@@ -39,13 +39,13 @@ def patient_warnings(manifest: Manifest) -> list[StudyWarning]:
     unread = [StudyWarning(code=w.code, text=w.text) for w in found]
     if not unknown:
         return unread
-    who = "Patients are unknown"
+    who = "No image has a patient ID"
     if unknown < len(manifest):
-        who = f"{unknown} of {len(manifest)} images name no patient"
+        who = f"{unknown} of {len(manifest)} images have no patient ID"
     text = (
-        f"{who}: each of these images counts as a patient of its own. One patient may be in train "
-        "and test, which flatters every arm. Name patients in a CSV column `group` or with "
-        "--group-regex."
+        f"{who}. Each of these images is counted as a separate patient, so one patient may be in "
+        "both training and test, which inflates the accuracy of every arm. Give patient IDs in a "
+        "CSV column `group` or with --group-regex."
     )
     return [StudyWarning(code="patients_unknown", text=text), *unread]
 
@@ -60,9 +60,9 @@ def external_warnings(
         reasons = [w.text for w in external.warnings if w.code == "group_regex_no_match"]
         why = f" ({reasons[0]})" if reasons else ""
         text = (
-            f"External set {external.name}: {unknown} of {len(external)} images name no patient"
-            f"{why}. A patient who is also in {manifest.name} would not be found, and each such "
-            "image counts as a patient of its own."
+            f"External set {external.name}: {unknown} of {len(external)} images have no patient "
+            f"ID{why}. A patient who is also in {manifest.name} would not be found, and each of "
+            "these images is counted as a separate patient."
         )
         found.append(StudyWarning(code="external_patients_unknown", text=text))
     if merged:
@@ -87,7 +87,7 @@ def audit_warnings(
     if audit.identified:
         identifying = [name for name, labels in audit.identified_by.items() if labels]
         best = max(identifying, key=lambda name: audit.accuracy[name])
-        share = f"{SOURCES[best]} alone is {100 * audit.accuracy[best]:.0f}% accurate"
+        share = f"a model reaches {100 * audit.accuracy[best]:.0f}% accuracy from {SOURCES[best]}"
         how = "without seeing the lungs"
         if identifying == ["thumbnail"]:
             how = "by coarse brightness or framing"
@@ -108,7 +108,7 @@ def audit_warnings(
     near = [name for name in audit.accuracy if audit.comes_near(name, known[arm])]
     if not near:
         return found
-    shown = ", ".join(f"{SOURCES[name]} {100 * audit.accuracy[name]:.0f}%" for name in near)
+    shown = ", ".join(f"{100 * audit.accuracy[name]:.0f}% from {SOURCES[name]}" for name in near)
     majority = f"majority-class rate {100 * audit.majority_class_rate:.0f}%"
     best_arm = f"{arm_name(arm)}, {100 * known[arm]:.0f}%"
     if audit.beats_majority(known[arm]):

@@ -72,9 +72,9 @@ def test_a_changed_recipe_is_named_with_its_changes():
         name: name for name in RECIPES
     }
     gan = CROSSVAL_PRESETS["quick"].gan
-    assert recipe_text(gan).startswith("quick with 16 epochs, 250 augmented images")
+    assert recipe_text(gan).startswith("quick: 16 epochs, 250 augmented images added per class")
     assert recipe_text(RECIPES["quick"].with_(fit="pad")) == "quick"
-    assert recipe_text(RECIPES["paper"].with_(batch_size=8)) == "paper with batch_size 8"
+    assert recipe_text(RECIPES["paper"].with_(batch_size=8)) == "paper: batch_size 8"
 
 
 def test_all_recipes_that_the_folds_selected_are_named(tmp_path: Path):

@@ -61,7 +61,7 @@ def test_patients_of_an_external_set_are_found_as_those_of_the_data(tmp_path: Pa
     assert external_warnings(data, named, {}) == []
     (warning,) = external_warnings(data, unknown, {})
     assert warning.code == "external_patients_unknown"
-    assert "4 of 4 images name no patient" in warning.text
+    assert "4 of 4 images have no patient ID" in warning.text
     assert "--group-regex (p\\d)" in warning.text
     assert external_warnings(unknown, unknown, {}) == []
     with pytest.raises(InputError, match="--external"):
@@ -77,7 +77,7 @@ def test_an_external_set_without_patients_is_noted(tmp_path: Path):
     )
     cohort = assemble_cohort(films, ARMS, load_dataset(other.parent))
     (warning,) = cohort.warnings
-    assert "1 of 1 images name no patient" in warning.text
+    assert "1 of 1 images have no patient ID" in warning.text
 
 
 @pytest.mark.parametrize("origin", ["real", "phantom"])

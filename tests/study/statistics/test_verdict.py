@@ -64,7 +64,12 @@ def test_no_evidence_is_one_sentence_with_its_numbers():
             False,
             "evidence of harm (-6.0 points, 95% CI -10.0 to -2.0).",
         ),
-        ({}, 0.01, True, "no verdict from preset quick (-2.9 points, 95% CI -6.4 to +0.5)."),
+        (
+            {},
+            0.01,
+            True,
+            "no verdict, because the quick preset never gives one (-2.9 points, 95% CI -6.4 to +0.5).",
+        ),
         (
             ONE_SEED,
             0.5,

@@ -174,9 +174,9 @@ def _leaks(found: Audit) -> list[DataWarning]:
     if found.shortcut and (labels := tuple(found.shortcut.identified)):
         rate = found.shortcut.majority_class_rate
         text = (
-            f"file metadata alone is {found.shortcut.accuracy:.0%} accurate (majority-class rate "
-            f"{rate:.0%}) and identifies {', '.join(labels)}: a classifier may learn the source "
-            "of the file, not the lungs"
+            f"a model reaches {found.shortcut.accuracy:.0%} accuracy from file metadata "
+            f"(majority-class rate {rate:.0%}) and identifies {', '.join(labels)}: a classifier "
+            "may learn the source of the file, not the lungs"
         )
         warnings.append(DataWarning("metadata_shortcut", text, labels))
     return warnings

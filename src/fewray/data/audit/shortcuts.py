@@ -26,9 +26,9 @@ BORDERS = {"border": 6, "centre removed": 8}
 """Width of the border that remains when the centre of the image is blacked out, of 64 pixels."""
 SOURCES = {
     "metadata": "file metadata",
-    "thumbnail": "an 8x8 thumbnail",
-    "border": "the image border (6 of 64 pixels)",
-    "centre removed": "the image without its centre (48 of 64 pixels)",
+    "thumbnail": "an 8 × 8 thumbnail",
+    "border": "the image border only (outer 6 pixels on each side of 64 × 64)",
+    "centre removed": "the image with its central 48 × 48 of 64 × 64 pixels blanked out",
 }
 """What each model sees."""
 FOLDS = 4

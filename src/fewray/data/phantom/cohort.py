@@ -161,7 +161,8 @@ def _is_complete(folder: Path, options: PhantomOptions) -> bool:
 
 
 def _read(folder: Path, options: PhantomOptions) -> Manifest:
-    warnings = [DataWarning("phantom_data", "These are computer-drawn phantoms, not patients.")]
+    text = "The images are computer-generated phantoms, not X-rays of patients."
+    warnings = [DataWarning("phantom_data", text)]
     if options.confound != "none":
         share = f"{options.confound_strength:.0%}"
         text = f"A {options.confound} was planted in {share} of {options.confound_class}."

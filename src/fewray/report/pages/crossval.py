@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from fewray.data.audit.models import SEPARABLE, STANDARD_ERRORS
 from fewray.errors import InputError
 from fewray.report.checklist import claim_items
 from fewray.report.files import Timing
@@ -26,16 +27,20 @@ from fewray.report.page import (
     Text,
 )
 from fewray.report.pages import crossval_tables as tables
-from fewray.report.pages.generators import generator_blocks, phantom_notes, took
+from fewray.report.pages.generators import generator_blocks, page_warnings, took
 from fewray.report.phrases import class_counts, cohort, external_kind, merged, splits, title
 from fewray.report.tables import Column, Table
 from fewray.report.text import class_name, count, listed, percent, sentence, spelled
 from fewray.results.crossval import CrossvalStudy
-from fewray.results.names import arm_name
+from fewray.results.names import arm_name, sentence_case
 from fewray.storage.files import read_json
 
 FOREST = "forest.svg"
 """The forest plot beside a Markdown page."""
+FLAGGED = (
+    f"well enough to be flagged as a shortcut (threshold: an AUROC of at least {SEPARABLE:g} that "
+    f"is also at least {STANDARD_ERRORS:g} standard errors above 0.5)"
+)
 
 
 def crossval_page(study: CrossvalStudy, timing: Timing, folder: Path) -> Page:
@@ -43,13 +48,19 @@ def crossval_page(study: CrossvalStudy, timing: Timing, folder: Path) -> Page:
     data = study.data
     subtitle = (
         f"{cohort(data)}; {splits(study)}; {spelled(len(study.seeds), 'training seed')} per arm "
-        f"({study.preset} preset). Differences in accuracy are from {arm_name(study.reference)}."
+        f"({study.preset} preset). Differences in accuracy are "
+        f"relative to {arm_name(study.reference)}."
     )
     matrices = tuple(
-        Matrix(arm_name(name), tuple(class_name(data, c) for c in data.classes), arm.confusion)
+        Matrix(
+            sentence_case(arm_name(name)),
+            tuple(class_name(data, c) for c in data.classes),
+            arm.confusion,
+        )
         for name, arm in study.arms.items()
     )
-    reading = "Mean counts over seeds and repeats. Rows: true class. Columns: predicted class. "
+    reading = "Mean counts over seeds and repeats. Rows: true class. Columns: predicted class."
+    shading = "Cells are shaded by their share of the row total."
     items = [(item, text) for item, text in claim_items(study)]
     checklist = Table.of(
         "",
@@ -59,9 +70,9 @@ def crossval_page(study: CrossvalStudy, timing: Timing, folder: Path) -> Page:
         "the information. These are not the full checklists.",
     )
     methods = Text(methods_paragraph(study), "paste")
-    uncorrected = Text("No correction for multiple comparisons, and no verdicts.", "soft")
+    uncorrected = Text("Not corrected for multiple comparisons, so no verdicts are given.", "soft")
     again = Text(
-        "The predictions of the main analysis on some classes only, again without correction.",
+        "Predictions of the main analysis, scored on some classes only and again not corrected.",
         "soft",
     )
     sensitivity = tables.analysis_tables(study, study.sensitivity)
@@ -70,14 +81,15 @@ def crossval_page(study: CrossvalStudy, timing: Timing, folder: Path) -> Page:
         title(study),
         subtitle,
         verdict(study),
-        [*phantom_notes(data.origin), *(warning.text for warning in study.warnings)],
+        page_warnings(data.origin, study.warnings),
         [
             Section("comparisons", f"Each arm compared with {arm_name(study.reference)}",
                     comparison_blocks(study)),
             Section("arms", "Arms, training budgets and scores", _arm_blocks(study)),
-            Section("classes", "Classes", tuple(tables.class_tables(study))),
+            Section("classes", "Results by class", tuple(tables.class_tables(study))),
             Section("confusion", "Confusion matrices", (
-                Text(f"{reading}Shading shows the proportion of the row.", "soft"),
+                Text(reading, "soft"),
+                Text(shading, "soft", html_only=True),
                 Group(matrices, "pair matrices"))),
             Section("sensitivity", "Sensitivity analyses",
                     (uncorrected, *sensitivity) if sensitivity else ()),
@@ -152,9 +164,9 @@ def _audit_blocks(study: CrossvalStudy) -> tuple[Block, ...]:
         return ()
     named = [class_name(study.data, label) for label in study.audit.identified]
     identified = (
-        Text(f"Classes that at least one such model can identify: {listed(named)}.", "warn")
+        Text(f"At least one of these models identified {listed(named)} {FLAGGED}.", "warn")
         if named
-        else Text("No such model can identify a class.")
+        else Text(f"None of these models identified any class {FLAGGED}.")
     )
     return (*found, identified)
 
@@ -178,8 +190,14 @@ def _generator_section(study: CrossvalStudy, timing: Timing, folder: Path) -> tu
     found = generator_folders(home, study.data.classes)
     folders = {class_name(study.data, label): paths[0] for label, paths in found.items()}
     phantom = study.data.origin == "phantom"
-    shown = "Pictures show one generator per class, the first by folder name."
-    note = (Text(shown, "soft"),) if any(len(paths) > 1 for paths in found.values()) else ()
+    shown = (
+        "The sample images for each class come from one generator, the first in folder-name order."
+    )
+    note = (
+        (Text(shown, "soft", html_only=True),)
+        if any(len(paths) > 1 for paths in found.values())
+        else ()
+    )
     return (tables.generator_table(study), *note, *generator_blocks(folders, phantom=phantom))
 
 
@@ -206,11 +224,12 @@ def _label(folder: Path) -> str:
 def _reproducibility(study: CrossvalStudy, timing: Timing) -> tuple[Block, ...]:
     about = study.provenance
     seeds = listed(list(map(str, study.seeds)))
+    noun = "seed" if len(study.seeds) == 1 else "seeds"
     packages = ", ".join(f"{name} {version}" for name, version in about.versions.items())
     where = sentence(machine(about.device, about.precision, about.threads))
     hashes = {"data": study.data.sha256, "keys": about.keys}
     return (
-        Text(f"{where[:-1]}; classifier seeds {seeds}. {packages}."),
+        Text(f"{where[:-1]}; classifier {noun}: {seeds}. Versions: {packages}."),
         *took(timing),
         Details("All options", (Code(json.dumps(study.options.to_json(), indent=1)),)),
         Details("Hashes of data and inputs", (Code(json.dumps(hashes, indent=1)),)),

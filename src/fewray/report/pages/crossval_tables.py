@@ -13,6 +13,7 @@ from fewray.report.phrases import (
     cohort,
     external_kind,
     folds_and_repeats,
+    recipe_name,
     splits,
     subset_name,
     units,
@@ -22,6 +23,7 @@ from fewray.report.text import (
     class_name,
     count,
     estimate,
+    listed,
     number,
     p_value,
     points,
@@ -146,8 +148,8 @@ def summary_table(study: CrossvalStudy) -> Table:
 def descriptive_table(study: CrossvalStudy) -> Table:
     """Return the statistics that no verdict depends on."""
     caption = (
-        "For information only; not used for the verdict. Discordance: share of images that one arm "
-        "classifies correctly and the other does not."
+        "For information only; not used for the verdict. Discordance: proportion of images "
+        "classified correctly by only one of the two arms."
     )
     several = folds_and_repeats(study)[1] > 1  # the corrected t-test needs several repeats
     fields = [field for field in DESCRIPTIVE if several or field[1] != "p_corrected_t"]
@@ -157,7 +159,7 @@ def descriptive_table(study: CrossvalStudy) -> Table:
 def pair_tables(study: CrossvalStudy) -> list[Table]:
     """Return the comparisons of two arms other than the reference, if any."""
     pairs = {f"{arm_name(p.arm)} minus {arm_name(p.other)}": p for p in study.descriptive}
-    caption = "Two arms other than the reference, described without a test or a verdict."
+    caption = "Comparison of two non-reference arms, descriptive only (no test or verdict)."
     return [fields_table("", "arms", pairs, DIFFERENCE, caption)] if pairs else []
 
 
@@ -170,7 +172,7 @@ def score_table(study: CrossvalStudy) -> Table:
     """Return the out-of-fold scores of each arm."""
     caption = (
         "Out-of-fold scores with 95% confidence intervals. To judge whether an arm helps, use the "
-        "paired comparisons above; don't compare these intervals with one another."
+        "paired comparisons above; do not compare these intervals with one another."
     )
     return fields_table("", "arm", _named(study.arms), ARM_SCORES, caption)
 
@@ -249,13 +251,19 @@ def audit_tables(study: CrossvalStudy) -> list[Table]:
         for model in study.audit.models.values()
     ]
     own = (estimate(reference.per_class[label].auroc) for label in classes)
-    rows.append((f"arm: {arm_name(study.reference)}", estimate(reference.accuracy), *own))
+    rows.append(
+        (
+            f"for comparison: the whole image ({arm_name(study.reference)} arm)",
+            estimate(reference.accuracy),
+            *own,
+        )
+    )
     names = (Column(f"AUROC, {class_name(study.data, c)}", align="right") for c in classes)
     columns = (Column("what the model sees", wrap=True), ACCURACY[0], *names)
     caption = (
-        f"How well can a model do with {audit_view(study.data)}? Same folds. AUROC: each class "
-        "versus all others. Always guessing the most common class gives an accuracy of "
-        f"{number(study.audit.majority_class_rate)}."
+        f"How well can a model do with {audit_view(study.data)}? These models used the same folds "
+        "as the study. AUROC: each class versus all others. Always guessing the most common class "
+        f"gives an accuracy of {number(study.audit.majority_class_rate)}."
     )
     return [Table.of("Shortcut audit", columns, rows, caption)]
 
@@ -292,10 +300,12 @@ def generator_table(study: CrossvalStudy) -> Table:
         (copies[c].kept, copies[c].rejected) if copies else ("", "") for c in study.generators
     ]
     rows = [(*row, *extra) for row, extra in zip(table.rows, counts, strict=True)]
-    caption = f"Recipe {recipes.pop()}. " if len(recipes) == 1 else ""
+    used = list({name: None for each in found.values() for name in each.recipes})
+    noun = "Recipe" if len(used) == 1 else "Recipes"
+    caption = f"{noun} {listed(list(map(recipe_name, used)))}. " if len(recipes) == 1 else ""
     caption += (
         "Means over folds; each generator saw only the training images of its own fold. Losses and "
-        "discriminator outputs: last epoch."
+        "discriminator outputs are means over the last epoch."
     )
     notes = () if copies else ("Synthetic images were not checked for memorised images.",)
     columns = (*table.columns, "images kept", "copies rejected")

@@ -18,6 +18,7 @@ from fewray.report.page import Block, Bullets, Details, Drawing, Group, Page, Pi
 from fewray.report.tables import Column, Field, Table, fields_table
 from fewray.report.text import interval, listed, number, sentence, spelled
 from fewray.results.quality import METRICS, QualityReport
+from fewray.results.scores import StudyWarning
 from fewray.results.training import (
     EpochRow,
     RunOptions,
@@ -30,8 +31,8 @@ LOSSES: tuple[Field, ...] = (
     ("Loss_D", "loss_d", number),
     ("Loss_G", "loss_g", number),
     ("D(x)", "d_x", number),
-    ("D(G(z)) before", "d_g_z1", number),
-    ("D(G(z)) after", "d_g_z2", number),
+    ("D(G(z)) before D update", "d_g_z1", number),
+    ("D(G(z)) after D update", "d_g_z2", number),
 )
 QUALITY_SCHEMA = 2
 FINAL_LOSSES = tuple((name, f"final.{key}", show) for name, key, show in LOSSES)
@@ -212,8 +213,8 @@ def generator_blocks(
 def _grids(label: str, folder: Path, source: str, *, phantom: bool) -> list[Block]:
     found: list[Block] = []
     if real := figures.picture(folder / "reals.png"):
-        kind = "computer-generated phantoms" if phantom else "images"
-        caption = f"{label}: training {kind} of the generator."
+        kind = " (computer-generated phantoms)" if phantom else ""
+        caption = f"{label}: training images of the generator{kind}."
         found.append(Picture(real, f"Training images of {label}", caption))
     fakes = sorted(folder.glob("fakes-*.png"))
     if fakes and (fake := figures.picture(fakes[-1])):
@@ -237,13 +238,14 @@ def _scores(logs: Mapping[str, Sequence[EpochRow]]) -> list[Block]:
     return found
 
 
-def phantom_notes(origin: str) -> list[str]:
-    """Return a warning if the images are phantoms."""
-    if origin != "phantom":
-        return []
-    return [
-        "The images are computer-generated phantoms: this page shows the method, not a finding."
+def page_warnings(origin: str, warnings: Sequence[StudyWarning]) -> list[str]:
+    """Return a study's warnings; for phantoms, the first says what the report is worth."""
+    phantom = [
+        "The images are computer-generated phantoms, not X-rays of patients. This report "
+        "demonstrates the method; its results are not findings."
     ]
+    shown = [warning.text for warning in warnings if warning.code != "phantom_data"]
+    return [*(phantom if origin == "phantom" else []), *shown]
 
 
 def took(timing: Timing) -> tuple[Block, ...]:

@@ -13,7 +13,7 @@ from fewray.report.page import Block, Code, Details, Drawing, Group, Matrix, Pag
 from fewray.report.pages.generators import (
     FINAL_LOSSES,
     generator_blocks,
-    phantom_notes,
+    page_warnings,
     quality_sections,
     read_quality,
     took,
@@ -73,11 +73,11 @@ def published_page(study: PublishedStudy, timing: Timing, folder: Path) -> Page:
     )
     placements = [Text(sentence(place.text), "soft") for place in study.paper.values()]
     return Page.of(
-        f"Does synthetic augmentation help on {study.data.name}?",
+        f"Does synthetic augmentation help on the {study.data.name} data set?",
         f"The paper's own train/test split; {spelled(len(study.seeds), 'classifier seed')} per arm "
         f"({study.preset} preset).",
         [sentence(verdict.text) for verdict in study.conclusion.verdicts],
-        [*phantom_notes(study.data.origin), *(warning.text for warning in study.warnings)],
+        page_warnings(study.data.origin, study.warnings),
         [
             Section("data", "Data", (_data_table(study),)),
             Section("accuracy", "Accuracy", (accuracy_table(study), spread, *placements)),
@@ -223,6 +223,8 @@ def _reproducibility(study: PublishedStudy, timing: Timing) -> tuple[Block, ...]
     packages = ", ".join(f"{name} {version}" for name, version in about.versions.items())
     seeds = listed(list(map(str, study.seeds)))
     where = sentence(machine(about.device, about.precision, about.threads))[:-1]
-    text = f"{where}; classifier seeds {seeds}; study seed {study.options.seed}. {packages}."
+    noun = "seed" if len(study.seeds) == 1 else "seeds"
+    text = f"{where}; classifier {noun}: {seeds}; study seed: {study.options.seed}. "
+    text += f"Versions: {packages}."
     options = json.dumps(study.options.to_json(), indent=1)
     return (Text(text), *took(timing), Details("All options", (Code(options),)))

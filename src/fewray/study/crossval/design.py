@@ -36,23 +36,31 @@ class Arm:
 ARMS = {
     "no_augmentation": Arm(text="the real images alone"),
     "classic": Arm(
-        text="real images with randomly shifted, rotated, scaled and brightened copies",
+        text="real images plus copies with random shifts, rotations and changes in scale, "
+        "brightness and contrast",
         classic=True,
     ),
-    "oversample": Arm(text="real images, sampled so that all classes are equal", oversample=True),
-    "mixup": Arm(text=f"real images mixed in pairs with their labels (alpha {MIXUP})", mixup=True),
+    "oversample": Arm(
+        text="real images, sampled so that all classes are drawn equally often", oversample=True
+    ),
+    "mixup": Arm(
+        text=f"weighted blends of pairs of real images and of their labels (alpha {MIXUP})",
+        mixup=True,
+    ),
     "pca": Arm(
-        text="real images and samples of a Gaussian on each class's principal components",
+        text="real images plus samples from a Gaussian fitted to each class in principal-component "
+        "space",
         added="pca",
     ),
-    "synthetic": Arm(text="real and synthetic images", added="synthetic"),
+    "synthetic": Arm(text="real images plus synthetic images", added="synthetic"),
     "classic+synthetic": Arm(
-        text="real and synthetic images, both with classic augmentation",
+        text="real images plus synthetic images, both with classic augmentation",
         classic=True,
         added="synthetic",
     ),
     "shuffled": Arm(
-        text="real images and synthetic ones with shuffled labels (negative control)",
+        text="correctly labelled real images plus synthetic images with shuffled labels "
+        "(as a negative control)",
         added="synthetic",
         shuffled=True,
     ),

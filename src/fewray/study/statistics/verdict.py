@@ -48,7 +48,7 @@ class Verdict:
             "harms": "evidence of harm",
             "no_evidence": f"no evidence of benefit{scope}",
             "inconclusive": f"inconclusive{REASONS[self.reason or 'low_power']}",
-            "no_verdict": "no verdict from preset quick",
+            "no_verdict": "no verdict, because the quick preset never gives one",
         }[self.code]
         return f"{arm[:1].upper()}{arm[1:]}: {conclusion} ({numbers})."
 
