@@ -10,6 +10,7 @@ from fewray.report.text import (
     interval,
     listed,
     number,
+    ordinal,
     p_value,
     percent,
     points,
@@ -63,3 +64,9 @@ def test_class_names_are_those_of_the_data_or_the_label_with_spaces():
 
 def test_markdown_is_escaped():
     assert markdown_text("a|b <c>\n& d") == "a\\|b &lt;c&gt; &amp; d"
+
+
+def test_ordinals():
+    assert [ordinal(value) for value in (1, 2, 3, 4, 11, 12, 22, 2.5)] == [
+        "1st", "2nd", "3rd", "4th", "11th", "12th", "22nd", "2.5th",
+    ]  # fmt: skip

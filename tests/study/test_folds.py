@@ -197,6 +197,6 @@ def test_covid4_duplicate_is_merged_its_paper_stays_in_one_fold_and_covid_is_ide
     first, second = audit_warnings(found, {"classic": 0.78}, data)
     assert (first.code, second.code) == ("identified_without_lungs", "simple_models_near_best_arm")
     assert "covid" in first.classes
-    assert first.text.startswith("COVID-19 images are of adults; all others are of children")
+    assert first.text.startswith("COVID-19 images are of adults, whereas all others")
     assert "a model reaches 7" in first.text
     assert "accuracy from file metadata" in first.text

@@ -35,7 +35,7 @@ DISPLAY_NAMES = {
     "pneumonia_vir": "viral pneumonia",
 }
 WARNING = DataWarning(
-    CONFOUNDED, "COVID-19 images are of adults; all others are of children at one hospital."
+    CONFOUNDED, "COVID-19 images are of adults, whereas all others are of children at one hospital."
 )
 
 

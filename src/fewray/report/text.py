@@ -64,8 +64,8 @@ def p_value(value: float) -> str:
 
 def ordinal(value: float) -> str:
     """Return "1st", "2nd", "12th", "2.5th"."""
-    last_two = value % 100
-    ending = "th" if 10 < last_two < 20 else {1: "st", 2: "nd", 3: "rd"}.get(value % 10, "th")
+    endings: dict[float, str] = {1: "st", 2: "nd", 3: "rd"}
+    ending = "th" if 10 < value % 100 < 20 else endings.get(value % 10, "th")
     return f"{value:g}{ending}"
 
 

@@ -86,7 +86,15 @@ def test_all_recipes_that_the_folds_selected_are_named(tmp_path: Path):
         for fold, name in enumerate(recipes):
             folder, options = tmp_path / "-".join(recipes) / str(fold), RECIPES[name]
             (folder / "a").mkdir(parents=True)
-            row = {"epoch": options.epochs, "step": 10, "images_seen": 80, **losses}
+            row = {
+                "epoch": options.epochs,
+                "epochs": options.epochs,
+                "batches": 10,
+                "step": 10,
+                "images_seen": 80,
+                "seconds": 1.0,
+                **losses,
+            }
             append_jsonl(folder / "a/stats.jsonl", row)
             folds.append(
                 FoldGenerators(
