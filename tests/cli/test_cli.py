@@ -45,12 +45,12 @@ def test_study_help_is_in_sections_with_defaults_arms_and_recipes(
     words = " ".join(out.split())
     assert "no_augmentation, classic, oversample, mixup, pca" in words
     assert "paper, small, quick" in words
-    assert "[default: crossval 600, quick 100; published 1200, quick 100]" in words
+    assert "[default: crossval: 600 (preset quick: 100); published: 1200 (preset quick: 100)]" in words
 
 
 def test_defaults_in_the_help_are_those_of_the_presets():
-    assert preset_default("folds") == "4, quick 2"
-    assert preset_default("ratios") == "0.5,2,4, quick none"
+    assert preset_default("folds") == "4 (preset quick: 2)"
+    assert preset_default("ratios") == "0.5,2,4 (preset quick: none)"
     assert preset_default("mixture_classic") == "0,500,1000,2000,3000"
 
 

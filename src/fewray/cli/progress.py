@@ -34,7 +34,7 @@ def epoch_line(label: str, row: Mapping[str, Any]) -> str:
         f"Loss_D: {row['loss_d']:.4f} Loss_G: {row['loss_g']:.4f} "
         f"D(x): {row['d_x']:.4f} D(G(z)): {row['d_g_z1']:.4f} / {row['d_g_z2']:.4f}"
     )
-    for name, key in (("FID", "fid"), ("KID", "kid"), ("InceptionScore", "is")):
+    for name, key in (("FID", "fid"), ("KID", "kid"), ("InceptionScore", "inception_score")):
         if row.get(key) is not None:
             line += f" {name}: {row[key]:.4f}"
     return f"{line} ({row['extractor']})" if row.get("extractor") else line
