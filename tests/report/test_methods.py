@@ -52,7 +52,8 @@ def test_the_paragraph_follows_the_fields():
         "20 variants of each image",
         "rotation by up to 7°, translation by up to 6%, scaling by a factor of 0.9 to 1.1, and",
         "changes in brightness and contrast of up to 15%. Images were never mirrored",
-        "one generator per class was trained on the training images only (fewray recipe `fast`: 1400 steps)",
+        "one generator per class was trained on the training images only (fewray recipe `fast`: 40 epochs, 1400 "
+        "steps)",
         "shuffled-label arms, one image was added per real image",
         f"below the 2nd percentile of that distance for held-out real images ({rejected} rejected, "
         "960 kept)",

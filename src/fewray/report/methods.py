@@ -5,7 +5,7 @@ from __future__ import annotations
 from fewray.config import ClassicAugmentation
 from fewray.report import phrases, text
 from fewray.report.page import environment
-from fewray.report.text import listed, number, spelled
+from fewray.report.text import count, listed, number, spelled
 from fewray.results.crossval import CrossvalStudy
 from fewray.results.names import arm_name
 
@@ -58,6 +58,9 @@ def _recipes(study: CrossvalStudy) -> str:
     found = sorted({name for g in study.generators.values() for name in g.recipes})
     steps = sorted({g.steps for g in study.generators.values()})
     shown = f"{' to '.join(map(str, [*steps[:1], *steps[1:][-1:]]))} steps"
+    epochs = {g.epochs for g in study.generators.values()}
+    if len(found) == 1 and ": " not in found[0] and len(epochs) == 1:
+        shown = f"{count(epochs.pop(), 'epoch')}, {shown}"
     if len(found) == 1:
         return f"recipe {phrases.recipe_name(found[0], shown)}"
     return f"recipes {listed(list(map(phrases.recipe_name, found)))}; {shown}"

@@ -92,7 +92,7 @@ def control_warnings(comparisons: Mapping[str, Comparison], reference: str) -> l
         return []
     text = (
         f"The negative control ({arm_name(CONTROL)}) helps compared with {arm_name(reference)}. "
-        "What helps is then not the content of the images, and no verdict here can be trusted."
+        "The content of the images cannot be the cause, so no verdict of this study can be trusted."
     )
     return [StudyWarning(code="negative_control_helps", text=text)]
 

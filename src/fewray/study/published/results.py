@@ -149,7 +149,7 @@ def split_warnings(train: Manifest, test: Manifest) -> list[StudyWarning]:
     shared = sorted({row.group for row in train.rows} & {row.group for row in test.rows})
     if not shared:
         return []
-    text = f"The published split leaks: {', '.join(shared)} has images in both train and test."
+    text = f"The published split leaks: {', '.join(shared)} has images in both training and test."
     return [StudyWarning(code="split_leaks", text=text)]
 
 
