@@ -14,7 +14,8 @@ import pytest
 import fewray
 
 ROOT = Path(fewray.__file__).parent
-MAX_LINES = 300
+MAX_LINES = 320
+"""Lines of 100 columns. It was 300 lines of 120 columns."""
 MAX_FILES = 14
 
 GROUND = {"errors", "config", "presets"}
@@ -69,9 +70,6 @@ PENDING: set[tuple[str, str]] = set()
 
 def pending(name: str, other: str) -> bool:
     return any(within(name, a) and within(other, b) for a, b in PENDING)
-
-
-PENDING_LENGTH = 380
 
 
 def modules(root: Path = ROOT) -> dict[str, Path]:
@@ -166,7 +164,7 @@ def test_packages_have_few_files():
 
 def test_files_are_short():
     lengths = {name: len(path.read_text().splitlines()) for name, path in MODULES.items()}
-    assert not {name: n for name, n in lengths.items() if n > PENDING_LENGTH}
+    assert not {name: n for name, n in lengths.items() if n > MAX_LINES}
 
 
 def test_every_rule_names_a_part_that_exists():

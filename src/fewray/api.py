@@ -33,8 +33,7 @@ def _ignore(kind: str, event: Mapping[str, Any]) -> None:
 def load_dataset(source: str | Path, *, group_regex: str | None = None) -> Manifest:
     """Return the manifest of ``phantom[:key=value,...]``, ``covid4``, a folder, or a CSV file.
 
-    A folder holds one subfolder per class. The first group of ``group_regex`` in a file name is the
-    patient ID.
+    A folder has a subfolder per class. Group 1 of ``group_regex`` in a file name is the patient.
     """
     from fewray.data.loading import load_dataset as load
 
@@ -80,11 +79,9 @@ def train_generator(
     from fewray.data.hold_out import training_rows
     from fewray.pipelines.train_generators import train_generators
 
-    check_range("--seed", seed, 0)
-    check_range("--checkpoint-every", checkpoint_every, 1)
-    check_range("--quality-every", probe_every, 0)
     check_range("--patience", patience, 1)
-    default_hold_out = 0.2 if stop_when_done else 0.0
+    if hold_out is None:
+        hold_out = 0.2 if stop_when_done else 0.0
     last = train_generators(
         training_rows(_dataset(data)),
         recipe(options) if isinstance(options, str) else options,
@@ -96,7 +93,7 @@ def train_generator(
         checkpoint_every=checkpoint_every,
         probe_every=probe_every,
         extractor=extractor,
-        hold_out=default_hold_out if hold_out is None else hold_out,
+        hold_out=hold_out,
         patience=patience if stop_when_done else 0,
         on_epoch=on_epoch,
         on_batch=on_batch,
@@ -201,9 +198,6 @@ def measure_quality(
     from fewray.pipelines.provenance import generator_sources, load_images_of, patient_pattern
     from fewray.pipelines.quality_report import quality_report
 
-    check_range("--k", k, 1)
-    check_range("--image-size", image_size, 8)
-    check_range("--tstr-steps", tstr_steps, 0)
     run = None if run is None else Path(run)
     made = _dataset(synthetic, "--synthetic")
     stored = patient_pattern(generator_sources(made, run))

@@ -45,7 +45,9 @@ def test_study_help_is_in_sections_with_defaults_arms_and_recipes(
     words = " ".join(out.split())
     assert "no_augmentation, classic, oversample, mixup, pca" in words
     assert "paper, small, quick" in words
-    assert "[default: crossval: 600 (preset quick: 100); published: 1200 (preset quick: 100)]" in words
+    assert (
+        "[default: crossval: 600 (preset quick: 100); published: 1200 (preset quick: 100)]" in words
+    )
 
 
 def test_defaults_in_the_help_are_those_of_the_presets():

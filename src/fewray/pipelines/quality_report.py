@@ -12,7 +12,7 @@ import msgspec
 from fewray.config import ClassifierOptions
 from fewray.data.images import ImageSource
 from fewray.data.manifest import Manifest
-from fewray.errors import InputError
+from fewray.errors import InputError, check_range
 from fewray.generators.generate import run_classes
 from fewray.generators.membership import membership
 from fewray.pipelines.extractors import open_extractor
@@ -57,9 +57,10 @@ def quality_report(
     was seen by a generator, ``fit`` is not the generators', ``run`` has no generator of a class or
     one that saw none of the real images, or an option is out of range.
     """
+    check_range("--k", k, 1)
+    check_range("--image-size", image_size, 8)
+    check_range("--tstr-steps", tstr_steps, 0)
     measured = _classes(real, synthetic, classes)
-    if k < 1:
-        raise InputError("k_out_of_range", f"--k {k}, expected at least 1.", value=k)
     check_percentile(copy_percentile)
     if tstr_steps and len(measured) < 2:
         raise InputError("too_few_classes", "--tstr: a classifier needs at least 2 classes.")

@@ -15,7 +15,7 @@ from fewray.compute.seeds import child_seed
 from fewray.config import GanOptions
 from fewray.data.hold_out import check_no_synthetic, split_hold_out
 from fewray.data.manifest import Manifest
-from fewray.errors import InputError
+from fewray.errors import InputError, check_range
 from fewray.generators.log import read_options
 from fewray.generators.run import CHECKPOINT
 from fewray.pipelines.train_class import check_class, train_class
@@ -51,6 +51,9 @@ def train_generators(
     measurements of it that are no better. InputError for an unknown class, a class without images,
     synthetic images, or a folder that holds other generators.
     """
+    check_range("--seed", seed, 0)
+    check_range("--checkpoint-every", checkpoint_every, 1)
+    check_range("--quality-every", probe_every, 0)
     check_no_synthetic(manifest)
     selected = tuple(dict.fromkeys(classes or manifest.classes))
     for label in selected:
