@@ -130,17 +130,17 @@ def test_the_distance_is_that_of_the_definition():
     assert near.distance[0] == pytest.approx(1 - max(alike), abs=1e-4)
 
 
-def test_films_of_one_patient_are_left_out_on_demand(phantoms: dict[str, MeasuredSet]):
+def test_images_of_one_patient_are_excluded_on_demand(phantoms: dict[str, MeasuredSet]):
     films = phantoms["normal"]
-    apart = nearest_training(films, films, apart=True)
+    held_out = nearest_training(films, films, exclude_same_patient=True)
     for i, (by_pixels, by_features) in enumerate(
-        zip(apart.index, apart.feature_index, strict=True)
+        zip(held_out.index, apart.feature_index, strict=True)
     ):
         assert films.groups[by_pixels] != films.groups[i] != films.groups[by_features]
     alone = MeasuredSet(
         films.images, films.names, tuple("p" for _ in films.names), films.features, films.mirrored
     )
-    assert np.isinf(nearest_training(alone, alone, apart=True).distance).all()
+    assert np.isinf(nearest_training(alone, alone, exclude_same_patient=True).distance).all()
     assert copy_threshold({"a": alone}).num_held_out == 0
 
 
@@ -234,7 +234,7 @@ def test_on_covid4_planted_copies_are_found_and_few_real_films_flagged(covid4):
     bar = copy_threshold(films)
     flagged = 0
     for label, images in films.items():
-        near = nearest_training(images, images, apart=True)  # each held out with its group
+        near = nearest_training(images, images, exclude_same_patient=True)  # each held out with its group
         flagged += sum(
             bool(bar.flags(label, p, f))
             for p, f in zip(near.distance, near.feature_distance, strict=True)
