@@ -134,7 +134,7 @@ def test_images_of_one_patient_are_excluded_on_demand(phantoms: dict[str, Measur
     films = phantoms["normal"]
     held_out = nearest_training(films, films, exclude_same_patient=True)
     for i, (by_pixels, by_features) in enumerate(
-        zip(held_out.index, apart.feature_index, strict=True)
+        zip(held_out.index, held_out.feature_index, strict=True)
     ):
         assert films.groups[by_pixels] != films.groups[i] != films.groups[by_features]
     alone = MeasuredSet(
