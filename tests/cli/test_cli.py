@@ -348,7 +348,7 @@ def test_a_study_warns_first_that_patients_are_unknown(
     printed = capsys.readouterr()
     assert json.loads(printed.out)
     assert (
-        "note: no image has a patient ID: each of these images is counted as a separate patient"
+        "note: No image has a patient ID. Each of these images is counted as a separate patient"
         in printed.err
     )
     (tmp_path / "own.csv").write_text("path,label,patient_id\na/1.png,a,x\nb/1.png,b,y\n")
