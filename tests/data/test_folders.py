@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from fewray.data.loading import load_dataset, load_external
 from fewray.data.manifest import PATIENTS, UNREAD, DataWarning, Manifest
@@ -221,3 +223,20 @@ def test_an_invalid_pattern_for_an_external_set_is_an_error(folder: Path, patter
     with pytest.raises(InputError) as caught:
         load_external(folder, group_regex=pattern)
     assert caught.value.code in ("group_regex_invalid", "group_regex_without_group")
+
+
+def test_an_invalid_pattern_is_refused_for_drawn_images_too():
+    with pytest.raises(InputError) as found:
+        load_dataset("phantom:train=8,test=4,size=64", group_regex="(")
+    assert found.value.code == "group_regex_invalid"
+
+
+def test_classes_of_different_depth_are_a_warning_of_the_data_set(tmp_path: Path):
+    rng = np.random.default_rng(0)
+    for label, top in (("a", 4095), ("b", 65535)):
+        (tmp_path / label).mkdir()
+        for index in range(4):
+            levels = rng.integers(0, top + 1, (64, 64)).astype(np.uint16)
+            Image.fromarray(levels).save(tmp_path / label / f"{index}.png")
+    (found,) = [w for w in load_dataset(tmp_path).warnings if w.code == "depth_by_class"]
+    assert found.items == ("a", "b")

@@ -151,3 +151,10 @@ def test_the_range_ignores_a_few_pixels_at_each_end():
     values[0, :5], values[1, :5] = 0, 65535
     found = GreyRange.of(values)
     assert (found.low, found.high, found.minimum, found.maximum) == (500, 500, 0, 65535)
+
+
+def test_float_images_of_two_ranges_are_refused():
+    unit, bytes_ = (GreyRange.of(np.linspace(0, top, 4096)) for top in (1.0, 255.0))
+    with pytest.raises(InputError) as found:
+        choose_scale([unit, bytes_])
+    assert found.value.code == "float_range_mixed"

@@ -121,3 +121,12 @@ def test_a_folder_is_locked_by_one_holder(tmp_path: Path, monkeypatch: pytest.Mo
     assert caught.value.code == "folder_in_use"
     with locked(tmp_path / "run"):
         pass
+
+
+def test_a_line_appended_after_an_incomplete_one_is_kept(tmp_path: Path):
+    path = tmp_path / "log.jsonl"
+    append_jsonl(path, {"a": 1})
+    with path.open("a") as stream:
+        stream.write('{"b": ')
+    append_jsonl(path, {"c": 3})
+    assert path.read_text().splitlines() == ['{"a": 1}', '{"b": ', '{"c": 3}']

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fewray.data.manifest import MANIFEST, DataWarning, Manifest
+from fewray.data.patients import patient_pattern
 from fewray.errors import InputError
 
 EXPECTED = "expected phantom, covid4, a folder with one subfolder per class, or a CSV file"
@@ -30,6 +31,7 @@ def load_dataset(
     text = str(source)
     if not text.strip():
         raise InputError("data_source", f"{option} is empty, as from an unset variable; {EXPECTED}")
+    patient_pattern(group_regex)  # an invalid one is an error for every source
     name, _, specification = text.partition(":")
     if name == "phantom" and not Path(text).exists():
         from fewray.data.phantom.cohort import load_phantom

@@ -11,7 +11,7 @@ from fewray.data.manifest import PATIENTS, DataWarning, Manifest, Origin, Row
 from fewray.data.patients import OPTION, patient_in_name, patient_pattern
 from fewray.errors import InputError
 from fewray.imaging.arrays import scan_ranges
-from fewray.imaging.depth import PixelScale, choose_scale
+from fewray.imaging.depth import GreyRange, PixelScale, choose_scale
 from fewray.storage.files import sha256_of
 
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test", "": ""}
@@ -105,6 +105,8 @@ class RowCollector:
             self.rows, key=lambda row: (row.split != "train", row.split, row.label, str(row.path))
         )
         classes = tuple(sorted({row.label for row in rows}))
+        scale, depths = self._pixel_scale(source)
+        found += depths
         found += _similar_labels(classes)
         return Manifest(
             name=name,
@@ -112,7 +114,7 @@ class RowCollector:
             rows=tuple(rows),
             warnings=tuple(found),
             group_regex=self.group_regex,
-            pixel_scale=self._pixel_scale(source),
+            pixel_scale=scale,
         )
 
     def _patient_warnings(self) -> list[DataWarning]:
@@ -126,14 +128,25 @@ class RowCollector:
         )
         return [DataWarning(PATIENTS, text)]
 
-    def _pixel_scale(self, source: str) -> PixelScale:
+    def _pixel_scale(self, source: str) -> tuple[PixelScale, list[DataWarning]]:
+        """Return the grey scale of all files, and a warning if the classes differ in depth."""
+        by_class: dict[str, list[GreyRange]] = {}
+        for row, found in zip(self.rows, scan_ranges([r.path for r in self.rows]), strict=True):
+            if found is not None:
+                by_class.setdefault(row.label, []).append(found)
         try:
-            return choose_scale(filter(None, scan_ranges([row.path for row in self.rows])))
+            scale = choose_scale(each for ranges in by_class.values() for each in ranges)
+            depths = {name: choose_scale(ranges).describe() for name, ranges in by_class.items()}
         except InputError as error:
             if self.strict:
                 message = f"{source}: {error.message}"
                 raise InputError(error.code, message, **error.fields) from None
-            return PixelScale()  # `data check` reports the files
+            return PixelScale(), []  # `data check` reports the files
+        if len(set(depths.values())) < 2:
+            return scale, []
+        shown = ", ".join(f"{label} ({depth})" for label, depth in sorted(depths.items()))
+        text = f"classes differ in grey scale: {shown}; all are read as {scale.describe()}"
+        return scale, [DataWarning("depth_by_class", text, tuple(sorted(depths)))]
 
 
 def _bad_name(name: str, label: str) -> tuple[str, str] | None:

@@ -104,7 +104,8 @@ class PixelScale:
 def choose_scale(ranges: Iterable[GreyRange]) -> PixelScale:
     """Return the one scale for all files of a data set.
 
-    Raises InputError ``float_range`` for float levels that fit none of the known ranges.
+    Raises InputError ``float_range`` for float levels that fit none of the known ranges, and
+    ``float_range_mixed`` if some files reach 1 and others 64 or more.
     """
     ranges = list(ranges)
     integers = [r for r in ranges if not r.floating and not r.declared_bits]
@@ -123,6 +124,15 @@ def _integer_bounds(ranges: list[GreyRange]) -> tuple[float, float]:
 
 def _float_bounds(ranges: list[GreyRange]) -> tuple[float, float]:
     low, high = min(r.low for r in ranges), max(r.high for r in ranges)
+    darkest = min((r.high for r in ranges if r.high > 0), default=high)
+    if darkest <= 1 + TOLERANCE and high >= SMALLEST_FLOAT_TOP:
+        raise InputError(
+            "float_range_mixed",
+            f"float pixels up to {darkest:.3g} in some images and up to {high:.3g} in others: "
+            "expected one range. Rescale the images, all of them alike.",
+            low=darkest,
+            high=high,
+        )
     if high <= 1 + TOLERANCE and low >= -1 - TOLERANCE:
         return (0.0, 1.0) if low >= -TOLERANCE else (-1.0, 1.0)
     if high < SMALLEST_FLOAT_TOP:

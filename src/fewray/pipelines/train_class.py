@@ -151,8 +151,12 @@ def training_set_of(
 
 def _training_images(folder: Path, rows: Manifest, options: GanOptions, *, seed: int) -> np.ndarray:
     """Return the training images; a resumed run reads those it started with."""
+    scale = rows.pixel_scale.key()
     key = key_of(
-        rows=[row.sha256 for row in rows.rows], options=options.with_(epochs=1).to_json(), seed=seed
+        rows=[row.sha256 for row in rows.rows],
+        options=options.with_(epochs=1).to_json(),
+        seed=seed,
+        **({"scale": scale} if scale else {}),
     )
     store = JobStore(folder)
     for old in folder.glob("training-*.npy*"):

@@ -90,8 +90,10 @@ def read_object(path: Path) -> dict[str, Any]:
 def append_jsonl(path: Path, row: Mapping[str, Any]) -> None:
     """Append one line of JSON to ``path``; RunFailed when it cannot be written."""
     try:
-        with path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(row, allow_nan=False) + "\n")
+        with path.open("ab+") as stream:
+            if stream.tell() and (stream.seek(-1, os.SEEK_END), stream.read(1))[1] != b"\n":
+                stream.write(b"\n")  # a crash left an incomplete line
+            stream.write(f"{json.dumps(row, allow_nan=False)}\n".encode())
     except OSError as error:
         raise _cannot_write(path, error) from error
 

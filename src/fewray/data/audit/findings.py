@@ -110,7 +110,8 @@ class Audit:
 
 def findings(found: Audit, manifest: Manifest) -> tuple[DataWarning, ...]:
     """Return what a user should act on."""
-    own = [w for w in manifest.warnings if w.code != "byte_equal"]  # the audit counts them
+    repeated = {"byte_equal", "depth_by_class"}  # the audit says them itself
+    own = [w for w in manifest.warnings if w.code not in repeated]
     return (*_synthetic(manifest), *own, *_files(found), *_depth(found), *_leaks(found))
 
 
