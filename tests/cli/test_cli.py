@@ -365,7 +365,7 @@ def test_a_study_warns_first_that_patients_are_unknown(
         )
         == 0
     )
-    assert "note: column patient_id is not read" in capsys.readouterr().err
+    assert "column patient_id is ignored" in capsys.readouterr().err
 
 
 def test_a_table_outside_a_terminal_breaks_no_cell(capsys: pytest.CaptureFixture[str]):
