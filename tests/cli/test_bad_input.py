@@ -255,7 +255,7 @@ def test_characters_that_the_terminal_lacks_do_not_stop_a_command(tmp_path, imag
         sys.stdout.flush()
         text = written.getvalue().decode("ascii")
         if words:
-            assert set(json.loads(text)["sizes"]) == {"größe–α", "b"}
+            assert set(json.loads(text)["classes"]) == {"größe–α", "b"}
         else:
             assert "gr??e" in text
 

@@ -60,8 +60,11 @@ class PublishedOptions(Options):
         check_range("--synthetic-per-class", self.synthetic_per_class, 1)
         check_range("published_passes", self.published_passes, 1)
         for name in ("mixture_classic", "mixture_synthetic"):
-            for count in getattr(self, name):
-                check_range(f"--{name.replace('_', '-')}", count, 0)
+            option, counts = f"--{name.replace('_', '-')}", getattr(self, name)
+            if not counts:
+                raise InputError("no_values", f"{option}: expected at least one number")
+            for count in counts:
+                check_range(option, count, 0)
 
 
 SMALL_AUGMENTATION = ClassicAugmentation(

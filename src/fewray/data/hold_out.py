@@ -68,8 +68,9 @@ def held_out_rows(manifest: Manifest) -> Manifest:
 def check_no_synthetic(manifest: Manifest, option: str = "--data") -> None:
     """Raise InputError if ``manifest`` holds synthetic images."""
     if synthetic := len(manifest.where(origin="synthetic")):
+        found = f"{synthetic} synthetic image{'' if synthetic == 1 else 's'}"
         raise InputError(
             "synthetic_images",
-            f"{option} {manifest.name}: expected real images only, got {synthetic} synthetic ones",
+            f"{option} {manifest.name}: expected real images only, got {found}",
             count=synthetic,
         )

@@ -131,12 +131,12 @@ def split_rows(manifest: Manifest) -> tuple[Manifest, Manifest]:
     where = f"--data {manifest.name}"
     if not counts.get("train") or not counts.get("test"):
         found = ", ".join(
-            f"{sum(by_class.values())} of split {split or '(none)'}"
+            f"{sum(by_class.values())} images {f'of split {split}' if split else 'without a split'}"
             for split, by_class in counts.items()
         )
         raise InputError(
             "no_split",
-            f"{where}: images {found}. The published protocol expects a train and a test split "
+            f"{where}: {found}. The published protocol expects a train and a test split "
             "(<split>/<class>/* or a CSV with a column `split`).",
         )
     if len(manifest.classes) < 2:
