@@ -82,7 +82,7 @@ def test_a_record_without_threads_and_device_is_taken(trained: FoldGenerators):
 
 
 def test_another_seed_is_refused(trained: FoldGenerators):
-    with pytest.raises(InputError, match="was trained with other seed"):
+    with pytest.raises(InputError, match="trained with other seed"):
         train(replace(trained, seed=6), SERIAL)
 
 
