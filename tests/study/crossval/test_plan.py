@@ -65,7 +65,7 @@ def test_what_is_not_timed_has_no_minutes_and_is_not_in_the_sum(films: Manifest)
     untimed = [row["job"] for row in plan if row["minutes"] is None]
     copies = [f"synthetic images, copies replaced, repeat-0-fold-{fold}" for fold in (0, 1)]
     assert untimed == [*copies, "pretrained features", "shortcut audit"]
-    assert plan[-1]["job"] == "all with minutes, 1 side by side"
+    assert plan[-1]["job"] == "all with minutes, 1 in parallel"
     assert plan[-1]["steps"] == sum(row["steps"] for row in plan[:-1])
     assert plan[-1]["minutes"] == round(plan[-1]["steps"] / 60, 1)
 
