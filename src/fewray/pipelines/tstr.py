@@ -50,7 +50,7 @@ def measure_tstr(
             side.labels,
             options,
             n_classes=len(real),
-            seed=child_seed(seed, "tstr"),
+            seed=child_seed(seed, "usefulness"),
             device=device,
             precision=precision,
         )
