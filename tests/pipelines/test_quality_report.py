@@ -370,7 +370,7 @@ def test_options_for_nothing_and_folders_that_cannot_be_written_are_refused_at_o
                 data, planted[0], classes=["normal"], extractor="pixels", **{option: 60}
             )
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot be made or written"):
+    with pytest.raises(InputError, match="cannot create or write"):
         fewray.measure_quality(
             data, planted[0], classes=["normal"], extractor="pixels", out=tmp_path / "file"
         )

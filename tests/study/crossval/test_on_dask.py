@@ -73,7 +73,7 @@ def test_training_survives_a_kill_without_resume(phantoms: Manifest, tmp_path: P
         last = train_generators(
             phantoms, options, tmp_path / name, machine=machine, on_epoch=told, **named
         )
-        assert {row["epoch"] for row in last.values()} == {3}
+        assert {row.epoch for row in last.values()} == {3}
         found[name] = [
             (tmp_path / name / label / "checkpoint.safetensors").read_bytes()
             for label in named["classes"]
@@ -117,6 +117,6 @@ def test_training_runs_begun_locally_resume_on_a_cluster(phantoms: Manifest, tmp
 
 def test_processes_cannot_be_set_on_a_cluster(phantoms: Manifest, tmp_path: Path):
     with pytest.raises(
-        InputError, match="--processes 3: a cluster has its own; leave it out with --executor"
+        InputError, match="--processes 3: leave it out with --executor"
     ):
         api.run_study(phantoms, tmp_path, options=SMALL, processes=3, executor=TWO)
