@@ -116,7 +116,5 @@ def test_training_runs_begun_locally_resume_on_a_cluster(phantoms: Manifest, tmp
 
 
 def test_processes_cannot_be_set_on_a_cluster(phantoms: Manifest, tmp_path: Path):
-    with pytest.raises(
-        InputError, match="--processes 3: leave it out with --executor"
-    ):
+    with pytest.raises(InputError, match="--processes 3: leave it out with --executor"):
         api.run_study(phantoms, tmp_path, options=SMALL, processes=3, executor=TWO)

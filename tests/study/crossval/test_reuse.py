@@ -11,6 +11,8 @@ from fewray.compute import machine
 from fewray.compute.machine import Machine
 from fewray.compute.process import fixed_threads
 from fewray.data.manifest import Manifest
+from fewray.generators.log import write_options
+from fewray.results.training import ClassOptions, TrainingSet
 from fewray.study.crossval.run import run_crossval
 from tests.helpers import OPTIONS
 
@@ -64,7 +66,25 @@ def test_settings_of_existing_generators_hold_for_every_arm(phantoms: Manifest, 
     stored = tmp_path / "generators" / "repeat-0-fold-0" / "covid"
     stored.mkdir(parents=True)
     (stored / "checkpoint.safetensors").touch()
-    (stored / "options.json").write_text('{"precision": "fp32", "threads": 2}')
+    training_set = TrainingSet(
+        label="covid",
+        num_train=1,
+        classic_images=0,
+        training_hashes=("0",),
+        held_out_hashes=(),
+        rows_sha256="0",
+        origin="phantom",
+        group_regex=None,
+    )
+    recorded = ClassOptions(
+        options=OPTIONS.gan,
+        seed=0,
+        precision="fp32",
+        threads=2,
+        device="cpu",
+        training_set=training_set,
+    )
+    write_options(stored, recorded)
     found = run_crossval(
         phantoms,
         SMALL,
