@@ -9,5 +9,5 @@ if __name__ == "__main__":  # training uses worker processes, which import this 
     quality = fewray.measure_quality(data, "runs/quickstart/synthetic")
     for label, found in quality.classes.items():
         scores = f"FID {found.fid:.1f}, KID {found.kid:.3f}"
-        print(f"{label}: {scores} ({found.extractor}, n = {found.num_real})")
+        print(f"{label}: {scores} ({quality.extractor}, n = {found.num_real})")
     print(fewray.run_study(data, "runs/quickstart/study", options="quick"))
