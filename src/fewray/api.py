@@ -18,16 +18,12 @@ from fewray.errors import InputError, check_range
 from fewray.presets import recipe
 
 if TYPE_CHECKING:
-    from fewray.compute.machine import Machine, MachineOptions
+    from fewray.compute.machine import MachineOptions
     from fewray.data.manifest import Manifest
     from fewray.results.quality import QualityReport
 
 OnProgress = Callable[[str, Mapping[str, Any]], None]
 """Called with the kind of an event or the label of a class, and the facts about it."""
-
-
-def _ignore(kind: str, event: Mapping[str, Any]) -> None:
-    """Ignore a progress event."""
 
 
 def load_dataset(source: str | Path, *, group_regex: str | None = None) -> Manifest:
@@ -54,8 +50,8 @@ def train_generator(
     stop_when_done: bool = False,
     hold_out: float | None = None,
     patience: int = 3,
-    on_epoch: OnProgress = _ignore,
-    on_batch: OnProgress = _ignore,
+    on_epoch: OnProgress = lambda kind, event: None,
+    on_batch: OnProgress = lambda kind, event: None,
     **machine: Unpack[MachineOptions],
 ) -> dict[str, dict[str, Any]]:
     """Train one generator per class into ``out/<class>``; return the last log row of each class.
@@ -76,24 +72,23 @@ def train_generator(
     """
     import msgspec
 
+    from fewray.compute.machine import Machine
     from fewray.data.hold_out import training_rows
     from fewray.pipelines.train_generators import train_generators
 
     check_range("--patience", patience, 1)
-    if hold_out is None:
-        hold_out = 0.2 if stop_when_done else 0.0
     last = train_generators(
         training_rows(_dataset(data)),
         recipe(options) if isinstance(options, str) else options,
         Path(out),
         classes=classes,
         seed=seed,
-        machine=_machine(**machine),
+        machine=Machine.from_options(**machine),
         resume=resume,
         checkpoint_every=checkpoint_every,
         probe_every=probe_every,
         extractor=extractor,
-        hold_out=hold_out,
+        hold_out=(0.2 if stop_when_done else 0.0) if hold_out is None else hold_out,
         patience=patience if stop_when_done else 0,
         on_epoch=on_epoch,
         on_batch=on_batch,
@@ -146,8 +141,8 @@ def generate(
             Path(run), real, percentile=copy_percentile, device=device, group_regex=group_regex
         )
     elif group_regex is not None:
-        message = f"--group-regex {group_regex}: only used with --reject-copies"
-        raise InputError("group_regex_unused", message, pattern=group_regex)
+        unused = f"--group-regex {group_regex}: only used with --reject-copies."
+        raise InputError("group_regex_unused", unused, pattern=group_regex)
     made = make(
         Path(run),
         Path(out),
@@ -191,8 +186,8 @@ def measure_quality(
     ``run`` is the folder of the generators, for the membership score of their discriminators.
     ``tstr_steps`` above 0 trains classifiers for that many steps (TSTR and TRTS). ``extractor`` may
     also be ``onnx:FILE`` or ``study:RUN`` (docs/metrics.md). ``cache`` keeps features in the user's
-    cache folder. ``group_regex`` finds patients in file names, by default as in training.
-    ``out`` receives quality.json, copies.csv and pictures of the closest pairs.
+    cache folder. ``group_regex`` finds patients in file names, by default as in training. ``out``
+    receives quality.json, copies.csv and pictures of the closest pairs.
     """
     from fewray.data.hold_out import held_out_rows, training_rows
     from fewray.pipelines.provenance import generator_sources, load_images_of, patient_pattern
@@ -233,7 +228,7 @@ def run_study(
     options: CrossvalOptions | PublishedOptions | str = "standard",
     generators: str | Path | None = None,
     external: str | Path | Manifest | None = None,
-    on_progress: OnProgress = _ignore,
+    on_progress: OnProgress = lambda kind, event: None,
     **machine: Unpack[MachineOptions],
 ) -> Path:
     """Run a study into ``out`` and return the path of its ``report.html``.
@@ -248,19 +243,20 @@ def run_study(
     ``machine`` are :class:`fewray.compute.machine.MachineOptions`; ``study.json`` does not depend
     on ``executor``.
     """
+    from fewray.compute.machine import Machine
     from fewray.report.render import write_report
     from fewray.study import protocols
     from fewray.study.options import preset_options
 
-    settled = preset_options(options) if isinstance(options, str) else options
-    check_external(external, settled)
+    options = preset_options(options) if isinstance(options, str) else options
+    check_external(external, options)
     protocols.run_study(
         _dataset(data),
-        settled,
+        options,
         Path(out),
         generators=None if generators is None else Path(generators),
         external=None if external is None else _dataset(external, "--external"),
-        machine=_machine(**machine),
+        machine=Machine.from_options(**machine),
         on_progress=on_progress,
     )
     return write_report(Path(out))
@@ -273,13 +269,14 @@ def plan_study(
     out: str | Path | None = None,
     generators: str | Path | None = None,
     external: str | Path | Manifest | None = None,
-    on_progress: OnProgress = _ignore,
+    on_progress: OnProgress = lambda kind, event: None,
     **machine: Unpack[MachineOptions],
 ) -> list[dict[str, Any]]:
     """Return the jobs of a study with their steps and estimated minutes; write nothing.
 
     InputError where :func:`run_study` would refuse ``out``.
     """
+    from fewray.compute.machine import Machine
     from fewray.study import protocols
 
     check_external(external, options)
@@ -289,19 +286,9 @@ def plan_study(
         None if out is None else Path(out),
         generators=None if generators is None else Path(generators),
         external=None if external is None else _dataset(external, "--external"),
-        machine=replace(_machine(**machine), executor="local"),
+        machine=replace(Machine.from_options(**machine), executor="local"),
         on_progress=on_progress,
     )
-
-
-def _machine(**options: Unpack[MachineOptions]) -> Machine:
-    from fewray.compute.machine import Machine
-
-    found = Machine(**options)
-    if found.executor != "local" and found.processes:
-        message = f"--processes {found.processes}: leave it out with --executor {found.executor}"
-        raise InputError("processes_with_cluster", message, executor=found.executor)
-    return found
 
 
 def _dataset(source: str | Path | Manifest, option: str = "--data") -> Manifest:

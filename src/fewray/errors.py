@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Any
 
 
@@ -11,14 +12,15 @@ class _CodedError(Exception):
     """An error with a code for programs and a message for people.
 
     Programs read ``code`` (a short snake_case string) and ``fields`` (the values found and
-    expected), never the message.
+    expected, paths as text), never the message.
     """
 
     exit_code: int
 
     def __init__(self, code: str, message: str, **fields: Any) -> None:
         super().__init__(message)
-        self.code, self.message, self.fields = code, message, fields
+        self.code, self.message = code, message
+        self.fields = {k: str(v) if isinstance(v, PurePath) else v for k, v in fields.items()}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.code, self.message, self.fields)

@@ -17,7 +17,9 @@ from fewray.imaging.arrays import save_png
 from fewray.pipelines import copy_rejection as rejection
 from fewray.pipelines import quality_report as module
 from fewray.pipelines.extractors import open_extractor
+from fewray.pipelines.provenance import load_images_of
 from fewray.presets import RECIPES
+from tests.helpers import noise_dataset
 
 PATTERN = r"(p\d+)_"
 
@@ -169,3 +171,11 @@ def test_generate_reports_the_copy_threshold(
         assert "note: a: 1 real images that its generator did not see were left out" in call(*words)
     finally:
         (films / "a" / "more.png").unlink()
+
+
+def test_only_a_stored_pattern_that_fits_no_name_is_ignored(tmp_path: Path):
+    folder = noise_dataset(tmp_path / "data", {"a": 2, "b": 2})
+    assert load_images_of(folder, None, r"^(p\d+)_", option="--real") == load_dataset(folder)
+    with pytest.raises(InputError) as raised:
+        load_images_of(folder, None, "no group", option="--real")
+    assert raised.value.code == "group_regex_without_group"

@@ -13,7 +13,8 @@ from fewray.cli.main import app
 from fewray.errors import InputError
 from fewray.imaging.arrays import save_png
 from fewray.report.forest import fold_figure, forest_plot, seed_figure
-from fewray.report.pages.crossval_tables import overview_table, terminal_tables
+from fewray.report.pages.crossval_checks import terminal_tables
+from fewray.report.pages.crossval_tables import overview_table
 from fewray.report.render import render_markdown, render_summary, write_report
 from fewray.results.crossval import CrossvalStudy
 from fewray.results.files import write_study

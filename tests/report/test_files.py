@@ -66,7 +66,7 @@ def test_a_damaged_study_has_a_code(protocol: str, place: str, value: Any, tmp_p
     with pytest.raises(InputError) as found:
         read_study(tmp_path)
     assert found.value.code == "study_damaged"
-    assert found.value.fields["path"] == tmp_path / "study.json"
+    assert found.value.fields["path"] == str(tmp_path / "study.json")
 
 
 @pytest.mark.parametrize("words", [(), ("--markdown",), ("--json",)])
@@ -100,7 +100,7 @@ def test_a_damaged_timing_file_is_named(text: str, tmp_path: Path):
     with pytest.raises(InputError) as found:
         read_timing(tmp_path)
     assert found.value.code == "file_damaged"
-    assert found.value.fields["path"] == tmp_path / "timing.json"
+    assert found.value.fields["path"] == str(tmp_path / "timing.json")
 
 
 def test_the_run_file_is_read_and_a_damaged_one_is_named(tmp_path: Path):

@@ -309,7 +309,7 @@ def test_the_quality_of_images_is_shown_as_measured(folder: Path):
     write_json(folder / "quality.json", quality | {"notes": 5})
     with pytest.raises(InputError) as found:
         render_markdown(folder)
-    assert found.value.code == "quality_damaged"
+    assert found.value.code == "quality_report_invalid"
 
 
 def quality_report() -> dict[str, Any]:

@@ -108,7 +108,7 @@ def test_damage_is_an_input_error_with_code_and_path(tmp_path, change, code):
     damaged(tmp_path, change)
     with pytest.raises(InputError) as caught:
         read_study(tmp_path)
-    assert (caught.value.code, caught.value.fields["path"]) == (code, tmp_path / STUDY)
+    assert (caught.value.code, caught.value.fields["path"]) == (code, str(tmp_path / STUDY))
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b"null"])

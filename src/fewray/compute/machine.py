@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypedDict
+from typing import Any, TypedDict, Unpack
 
 from fewray.compute.cuda_graph import STREAMS
 from fewray.compute.dask.cluster import connected, connection
@@ -57,6 +57,18 @@ class Machine:
         check_executor(self.executor)
         check_range("--processes", self.processes, 0)
         check_range("--threads", self.threads, 0)
+
+    @classmethod
+    def from_options(cls, **options: Unpack[MachineOptions]) -> Machine:
+        """Return the machine a user asked for; InputError for ``processes`` on a cluster."""
+        found = cls(**options)
+        if found.executor != LOCAL and found.processes:
+            raise InputError(
+                "processes_with_cluster",
+                f"--processes {found.processes}: leave it out with --executor {found.executor}.",
+                executor=found.executor,
+            )
+        return found
 
     def settled(self) -> Machine:
         """Return the machine with every default replaced by its value here.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,8 +65,11 @@ def load_images_of(
             raise InputError("group_regex_not_used", message, pattern=group_regex)
         return source
     if group_regex is None and stored is not None:
-        with suppress(InputError):
+        try:
             return load_dataset(source, group_regex=stored, option=option)
+        except InputError as error:
+            if error.code != "group_regex_no_match":
+                raise
     return load_dataset(source, group_regex=group_regex, option=option)
 
 

@@ -13,11 +13,10 @@ from fewray.generators.log import LOG
 from fewray.report.files import read_run, read_timing
 from fewray.report.limits import limits
 from fewray.report.page import Bullets, Code, Page, Section, Text, page_html, page_markdown
-from fewray.report.pages import crossval_tables
+from fewray.report.pages import crossval_checks, crossval_tables
 from fewray.report.pages.crossval import comparison_blocks, crossval_page
 from fewray.report.pages.generators import (
     quality_sections,
-    read_quality,
     read_training,
     training_page,
     training_tables,
@@ -27,9 +26,9 @@ from fewray.report.tables import Table
 from fewray.report.text import sentence
 from fewray.results.crossval import CrossvalStudy
 from fewray.results.files import STUDY, Study, read_study
-from fewray.results.quality import QualityReport
+from fewray.results.quality import QualityReport, read_quality
 from fewray.results.training import TrainingReport
-from fewray.storage.files import read_json, write_bytes
+from fewray.storage.files import write_bytes
 
 CAVEATS = 3
 """Caveats on the summary page."""
@@ -80,13 +79,13 @@ def _beside(folder: Path) -> list[Section]:
 
 def _quality(folder: Path) -> QualityReport | None:
     path = folder / "quality.json"
-    return read_quality(read_json(path)) if path.exists() else None
+    return read_quality(path) if path.exists() else None
 
 
 def terminal_tables(study: Study) -> list[Table]:
     """Return the tables that ``fewray study`` prints."""
     if isinstance(study, CrossvalStudy):
-        return crossval_tables.terminal_tables(study)
+        return crossval_checks.terminal_tables(study)
     return published_tables(study)
 
 

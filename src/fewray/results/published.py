@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from fewray.config import PublishedOptions
+from fewray.results.quality import QualityReport
 from fewray.results.scores import (
     Conclusion,
     FinalLosses,
@@ -165,7 +166,7 @@ class PublishedStudy(Model, frozen=True, kw_only=True, tag_field="protocol", tag
     """By class; empty where no arm needs generators."""
     trained_here: bool
     """Whether the generators were trained by this study, with ``options.gan``, or given to it."""
-    quality: dict[str, Any] | None
-    """Contents of a quality report on the synthetic images; None where they were not measured."""
+    quality: QualityReport | None
+    """The quality of the synthetic images; None where they were not measured."""
     options: PublishedOptions
     provenance: Provenance

@@ -26,6 +26,7 @@ from fewray.report.page import (
     Section,
     Text,
 )
+from fewray.report.pages import crossval_checks as checks
 from fewray.report.pages import crossval_tables as tables
 from fewray.report.pages.generators import generator_blocks, page_warnings, took
 from fewray.report.phrases import class_counts, cohort, external_kind, merged, splits, title
@@ -75,8 +76,8 @@ def crossval_page(study: CrossvalStudy, timing: Timing, folder: Path) -> Page:
         "Predictions of the main analysis, scored on some classes only and again not corrected.",
         "soft",
     )
-    sensitivity = tables.analysis_tables(study, study.sensitivity)
-    subsets = tables.analysis_tables(study, study.subsets)
+    sensitivity = checks.analysis_tables(study, study.sensitivity)
+    subsets = checks.analysis_tables(study, study.subsets)
     return Page.of(
         title(study),
         subtitle,
@@ -94,7 +95,7 @@ def crossval_page(study: CrossvalStudy, timing: Timing, folder: Path) -> Page:
             Section("sensitivity", "Sensitivity analyses",
                     (uncorrected, *sensitivity) if sensitivity else ()),
             Section("subsets", "Subsets of the classes", (again, *subsets) if subsets else ()),
-            Section("external", "External evaluation", tuple(tables.external_tables(study))),
+            Section("external", "External evaluation", tuple(checks.external_tables(study))),
             Section("audit", "Shortcut audit", _audit_blocks(study)),
             Section("folds", "Cohort and folds", _fold_blocks(study)),
             Section("generators", "Generators", _generator_section(study, timing, folder)),
@@ -159,7 +160,7 @@ def _arm_blocks(study: CrossvalStudy) -> tuple[Block, ...]:
 
 
 def _audit_blocks(study: CrossvalStudy) -> tuple[Block, ...]:
-    found = tables.audit_tables(study)
+    found = checks.audit_tables(study)
     if not found:
         return ()
     named = [class_name(study.data, label) for label in study.audit.identified]

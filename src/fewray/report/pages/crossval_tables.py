@@ -1,4 +1,4 @@
-"""The tables of a cross-validation study, for the terminal, Markdown and HTML alike."""
+"""The tables of a cross-validation study's arms, folds and generators."""
 
 from __future__ import annotations
 
@@ -8,16 +8,7 @@ from functools import partial
 from typing import TypeVar
 
 from fewray.report.pages.generators import FINAL_LOSSES
-from fewray.report.phrases import (
-    audit_view,
-    cohort,
-    external_kind,
-    folds_and_repeats,
-    recipe_name,
-    splits,
-    subset_name,
-    units,
-)
+from fewray.report.phrases import cohort, folds_and_repeats, recipe_name, splits, units
 from fewray.report.tables import Column, Field, Table, fields_table
 from fewray.report.text import (
     class_name,
@@ -28,10 +19,9 @@ from fewray.report.text import (
     p_value,
     points,
     points_interval,
-    sentence,
     verdict_name,
 )
-from fewray.results.crossval import Analysis, CrossvalStudy
+from fewray.results.crossval import CrossvalStudy
 from fewray.results.names import arm_name, sentence_case
 from fewray.results.scores import SplitCounts
 
@@ -89,24 +79,12 @@ GENERATOR: tuple[Field, ...] = (
 Each = TypeVar("Each")
 
 
-def terminal_tables(study: CrossvalStudy) -> list[Table]:
-    """Return the tables that ``fewray study`` prints."""
-    return [
-        overview_table(study),
-        *pair_tables(study),
-        *analysis_tables(study, study.sensitivity),
-        *analysis_tables(study, study.subsets),
-        *external_tables(study),
-        *audit_tables(study),
-    ]
-
-
 def overview_table(study: CrossvalStudy) -> Table:
     """Return every arm's accuracy and its comparison with the reference."""
     tested = _tested(study)
     fields = (*DIFFERENCE, tested[0], tested[-1], VERDICT)
-    scores = fields_table("", "arm", _named(study.arms), (ARM[0], ACCURACY, AUROC))
-    compared = fields_table("", "arm", _named(study.comparisons), fields)
+    scores = fields_table("", "arm", by_name(study.arms), (ARM[0], ACCURACY, AUROC))
+    compared = fields_table("", "arm", by_name(study.comparisons), fields)
     cells = {row[0]: row[1:] for row in compared.rows}
     rows = [(*row, *cells.get(row[0], ("reference", "", "", "", ""))) for row in scores.rows]
     caption = f"{cohort(study.data)}; {splits(study)}; {count(len(study.seeds), 'seed')} per arm."
@@ -114,7 +92,8 @@ def overview_table(study: CrossvalStudy) -> Table:
     return Table.of(title, (*scores.columns, *compared.columns[1:]), rows, caption)
 
 
-def _named(by_arm: Mapping[str, Each]) -> dict[str, Each]:
+def by_name(by_arm: Mapping[str, Each]) -> dict[str, Each]:
+    """Return ``by_arm`` with the display names of the arms."""
     return {arm_name(arm): each for arm, each in by_arm.items()}
 
 
@@ -137,12 +116,12 @@ def comparison_table(study: CrossvalStudy) -> Table:
         else "."
     )
     fields = (VERDICT, *DIFFERENCE, *_tested(study))
-    return fields_table("", "arm", _named(study.comparisons), fields, caption)
+    return fields_table("", "arm", by_name(study.comparisons), fields, caption)
 
 
 def summary_table(study: CrossvalStudy) -> Table:
     """Return difference, interval and verdict of each arm."""
-    return fields_table("", "arm", _named(study.comparisons), (*DIFFERENCE, VERDICT))
+    return fields_table("", "arm", by_name(study.comparisons), (*DIFFERENCE, VERDICT))
 
 
 def descriptive_table(study: CrossvalStudy) -> Table:
@@ -153,7 +132,7 @@ def descriptive_table(study: CrossvalStudy) -> Table:
     )
     several = folds_and_repeats(study)[1] > 1  # the corrected t-test needs several repeats
     fields = [field for field in DESCRIPTIVE if several or field[1] != "p_corrected_t"]
-    return fields_table("", "arm", _named(study.comparisons), fields, caption)
+    return fields_table("", "arm", by_name(study.comparisons), fields, caption)
 
 
 def pair_tables(study: CrossvalStudy) -> list[Table]:
@@ -165,7 +144,7 @@ def pair_tables(study: CrossvalStudy) -> list[Table]:
 
 def arm_table(study: CrossvalStudy) -> Table:
     """Return what each arm was trained on."""
-    return fields_table("", "arm", _named(study.arms), ARM)
+    return fields_table("", "arm", by_name(study.arms), ARM)
 
 
 def score_table(study: CrossvalStudy) -> Table:
@@ -174,7 +153,7 @@ def score_table(study: CrossvalStudy) -> Table:
         "Out-of-fold scores with 95% confidence intervals. To judge whether an arm helps, use the "
         "paired comparisons above; do not compare these intervals with one another."
     )
-    return fields_table("", "arm", _named(study.arms), ARM_SCORES, caption)
+    return fields_table("", "arm", by_name(study.arms), ARM_SCORES, caption)
 
 
 def spread_table(study: CrossvalStudy) -> Table:
@@ -183,7 +162,7 @@ def spread_table(study: CrossvalStudy) -> Table:
         (Column("by seed", align="left"), "by_seed", _numbers),
         (Column("by fold", align="left"), "by_fold", lambda found: ", ".join(map(_numbers, found))),
     ]
-    accuracies = {name: arm.accuracy for name, arm in _named(study.arms).items()}
+    accuracies = {name: arm.accuracy for name, arm in by_name(study.arms).items()}
     return fields_table("", "arm", accuracies, fields, "Accuracy by seed and by fold.")
 
 
@@ -193,7 +172,7 @@ def _numbers(found: Sequence[float]) -> str:
 
 def class_tables(study: CrossvalStudy) -> list[Table]:
     """Return the scores of each class against all others, one table per class."""
-    arms = _named(study.arms).items()
+    arms = by_name(study.arms).items()
     return [
         fields_table(
             sentence_case(class_name(study.data, label)),
@@ -203,69 +182,6 @@ def class_tables(study: CrossvalStudy) -> list[Table]:
         )
         for label in study.data.classes
     ]
-
-
-def analysis_tables(study: CrossvalStudy, found: Mapping[str, Analysis]) -> list[Table]:
-    """Return one table per sensitivity analysis or subset."""
-    tables = []
-    for name, analysis in found.items():
-        compared = fields_table("", "arm", _named(analysis.comparisons), (*DIFFERENCE, P))
-        cells = {row[0]: row[1:] for row in compared.rows}
-        rows = [
-            (arm, estimate(accuracy), *cells.get(arm, ("reference", "", "")))
-            for arm, accuracy in _named(analysis.accuracy).items()
-        ]
-        reference, _, source = analysis.reference.rstrip(")").partition(" (")
-        where = "main" if source in ("", "primary") else "same"
-        compared_with = f"compared with {arm_name(reference)} in the {where} analysis"
-        images = count(analysis.images, "image")
-        caption = "; ".join(filter(None, (analysis.description, images, compared_with)))
-        title = subset_name(study, name) if name in study.subsets else name
-        columns = ("arm", ACCURACY[0], *compared.columns[1:])
-        tables.append(Table.of(title, columns, rows, sentence(caption)))
-    return tables
-
-
-def external_tables(study: CrossvalStudy) -> list[Table]:
-    """Return the accuracy of each arm on the external set, if there is one."""
-    if (found := study.external) is None:
-        return []
-    rows = [(name, estimate(accuracy)) for name, accuracy in _named(found.accuracy).items()]
-    images = f"{count(found.images, 'image')}, never used for training"
-    caption = (
-        f"{found.name}: {images}. Each prediction averages the networks of all {found.networks} "
-        "folds. The cross-validated accuracies come from single networks, so the two are not "
-        "strictly comparable."
-    )
-    columns = ("arm", ACCURACY[0])
-    return [Table.of(sentence_case(external_kind(found)), columns, rows, caption)]
-
-
-def audit_tables(study: CrossvalStudy) -> list[Table]:
-    """Return what models reach that see little or nothing of the lungs, beside the reference."""
-    classes, reference = study.data.classes, study.arms[study.reference]
-    if not study.audit.models:
-        return []
-    rows = [
-        (model.description, number(model.accuracy), *(number(model.auroc[c]) for c in classes))
-        for model in study.audit.models.values()
-    ]
-    own = (estimate(reference.per_class[label].auroc) for label in classes)
-    rows.append(
-        (
-            f"for comparison: the whole image ({arm_name(study.reference)} arm)",
-            estimate(reference.accuracy),
-            *own,
-        )
-    )
-    names = (Column(f"AUROC, {class_name(study.data, c)}", align="right") for c in classes)
-    columns = (Column("what the model sees", wrap=True), ACCURACY[0], *names)
-    caption = (
-        f"How well can a model do with {audit_view(study.data)}? These models used the same folds "
-        "as the study. AUROC: each class versus all others. Always guessing the most common class "
-        f"gives an accuracy of {number(study.audit.majority_class_rate)}."
-    )
-    return [Table.of("Shortcut audit", columns, rows, caption)]
 
 
 def fold_table(study: CrossvalStudy) -> Table:

@@ -7,8 +7,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-import msgspec
-
 from fewray.errors import InputError
 from fewray.generators.health import findings
 from fewray.generators.log import LOG, read_log, read_options
@@ -34,7 +32,6 @@ LOSSES: tuple[Field, ...] = (
     ("D(G(z)) before D update", "d_g_z1", number),
     ("D(G(z)) after D update", "d_g_z2", number),
 )
-QUALITY_SCHEMA = 2
 FINAL_LOSSES = tuple((name, f"final.{key}", show) for name, key, show in LOSSES)
 MEASURED: tuple[Field, ...] = (
     ("epoch", "epoch", str),
@@ -131,20 +128,6 @@ def training_tables(training: TrainingReport) -> tuple[Table, ...]:
         "its large-sample value.",
     )
     return (Table.of("", columns, rows, caption), *([scores] if measured else []))
-
-
-def read_quality(found: object) -> QualityReport | None:
-    """Return the quality report that ``found``, decoded JSON, holds; None for another schema."""
-    if isinstance(found, dict) and found.get("schema") != QUALITY_SCHEMA:
-        return None
-    try:
-        return msgspec.convert(found, QualityReport)
-    except msgspec.ValidationError as error:
-        raise InputError(
-            "quality_damaged",
-            f"quality report: {error}. Run `fewray quality` again.",
-            detail=str(error),
-        ) from None
 
 
 def quality_tables(quality: QualityReport) -> tuple[Table, Table]:

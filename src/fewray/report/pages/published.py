@@ -15,7 +15,6 @@ from fewray.report.pages.generators import (
     generator_blocks,
     page_warnings,
     quality_sections,
-    read_quality,
     took,
 )
 from fewray.report.tables import Column, Field, Table, fields_table
@@ -84,7 +83,7 @@ def published_page(study: PublishedStudy, timing: Timing, folder: Path) -> Page:
             Section("mixtures", "Mixtures of classic and synthetic images", _mixtures(study)),
             Section("table4", "Table 4 of the paper, by arm", _table4_blocks(study)),
             Section("generators", "Generators", _generators(study, timing, folder)),
-            *quality_sections(read_quality(study.quality) if study.quality else None),
+            *quality_sections(study.quality),
             Section("reproducibility", "Reproducibility", _reproducibility(study, timing)),
         ],
     )

@@ -49,7 +49,7 @@ def _measured(sets: ImageSets, options: PublishedOptions) -> np.ndarray:
 
 def measured_quality(
     train: Manifest, sets: ImageSets, options: PublishedOptions, store: JobStore, machine: Machine
-) -> dict[str, Any] | None:
+) -> QualityReport | None:
     """Measure the synthetic images against the real training images.
 
     This runs in the calling process, on ``machine``'s device unless that is a cluster's.
@@ -80,9 +80,9 @@ def measured_quality(
         here = machine.executor == LOCAL or machine.device == "cpu"
         compute = open_extractor(options.extractor, device=machine.device if here else "auto")
         report, _ = measure_quality(real, fake, compute, seed=options.seed)
-        found = msgspec.to_builtins(report)
-        store.save("quality", key, found)
-    return found
+        store.save("quality", key, msgspec.to_builtins(report))
+        return report
+    return msgspec.convert(found, QualityReport)
 
 
 def _covers(kept: dict[str, Any], classes: tuple[str, ...]) -> bool:

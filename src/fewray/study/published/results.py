@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from fewray.results.published import (
     SplitData,
     StandardScores,
 )
+from fewray.results.quality import QualityReport
 from fewray.results.scores import Conclusion, Provenance, StudyWarning, Verdict
 from fewray.storage.versions import package_versions
 from fewray.study.predictions import write_predictions
@@ -47,7 +48,7 @@ def assemble_study(
     options: PublishedOptions,
     sets: ImageSets,
     results: Results,
-    quality: dict[str, Any] | None,
+    quality: QualityReport | None,
     *,
     run: Path | None,
     trained_here: bool,
