@@ -47,16 +47,16 @@ class SerialMachine(Machine):
 
     done: list[str] = field(default_factory=list, compare=False)
 
-    def settled(self) -> Machine:
-        """Return itself: nothing is left to decide."""
-        return self
-
     def run(
         self, function: Callable[..., Any], tasks: Sequence[dict[str, Any]], **more: Any
     ) -> list[Any]:
         """Run the tasks."""
         self.done.extend(function.__name__ for _ in tasks)
-        return [function(**task, report=more["on_message"]) for task in tasks]
+        results = []
+        for index, task in enumerate(tasks):
+            results.append(function(**task, report=more["on_message"]))
+            more.get("on_done", lambda index, result: None)(index, results[-1])
+        return results
 
 
 SERIAL = SerialMachine(device="cpu", precision="fp32", processes=1, threads=1)

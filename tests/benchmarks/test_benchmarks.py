@@ -330,6 +330,7 @@ def test_gpu_script_exits_with_2_without_a_gpu(tmp_path: Path):
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.long
 def test_gpu_parts_run_in_small_on_the_cpu(tmp_path: Path):
     assert sum(part.seconds for part in gpu.PARTS.values()) <= 480
     assert gpu_run.TOTAL_SECONDS <= 480

@@ -13,7 +13,7 @@ from fewray.study.crossval.classifiers import ClassifierJob, training_set
 from fewray.study.crossval.design import ARMS, Condition, SelectedConfig, analyses
 from fewray.study.crossval.image_sets import ArraysRead
 from fewray.study.crossval.run import run_crossval
-from tests.helpers import MACHINE, OPTIONS
+from tests.helpers import OPTIONS, SERIAL
 
 LABELS = np.array([0, 0, 0, 1, 1, 0, 1])
 TRAIN = np.array([0, 1, 2, 3, 4])
@@ -136,7 +136,7 @@ def test_an_arm_that_adds_information_is_found_and_shuffled_labels_know_nothing(
         folds=4,
         seeds=3,
     )
-    study = run_crossval(data, options, tmp_path / "honest", machine=MACHINE)
+    study = run_crossval(data, options, tmp_path / "honest", machine=SERIAL)
     assert (study.arms["no_augmentation"].auroc.value or 0) > 0.6
     rows = np.random.default_rng(0).permutation(len(data))
     labels = [data.rows[i].label for i in rows]
@@ -145,7 +145,7 @@ def test_an_arm_that_adds_information_is_found_and_shuffled_labels_know_nothing(
         for i, (row, label) in enumerate(zip(data.rows, labels, strict=True))
     )
     broken: Manifest = dataclasses.replace(data, rows=shuffled)
-    found = run_crossval(broken, options, tmp_path / "broken", machine=MACHINE)
+    found = run_crossval(broken, options, tmp_path / "broken", machine=SERIAL)
     for figures in found.arms.values():
         low, high = figures.auroc.ci
         assert low <= 0.5 <= high

@@ -14,14 +14,14 @@ from fewray.generators.checkpoint import read_header
 from fewray.study.crossval.cohort import assemble_cohort
 from fewray.study.crossval.run import run_crossval
 from fewray.study.warnings import external_warnings
-from tests.helpers import MACHINE, OPTIONS, manifest_of, noise_dataset, refused
+from tests.helpers import OPTIONS, SERIAL, manifest_of, noise_dataset, refused
 
 ARMS = OPTIONS.with_(arms=("classic", "classic+synthetic"), seeds=1)
 
 
 def test_kept_test_rows_are_not_folded_and_are_predicted(phantoms: Manifest, tmp_path: Path):
     found = run_crossval(
-        phantoms, ARMS.with_(keep_test=True, copy_percentile=0.0), tmp_path, machine=MACHINE
+        phantoms, ARMS.with_(keep_test=True, copy_percentile=0.0), tmp_path, machine=SERIAL
     )
     external = found.external
     assert external is not None
@@ -37,8 +37,8 @@ def test_an_external_set_changes_nothing_else(phantoms: Manifest, tmp_path: Path
     elsewhere = load_dataset("phantom:size=64,train=3,test=2,seed=77")
     rows = tuple(dataclasses.replace(row, group=f"elsewhere {row.group}") for row in elsewhere.rows)
     external = dataclasses.replace(elsewhere, rows=rows)
-    inside = run_crossval(phantoms, ARMS, tmp_path / "a", machine=MACHINE)
-    both = run_crossval(phantoms, ARMS, tmp_path / "b", external=external, machine=MACHINE)
+    inside = run_crossval(phantoms, ARMS, tmp_path / "a", machine=SERIAL)
+    both = run_crossval(phantoms, ARMS, tmp_path / "b", external=external, machine=SERIAL)
     assert both.external is not None
     assert both.external.images == 20
     assert not both.external.own_test_split
@@ -142,7 +142,7 @@ def test_the_selection_uses_training_rows_alone(
     recipes = {"first": OPTIONS.gan.with_(epochs=1), "second": OPTIONS.gan.with_(epochs=2)}
     monkeypatch.setattr("fewray.study.crossval.design.recipe", recipes.__getitem__)
     options = ARMS.with_(select=what, candidates=candidates)
-    found = run_crossval(phantoms, options, tmp_path, machine=MACHINE)
+    found = run_crossval(phantoms, options, tmp_path, machine=SERIAL)
     assert [(row.repeat, row.fold) for row in found.selections] == [(0, 0), (0, 1)]
     for row in found.selections:
         assert set(row.accuracies) == set(candidates)

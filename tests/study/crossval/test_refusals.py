@@ -18,7 +18,7 @@ from fewray.study import folds
 from fewray.study.crossval.cohort import assemble_cohort, subset_classes
 from fewray.study.crossval.run import run_crossval
 from fewray.study.options import preset_options
-from tests.helpers import GAN, MACHINE, OPTIONS, manifest_of, refused
+from tests.helpers import GAN, OPTIONS, SERIAL, manifest_of, refused
 
 ARMS = OPTIONS.with_(arms=("classic", "synthetic"), seeds=1)
 
@@ -56,7 +56,7 @@ def test_a_patient_in_two_folds(
     rows = (*data.rows[:-1], dataclasses.replace(data.rows[-1], group=data.rows[0].group))
     dealt_apart(monkeypatch, data, 0)
     with refused("leak_patient"):
-        run_crossval(dataclasses.replace(data, rows=rows), ARMS, tmp_path, machine=MACHINE)
+        run_crossval(dataclasses.replace(data, rows=rows), ARMS, tmp_path, machine=SERIAL)
 
 
 def test_a_byte_equal_file_under_two_patients(
@@ -69,7 +69,7 @@ def test_a_byte_equal_file_under_two_patients(
     assert cohort.groups[0] == cohort.groups[-1]
     dealt_apart(monkeypatch, planted, 0)
     with refused("leak_file"):
-        run_crossval(planted, ARMS, tmp_path / "out", machine=MACHINE)
+        run_crossval(planted, ARMS, tmp_path / "out", machine=SERIAL)
 
 
 @pytest.mark.parametrize("kind", ["resized", "re-encoded"])
@@ -85,7 +85,7 @@ def test_a_changed_copy_under_two_patients(
     assert cohort.groups[0] == cohort.groups[-1]
     dealt_apart(monkeypatch, planted, 0)
     with refused("leak_near_duplicate"):
-        run_crossval(planted, ARMS, tmp_path / "out", machine=MACHINE)
+        run_crossval(planted, ARMS, tmp_path / "out", machine=SERIAL)
 
 
 def test_a_generator_that_saw_a_test_row(phantoms: Manifest, tmp_path: Path):
@@ -96,7 +96,7 @@ def test_a_generator_that_saw_a_test_row(phantoms: Manifest, tmp_path: Path):
         everything, whole, options=GAN, device="cpu", precision="fp32", probe_every=0
     )
     with refused("generator_saw_test_rows", "repeat-0-fold-0"):
-        run_crossval(phantoms, ARMS, tmp_path / "out", generators=tmp_path / "run", machine=MACHINE)
+        run_crossval(phantoms, ARMS, tmp_path / "out", generators=tmp_path / "run", machine=SERIAL)
     assert not (tmp_path / "out" / "study.json").exists()
 
 
@@ -106,7 +106,7 @@ def test_a_generator_of_another_fold_under_a_renamed_path(
     run = tmp_path / "run"
     shutil.copytree(trial / "generators" / "repeat-0-fold-0", run / "repeat-0-fold-1")
     with refused("generator_saw_test_rows", "repeat-0-fold-1"):
-        run_crossval(phantoms, ARMS, tmp_path / "out", generators=run, machine=MACHINE)
+        run_crossval(phantoms, ARMS, tmp_path / "out", generators=run, machine=SERIAL)
 
 
 def test_a_generator_of_other_rows(phantoms: Manifest, trial: Path, tmp_path: Path):
@@ -114,7 +114,7 @@ def test_a_generator_of_other_rows(phantoms: Manifest, trial: Path, tmp_path: Pa
     shutil.copytree(trial / "generators", run)
     fewer = dataclasses.replace(phantoms, rows=phantoms.rows[1:])
     with pytest.raises(InputError, match=r"test images|other images"):
-        run_crossval(fewer, ARMS, tmp_path / "out", generators=run, machine=MACHINE)
+        run_crossval(fewer, ARMS, tmp_path / "out", generators=run, machine=SERIAL)
 
 
 def test_an_external_set_with_a_film_that_is_trained_on(phantoms: Manifest, tmp_path: Path):
@@ -130,7 +130,7 @@ def test_an_external_set_with_a_film_that_is_trained_on(phantoms: Manifest, tmp_
 def test_synthetic_images_are_no_films(phantoms: Manifest, trial: Path, tmp_path: Path):
     fewray.generate(trial / "generators" / "repeat-0-fold-0", tmp_path / "syn", per_class=3)
     with refused("synthetic_images", "12 synthetic images"):
-        run_crossval(load_dataset(tmp_path / "syn"), ARMS, tmp_path / "out", machine=MACHINE)
+        run_crossval(load_dataset(tmp_path / "syn"), ARMS, tmp_path / "out", machine=SERIAL)
 
 
 @pytest.mark.parametrize(
@@ -170,9 +170,7 @@ def test_bad_options_are_named(changes: dict, message: str):
 )
 def test_bad_options_are_named_from_python_too(tmp_path: Path, changes: dict, message: str):
     with pytest.raises(InputError, match=message):
-        run_crossval(
-            manifest_of("a", "b"), ARMS.with_(**changes), tmp_path / "out", machine=MACHINE
-        )
+        run_crossval(manifest_of("a", "b"), ARMS.with_(**changes), tmp_path / "out", machine=SERIAL)
     assert not (tmp_path / "out").exists()
 
 

@@ -12,7 +12,6 @@ import pytest
 
 import fewray
 from fewray.classify.scores import wilson
-from fewray.compute.machine import Machine
 from fewray.config import ClassifierOptions, GanOptions, PublishedOptions
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
@@ -25,7 +24,7 @@ from fewray.storage.files import sha256_of
 from fewray.study.published.arms import SEED_STRIDE, check_generators
 from fewray.study.published.plan import plan_published
 from fewray.study.published.run import run_published
-from tests.helpers import refused
+from tests.helpers import MACHINE, SERIAL, refused
 
 GAN = GanOptions(recipe="test", base_channels=4, epochs=2, batch_size=16, classic_images=8)
 OPTIONS = PublishedOptions(
@@ -38,7 +37,6 @@ OPTIONS = PublishedOptions(
     published_passes=5,
     extractor="pixels",
 )
-MACHINE = Machine(device="cpu", precision="fp32", processes=2, threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +47,7 @@ def data() -> Manifest:
 @pytest.fixture(scope="module")
 def done(data: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("study")
-    run_published(data, OPTIONS, out, machine=MACHINE)
+    run_published(data, OPTIONS, out, machine=SERIAL)
     return out
 
 
@@ -115,7 +113,7 @@ def test_what_is_done_is_not_done_again_and_what_is_lost_comes_back_equal(
     (done / "study.json").unlink()
     events: list[str] = []
     run_published(
-        data, OPTIONS, done, machine=MACHINE, on_progress=lambda kind, event: events.append(kind)
+        data, OPTIONS, done, machine=SERIAL, on_progress=lambda kind, event: events.append(kind)
     )
     assert (done / "study.json").read_bytes() == before
     assert jobs[0].stat().st_mtime_ns == stamp
@@ -142,29 +140,29 @@ def test_a_result_of_another_form_is_made_again(data: Manifest, done: Path, spoi
     job.write_text(json.dumps(found))
     events: list[str] = []
     run_published(
-        data, OPTIONS, done, machine=MACHINE, on_progress=lambda kind, event: events.append(kind)
+        data, OPTIONS, done, machine=SERIAL, on_progress=lambda kind, event: events.append(kind)
     )
     assert events.count("classifier") == 1
     assert (done / "study.json").read_bytes() == before
 
 
 def test_processes_side_by_side_do_not_change_a_byte(data: Manifest, done: Path, tmp_path: Path):
-    run_published(data, OPTIONS, tmp_path, machine=dataclasses.replace(MACHINE, processes=1))
+    run_published(data, OPTIONS, tmp_path, machine=MACHINE)
     assert (tmp_path / "study.json").read_bytes() == (done / "study.json").read_bytes()
     assert (tmp_path / "predictions.csv").read_bytes() == (done / "predictions.csv").read_bytes()
 
 
 def test_generators_are_taken_from_a_run(data: Manifest, done: Path, tmp_path: Path):
-    run_published(data, OPTIONS, tmp_path, generators=done / "generators", machine=MACHINE)
+    run_published(data, OPTIONS, tmp_path, generators=done / "generators", machine=SERIAL)
     assert study_of(tmp_path)["arms"] == study_of(done)["arms"]
     assert not (tmp_path / "generators").exists()
 
 
 def test_a_generator_that_saw_a_test_row_stops_the_study(data: Manifest, tmp_path: Path):
-    train_generators(data, GAN.with_(epochs=1), tmp_path / "leaky", machine=MACHINE, probe_every=0)
+    train_generators(data, GAN.with_(epochs=1), tmp_path / "leaky", machine=SERIAL, probe_every=0)
     with refused("generator_saw_test_rows"):
         run_published(
-            data, OPTIONS, tmp_path / "out", generators=tmp_path / "leaky", machine=MACHINE
+            data, OPTIONS, tmp_path / "out", generators=tmp_path / "leaky", machine=SERIAL
         )
     assert not (tmp_path / "out" / "study.json").exists()
 
@@ -182,10 +180,10 @@ def test_generators_of_other_data_are_refused(data: Manifest, done: Path):
 
 def test_data_without_a_split_or_a_class_is_refused(data: Manifest, tmp_path: Path):
     with pytest.raises(InputError, match="a train and a test split"):
-        run_published(data.where(split="train"), OPTIONS, tmp_path, machine=MACHINE)
+        run_published(data.where(split="train"), OPTIONS, tmp_path, machine=SERIAL)
     rows = tuple(row for row in data.rows if (row.split, row.label) != ("test", "normal"))
     with pytest.raises(InputError, match="class normal has no test images"):
-        run_published(dataclasses.replace(data, rows=rows), OPTIONS, tmp_path, machine=MACHINE)
+        run_published(dataclasses.replace(data, rows=rows), OPTIONS, tmp_path, machine=SERIAL)
     with pytest.raises(InputError) as raised:
         OPTIONS.with_(arms=("magic",))
     assert raised.value.code == "unknown_value"
@@ -195,7 +193,7 @@ def test_mixtures_run_the_grid(data: Manifest, done: Path, tmp_path: Path):
     options = OPTIONS.with_(
         mixtures=True, seeds=1, mixture_classic=(0, 4), mixture_synthetic=(0, 5)
     )
-    run_published(data, options, tmp_path, generators=done / "generators", machine=MACHINE)
+    run_published(data, options, tmp_path, generators=done / "generators", machine=SERIAL)
     cells = study_of(tmp_path)["mixtures"]
     assert [(cell["classic"], cell["synthetic"]) for cell in cells] == [
         (0, 0),
@@ -207,22 +205,22 @@ def test_mixtures_run_the_grid(data: Manifest, done: Path, tmp_path: Path):
 
 def test_an_arm_does_not_depend_on_what_others_ask_for(data: Manifest, done: Path, tmp_path: Path):
     options = OPTIONS.with_(mixtures=True, mixture_classic=(0, 300), mixture_synthetic=(0, 9))
-    run_published(data, options, tmp_path, generators=done / "generators", machine=MACHINE)
+    run_published(data, options, tmp_path, generators=done / "generators", machine=SERIAL)
     assert study_of(tmp_path)["arms"] == study_of(done)["arms"]
     events: list[str] = []
     fewer = OPTIONS.with_(arms=("no_augmentation", "classic"))
     run_published(
-        data, fewer, tmp_path, machine=MACHINE, on_progress=lambda kind, event: events.append(kind)
+        data, fewer, tmp_path, machine=SERIAL, on_progress=lambda kind, event: events.append(kind)
     )
     assert "classifier" not in events
 
 
 def test_a_dry_run_counts_the_work(data: Manifest):
-    plan = plan_published(data, OPTIONS, trains=True, machine=MACHINE)
+    plan = plan_published(data, OPTIONS, trains=True, machine=SERIAL)
     assert [row["job"] for row in plan[:2]] == ["generator covid", "generator normal"]
     assert len(plan) == 4 + 2 * 4 * 2 + 1
     assert plan[-1]["steps"] == 4 * 2 * 1 + 2 * 8 * 12
-    once = plan_published(data, OPTIONS.with_(as_published=False), trains=False, machine=MACHINE)
+    once = plan_published(data, OPTIONS.with_(as_published=False), trains=False, machine=SERIAL)
     assert len(once) == 4 * 2 + 1
 
 
@@ -232,9 +230,9 @@ def test_scores_as_published_come_from_networks_trained_as_the_paper_s_were(
     """The paper's networks were trained with softmax applied twice."""
     run = done / "generators"
     twice = OPTIONS.with_(classifier=OPTIONS.classifier.with_(double_softmax=True))
-    run_published(data, twice, tmp_path / "twice", generators=run, machine=MACHINE)
+    run_published(data, twice, tmp_path / "twice", generators=run, machine=SERIAL)
     plain = OPTIONS.with_(as_published=False)
-    run_published(data, plain, tmp_path / "plain", generators=run, machine=MACHINE)
+    run_published(data, plain, tmp_path / "plain", generators=run, machine=SERIAL)
     found, all_twice, without = (
         read_study(folder) for folder in (done, tmp_path / "twice", tmp_path / "plain")
     )
@@ -265,7 +263,7 @@ def test_studies_of_different_seeds_share_no_synthetic_image(
     for seed in (0, 1):
         out = tmp_path / str(seed)
         run_published(
-            data, options.with_(seed=seed), out, generators=done / "generators", machine=MACHINE
+            data, options.with_(seed=seed), out, generators=done / "generators", machine=SERIAL
         )
         (path,) = (out / "jobs").glob("synthetic-*.npy")
         images.append(np.load(path))
@@ -291,7 +289,7 @@ def test_images_that_share_a_name_are_told_apart_in_the_predictions(data: Manife
             row = dataclasses.replace(row, path=path)
         rows.append(row)
     run_published(
-        dataclasses.replace(data, rows=tuple(rows)), options, tmp_path / "out", machine=MACHINE
+        dataclasses.replace(data, rows=tuple(rows)), options, tmp_path / "out", machine=SERIAL
     )
     with (tmp_path / "out" / "predictions.csv").open() as stream:
         names = [row["image"] for row in csv.DictReader(stream) if row["arm"] == "classic"]

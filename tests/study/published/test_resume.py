@@ -20,6 +20,7 @@ from fewray.report.render import write_report
 from fewray.storage.files import sha256_of
 from fewray.study.options import preset_options
 from fewray.study.published.run import run_published
+from tests.helpers import SERIAL
 
 GAN = GanOptions(recipe="test", base_channels=4, epochs=2, batch_size=16, classic_images=8)
 OPTIONS = PublishedOptions(
@@ -32,7 +33,6 @@ OPTIONS = PublishedOptions(
     published_passes=2,
     extractor="pixels",
 )
-MACHINE = Machine(device="cpu", precision="fp32", processes=1, threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def data() -> Manifest:
 @pytest.fixture(scope="module")
 def run(data: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run")
-    train_generators(data.where(split="train"), GAN, out, machine=MACHINE, probe_every=0)
+    train_generators(data.where(split="train"), GAN, out, machine=SERIAL, probe_every=0)
     return out
 
 
@@ -64,10 +64,10 @@ def test_quality_is_of_the_images_that_the_arms_train_on(data: Manifest, run: Pa
     grid = OPTIONS.with_(
         arms=("no_augmentation",), mixtures=True, mixture_classic=(0,), mixture_synthetic=(0, 3)
     )
-    run_published(data, grid, tmp_path / "twice", generators=run, machine=MACHINE)
+    run_published(data, grid, tmp_path / "twice", generators=run, machine=SERIAL)
     assert study_of(tmp_path / "twice")["quality"]["pooled"]["num_fake"] == 2 * 3
     for folder in ("twice", "once"):
-        run_published(data, OPTIONS, tmp_path / folder, generators=run, machine=MACHINE)
+        run_published(data, OPTIONS, tmp_path / folder, generators=run, machine=SERIAL)
     assert study_of(tmp_path / "twice")["quality"]["pooled"]["num_fake"] == 2 * 6
     assert (tmp_path / "twice" / "study.json").read_bytes() == (
         tmp_path / "once" / "study.json"
@@ -75,7 +75,7 @@ def test_quality_is_of_the_images_that_the_arms_train_on(data: Manifest, run: Pa
 
 
 def test_a_quality_of_another_form_is_measured_again(data: Manifest, run: Path, tmp_path: Path):
-    run_published(data, OPTIONS, tmp_path, generators=run, machine=MACHINE)
+    run_published(data, OPTIONS, tmp_path, generators=run, machine=SERIAL)
     before = (tmp_path / "study.json").read_bytes()
     (job,) = (tmp_path / "jobs").glob("quality-*.json")
     whole = json.loads(job.read_text())
@@ -86,7 +86,7 @@ def test_a_quality_of_another_form_is_measured_again(data: Manifest, run: Path, 
     fewer = {**whole, "classes": {"covid": whole["classes"]["covid"]}}
     for spoilt in ({"x": 1}, lacking, fewer, {**whole, "classes": []}):
         job.write_text(json.dumps(spoilt))
-        run_published(data, OPTIONS, tmp_path, generators=run, machine=MACHINE)
+        run_published(data, OPTIONS, tmp_path, generators=run, machine=SERIAL)
         assert (tmp_path / "study.json").read_bytes() == before
 
 
@@ -97,9 +97,9 @@ def test_generators_of_padded_films_are_not_mixed_with_squashed_ones(
     with pytest.raises(
         InputError, match="generator of covid has fit squash, but the classifier has pad"
     ):
-        run_published(data, padded, tmp_path / "a", generators=run, machine=MACHINE)
+        run_published(data, padded, tmp_path / "a", generators=run, machine=SERIAL)
     with pytest.raises(InputError, match="has fit squash, but the classifier has pad"):
-        run_published(data, padded, tmp_path / "a", machine=MACHINE)
+        run_published(data, padded, tmp_path / "a", machine=SERIAL)
     assert not (tmp_path / "a").exists()
     for name in ("paper", "small"):
         options = preset_options(protocol="published", recipe_name=name)
@@ -108,7 +108,7 @@ def test_generators_of_padded_films_are_not_mixed_with_squashed_ones(
 
 def test_a_study_says_which_generators_it_used(data: Manifest, run: Path, tmp_path: Path):
     run_published(
-        data, OPTIONS.with_(gan=GAN.with_(epochs=9)), tmp_path, generators=run, machine=MACHINE
+        data, OPTIONS.with_(gan=GAN.with_(epochs=9)), tmp_path, generators=run, machine=SERIAL
     )
     study = study_of(tmp_path)
     assert not study["trained_here"]
@@ -125,7 +125,7 @@ def test_what_is_too_little_to_measure_is_no_end_of_a_study(
     train, test = (data.where(split=split) for split in ("train", "test"))
     kept = (*train.where(label="covid").rows[:films], *train.where(label="normal").rows, *test.rows)
     options = OPTIONS.with_(synthetic_per_class=synthetic)
-    run_published(dataclasses.replace(data, rows=kept), options, tmp_path, machine=MACHINE)
+    run_published(dataclasses.replace(data, rows=kept), options, tmp_path, machine=SERIAL)
     study = study_of(tmp_path)
     assert study["quality"] is None
     (warning,) = [w for w in study["warnings"] if w["code"] == "quality_not_measured"]
@@ -139,7 +139,7 @@ def test_an_arm_named_twice_is_one(data: Manifest, tmp_path: Path):
         protocol="published", arms=("no_augmentation", "classic", "no_augmentation")
     ).arms == ("no_augmentation", "classic")
     run_published(
-        data, OPTIONS.with_(arms=("no_augmentation", "no_augmentation")), tmp_path, machine=MACHINE
+        data, OPTIONS.with_(arms=("no_augmentation", "no_augmentation")), tmp_path, machine=SERIAL
     )
     with (tmp_path / "predictions.csv").open() as stream:
         assert len(list(csv.DictReader(stream))) == len(data.where(split="test"))
@@ -148,7 +148,7 @@ def test_an_arm_named_twice_is_one(data: Manifest, tmp_path: Path):
 def test_a_folder_holds_one_kind_of_training(data: Manifest, tmp_path: Path):
     train = data.where(split="train")
 
-    def more(label: str, options: GanOptions = GAN, machine: Machine = MACHINE, **told) -> None:
+    def more(label: str, options: GanOptions = GAN, machine: Machine = SERIAL, **told) -> None:
         train_generators(
             train, options, tmp_path, classes=[label], machine=machine, probe_every=0, **told
         )
@@ -164,10 +164,10 @@ def test_a_folder_holds_one_kind_of_training(data: Manifest, tmp_path: Path):
         assert caught.value.code == "other_training_run"
         assert caught.value.fields == {"others": ["covid"], "changed": [text]}
     assert not (tmp_path / "normal").exists()
-    more("normal", GAN.with_(epochs=1), dataclasses.replace(MACHINE, precision="bf16"))
+    more("normal", GAN.with_(epochs=1), dataclasses.replace(SERIAL, precision="bf16"))
     trained = read_training(tmp_path).classes
     assert {c: t.precision for c, t in trained.items()} == {"covid": "fp32", "normal": "bf16"}
-    more("covid", GAN.with_(epochs=3), dataclasses.replace(MACHINE, precision="auto"), resume=True)
+    more("covid", GAN.with_(epochs=3), dataclasses.replace(SERIAL, precision="auto"), resume=True)
     assert json.loads((tmp_path / "covid" / "options.json").read_text())["precision"] == "fp32"
     assert read_training(tmp_path).options.classes == ("covid", "normal")
 
@@ -176,7 +176,7 @@ def test_a_folder_holds_one_kind_of_training(data: Manifest, tmp_path: Path):
 def test_a_damaged_record_of_a_run_is_one_line(data: Manifest, own: Path, text: str):
     (own / "options.json").write_text(text)
     with pytest.raises(InputError, match=r"options\.json"):
-        train_generators(data.where(split="train"), GAN, own, machine=MACHINE, resume=True)
+        train_generators(data.where(split="train"), GAN, own, machine=SERIAL, resume=True)
     with pytest.raises(InputError, match=r"options\.json"):
         read_training(own)
 
@@ -189,7 +189,7 @@ def test_a_damaged_log_is_one_line(data: Manifest, own: Path, row: str):
     where = r"covid/stats\.jsonl, line 1: .*(epoch|loss_d|kid)"
     with pytest.raises(InputError, match=where):
         train_generators(
-            data.where(split="train"), GAN.with_(epochs=3), own, machine=MACHINE, resume=True
+            data.where(split="train"), GAN.with_(epochs=3), own, machine=SERIAL, resume=True
         )
     for page in (write_report, read_training):
         with pytest.raises(InputError, match=where):
@@ -220,7 +220,7 @@ def test_damaged_training_images_are_made_again(
             path.unlink()
     for folder in (own, whole):
         train_generators(
-            data.where(split="train"), longer, folder, machine=MACHINE, probe_every=0, resume=True
+            data.where(split="train"), longer, folder, machine=SERIAL, probe_every=0, resume=True
         )
     ends = [sha256_of(folder / "covid" / "checkpoint.safetensors") for folder in (own, whole)]
     assert ends[0] == ends[1]
