@@ -116,8 +116,8 @@ def accuracy_table(study: PublishedStudy) -> Table:
     columns = (scores.columns[0], "training images", *scores.columns[1:])
     n = max((arm.accuracy.images for arm in study.arms.values()), default=0)
     caption = (
-        f"{n} test images, {count(len(study.seeds), 'seed')}. The interval is Wilson's for {n} "
-        "images; more seeds do not narrow it."
+        f"{n} test images, {count(len(study.seeds), 'classifier seed')}. The interval is Wilson's "
+        f"for {n} images; more seeds do not narrow it."
     )
     columns = (*columns, "as the paper computed it", "printed in the paper")
     return Table.of("Accuracy", columns, rows, caption)
@@ -221,9 +221,9 @@ def _reproducibility(study: PublishedStudy, timing: Timing) -> tuple[Block, ...]
     about = study.provenance
     packages = ", ".join(f"{name} {version}" for name, version in about.versions.items())
     seeds = listed(list(map(str, study.seeds)))
-    where = sentence(machine(about.device, about.precision, about.threads))[:-1]
+    where = f"Run {machine(about.device, about.precision, about.threads)}"
     noun = "seed" if len(study.seeds) == 1 else "seeds"
-    text = f"{where}; classifier {noun}: {seeds}; study seed: {study.options.seed}. "
+    text = f"{where}; classifier {noun}: {seeds}; base seed: {study.options.seed}. "
     text += f"Versions: {packages}."
     options = json.dumps(study.options.to_json(), indent=1)
     return (Text(text), *took(timing), Details("All options", (Code(options),)))
