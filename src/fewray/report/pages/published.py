@@ -48,11 +48,11 @@ ACCURACY: tuple[Field, ...] = (
 GENERATOR: tuple[Field, ...] = (
     ("recipe", "recipe", str),
     ("epochs", "epochs", str),
-    ("of", "epochs_planned", str),
+    ("epochs planned", "epochs_planned", str),
     ("steps", "steps", str),
     ("images seen", "images_seen", str),
-    ("originals", "num_train", str),
-    ("classic images", "classic_images", str),
+    ("real images", "num_train", str),
+    ("augmented images", "classic_images", str),
     *FINAL_LOSSES,
 )
 STANDARD = {"accuracy": "accuracy", "sensitivity": "sensitivity", "specificity": "specificity",
@@ -137,7 +137,7 @@ def _mixtures(study: PublishedStudy) -> tuple[Block, ...]:
     over = f"mean ± standard deviation over {count(seeds, 'seed')}"
     columns = ("", *(Column(f"{s} synthetic", align="right") for s in synthetic))
     table = Table.of("", columns, rows, f"Accuracy by images added per class; {over}.")
-    caption = "Selecting the best of these on the test images would be selecting noise."
+    caption = "Choosing the best of these by their test accuracy would amount to choosing noise."
     drawn = figures.mixture_curves(study.mixtures)
     return (table, Drawing(drawn, "Accuracy against the number of images added", caption))
 
@@ -187,7 +187,11 @@ def _table4_blocks(study: PublishedStudy) -> tuple[Block, ...]:
     for name, arm in study.arms.items():
         blocks += table4(study, name)
         side: list[Block] = [
-            Matrix("Mean over seeds (rows: true class, columns: predicted)", labels, arm.confusion)
+            Matrix(
+                "Mean over seeds (rows: true class, columns: predicted class)",
+                labels,
+                arm.confusion,
+            )
         ]
         if study.data.name == "covid4" and name in PRINTED:
             rows = [
