@@ -8,7 +8,7 @@ import torch
 
 from fewray.quality.features import cache as feature_cache
 from fewray.quality.features.cache import Cached
-from fewray.quality.features.extractor import Features, PixelExtractor
+from fewray.quality.features.extractor import Features, Figure, PixelExtractor
 
 
 class Counting:
@@ -17,6 +17,7 @@ class Counting:
     def __init__(self, name: str = "counting", *, probabilities: bool = True) -> None:
         self.name, self.dim, self.calls, self.classifies = name, 4, 0, probabilities
         self.device = torch.device("cpu")
+        self.figures: tuple[Figure, ...] = ()
 
     def __call__(self, images: np.ndarray) -> Features:
         self.calls += 1

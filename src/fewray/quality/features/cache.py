@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from fewray.imaging.arrays import check_images
-from fewray.quality.features.extractor import CPU, Extractor, Features, metrics_device
+from fewray.quality.features.extractor import CPU, Extractor, Features, Figure, metrics_device
 from fewray.quality.features.lite import SCALES
 from fewray.storage.cache import cache_folder, keep, recall
 
@@ -45,6 +45,11 @@ class Cached:
     def dim(self) -> int:
         """Number of features of the wrapped extractor."""
         return self.extractor.dim
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """Figures of the wrapped extractor, kept as they are: standardise what this returns."""
+        return self.extractor.figures
 
     @property
     def device(self) -> torch.device:

@@ -15,6 +15,7 @@ from fewray.quality.features.extractor import (
     NetworkExtractor,
     PixelExtractor,
 )
+from fewray.quality.features.texture.extractor import TextureExtractor
 
 
 def load_extractor(
@@ -40,6 +41,8 @@ def load_extractor(
         found = lite.load_lite(kind).to(where, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         name = f"{kind}@{pixels}"
         return NetworkExtractor(name, lite.FEATURES, pixels, found, 127.0, 128.0, where)
+    if name == "texture":
+        return TextureExtractor()
     if name in ("pixels", "pixels@32"):
         return PixelExtractor()
     if name == "inception":
