@@ -44,6 +44,7 @@ SLOW = (
     "quality/test_gallery.py",
     "quality/test_texture_differences.py::test_radiographs",
     "quality/test_texture_differences.py::test_the_report",
+    "quality/test_texture_differences.py::test_too_few",
     "study/crossval/",
     "study/published/",
     "study/statistics/test_power.py",

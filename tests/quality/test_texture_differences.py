@@ -85,6 +85,13 @@ def test_the_report_of_this_extractor_only_says_what_differs(images: np.ndarray)
         assert msgspec.json.decode(msgspec.json.encode(found), type=QualityReport) == found
 
 
+def test_too_few_patients_are_named(images: np.ndarray):
+    sides = ({"a": ImageSet.of(side)} for side in (images[:3], images[3:6]))
+    found = measure_quality(*sides, load_extractor("texture"))[0].classes["a"]
+    assert found.texture is None
+    assert "4 patients" in found.undefined["texture"]
+
+
 def draws(rng: np.random.Generator, n: int, groups: int = 0) -> Features:
     """Return correlated features of n images; with ``groups``, images of a patient are alike."""
     values = rng.normal(size=(n, 40)) + rng.normal(size=(n, 1))

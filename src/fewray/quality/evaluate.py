@@ -18,7 +18,7 @@ from fewray.quality.metrics.inception_score import inception_score
 from fewray.quality.metrics.kid import kernel_distance, mmd2
 from fewray.quality.metrics.ms_ssim import diversity
 from fewray.quality.metrics.prdc import K, neighbour_metrics
-from fewray.quality.texture_differences import texture_differences
+from fewray.quality.texture_differences import with_differences
 from fewray.results.copies import Copy, CopyThreshold
 from fewray.results.quality import ClassQuality, HeldOutQuality, QualityReport
 from fewray.results.scores import StudyWarning
@@ -66,11 +66,8 @@ def measure_quality(
     }
     if extractor.figures:
         classes = {
-            label: msgspec.structs.replace(
-                found,
-                texture=texture_differences(
-                    reals[label].features, fakes[label].features, extractor.figures, seed=seed
-                ),
+            label: with_differences(
+                found, reals[label].features, fakes[label].features, extractor.figures, seed=seed
             )
             for label, found in classes.items()
         }

@@ -5,16 +5,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from msgspec.structs import replace
 
 from fewray.quality.baselines import one_per_patient
 from fewray.quality.features.extractor import Features, Figure
 from fewray.quality.features.standardise import standard_scores
+from fewray.results.quality import ClassQuality
 from fewray.results.texture import FigureDifference, TextureDifferences
 
 SPLITS = 200
 PERCENTILE = 95.0
 LARGEST = 4
 """Wordings in a report."""
+
+
+def with_differences(
+    quality: ClassQuality, real: Features, fake: Features, figures: Sequence[Figure], *, seed: int
+) -> ClassQuality:
+    """Return ``quality`` with :func:`texture_differences`, or the reason why there are none."""
+    found = texture_differences(real, fake, figures, seed=seed)
+    if found is None:
+        why = "needs real images of at least 4 patients"
+        return replace(quality, undefined={**quality.undefined, "texture": why})
+    return replace(quality, texture=found)
 
 
 def texture_differences(

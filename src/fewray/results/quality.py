@@ -110,7 +110,7 @@ class ClassQuality(Model, frozen=True, kw_only=True):
     """By metric: why it is None."""
     warnings: tuple[StudyWarning, ...]
     texture: TextureDifferences | None = None
-    """Of a class with the extractor ``texture``, if its real images can be halved."""
+    """Of a class with the extractor ``texture`` only; ``undefined`` says if that failed."""
 
 
 class HeldOutQuality(Model, frozen=True, kw_only=True):

@@ -15,7 +15,6 @@ from fewray.quality.features.extractor import (
     NetworkExtractor,
     PixelExtractor,
 )
-from fewray.quality.features.texture.extractor import TextureExtractor
 
 
 def load_extractor(
@@ -42,6 +41,8 @@ def load_extractor(
         name = f"{kind}@{pixels}"
         return NetworkExtractor(name, lite.FEATURES, pixels, found, 127.0, 128.0, where)
     if name == "texture":
+        from fewray.quality.features.texture.extractor import TextureExtractor
+
         return TextureExtractor()
     if name in ("pixels", "pixels@32"):
         return PixelExtractor()

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.preprocessing import StandardScaler
 
 from fewray.quality.features.extractor import Extractor, Features, Figure
+
+if TYPE_CHECKING:
+    from sklearn.preprocessing import StandardScaler
 
 
 @dataclass(frozen=True)
@@ -60,5 +63,7 @@ def standardised(extractor: Extractor, real: Iterable[np.ndarray]) -> Extractor:
     """
     if not extractor.figures:
         return extractor
+    from sklearn.preprocessing import StandardScaler
+
     values = np.concatenate([extractor(images).features for images in real])
     return Standardised(extractor, StandardScaler().fit(values.astype(np.float64)))
