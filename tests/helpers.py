@@ -67,6 +67,17 @@ def noise_images(n: int, size: int = 64, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (n, 1, size, size), np.uint8)
 
 
+def smooth_images(n: int = 6, size: int = 64, seed: int = 0) -> np.ndarray:
+    """Return uint8 images (n, size, size) with structure at several scales."""
+    from scipy import ndimage
+
+    noise = np.random.default_rng(seed).normal(size=(4, n, size, size))
+    rough = sum(
+        40 * s * ndimage.gaussian_filter(x, (0, s, s)) for s, x in enumerate(noise, 1)
+    ) + np.linspace(60, 190, size)
+    return np.clip(rough, 0, 255).astype(np.uint8)
+
+
 def save_noise(path: Path, seed: int = 0, shape: tuple[int, int] = (40, 40)) -> Path:
     """Write a grey noise image of ``shape`` (height, width) and return its path."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -152,6 +152,7 @@ def generate(
         device=device,
         reject=reject,
         copy_threshold=None if reject is None else reject.threshold,
+        copy_extractor=None if reject is None else reject.compute.name,
     )
     return made if reject is None else replace(made, about=made.about | reject.to_notes())
 
@@ -185,9 +186,10 @@ def measure_quality(
     ``held_out`` are real images that no generator saw (the test split of a data set with splits).
     ``run`` is the folder of the generators, for the membership score of their discriminators.
     ``tstr_steps`` above 0 trains classifiers for that many steps (TSTR and TRTS). ``extractor`` may
-    also be ``onnx:FILE`` or ``study:RUN`` (docs/metrics.md). ``cache`` keeps features in the user's
-    cache folder. ``group_regex`` finds patients in file names, by default as in training. ``out``
-    receives quality.json, copies.csv and pictures of the closest pairs.
+    be any in docs/metrics.md but those that trained a generator or selected its checkpoint
+    (InputError). ``cache`` keeps features in the user's cache folder. ``group_regex`` finds
+    patients in file names, by default as in training. ``out`` receives quality.json, copies.csv and
+    pictures of the closest pairs.
     """
     from fewray.data.hold_out import held_out_rows, training_rows
     from fewray.pipelines.provenance import generator_sources, load_images_of, patient_pattern

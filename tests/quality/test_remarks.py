@@ -6,7 +6,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from fewray.quality.evaluate import measure_quality
-from fewray.quality.features.extractor import Features
+from fewray.quality.features.extractor import Features, Figure
 from fewray.quality.image_set import ImageSet, mix_warning
 from fewray.results.quality import QualityReport
 from fewray.results.scores import StudyWarning
@@ -18,6 +18,7 @@ class Rows:
 
     name: str = "rows"
     dim: int = 4
+    figures: tuple[Figure, ...] = ()
 
     def __call__(self, images: np.ndarray) -> Features:
         return Features(images.reshape(len(images), 4, -1).mean(2).astype(np.float32), None)

@@ -41,7 +41,9 @@ def quality(
         "--run",
     ),
     extractor: str = option(
-        "lite0", "Feature extractor: lite0, lite0@224, pixels, inception, onnx:FILE or study:RUN."
+        "lite0",
+        "Feature extractor: lite0, lite1, lite2, lite0@224, texture, pixels, inception, onnx:FILE "
+        "or study:RUN; not one that trained the generators or selected their checkpoints.",
     ),
     weights: Path | None = path_option("Weight file of the extractor inception.", "--weights"),
     image_size: int = option(64, "Size to which all images are resized, in pixels."),

@@ -69,6 +69,11 @@ class GanOptions(Options):
     """Images by which that half-life grows per epoch, from 1, until it reaches its value."""
     quality_images: int = 500
     """Synthetic images used for each FID, KID and IS measured during training."""
+    networks_used: tuple[str, ...] = ()
+    """Pretrained networks that training uses, by the names of extractors ("lite0").
+
+    A quality report refuses to measure the images with them.
+    """
 
     def __post_init__(self) -> None:
         check_choice("fit", self.fit, FITS)

@@ -32,6 +32,8 @@ class Header(Model, frozen=True, kw_only=True):
     options: GanOptions
     training_set: TrainingSet
     tensors_sha256: str
+    networks_used: tuple[str, ...] | None = None
+    """Extractors that trained the generator or selected this epoch; None: not recorded."""
 
 
 def new_generator(options: GanOptions, *, seed: int, device: torch.device) -> Family:
@@ -39,8 +41,14 @@ def new_generator(options: GanOptions, *, seed: int, device: torch.device) -> Fa
     return FAMILIES[options.family](options, seed=seed, device=device)
 
 
-def save_checkpoint(generator: Family, path: Path, training_set: TrainingSet) -> None:
-    """Write ``generator`` to ``path`` atomically."""
+def save_checkpoint(
+    generator: Family, path: Path, training_set: TrainingSet, *, selected_with: str | None = None
+) -> None:
+    """Write ``generator`` to ``path`` atomically.
+
+    ``selected_with`` is the extractor whose scores decided that this epoch is kept.
+    """
+    used = {*generator.options.networks_used, *([selected_with] if selected_with else [])}
     tensors = {name: t.detach().cpu().contiguous() for name, t in generator.tensors().items()}
     header = Header(
         format=FORMAT,
@@ -49,6 +57,7 @@ def save_checkpoint(generator: Family, path: Path, training_set: TrainingSet) ->
         options=generator.options,
         training_set=training_set,
         tensors_sha256=_digest(tensors),
+        networks_used=tuple(sorted(used)),
     )
     text = msgspec.json.encode(header, order="sorted").decode()
     write_bytes(path, save(tensors, metadata={"run": text}))
@@ -95,6 +104,7 @@ def provenance(path: Path) -> GeneratorSource:
         seed=header.seed,
         options=header.options,
         training_set=header.training_set,
+        networks_used=header.networks_used,
     )
 
 

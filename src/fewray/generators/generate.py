@@ -54,15 +54,16 @@ def generate(
     device: str = "auto",
     reject: Reject | None = None,
     copy_threshold: CopyThreshold | None = None,
+    copy_extractor: str | None = None,
 ) -> Manifest:
     """Write ``per_class`` images of each class to ``out`` and return their manifest.
 
     Image ``seedNNNNNN.png`` depends on the generator and its seed only. Images of earlier calls are
     removed; a call that fails or is interrupted leaves ``out`` unchanged. ``generators.json`` holds
     the provenance of each class. An image that ``reject`` refuses is replaced by the next seed's;
-    the refused seeds and ``copy_threshold`` are in ``generators.json``, their numbers by class in
-    the manifest's ``about``. InputError if ``out`` holds files that `fewray generate` did not
-    write; RunFailed if twenty times as many seeds do not suffice.
+    the refused seeds, ``copy_threshold`` and ``copy_extractor`` are in ``generators.json``, their
+    numbers by class in the manifest's ``about``. InputError if ``out`` holds files that `fewray
+    generate` did not write; RunFailed if twenty times as many seeds do not suffice.
     """
     if per_class < 1:
         raise InputError("per_class", f"--per-class {per_class}, expected at least 1.")
@@ -102,7 +103,10 @@ def generate(
             if reject is not None:
                 rejected[label] = len(refused)
                 sources[label] = msgspec.structs.replace(
-                    sources[label], rejected_seeds=tuple(refused), copy_threshold=copy_threshold
+                    sources[label],
+                    rejected_seeds=tuple(refused),
+                    copy_threshold=copy_threshold,
+                    copy_extractor=copy_extractor,
                 )
         manifest = Manifest(
             name=out.name,

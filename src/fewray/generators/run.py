@@ -72,6 +72,7 @@ def train_run(
     ``probe_every`` epochs and at the end, with ``options.quality_images`` images of fixed seeds. If
     it measures ``kid_held_out``, the checkpoint with the lowest is kept as ``best.safetensors``,
     and with ``patience`` above 0 training stops after so many measurements without a better one.
+    Both record the probe's extractor, which then may not measure the images.
     The log decides, so that a resumed run ends where an uninterrupted one does.
 
     InputError if a resumed run was measured with another extractor. RunFailed if a loss or a weight
@@ -79,6 +80,7 @@ def train_run(
     resuming removes.
     """
     path = folder / CHECKPOINT
+    measured_with = probe.extractor_name if probe else None
     generator = _start(path, options, seed, device, training_set)
     kept = [row for row in read_log(folder) if row.epoch <= generator.epoch]
     _check_extractor(folder, kept, probe)
@@ -116,13 +118,14 @@ def train_run(
         kept.append(row)
         last = last or bool(patience and is_done(kept, patience))
         if row.kid_held_out is not None and best_epoch(kept) == tick.epoch:
-            save_checkpoint(generator, folder / BEST, training_set)
+            save_checkpoint(generator, folder / BEST, training_set, selected_with=measured_with)
         # The log comes first: the next start removes a row that a crash left without checkpoint.
         append_jsonl(folder / LOG, msgspec.to_builtins(row))
         if last or tick.epoch % checkpoint_every == 0:
             seeds = [child_seed(seed, "grid", index) for index in range(GRID_IMAGES)]
             save_png(grid(generator.sample(seeds), 8), folder / f"fakes-{tick.epoch:06d}.png")
-            save_checkpoint(generator, path, training_set)
+            stopped_with = measured_with if patience else None
+            save_checkpoint(generator, path, training_set, selected_with=stopped_with)
         on_tick(row)
         if last:
             break

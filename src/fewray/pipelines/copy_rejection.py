@@ -25,6 +25,7 @@ from fewray.pipelines.quality_report import image_sets
 from fewray.quality.copies.detect import find_copies
 from fewray.quality.copies.threshold import check_percentile, copy_threshold
 from fewray.quality.features.extractor import Extractor
+from fewray.quality.features.standardise import standardised
 from fewray.quality.image_set import ImageSet, MeasuredSet, measured
 from fewray.results.copies import CopyThreshold
 from fewray.storage.files import read_object
@@ -80,6 +81,7 @@ def copy_rejection(
     size = next(iter(sources.values())).options.image_size
     data, notes = keep_training_images(data, sources)
     sets = image_sets(data, data.classes, size, settled_fit(None, sources, tuple(sources)))
+    compute = standardised(compute, [images.images for images in sets.values()])
     train = {label: measured(images, compute, mirrored=True) for label, images in sets.items()}
     warnings = [warning.text for warning in data.warnings]
     threshold = copy_threshold(train, percentile=percentile)

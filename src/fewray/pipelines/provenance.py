@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
@@ -30,15 +32,28 @@ def generator_sources(synthetic: Manifest, run: Path | None) -> dict[str, Genera
             found |= {k: v for k, v in read_sources(folder).items() if k == label}
     for label, checkpoint in (run_classes(run) if run is not None else {}).items():
         source = provenance(checkpoint)
-        made, given = (found.get(label, source).options.fit, source.options.fit)
+        written = found.get(label, source)
+        made, given = written.options.fit, source.options.fit
         if made != given:
             message = (
                 f"--run {run}: its generator of {label} was trained with fit {given}, that of "
             )
             message += f"the synthetic images with {made}. Give the run that made them."
             raise InputError("fit_differs", message, label=label, found=given, expected=made)
-        found[label] = source
+        found[label] = msgspec.structs.replace(
+            source,
+            networks_used=_all_used(written.networks_used, source.networks_used),
+            copy_extractor=written.copy_extractor,
+        )
     return found
+
+
+def _all_used(
+    first: tuple[str, ...] | None, second: tuple[str, ...] | None
+) -> tuple[str, ...] | None:
+    """Return what either record lists; None if they list nothing and one of them is missing."""
+    used = tuple(sorted({*(first or ()), *(second or ())}))
+    return used if used or None not in (first, second) else None
 
 
 def patient_pattern(sources: Sources) -> str | None:

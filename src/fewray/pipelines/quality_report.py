@@ -17,6 +17,7 @@ from fewray.generators.generate import run_classes
 from fewray.generators.membership import membership
 from fewray.pipelines.extractors import open_extractor
 from fewray.pipelines.held_out_check import check_held_out
+from fewray.pipelines.independence import check_independent, independence_notes
 from fewray.pipelines.provenance import (
     generator_sources,
     keep_training_images,
@@ -54,8 +55,9 @@ def quality_report(
     """Measure ``classes``, or all; :func:`fewray.measure_quality` explains the parameters.
 
     InputError, before anything is measured, if the classes of both sides differ, a held-out image
-    was seen by a generator, ``fit`` is not the generators', ``run`` has no generator of a class or
-    one that saw none of the real images, or an option is out of range.
+    was seen by a generator, ``extractor`` helped to train or select one, ``fit`` is not theirs,
+    ``run`` has no generator of a class or one that saw none of the real images, or an option is out
+    of range.
     """
     check_range("--k", k, 1)
     check_range("--image-size", image_size, 8)
@@ -73,8 +75,11 @@ def quality_report(
         message = "--run needs --held-out with images that the generators did not see."
         raise InputError("held_out_missing", message)
     sources = generator_sources(synthetic, run)
+    used = {label: sources[label].networks_used or () for label in measured if label in sources}
+    check_independent(compute.name, used)
     fit = settled_fit(fit, sources, measured)
     notes = _loader_warnings(real, held_out)
+    notes += independence_notes(compute.name, sources, measured)
     real, skipped = keep_training_images(real, sources)
     notes += skipped
     held_out_classes: tuple[str, ...] = ()

@@ -11,12 +11,14 @@ from fewray.quality.baselines import Compare, baselines_of, noise_images, with_v
 from fewray.quality.copies.detect import find_copies
 from fewray.quality.copies.threshold import PERCENTILE, copy_threshold
 from fewray.quality.features.extractor import Extractor, Features
+from fewray.quality.features.standardise import standardised
 from fewray.quality.image_set import ImageSet, MeasuredSet, measured, mix_warning, pooled
 from fewray.quality.metrics.fid import fid_infinity, frechet_distance
 from fewray.quality.metrics.inception_score import inception_score
 from fewray.quality.metrics.kid import kernel_distance, mmd2
 from fewray.quality.metrics.ms_ssim import diversity
 from fewray.quality.metrics.prdc import K, neighbour_metrics
+from fewray.quality.texture_differences import with_differences
 from fewray.results.copies import Copy, CopyThreshold
 from fewray.results.quality import ClassQuality, HeldOutQuality, QualityReport
 from fewray.results.scores import StudyWarning
@@ -43,6 +45,7 @@ def measure_quality(
     side has fewer than 2.
     """
     _check(real, fake, held_out)
+    extractor = standardised(extractor, [images.images for images in real.values()])
     reals = {label: measured(images, extractor, mirrored=True) for label, images in real.items()}
     fakes = {label: measured(images, extractor) for label, images in fake.items()}
     others = {label: measured(images, extractor) for label, images in (held_out or {}).items()}
@@ -61,6 +64,13 @@ def measure_quality(
         )
         for label in fakes
     }
+    if extractor.figures:
+        classes = {
+            label: with_differences(
+                found, reals[label].features, fakes[label].features, extractor.figures, seed=seed
+            )
+            for label, found in classes.items()
+        }
     everything = class_quality(
         pooled({label: reals[label] for label in fakes}),
         pooled(fakes),

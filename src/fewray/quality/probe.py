@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fewray.quality.features.extractor import Extractor
+from fewray.quality.features.standardise import standardised
 from fewray.quality.metrics.fid import frechet_distance
 from fewray.quality.metrics.inception_score import inception_score
 from fewray.quality.metrics.kid import mmd2
@@ -30,6 +31,7 @@ class ProbeResult:
 class QualityProbe:
     """Holds the features of the real images; called with synthetic images, returns metrics.
 
+    Figures of a texture extractor are standardised by ``real``, so by images of one class only.
     ``groups`` and ``held_out_groups`` are the patients of the images: see
     :func:`fewray.quality.metrics.kid.mmd2`.
     """
@@ -43,10 +45,10 @@ class QualityProbe:
         held_out: np.ndarray | None = None,
         held_out_groups: Sequence[str] = (),
     ) -> None:
-        self.extractor = extractor
-        self.real = extractor(real)
+        self.extractor = standardised(extractor, [real])
+        self.real = self.extractor(real)
         self.groups = np.array(groups) if groups else None
-        self.held_out = None if held_out is None else extractor(held_out)
+        self.held_out = None if held_out is None else self.extractor(held_out)
         self.held_out_groups = np.array(held_out_groups) if held_out_groups else None
 
     @property

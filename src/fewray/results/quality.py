@@ -14,6 +14,7 @@ import msgspec
 from fewray.errors import InputError
 from fewray.results.copies import Copy, CopyThreshold
 from fewray.results.scores import Interval, Model, StudyWarning
+from fewray.results.texture import TextureDifferences
 
 METRICS = {
     "fid": ("FID", 1),
@@ -108,6 +109,8 @@ class ClassQuality(Model, frozen=True, kw_only=True):
     undefined: dict[str, str]
     """By metric: why it is None."""
     warnings: tuple[StudyWarning, ...]
+    texture: TextureDifferences | None = None
+    """Of a class with the extractor ``texture`` only; ``undefined`` says if that failed."""
 
 
 class HeldOutQuality(Model, frozen=True, kw_only=True):
@@ -192,7 +195,7 @@ class QualityReport(Model, frozen=True, kw_only=True):
 
     @property
     def sentences(self) -> list[str]:
-        """What the tables do not show: copies, held-out images, membership, TSTR."""
+        """What the tables do not show: copies, textures, held-out images, membership, TSTR."""
         fit = "" if self.fit is None else f" ({self.fit})"
         lines = [
             f"All images were compared at {self.image_size} x {self.image_size} px{fit}.",
@@ -200,6 +203,7 @@ class QualityReport(Model, frozen=True, kw_only=True):
             "The distance to noise is measured in features, which react to grain and blur that the "
             "eye overlooks: images that look right may be far along it.",
         ]
+        lines += [f"{c}: {found.texture.text}" for c, found in self.rows.items() if found.texture]
         for label, found in self.held_out.items():
             kid = "undefined" if found.kid is None else f"{found.kid:.3f}"
             lines.append(

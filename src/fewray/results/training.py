@@ -106,6 +106,10 @@ class GeneratorSource(Model, frozen=True, kw_only=True):
     rejected_seeds: tuple[int, ...] | None = None
     """Seeds whose images were replaced as copies; None if copies were not looked for."""
     copy_threshold: CopyThreshold | None = None
+    copy_extractor: str | None = None
+    """The extractor whose features helped to find these copies."""
+    networks_used: tuple[str, ...] | None = None
+    """Extractors that trained the generator or selected its checkpoint; None: not recorded."""
 
 
 class TrainedClass(Model, frozen=True, kw_only=True):

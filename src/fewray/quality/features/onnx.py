@@ -17,7 +17,7 @@ import torch
 from fewray.errors import InputError
 from fewray.imaging.arrays import check_images
 from fewray.quality.features import extractor as shared
-from fewray.quality.features.extractor import Features, resized
+from fewray.quality.features.extractor import Features, Figure, resized
 from fewray.quality.features.onnx_options import Preprocessing, complete, read_options
 
 FLOATS = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
@@ -53,6 +53,7 @@ class OnnxExtractor:
     session: _Session
     batch: int | None
     """The batch size, if the network's input fixes it."""
+    figures: tuple[Figure, ...] = ()
 
     def __call__(self, images: np.ndarray) -> Features:
         """Return the features, flattened to (n, d), and probabilities if the options name logits.

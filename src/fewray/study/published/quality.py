@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,7 +13,10 @@ from fewray.compute.dask.executors import LOCAL
 from fewray.compute.machine import Machine
 from fewray.config import PublishedOptions
 from fewray.data.manifest import Manifest
+from fewray.generators.checkpoint import provenance
+from fewray.generators.generate import run_classes
 from fewray.pipelines.extractors import identity
+from fewray.pipelines.independence import check_independent
 from fewray.quality.image_set import ImageSet
 from fewray.results.quality import QualityReport
 from fewray.results.scores import StudyWarning
@@ -45,6 +50,18 @@ def _measured(sets: ImageSets, options: PublishedOptions) -> np.ndarray:
     """Return the synthetic images to measure, (classes, count, 1, S, S): those of the arms."""
     assert sets.synthetic is not None
     return sets.synthetic[:, : options.synthetic_per_class]
+
+
+def check_extractor(options: PublishedOptions, labels: Sequence[str], run: Path | None) -> None:
+    """Raise InputError if the extractor helped to train or select a generator it will measure.
+
+    ``run`` is the folder of trained generators, or None if the study trains its own.
+    """
+    used = dict.fromkeys(labels, options.gan.networks_used)
+    if run is not None:
+        checkpoints = run_classes(run)
+        used = {label: provenance(checkpoints[label]).networks_used or () for label in labels}
+    check_independent(identity(options.extractor), used)
 
 
 def measured_quality(

