@@ -45,14 +45,21 @@ def test_study_help_is_in_sections_with_defaults_arms_and_recipes(
     words = " ".join(out.split())
     assert "no_augmentation, classic, oversample, mixup, pca" in words
     assert "paper, small, quick" in words
-    assert (
-        "[default: crossval: 600 (preset quick: 100); published: 1200 (preset quick: 100)]" in words
-    )
+    assert f"[default: {preset_default('classifier.steps')}]" in words
+    assert "list[str]" not in words
 
 
 def test_defaults_in_the_help_are_those_of_the_presets():
-    assert preset_default("folds") == "4 (preset quick: 2)"
-    assert preset_default("ratios") == "0.5,2,4 (preset quick: none)"
+    assert preset_default("folds") == "4 (2 with preset quick)"
+    assert preset_default("ratios") == "0.5,2,4 (none with preset quick)"
+    assert preset_default("seeds") == "5 (with preset quick: 1 with crossval, 2 with published)"
+    assert preset_default("classifier.steps") == (
+        "600 with crossval, 1200 with published; 100 with preset quick"
+    )
+    assert preset_default("gan.recipe") == (
+        "small with crossval (paper with preset full), paper with published; "
+        "quick with preset quick"
+    )
     assert preset_default("mixture_classic") == "0,500,1000,2000,3000"
 
 

@@ -186,7 +186,7 @@ def test_pictures_of_phantoms_are_called_phantoms(folder: Path):
     study = published_study()
     data = msgspec.structs.replace(study.data, origin="phantom")
     write_study(folder, msgspec.structs.replace(study, data=data))
-    assert "training images of the generator (computer-generated phantoms)" in page(folder).text
+    assert "used to train the generator (computer-generated phantoms)" in page(folder).text
 
 
 def test_captions_say_how_the_networks_were_trained(folder: Path):

@@ -9,15 +9,15 @@ from typing import Annotated
 import typer
 
 from fewray.cli.output import print_json, print_table
-from fewray.cli.params import SOURCES, AsJson, GroupRegex, path_option
+from fewray.cli.params import SOURCES, AsJson, GroupRegex, Sectioned, path_option
 from fewray.cli.progress import ProgressBars, log
 
 app = typer.Typer(help="List, download and check image data.", no_args_is_help=True)
 
 
-@app.command("list")
+@app.command("list", cls=Sectioned)
 def list_(as_json: AsJson = False) -> None:
-    """List the data sets that --data knows by name, and where they are on this machine."""
+    """List the data sets that --data accepts by name."""
     from fewray.data.loading import known_datasets
 
     known = known_datasets()
@@ -31,13 +31,15 @@ def list_(as_json: AsJson = False) -> None:
     print_table("Data sets", ("name", "location", "description"), rows)
 
 
-@app.command("fetch")
+@app.command("fetch", cls=Sectioned)
 def fetch(
-    name: Annotated[str, typer.Argument(help="covid4.")],
-    source: Path | None = path_option("A local copy; its files are verified too.", "--from"),
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the data set: covid4.")],
+    source: Path | None = path_option(
+        "Copy from this folder instead of downloading; the files are verified too.", "--from"
+    ),
     as_json: AsJson = False,
 ) -> None:
-    """Download a data set at its pinned version, or copy it from a folder, and verify it."""
+    """Download a data set, or copy it from a folder, and verify it."""
     from fewray.data.covid4 import fetch_dataset
 
     with ProgressBars() as bars:
@@ -57,13 +59,18 @@ def fetch(
         log(f"note: {warning}")
 
 
-@app.command("check")
+@app.command("check", cls=Sectioned)
 def check(
-    source: Annotated[str, typer.Argument(help=SOURCES)],
+    source: Annotated[str, typer.Argument(metavar="DATA", help=SOURCES)],
     group_regex: GroupRegex = None,
     as_json: AsJson = False,
 ) -> None:
-    """Report counts, sizes, grey depth, unreadable files, duplicates and split patients."""
+    """Check for damaged files, duplicates, leaks and shortcuts.
+
+    Leaks are images or patients in more than one split. A shortcut lets a model identify a class
+    from file metadata alone, such as image size or file format. The number, size and bit depth
+    of the images are also reported.
+    """
     from fewray.data.audit.check import audit
     from fewray.data.loading import load_dataset
 

@@ -22,9 +22,11 @@ from fewray.cli.params import (
 
 
 def generate(
-    run: Annotated[Path, typer.Argument(help="Folder made by `fewray train`.", parser=path)],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Folder made by `fewray train`.", parser=path)
+    ],
     out: Out,
-    per_class: int = option(100, "Images per class."),
+    per_class: int = option(100, "Number of images per class."),
     classes: Classes = "",
     first_seed: int = option(0, "Image i is generated from seed FIRST_SEED + i."),
     reject_copies: bool = option(
@@ -32,7 +34,7 @@ def generate(
     ),
     copy_percentile: CopyPercentile = 2.0,
     real: str | None = option(
-        None, "The training data, for --reject-copies.", shown="as recorded by the run"
+        None, "Training data, for --reject-copies.", shown="as recorded in the run"
     ),
     group_regex: GroupRegex = None,
     device: Device = "auto",
@@ -40,8 +42,8 @@ def generate(
 ) -> None:
     """Generate synthetic images from trained generators.
 
-    Image files are --out/<class>/seedNNNNNN.png; the same seed always gives the same image. Images
-    from an earlier call are removed from --out.
+    Writes OUT/<class>/seedNNNNNN.png; the same seed always gives the same image. Images from an
+    earlier call are removed from OUT.
     """
     from fewray import api
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from fewray.errors import InputError
-from fewray.presets import CROSSVAL_PRESETS, PUBLISHED_PRESETS, RECIPES
+from fewray.presets import PROTOCOLS, RECIPES
 
 CROSSVAL = "Cross-validation (--protocol crossval)"
 PUBLISHED = "Published protocol (--protocol published)"
@@ -18,9 +19,12 @@ SHARED = "Both protocols"
 MACHINE = "Machine"
 RECIPE_NAMES = ", ".join(RECIPES)
 SOURCES = (
-    "phantom[:key=value,...] (`fewray data list` shows the keys), covid4, a folder with one "
-    "subfolder per class, or a CSV file."
+    "Data set: phantom[:key=value,...] (`fewray data list` shows the keys), covid4, a folder "
+    "with one subfolder per class, or a CSV file."
 )
+COPY_RULE = "closer to a training image than this percentile of held-out real images"
+METAVARS = {"<list[str]>": "<text>", "<str>": "<text>", "<Path>": "<path>"}
+"""What the help shows instead of the names of Python types."""
 
 
 class Sectioned(TyperCommand):
@@ -32,7 +36,10 @@ class Sectioned(TyperCommand):
         for param in self.get_params(ctx):
             usual = "Arguments" if param.param_type_name == "argument" else "Options"
             if (record := param.get_help_record(ctx)) is not None:
-                sections[getattr(param, "rich_help_panel", None) or usual].append(record)
+                names, text = record
+                for python, shown in METAVARS.items():
+                    names = names.replace(python, shown)
+                sections[getattr(param, "rich_help_panel", None) or usual].append((names, text))
         for title, records in sections.items():
             with formatter.section(title):
                 formatter.write_dl(records)
@@ -72,16 +79,48 @@ def numbers(option: str, text: str | None, kind: type[int] | type[float]) -> Any
 
 
 def preset_default(name: str) -> str:
-    """Return the default of an option in each preset: "5 (preset quick: 2)"."""
-    found = []
-    for presets in (CROSSVAL_PRESETS, PUBLISHED_PRESETS):
+    """Return the default of an option and the presets that differ: "4 (2 with preset quick)".
+
+    If the protocols differ, it says so: "600 with crossval, 1200 with published; 100 with preset
+    quick", where the part after the semicolon holds for both.
+    """
+    usual, differ = {}, defaultdict[str, dict[str, str]](dict)
+    for protocol, presets in PROTOCOLS.items():
         values = {preset: _value(options, name) for preset, options in presets.items()}
-        if usual := values.pop("standard"):
-            others = [f"{preset}: {value}" for preset, value in values.items() if value != usual]
-            found.append(f"{usual} (preset {'; '.join(others)})" if others else usual)
-    if len(set(found)) == 1:
-        return found[0]
-    return f"crossval: {found[0]}; published: {found[1]}"
+        if own := values.pop("standard"):
+            usual[protocol] = own
+            for preset, value in values.items():
+                if value != own:
+                    differ[preset][protocol] = value
+    if len(set(usual.values())) == 1:
+        others = [_with_preset(preset, values) for preset, values in differ.items()]
+        return _in_parentheses(next(iter(usual.values())), others)
+    common = {preset for preset, v in differ.items() if len(v) > 1 and len(set(v.values())) == 1}
+    texts = [
+        _in_parentheses(
+            f"{own} with {protocol}",
+            [
+                _with_preset(preset, {protocol: values[protocol]})
+                for preset, values in differ.items()
+                if protocol in values and preset not in common
+            ],
+        )
+        for protocol, own in usual.items()
+    ]
+    shared = [_with_preset(preset, differ[preset]) for preset in differ if preset in common]
+    return "; ".join([", ".join(texts), *shared])
+
+
+def _with_preset(preset: str, values: Mapping[str, str]) -> str:
+    """Return the default in one preset, given by protocol."""
+    if len(set(values.values())) == 1:
+        return f"{next(iter(values.values()))} with preset {preset}"
+    by_protocol = [f"{value} with {protocol}" for protocol, value in values.items()]
+    return f"with preset {preset}: {', '.join(by_protocol)}"
+
+
+def _in_parentheses(text: str, others: Sequence[str]) -> str:
+    return f"{text} ({', '.join(others)})" if others else text
 
 
 def _value(options: Any, name: str) -> str:
@@ -134,11 +173,13 @@ GroupRegex = Annotated[
         "patient ID."
     ),
 ]
-Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.", rich_help_panel=MACHINE)]
+Device = Annotated[
+    str, typer.Option(help="Device: auto, cuda, mps or cpu.", rich_help_panel=MACHINE)
+]
 Precision = Annotated[
     str,
     typer.Option(
-        help="auto, bf16 or fp32; auto picks bf16 if it is faster on this machine.",
+        help="Precision: auto, bf16 or fp32. auto picks bf16 if it is faster on this machine.",
         rich_help_panel=MACHINE,
     ),
 ]
@@ -152,15 +193,15 @@ Processes = Annotated[
 Threads = Annotated[
     int,
     typer.Option(
-        help="Threads per training run; 0 means one. Changing this changes the results.",
+        help="Number of threads per training run; 0 is the same as 1. The results depend on it.",
         rich_help_panel=MACHINE,
     ),
 ]
 Executor = Annotated[
     str,
     typer.Option(
-        help="local; dask:N for N Dask workers on this machine; or tcp://host:port for the "
-        "scheduler of a Dask cluster.",
+        help="Where to run the jobs: local; dask:N for N Dask workers on this machine; or "
+        "tcp://host:port for the scheduler of a Dask cluster.",
         rich_help_panel=MACHINE,
     ),
 ]
@@ -169,8 +210,5 @@ DryRun = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 CopyPercentile = Annotated[
-    float,
-    typer.Option(
-        help="Set the copy threshold so that it would flag this percentage of held-out real images."
-    ),
+    float, typer.Option(help=f"Count a synthetic image as a copy if it is {COPY_RULE}.")
 ]

@@ -23,49 +23,54 @@ from fewray.cli.progress import log
 
 def quality(
     real: str = option(
-        ..., "Real images: a data set, folder or CSV file; the test split is not used."
+        ...,
+        "Real images, in any form that `fewray study --data` accepts; without their test split.",
     ),
     synthetic: str = option(
         ..., "Synthetic images: a folder with one subfolder per class, or a CSV file."
     ),
     held_out: str | None = option(
-        None, "Real images that no generator saw; of a data set with splits, its test split."
+        None,
+        "Real images that no generator saw, in the same forms. If they have splits, only the test "
+        "split is used.",
     ),
     classes: Classes = "",
     run: Path | None = path_option(
-        "Folder of the generators; adds a membership test of their discriminators.", "--run"
+        "Folder made by `fewray train`: test whether its discriminators can tell training images "
+        "from held-out ones. Needs --held-out.",
+        "--run",
     ),
     extractor: str = option(
         "lite0", "Feature extractor: lite0, lite0@224, pixels, inception, onnx:FILE or study:RUN."
     ),
     weights: Path | None = path_option("Weight file of the extractor inception.", "--weights"),
-    image_size: int = option(64, "Size at which all images are read, in pixels."),
+    image_size: int = option(64, "Size to which all images are resized, in pixels."),
     fit: str | None = option(
         None,
-        "How images are made square: squash or pad.",
-        shown="as for the generators, else squash",
+        "How to make images square: squash or pad.",
+        shown="as for the generators, or else squash",
     ),
-    k: int = option(5, "Neighbours for precision, recall, density and coverage.", "--k"),
+    k: int = option(
+        5, "Number of nearest neighbours for precision, recall, density and coverage.", "--k"
+    ),
     copy_percentile: CopyPercentile = 2.0,
     tstr_steps: int = option(
         0,
-        "Steps of the classifiers that train on synthetic and test on real images, and "
-        "the reverse (TSTR, TRTS); 0 skips them.",
+        "Optimiser steps per classifier for TSTR (train on synthetic, test on real) and TRTS "
+        "(the reverse). 0 skips both.",
     ),
     seed: Seed = 0,
     group_regex: GroupRegex = None,
     out: Path | None = path_option(
-        "Folder for quality.json, copies.csv and pictures of close pairs.", "--out", "-o"
+        "Folder for quality.json, copies.csv and pictures of the closest pairs.", "--out", "-o"
     ),
     device: Device = "auto",
-    no_cache: bool = option(
-        False, "Compute all features again and do not store them.", "--no-cache"
-    ),
+    no_cache: bool = option(False, "Neither read nor write cached features.", "--no-cache"),
     as_json: AsJson = False,
 ) -> None:
     """Measure the fidelity, diversity and copying of synthetic images.
 
-    Each score is shown next to those of real images and of noise.
+    Each score is shown next to two baselines: real images and noise.
     """
     from fewray import api
 

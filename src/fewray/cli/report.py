@@ -14,14 +14,20 @@ from fewray.errors import InputError
 
 def report(
     run: Annotated[
-        Path, typer.Argument(help="Folder made by `fewray study` or `fewray train`.", parser=path)
+        Path,
+        typer.Argument(
+            metavar="RUN", help="Folder made by `fewray study` or `fewray train`.", parser=path
+        ),
     ],
     markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print the main tables as Markdown instead.")
+        bool,
+        typer.Option(
+            "--markdown", help="Print the report as Markdown instead of writing report.html."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write the report of a study again, or of generators alone."""
+    """Regenerate the report of a study, or of generators alone."""
     if markdown and as_json:
         raise InputError("exclusive_options", "--markdown and --json exclude each other")
     from fewray.report.render import render_markdown, write_report

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fewray.cli.output import print_json, print_plan
 from fewray.cli.params import (
+    COPY_RULE,
     PUBLISHED,
     RECIPE_NAMES,
     SHARED,
@@ -29,6 +30,8 @@ from fewray.cli.params import (
 from fewray.cli.progress import ProgressBars, StudyProgress, log, log_stage
 from fewray.config import CROSSVAL_ARMS, PUBLISHED_ARMS, check_external
 
+RESCORED = "from the same predictions; nothing is trained again. May be repeated."
+
 
 def study(
     data: Data,
@@ -41,8 +44,8 @@ def study(
     ),
     preset: str = option(
         "standard",
-        "quick (demonstration only; gives no verdict), standard, or full (crossval only). "
-        "The defaults below are those of standard.",
+        "Set of defaults: quick (demonstration only; gives no verdict), standard, or full "
+        "(crossval only). The defaults below are for the standard preset.",
     ),
     group_regex: GroupRegex = None,
     dry_run: DryRun = False,
@@ -52,7 +55,7 @@ def study(
     ),
     arms: str | None = preset_option(
         f"Comma-separated arms to run. crossval: {', '.join(CROSSVAL_ARMS)}; must include "
-        f"the --reference arm. published: {', '.join(PUBLISHED_ARMS)}.",
+        f"the --reference arm. published: {', '.join(PUBLISHED_ARMS)}.  [default: all]",
         panel=SHARED,
     ),
     seeds: int | None = preset_option("Number of classifier seeds per arm.", "seeds", panel=SHARED),
@@ -60,20 +63,23 @@ def study(
         "Optimiser steps per classifier.", "classifier.steps", panel=SHARED
     ),
     generators: Path | None = path_option(
-        "crossval: folder in which to keep each fold's generators. published: folder "
-        "made by `fewray train`.",
+        "crossval: folder for each fold's generators (default: OUT/generators). published: "
+        "folder of generators made by `fewray train` (default: train them in OUT/generators).",
         "--generators",
         panel=SHARED,
     ),
     seed: Seed = 0,
     folds: int | None = preset_option("Number of folds, grouped by patient.", "folds"),
     repeats: int | None = preset_option(
-        "Number of times to repeat the cross-validation with a new split into folds.", "repeats"
+        "Number of times to run the cross-validation, each time with a new split into folds.",
+        "repeats",
     ),
     reference: str | None = preset_option(
-        "The arm that the others are compared with; one of --arms.", "reference"
+        "Arm that the others are compared with; must be one of --arms.", "reference"
     ),
-    ratio: float | None = preset_option("Synthetic images per real training image.", "ratio"),
+    ratio: float | None = preset_option(
+        "Number of synthetic images per real training image.", "ratio"
+    ),
     ratios: str | None = preset_option(
         "Further ratios to run as sensitivity analyses, e.g. 0.5,2,4 ('' for none).", "ratios"
     ),
@@ -81,27 +87,29 @@ def study(
         "Also run a residual network as a sensitivity analysis.", "resnet", "--resnet/--no-resnet"
     ),
     augmented_copies: int | None = preset_option(
-        "Augmented copies of each image in the arms with classic augmentation.", "augmented_copies"
+        "Number of augmented copies of each image in the arms with classic augmentation.",
+        "augmented_copies",
     ),
     generator_repeats: int | None = preset_option(
         "Number of times to train the generators in each fold.", "generator_repeats"
     ),
     select: str | None = preset_option(
-        "Setting to tune on an inner split of each training fold: ratio or recipe."
+        "Setting to tune (ratio or recipe) on an inner split of each fold's training images."
     ),
-    candidates: str | None = preset_option("Comma-separated values that --select chooses from."),
+    candidates: str | None = preset_option("Comma-separated values for --select to choose from."),
     copy_percentile: float | None = preset_option(
-        "Set the threshold for rejecting copies so that it would flag this percentage of "
-        "held-out real X-rays. 0 disables rejection.",
+        f"Reject a synthetic image as a copy if it is {COPY_RULE}. 0 disables rejection.",
         "copy_percentile",
     ),
-    without: list[str] | None = preset_option("Also report scores with this class left out."),
+    without: list[str] | None = preset_option(
+        f"Also report the scores without this class, {RESCORED}"
+    ),
     pair: list[str] | None = preset_option(
-        "Also report scores for these two classes alone, given as a:b."
+        f"Also report the scores for two classes alone, given as a:b, {RESCORED}"
     ),
     external: str | None = preset_option(
-        "An external test set, never used for training. --group-regex also applies to "
-        "its file names."
+        "External test set, in any form that --data accepts; never used for training. "
+        "--group-regex also applies to its file names."
     ),
     keep_test: bool | None = preset_option(
         "Cross-validate within the training split only, and use the test split as the "
@@ -110,29 +118,36 @@ def study(
         "--keep-test",
     ),
     classic_per_class: int | None = preset_option(
-        "Number of classically augmented images per class.", "classic_per_class", panel=PUBLISHED
+        "Number of images per class made by classic augmentation.",
+        "classic_per_class",
+        panel=PUBLISHED,
     ),
     synthetic_per_class: int | None = preset_option(
         "Number of synthetic images per class.", "synthetic_per_class", panel=PUBLISHED
     ),
     double_softmax: bool | None = preset_option(
-        "Apply softmax twice during training, as the original code did.",
+        "Apply softmax twice during training, as the paper's code did.",
         "classifier.double_softmax",
         "--double-softmax/--no-double-softmax",
         panel=PUBLISHED,
     ),
     as_published: bool | None = preset_option(
-        "In addition to the main runs, train each arm with softmax applied twice, to "
-        "reproduce the scores as the paper computed them.",
+        "Also train each arm with softmax applied twice, to reproduce the scores as the "
+        "paper computed them.",
         "as_published",
         "--as-published/--no-as-published",
         panel=PUBLISHED,
     ),
     mixtures: bool | None = preset_option(
-        "Also run a grid of classic x synthetic image counts.", "", "--mixtures", panel=PUBLISHED
+        "Also train on a grid of numbers of classic and synthetic images.",
+        "",
+        "--mixtures",
+        panel=PUBLISHED,
     ),
     mixture_classic: str | None = preset_option(
-        "Numbers of classic images per class in the grid.", "mixture_classic", panel=PUBLISHED
+        "Numbers of classic-augmentation images per class in the grid.",
+        "mixture_classic",
+        panel=PUBLISHED,
     ),
     mixture_synthetic: str | None = preset_option(
         "Numbers of synthetic images per class in the grid.", "mixture_synthetic", panel=PUBLISHED
@@ -143,15 +158,14 @@ def study(
     threads: Threads = 0,
     executor: Executor = "local",
 ) -> None:
-    """Compare augmentation arms and write report.html.
+    """Compare augmentation methods (arms) and write report.html.
 
     The default protocol, crossval, pools all images, splits them into folds by patient, and
     trains generators and classifiers within each fold. It then states whether each arm helps
-    or harms, or how large an effect the study could have detected.
+    or harms or, if neither can be shown, the smallest effect the study could have detected.
 
-    Rerun with the same options to resume an interrupted study. If you change
-    the options, fewray rewrites study.json and the report and reuses any finished
-    jobs that still apply.
+    Rerun with the same options to resume an interrupted study. If you change the options,
+    fewray rewrites study.json and the report and reuses any finished jobs that still apply.
     """
     from fewray import api
     from fewray.compute.machine import MachineOptions

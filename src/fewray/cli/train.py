@@ -32,9 +32,12 @@ QUALITY = "Quality during training"
 
 
 def summary(
-    recipe: Annotated[str, typer.Argument(help=f"Recipe: {RECIPE_NAMES}.")], as_json: AsJson = False
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help=f"Generator recipe: {RECIPE_NAMES}.")
+    ],
+    as_json: AsJson = False,
 ) -> None:
-    """Print the layers, parameters and mult-adds of a recipe's networks."""
+    """Print the layers, parameters and mult-adds of a recipe."""
     from fewray.generators.summary import summarise_recipe
     from fewray.presets import recipe as options_of
 
@@ -70,19 +73,21 @@ def summary(
 def train(
     data: Data,
     out: Out,
-    recipe: str = option("paper", f"Recipe: {RECIPE_NAMES}.", "--recipe", "-r"),
+    recipe: str = option("paper", f"Generator recipe: {RECIPE_NAMES}.", "--recipe", "-r"),
     classes: Classes = "",
     epochs: int | None = option(None, "Number of epochs.", shown="the recipe's"),
     seed: Seed = 0,
     group_regex: GroupRegex = None,
-    resume: bool = option(False, "Continue the training runs in --out.", "--resume"),
-    checkpoint_every: int = option(5, "Epochs between checkpoints."),
+    resume: bool = option(False, "Resume the training runs in OUT.", "--resume"),
+    checkpoint_every: int = option(5, "Number of epochs between checkpoints."),
     dry_run: DryRun = False,
     as_json: AsJson = False,
     quality_every: int = option(
-        20, "Epochs between measurements of FID, KID and IS; 0 means never.", panel=QUALITY
+        20,
+        "Number of epochs between measurements of FID, KID and IS; 0 means never.",
+        panel=QUALITY,
     ),
-    extractor: str = option("lite0", "Feature extractor of FID, KID and IS.", panel=QUALITY),
+    extractor: str = option("lite0", "Feature extractor for FID, KID and IS.", panel=QUALITY),
     stop_when_done: bool = option(
         False,
         "Stop when the KID to held-out training images no longer improves.",
@@ -91,11 +96,13 @@ def train(
     ),
     hold_out: float | None = option(
         None,
-        "Share of the training patients to hold out from the generators.",
+        "Fraction of the training patients to hold out from the generators.",
         panel=QUALITY,
         shown="0, or 0.2 with --stop-when-done",
     ),
-    patience: int = option(3, "Measurements without improvement before stopping.", panel=QUALITY),
+    patience: int = option(
+        3, "Number of measurements without improvement before training stops.", panel=QUALITY
+    ),
     device: Device = "auto",
     precision: Precision = "auto",
     processes: Processes = 0,
@@ -104,7 +111,7 @@ def train(
 ) -> None:
     """Train one generator per class on the training split.
 
-    Writes the log, sample grids and checkpoints to --out/<class>.
+    Writes the log, sample grids and checkpoints to OUT/<class>.
     """
     from fewray import api
     from fewray.compute.machine import Machine, MachineOptions

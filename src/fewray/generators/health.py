@@ -63,7 +63,7 @@ class Finding(Model, frozen=True, kw_only=True):
 
 KINDS = {
     "discriminator_winning": (
-        "the discriminator is almost always right, so that the generator learns little",
+        "the discriminator is almost always right, so the generator learns little",
         "Lower its learning rate, raise its dropout or augment more",
     ),
     "generator_collapse": (

@@ -29,13 +29,13 @@ def claim_items(study: CrossvalStudy) -> list[tuple[str, str]]:
     data, options, arms = study.data, study.options, study.arms
     classifier, size = options.classifier, options.classifier.image_size
     reference = arms[study.reference]
-    patient = {"all": "patient, and no ", "some": "identified patient, and no ", "none": ""}[
+    patient = {"all": "patient and no ", "some": "identified patient and no ", "none": ""}[
         data.patients_known
     ]
     other = "" if study.reference == "no_augmentation" else "other forms of "
     change = "change" if other else "changes"
     analyses = [*study.sensitivity, *(subset_name(study, name) for name in study.subsets)]
-    selection = "none made using these data"
+    selection = "none based on these data"
     if study.selections:
         taken = listed(sorted({row.selected for row in study.selections}))
         selection = (
@@ -48,25 +48,25 @@ def claim_items(study: CrossvalStudy) -> list[tuple[str, str]]:
     return [
         ("Study aim", f"to determine whether {other}augmentation {change} classifier accuracy "
          f"relative to {arm_name(study.reference)}"),
-        ("Source of data", f"data set `{data.name}`; SHA-256 of its image list begins "
+        ("Source of data", f"data set `{data.name}`; SHA-256 of its image list starts with "
          f"{data.sha256[:16]}"),
         ("Setting, dates, eligibility", AUTHORS),
         ("Ethics, de-identification", AUTHORS),
         ("Reference standard, annotators", AUTHORS),
         ("Participants", f"{cohort(data)}: {class_counts(data)}"),
-        ("Demographics, fairness between groups", AUTHORS),
+        ("Demographics, fairness across groups", AUTHORS),
         ("Missing data", AUTHORS),
         ("Preprocessing", f"greyscale, {FITS[classifier.fit]}, resized to {size} × {size} pixels"),
-        ("Data partitions", f"{splits(study)}; no {patient}{DUPLICATE}"
-         f"{',' if patient else ''} appears in more than one fold"),
+        ("Data partitions", f"{splits(study)}; no {patient}{DUPLICATE} "
+         "appears in more than one fold"),
         ("Class imbalance", "folds stratified by class"),
         ("Sample size", "no prior sample-size calculation; smallest difference detectable with "
          f"80% power: {detectable(study)}"),
         ("Model", NETWORKS[classifier.network]),
         ("Training", f"{spelled(len(arms), 'arm')}, {' or '.join(map(str, steps))} optimiser steps "
-         f"each, {spelled(len(study.seeds), 'seed')}"),
+         f"each, {spelled(len(study.seeds), 'classifier seed')}"),
         ("Selection of model or settings", ". ".join([selection, *earlier(study)])),
-        ("Measures of performance", "accuracy, balanced accuracy, AUROC, Brier score, calibration "
+        ("Performance measures", "accuracy, balanced accuracy, AUROC, Brier score, calibration "
          "error; per class: sensitivity, specificity, PPV, F1, AUROC; 95% confidence intervals"),
         ("Statistical comparison", f"paired by {units(data)} after averaging over seeds; "
          f"{variance(study)}; Student's t; {holm}"),
@@ -74,7 +74,7 @@ def claim_items(study: CrossvalStudy) -> list[tuple[str, str]]:
         ("External evaluation", _external(study)),
         ("Calibration", f"{arm_name(study.reference)}: calibration error "
          f"{estimate(reference.calibration_error)}, Brier score {estimate(reference.brier)}"),
-        ("Analysis of failures", "confusion matrices included; review of individual errors "
+        ("Failure analysis", "confusion matrices included; review of individual errors "
          f"{AUTHORS}"),
         ("Explainability", f"shortcut audit (what can be predicted with {audit_view(data)}); no "
          "saliency maps"),

@@ -45,7 +45,7 @@ def limits(study: CrossvalStudy) -> list[str]:
             "Generators trained with other seeds may do better or worse."
         )
     found.append(
-        "With one classifier seed, the variation between training runs is unknown."
+        "Only one classifier seed was used, so the variation between training runs is unknown."
         if len(study.seeds) == 1
         else f"Extra seeds on the same folds are not extra {unit}s and do not reduce sampling "
         "error."

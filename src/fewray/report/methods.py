@@ -10,13 +10,13 @@ from fewray.results.crossval import CrossvalStudy
 from fewray.results.names import arm_name
 
 NETWORKS = {
-    "paper": "the three-block CNN of Davoodi & Lo Giudice",
+    "paper": 'the three-block CNN of Davoodi & Lo Giudice ("Synthetic of Chest X-ray Images")',
     "resnet": "a small residual network",
 }
-DUPLICATE = "byte-identical, resized or re-encoded duplicate"
+DUPLICATE = "duplicate (byte-identical, resized or re-encoded)"
 UNSEARCHED = "mirrored, rotated, cropped or inverted"
 """Kinds of duplicates that are searched for, and those that are not."""
-ADDED = {"pca": arm_name("pca"), "shuffled": "shuffled-label"}
+ADDED = ("pca", "shuffled")
 """Arms with added images, beside those with "synthetic" in their name."""
 
 
@@ -43,12 +43,12 @@ def methods_paragraph(study: CrossvalStudy) -> str:
         unit=unit,
         steps=sorted({arm.steps for arm in arms.values()}),
         steps_by_arm=[f"{arm_name(name)} {arm.steps}" for name, arm in arms.items()],
-        added=[ADDED.get(a, arm_name(a)) for a in arms if "synthetic" in a or a in ADDED],
+        added=[arm_name(a) for a in arms if "synthetic" in a or a in ADDED],
         recipes=_recipes(study),
         selected=_selected(study),
         bootstrap=f"a bootstrap over {unit}s ({study.bootstrap_draws} resamples)",
         subsets=[phrases.subset_name(study, name) for name in study.subsets],
-        audit=[f"{number(model.accuracy)} from {model.description}" for model in models],
+        audit=[f"{number(model.accuracy)} with {model.description}" for model in models],
         software=[f"{name} {about.versions[name]}" for name in packages],
     )  # fmt: skip
     return " ".join(shown.split())
@@ -112,9 +112,9 @@ PRECISIONS = {"bf16": "bfloat16", "fp32": "single precision"}
 
 
 def machine(device: str, precision: str, threads: int) -> str:
-    """Return "run on a CPU in bfloat16, with one thread per training run"."""
+    """Return "on a CPU in bfloat16, with one thread per training run"."""
     where = "a CPU" if device == "cpu" else "a GPU" if device.startswith("cuda") else device
     return (
-        f"run on {where} in {PRECISIONS.get(precision, precision)}, with "
+        f"on {where} in {PRECISIONS.get(precision, precision)}, with "
         f"{spelled(threads, 'thread')} per training run"
     )

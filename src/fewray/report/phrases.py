@@ -88,9 +88,10 @@ def detectable(study: CrossvalStudy, one: str = "", several: str = "") -> str:
     )
     verb = one and f"{one} "
     if " to " in corrected:
-        verb = several and f"{several} across arms from "
+        verb = several and f"{several} from "
     text = f"{verb}{corrected} percentage points"
-    return text if corrected == alone else f"{text} after Holm correction ({alone} without)"
+    text += " across arms" if several and " to " in corrected else ""
+    return text if corrected == alone else f"{text} after Holm correction ({alone} without it)"
 
 
 def _range(found: list[float]) -> str:
@@ -114,7 +115,7 @@ def variance(study: CrossvalStudy) -> str:
     unit = units(study.data)
     if len(study.seeds) > 1:
         return f"two-way cluster-robust variance, clustered by {unit} and by training run"
-    return f"cluster-robust variance, clustered by {unit} alone, since there was only one seed"
+    return f"cluster-robust variance, clustered by {unit} only, because there was one seed"
 
 
 def external_kind(external: External) -> str:

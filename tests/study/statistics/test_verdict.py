@@ -68,7 +68,7 @@ def test_no_evidence_is_one_sentence_with_its_numbers():
             {},
             0.01,
             True,
-            "no verdict, because the quick preset never gives one (-2.9 points, 95% CI -6.4 to +0.5).",
+            "-2.9 points (95% CI -6.4 to +0.5). No verdict: the quick preset never gives one.",
         ),
         (
             ONE_SEED,

@@ -115,7 +115,7 @@ def thumbnails(images: np.ndarray, side: int) -> np.ndarray:
 def borders(images: np.ndarray, width: int) -> np.ndarray:
     """Return float (n, pixels) in 0 to 1: the outer ``width`` of 64 pixels of each image.
 
-    The centre is blacked out before the reduction, so that nothing of it leaks into the border.
+    The centre is blanked out before the reduction, so that nothing of it leaks into the border.
     """
     size = images.shape[-1]
     edge = max(1, round(size * width / SIDE))

@@ -23,12 +23,12 @@ from fewray.imaging.arrays import check_images
 
 THUMBNAIL = 8
 BORDERS = {"border": 6, "centre removed": 8}
-"""Width of the border that remains when the centre of the image is blacked out, of 64 pixels."""
+"""Width of the border that remains when the centre of the image is blanked out, of 64 pixels."""
 SOURCES = {
     "metadata": "file metadata",
     "thumbnail": "an 8 × 8 thumbnail",
-    "border": "the image border only (outer 6 pixels on each side of 64 × 64)",
-    "centre removed": "the image with its central 48 × 48 of 64 × 64 pixels blanked out",
+    "border": "the image border only (the outer 6 pixels on each side of the 64 × 64 image)",
+    "centre removed": "the image without its central 48 × 48 pixels (out of 64 × 64)",
 }
 """What each model sees."""
 FOLDS = 4

@@ -39,8 +39,8 @@ from fewray.storage.files import read_json
 FOREST = "forest.svg"
 """The forest plot beside a Markdown page."""
 FLAGGED = (
-    f"well enough to be flagged as a shortcut (threshold: an AUROC of at least {SEPARABLE:g} that "
-    f"is also at least {STANDARD_ERRORS:g} standard errors above 0.5)"
+    "A shortcut is flagged if one of these models identifies a class with an AUROC of at least "
+    f"{SEPARABLE:g} that is also at least {STANDARD_ERRORS:g} standard errors above 0.5."
 )
 
 
@@ -48,7 +48,7 @@ def crossval_page(study: CrossvalStudy, timing: Timing, folder: Path) -> Page:
     """Return the whole page of ``study``; ``folder`` holds its generators' logs and pictures."""
     data = study.data
     subtitle = (
-        f"{cohort(data)}; {splits(study)}; {spelled(len(study.seeds), 'training seed')} per arm "
+        f"{cohort(data)}; {splits(study)}; {spelled(len(study.seeds), 'classifier seed')} per arm "
         f"({study.preset} preset). Differences in accuracy are "
         f"relative to {arm_name(study.reference)}."
     )
@@ -101,7 +101,7 @@ def crossval_page(study: CrossvalStudy, timing: Timing, folder: Path) -> Page:
             Section("generators", "Generators", _generator_section(study, timing, folder)),
             Section("limits", "Limitations", (Bullets(tuple(limits(study))),)),
             Section("checklist", "Reporting checklist", (checklist,)),
-            Section("methods", "Methods, ready to paste", (methods,)),
+            Section("methods", "Methods text to copy", (methods,)),
             Section("reproducibility", "Reproducibility", _reproducibility(study, timing)),
         ],
     )  # fmt: skip
@@ -135,8 +135,9 @@ def comparison_blocks(study: CrossvalStudy) -> tuple[Block, ...]:
     plot = Drawing(
         drawn,
         "Forest plot of the differences in accuracy; the table below has the same numbers",
-        "The square marks the difference in accuracy and the line its 95% confidence interval (in "
-        f"brackets at top right). Values to the right of 0 favour the arm over {reference}. "
+        "The square marks the difference in accuracy, and the line marks its 95% confidence "
+        "interval (given in brackets at the top right of each row). Values to the right of 0 "
+        f"favour the arm over {reference}. "
         f"Shaded: differences this study had less than 80% power to detect{holm}.",
         narrow=True,
         file=FOREST,
@@ -165,9 +166,9 @@ def _audit_blocks(study: CrossvalStudy) -> tuple[Block, ...]:
         return ()
     named = [class_name(study.data, label) for label in study.audit.identified]
     identified = (
-        Text(f"At least one of these models identified {listed(named)} {FLAGGED}.", "warn")
+        Text(f"A shortcut was flagged for {listed(named)}. {FLAGGED}", "warn")
         if named
-        else Text(f"None of these models identified any class {FLAGGED}.")
+        else Text(f"No shortcut was flagged. {FLAGGED}")
     )
     return (*found, identified)
 
@@ -192,7 +193,8 @@ def _generator_section(study: CrossvalStudy, timing: Timing, folder: Path) -> tu
     folders = {class_name(study.data, label): paths[0] for label, paths in found.items()}
     phantom = study.data.origin == "phantom"
     shown = (
-        "The sample images for each class come from one generator, the first in folder-name order."
+        "The sample images for each class come from a single generator: the first when folders are "
+        "sorted by name."
     )
     note = (
         (Text(shown, "soft", html_only=True),)
@@ -227,10 +229,10 @@ def _reproducibility(study: CrossvalStudy, timing: Timing) -> tuple[Block, ...]:
     seeds = listed(list(map(str, study.seeds)))
     noun = "seed" if len(study.seeds) == 1 else "seeds"
     packages = ", ".join(f"{name} {version}" for name, version in about.versions.items())
-    where = sentence(machine(about.device, about.precision, about.threads))
+    where = f"Run {machine(about.device, about.precision, about.threads)}"
     hashes = {"data": study.data.sha256, "keys": about.keys}
     return (
-        Text(f"{where[:-1]}; classifier {noun}: {seeds}. Versions: {packages}."),
+        Text(f"{where}; classifier {noun}: {seeds}. Versions: {packages}."),
         *took(timing),
         Details("All options", (Code(json.dumps(study.options.to_json(), indent=1)),)),
         Details("Hashes of data and inputs", (Code(json.dumps(hashes, indent=1)),)),

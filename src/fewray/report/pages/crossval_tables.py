@@ -87,7 +87,9 @@ def overview_table(study: CrossvalStudy) -> Table:
     compared = fields_table("", "arm", by_name(study.comparisons), fields)
     cells = {row[0]: row[1:] for row in compared.rows}
     rows = [(*row, *cells.get(row[0], ("reference", "", "", "", ""))) for row in scores.rows]
-    caption = f"{cohort(study.data)}; {splits(study)}; {count(len(study.seeds), 'seed')} per arm."
+    seeds = count(len(study.seeds), "classifier seed")
+    caption = f"{cohort(study.data)}; {splits(study)}; {seeds} per arm."
+    caption += _no_evidence(study)
     title = f"Arms compared with {arm_name(study.reference)}"
     return Table.of(title, (*scores.columns, *compared.columns[1:]), rows, caption)
 
@@ -115,13 +117,21 @@ def comparison_table(study: CrossvalStudy) -> Table:
         if several
         else "."
     )
+    caption += _no_evidence(study)
     fields = (VERDICT, *DIFFERENCE, *_tested(study))
     return fields_table("", "arm", by_name(study.comparisons), fields, caption)
 
 
 def summary_table(study: CrossvalStudy) -> Table:
     """Return difference, interval and verdict of each arm."""
-    return fields_table("", "arm", by_name(study.comparisons), (*DIFFERENCE, VERDICT))
+    caption = _no_evidence(study).strip()
+    return fields_table("", "arm", by_name(study.comparisons), (*DIFFERENCE, VERDICT), caption)
+
+
+def _no_evidence(study: CrossvalStudy) -> str:
+    """Return what "no evidence" in the table is short for, if the table has that verdict."""
+    found = any(each.verdict == "no_evidence" for each in study.comparisons.values())
+    return ' "No evidence" is short for "no evidence of benefit".' if found else ""
 
 
 def descriptive_table(study: CrossvalStudy) -> Table:
@@ -138,13 +148,20 @@ def descriptive_table(study: CrossvalStudy) -> Table:
 def pair_tables(study: CrossvalStudy) -> list[Table]:
     """Return the comparisons of two arms other than the reference, if any."""
     pairs = {f"{arm_name(p.arm)} minus {arm_name(p.other)}": p for p in study.descriptive}
-    caption = "Comparison of two non-reference arms, descriptive only (no test or verdict)."
+    caption = (
+        "Comparison of two arms other than the reference. Descriptive only: no test or verdict."
+    )
     return [fields_table("", "arms", pairs, DIFFERENCE, caption)] if pairs else []
 
 
 def arm_table(study: CrossvalStudy) -> Table:
     """Return what each arm was trained on."""
-    return fields_table("", "arm", by_name(study.arms), ARM)
+    caption = (
+        "Training images: mean over folds; an image and its augmented copies count as one."
+        if any("classic" in arm for arm in study.arms)
+        else "Training images: mean over folds."
+    )
+    return fields_table("", "arm", by_name(study.arms), ARM, caption)
 
 
 def score_table(study: CrossvalStudy) -> Table:
@@ -220,9 +237,10 @@ def generator_table(study: CrossvalStudy) -> Table:
     noun = "Recipe" if len(used) == 1 else "Recipes"
     caption = f"{noun} {listed(list(map(recipe_name, used)))}. " if len(recipes) == 1 else ""
     caption += (
-        "Means over folds; each generator saw only the training images of its own fold. Losses and "
-        "discriminator outputs are means over the last epoch."
+        "Values are means over folds. Each generator saw only the training images of its own fold. "
+        "Losses and discriminator outputs are means over the last epoch."
     )
+    caption += " Synthetic images kept and copies rejected are totals over folds." if copies else ""
     notes = () if copies else ("Synthetic images were not checked for memorised images.",)
-    columns = (*table.columns, "images kept", "copies rejected")
+    columns = (*table.columns, "synthetic images kept", "copies rejected")
     return Table.of("", columns, rows, caption, notes)

@@ -197,7 +197,7 @@ def _grids(label: str, folder: Path, source: str, *, phantom: bool) -> list[Bloc
     found: list[Block] = []
     if real := figures.picture(folder / "reals.png"):
         kind = " (computer-generated phantoms)" if phantom else ""
-        caption = f"{label}: training images of the generator{kind}."
+        caption = f"{label}: images used to train the generator{kind}."
         found.append(Picture(real, f"Training images of {label}", caption))
     fakes = sorted(folder.glob("fakes-*.png"))
     if fakes and (fake := figures.picture(fakes[-1])):

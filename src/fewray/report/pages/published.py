@@ -48,11 +48,11 @@ ACCURACY: tuple[Field, ...] = (
 GENERATOR: tuple[Field, ...] = (
     ("recipe", "recipe", str),
     ("epochs", "epochs", str),
-    ("of", "epochs_planned", str),
+    ("epochs planned", "epochs_planned", str),
     ("steps", "steps", str),
     ("images seen", "images_seen", str),
-    ("originals", "num_train", str),
-    ("classic images", "classic_images", str),
+    ("real images", "num_train", str),
+    ("augmented images", "classic_images", str),
     *FINAL_LOSSES,
 )
 STANDARD = {"accuracy": "accuracy", "sensitivity": "sensitivity", "specificity": "specificity",
@@ -116,8 +116,8 @@ def accuracy_table(study: PublishedStudy) -> Table:
     columns = (scores.columns[0], "training images", *scores.columns[1:])
     n = max((arm.accuracy.images for arm in study.arms.values()), default=0)
     caption = (
-        f"{n} test images, {count(len(study.seeds), 'seed')}. The interval is Wilson's for {n} "
-        "images; more seeds do not narrow it."
+        f"{n} test images, {count(len(study.seeds), 'classifier seed')}. The interval is Wilson's "
+        f"for {n} images; more seeds do not narrow it."
     )
     columns = (*columns, "as the paper computed it", "printed in the paper")
     return Table.of("Accuracy", columns, rows, caption)
@@ -137,7 +137,7 @@ def _mixtures(study: PublishedStudy) -> tuple[Block, ...]:
     over = f"mean ± standard deviation over {count(seeds, 'seed')}"
     columns = ("", *(Column(f"{s} synthetic", align="right") for s in synthetic))
     table = Table.of("", columns, rows, f"Accuracy by images added per class; {over}.")
-    caption = "Selecting the best of these on the test images would be selecting noise."
+    caption = "Choosing the best of these by their test accuracy would amount to choosing noise."
     drawn = figures.mixture_curves(study.mixtures)
     return (table, Drawing(drawn, "Accuracy against the number of images added", caption))
 
@@ -187,7 +187,11 @@ def _table4_blocks(study: PublishedStudy) -> tuple[Block, ...]:
     for name, arm in study.arms.items():
         blocks += table4(study, name)
         side: list[Block] = [
-            Matrix("Mean over seeds (rows: true class, columns: predicted)", labels, arm.confusion)
+            Matrix(
+                "Mean over seeds (rows: true class, columns: predicted class)",
+                labels,
+                arm.confusion,
+            )
         ]
         if study.data.name == "covid4" and name in PRINTED:
             rows = [
@@ -221,9 +225,9 @@ def _reproducibility(study: PublishedStudy, timing: Timing) -> tuple[Block, ...]
     about = study.provenance
     packages = ", ".join(f"{name} {version}" for name, version in about.versions.items())
     seeds = listed(list(map(str, study.seeds)))
-    where = sentence(machine(about.device, about.precision, about.threads))[:-1]
+    where = f"Run {machine(about.device, about.precision, about.threads)}"
     noun = "seed" if len(study.seeds) == 1 else "seeds"
-    text = f"{where}; classifier {noun}: {seeds}; study seed: {study.options.seed}. "
+    text = f"{where}; classifier {noun}: {seeds}; base seed: {study.options.seed}. "
     text += f"Versions: {packages}."
     options = json.dumps(study.options.to_json(), indent=1)
     return (Text(text), *took(timing), Details("All options", (Code(options),)))

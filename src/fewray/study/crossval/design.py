@@ -41,7 +41,7 @@ ARMS = {
         classic=True,
     ),
     "oversample": Arm(
-        text="real images, sampled so that all classes are drawn equally often", oversample=True
+        text="real images, sampled so that all classes were drawn equally often", oversample=True
     ),
     "mixup": Arm(
         text=f"weighted blends of pairs of real images and of their labels (alpha {MIXUP})",
@@ -175,7 +175,10 @@ def analyses(options: CrossvalOptions) -> list[PlannedAnalysis]:
             replace(c, analysis=name, paper_classic=True)
             for c in among("classic", "classic+synthetic")
         ]
-        text = "the paper's classic augmentation, which mirrors images, instead of the weaker one"
+        text = (
+            "the paper's stronger classic augmentation, which includes mirror images, in place of "
+            "the milder default"
+        )
         add(name, text, _by_arm(made))
     for ratio in options.ratios:
         name = f"{RATIO}{ratio:g}"

@@ -14,7 +14,8 @@ from fewray.study.crossval.cohort import Cohort
 
 EXTRACTOR, SIZE = "lite0@224", 224
 DESCRIPTION = (
-    f"no augmentation: the real images at {SIZE} px, frozen features {EXTRACTOR}, a linear head"
+    f"no augmentation: real images at {SIZE} px, features of a frozen pretrained "
+    "EfficientNet-Lite0, and a linear classifier"
 )
 KIND = "pretrained"
 

@@ -36,11 +36,15 @@ class Verdict:
     """Why the verdict is inconclusive."""
 
     def sentence(self, arm: str) -> str:
-        """Return the verdict as one sentence that begins with the display name ``arm``."""
+        """Return the verdict as a sentence, or two for none, that begins with the name ``arm``."""
         low, high = (_points(end) for end in self.ci)
         numbers = f"{_points(self.difference)} points, 95% CI {low} to {high}"
         if self.code == "no_evidence" or self.reason == "low_power":
             numbers += f"; {self._power()}"
+        subject = f"{arm[:1].upper()}{arm[1:]}"
+        if self.code == "no_verdict":
+            numbers = f"{_points(self.difference)} points (95% CI {low} to {high})"
+            return f"{subject}: {numbers}. No verdict: the quick preset never gives one."
         excludes_zero = self.ci[0] > 0 or self.ci[1] < 0
         scope = " after correction for the number of arms" if excludes_zero else ""
         conclusion = {
@@ -48,9 +52,8 @@ class Verdict:
             "harms": "evidence of harm",
             "no_evidence": f"no evidence of benefit{scope}",
             "inconclusive": f"inconclusive{REASONS[self.reason or 'low_power']}",
-            "no_verdict": "no verdict, because the quick preset never gives one",
         }[self.code]
-        return f"{arm[:1].upper()}{arm[1:]}: {conclusion} ({numbers})."
+        return f"{subject}: {conclusion} ({numbers})."
 
     def _power(self) -> str:
         if self.detectable >= 1:
