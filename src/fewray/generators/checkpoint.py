@@ -40,6 +40,11 @@ def new_generator(options: GanOptions, *, seed: int, device: torch.device) -> Fa
     return FAMILIES[options.family](options, seed=seed, device=device)
 
 
+def batches_per_epoch(count: int, options: GanOptions) -> int:
+    """Return the batches of an epoch with ``count`` training images."""
+    return FAMILIES[options.family].batches_per_epoch(count, options)
+
+
 def save_checkpoint(generator: Family, path: Path, training_set: TrainingSet) -> None:
     """Write ``generator`` to ``path`` atomically."""
     tensors = {name: t.detach().cpu().contiguous() for name, t in generator.tensors().items()}

@@ -74,6 +74,11 @@ class Diffusion:
             dropout=options.dropout,
         )
 
+    @staticmethod
+    def batches_per_epoch(count: int, options: GanOptions) -> int:
+        """Return ceil(EPOCH_IMAGES / batch_size), however many images there are."""
+        return math.ceil(EPOCH_IMAGES / options.batch_size)
+
     @torch.inference_mode()
     def sample(self, seeds: Sequence[int]) -> np.ndarray:
         """Return uint8 images (n, 1, S, S) of the class, one per seed, from the averaged network.
@@ -149,7 +154,7 @@ class Diffusion:
         classes = torch.from_numpy(
             np.full(len(images), self.class_index) if labels is None else labels
         ).to(device)
-        batch, batches = options.batch_size, -(-EPOCH_IMAGES // options.batch_size)
+        batch, batches = options.batch_size, self.batches_per_epoch(len(images), options)
         draws = torch.Generator(device)
         self.network.draw_from(draws)
         self.network.train()

@@ -77,6 +77,11 @@ class Family(Protocol):
         """
         ...
 
+    @staticmethod
+    def batches_per_epoch(count: int, options: GanOptions) -> int:
+        """Return the batches of an epoch with ``count`` training images."""
+        ...
+
     def sample(self, seeds: Sequence[int]) -> np.ndarray:
         """Return uint8 images (n, 1, S, S); image i is a function of ``seeds[i]``."""
         ...

@@ -58,6 +58,11 @@ class Dcgan:
             for network in (self.G, self.D)
         )
 
+    @staticmethod
+    def batches_per_epoch(count: int, options: GanOptions) -> int:
+        """Return ceil(count / batch_size): 34 for 1,060 to 1,070 images in batches of 32."""
+        return math.ceil(count / options.batch_size)
+
     def sample(self, seeds: Sequence[int]) -> np.ndarray:
         """Return uint8 images (n, 1, 64, 64), one per seed, averaged generator preferred."""
         return sample(self.G if self.G_ema is None else self.G_ema, self.options, seeds)
@@ -105,7 +110,7 @@ class Dcgan:
         options, device = self.options, self.device
         check_training_images(images, options.image_size)
         data = torch.from_numpy(images).to(device)
-        batch, batches = options.batch_size, batches_per_epoch(len(images), options)
+        batch, batches = options.batch_size, self.batches_per_epoch(len(images), options)
         draws = torch.Generator(device)
         self.D.draw_from(draws)
         self.G.train()
@@ -180,8 +185,3 @@ class Dcgan:
             torch._foreach_lerp_(averaged, current, weight)  # pyright: ignore[reportPrivateImportUsage]
             for kept, new in zip(self.G_ema.buffers(), self.G.buffers(), strict=True):
                 kept.copy_(new)
-
-
-def batches_per_epoch(count: int, options: GanOptions) -> int:
-    """Return ceil(count / batch_size): 34 for 1,060 to 1,070 images in batches of 32."""
-    return math.ceil(count / options.batch_size)

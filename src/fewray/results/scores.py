@@ -62,12 +62,14 @@ class SplitCounts(Model, frozen=True, kw_only=True):
 class FinalLosses(Model, frozen=True, kw_only=True):
     """Mean losses and discriminator outputs of the last epoch; None where they were not logged."""
 
-    loss_d: float | None
-    loss_g: float | None
-    d_x: float | None
-    d_g_z1: float | None
+    loss: float | None = None
+    """Denoising loss of a diffusion model."""
+    loss_d: float | None = None
+    loss_g: float | None = None
+    d_x: float | None = None
+    d_g_z1: float | None = None
     """D(G(z)) before the discriminator's update,"""
-    d_g_z2: float | None
+    d_g_z2: float | None = None
     """and after it."""
 
 

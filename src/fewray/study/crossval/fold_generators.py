@@ -225,6 +225,8 @@ def summaries(folds: Sequence[FoldGenerators]) -> dict[str, GeneratorSummary]:
         def mean(name: str, rows: Sequence[EpochRow] = last) -> float:
             return float(np.mean([getattr(row, name) for row in rows]))
 
+        logged = {n for n in FinalLosses.__struct_fields__ if getattr(last[0], n) is not None}
+
         found[label] = GeneratorSummary(
             recipe=" or ".join(recipes),
             recipes=recipes,
@@ -232,6 +234,6 @@ def summaries(folds: Sequence[FoldGenerators]) -> dict[str, GeneratorSummary]:
             epochs=round(float(np.mean([fold.options.epochs for fold in folds]))),
             steps=round(mean("step")),
             images_seen=round(mean("images_seen")),
-            final=FinalLosses(**{name: mean(name) for name in FinalLosses.__struct_fields__}),
+            final=FinalLosses(**{name: mean(name) for name in sorted(logged)}),
         )
     return found
