@@ -64,12 +64,12 @@ class FinalLosses(Model, frozen=True, kw_only=True):
 
     loss: float | None = None
     """Denoising loss of a diffusion model."""
-    loss_d: float | None = None
-    loss_g: float | None = None
-    d_x: float | None = None
-    d_g_z1: float | None = None
+    loss_d: float | None
+    loss_g: float | None
+    d_x: float | None
+    d_g_z1: float | None
     """D(G(z)) before the discriminator's update,"""
-    d_g_z2: float | None = None
+    d_g_z2: float | None
     """and after it."""
 
 
