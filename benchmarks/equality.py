@@ -116,11 +116,11 @@ def train(
 
         gan = TextbookGan(images, seed, base_channels=base_channels)
         return list(itertools.islice(gan.steps(), steps)), gan.sample(IMAGES)
-    from fewray.generators.training import Dcgan, batches_per_epoch
+    from fewray.generators.training import Dcgan
 
     recipe = RECIPES["paper"]
     options = recipe.with_(
-        epochs=steps // batches_per_epoch(len(images), recipe), base_channels=base_channels
+        epochs=steps // Dcgan.batches_per_epoch(len(images), recipe), base_channels=base_channels
     )
     state = Dcgan(options, seed=seed, device=torch.device("cpu"))
     losses = [(tick.loss_d, tick.loss_g) for tick in state.fit(images, precision=way)]

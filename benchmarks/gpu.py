@@ -195,7 +195,7 @@ def reduced_study(data: Manifest, sizes: Sizes, *, device: str) -> TableRow:
 
 def training_steps(data: Manifest, options: CrossvalOptions) -> tuple[int, int]:
     """Return the steps of all generators and all classifiers of a study with equal folds."""
-    from fewray.generators.training import batches_per_epoch
+    from fewray.generators.checkpoint import batches_per_epoch
 
     gan, share = options.gan, (options.folds - 1) / options.folds
     per_fold = 0

@@ -6,7 +6,7 @@ import pytest
 
 from fewray.config import ClassicAugmentation, GanOptions, PublishedOptions
 from fewray.errors import InputError
-from fewray.generators.training import batches_per_epoch
+from fewray.generators.checkpoint import batches_per_epoch
 from fewray.presets import PUBLISHED_PRESETS, RECIPES, recipe
 
 

@@ -44,6 +44,13 @@ RECIPES: dict[str, GanOptions] = {
         recipe="small", fit="pad", epochs=60, learning_rate=4e-4, quality_images=500
     ),
     "quick": _SMALL,
+    "diffusion": GanOptions(
+        recipe="diffusion",
+        family="diffusion",
+        classic_images=0,
+        learning_rate=1e-3,
+        ema_half_life=6000.0,
+    ),
 }
 """Generator recipes by name."""
 

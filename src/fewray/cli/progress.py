@@ -29,11 +29,14 @@ def epoch_line(label: str, row: Mapping[str, Any]) -> str:
     ``FID``, ``KID`` and ``InceptionScore`` follow in the epochs that measured them.
     """
     batches = row["batches"]
-    line = (
-        f"{label} [{row['epoch']}/{row['epochs']}][{batches - 1}/{batches}] "
-        f"Loss_D: {row['loss_d']:.4f} Loss_G: {row['loss_g']:.4f} "
-        f"D(x): {row['d_x']:.4f} D(G(z)): {row['d_g_z1']:.4f} / {row['d_g_z2']:.4f}"
-    )
+    line = f"{label} [{row['epoch']}/{row['epochs']}][{batches - 1}/{batches}] "
+    if row.get("loss") is not None:
+        line += f"Loss: {row['loss']:.4f}"
+    else:
+        line += (
+            f"Loss_D: {row['loss_d']:.4f} Loss_G: {row['loss_g']:.4f} "
+            f"D(x): {row['d_x']:.4f} D(G(z)): {row['d_g_z1']:.4f} / {row['d_g_z2']:.4f}"
+        )
     for name, key in (("FID", "fid"), ("KID", "kid"), ("InceptionScore", "inception_score")):
         if row.get(key) is not None:
             line += f" {name}: {row[key]:.4f}"

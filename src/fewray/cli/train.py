@@ -171,16 +171,12 @@ def train(
 
 def _print_result(out: Path, last: Mapping[str, Mapping[str, Any]], extractor: str) -> None:
     quality = ("fid", "kid", "inception_score")
-    header = ("class", "epoch", "images", "Loss_D", "Loss_G", "D(x)", "D(G(z))", "FID", "KID", "IS")
-    rows = [
-        (
-            label,
-            *(short(row.get(key)) for key in ("epoch", "images_seen", "loss_d", "loss_g", "d_x")),
-            f"{short(row.get('d_g_z1'))}/{short(row.get('d_g_z2'))}",
-            *(short(row.get(key)) for key in quality),
-        )
-        for label, row in last.items()
-    ]
+    losses = {"loss": "loss", "loss_d": "Loss_D", "loss_g": "Loss_G", "d_x": "D(x)"}
+    losses |= {"d_g_z1": "D(G(z)) 1", "d_g_z2": "D(G(z)) 2"}
+    shown = {k: v for k, v in losses.items() if any(k in row for row in last.values())}
+    header = ("class", "epoch", "images", *shown.values(), "FID", "KID", "IS")
+    keys = ("epoch", "images_seen", *shown, *quality)
+    rows = [(label, *(short(row.get(key)) for key in keys)) for label, row in last.items()]
     measured = any(row.get(key) is not None for row in last.values() for key in quality)
     note = (
         f"extractor {extractor}" if measured else "FID, KID and IS not measured in the last epoch"

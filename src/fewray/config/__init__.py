@@ -6,7 +6,7 @@ Options are saved in ``options.json`` beside what they produced. Recipes and pre
 
 from fewray.config.base import FITS, Fit, Options
 from fewray.config.classifier import ClassifierOptions
-from fewray.config.generator import ClassicAugmentation, GanOptions
+from fewray.config.generator import ClassicAugmentation, DiffusionOptions, GanOptions
 from fewray.config.study import (
     CROSSVAL_ARMS,
     PUBLISHED_ARMS,
@@ -26,6 +26,7 @@ __all__ = [
     "ClassicAugmentation",
     "ClassifierOptions",
     "CrossvalOptions",
+    "DiffusionOptions",
     "Fit",
     "GanOptions",
     "Options",

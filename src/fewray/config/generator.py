@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from fewray.config.base import FITS, Fit, Options
-from fewray.errors import check_choice, check_range
+from fewray.errors import InputError, check_choice, check_range
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,34 @@ class ClassicAugmentation(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DiffusionOptions(Options):
+    """The network and the noise of family ``diffusion`` (Karras et al. 2022, arXiv 2206.00364)."""
+
+    channels: tuple[int, ...] = (64, 96, 128)
+    """Channels of each level of the U-Net, finest first; multiples of 8."""
+    blocks: int = 2
+    """Blocks per level and direction."""
+    dropout: float = 0.1
+    """Share of channels dropped in each block during training."""
+    noise_mean: float = -1.2
+    noise_sd: float = 1.2
+    """Mean and SD of the logarithm of the noise level in training."""
+    sampling_steps: int = 18
+    """Evaluations of the network per image."""
+
+    def __post_init__(self) -> None:
+        for width in self.channels:
+            check_range("channels", width, 8)
+            if width % 8:
+                raise InputError("out_of_range", f"channels {width}: expected a multiple of 8.")
+        check_range("channels", len(self.channels), 1)
+        check_range("blocks", self.blocks, 1)
+        check_range("dropout", self.dropout, 0, 0.9)
+        check_range("noise_sd", self.noise_sd, 0, above=True)
+        check_range("sampling_steps", self.sampling_steps, 2)
+
+
+@dataclass(frozen=True, kw_only=True)
 class GanOptions(Options):
     """Training of one generator; the defaults are the paper's DCGAN (Radford et al. 2015)."""
 
@@ -67,6 +95,8 @@ class GanOptions(Options):
     """Half-life of the averaged generator in images; 0 samples the raw generator (the paper)."""
     ema_ramp_up: float = 100.0
     """Images by which that half-life grows per epoch, from 1, until it reaches its value."""
+    diffusion: DiffusionOptions = DiffusionOptions()
+    """Used by family ``diffusion`` only, which ignores the options of GANs."""
     quality_images: int = 500
     """Synthetic images used for each FID, KID and IS measured during training."""
     networks_used: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from safetensors.torch import save
 
 from fewray.config import GanOptions
 from fewray.errors import InputError
+from fewray.generators.diffusion import Diffusion
 from fewray.generators.family import Family
 from fewray.generators.training import Dcgan
 from fewray.results.scores import Model
@@ -19,7 +20,7 @@ from fewray.results.training import GeneratorSource, TrainingSet
 from fewray.storage.files import sha256_of, write_bytes
 
 FORMAT = "fewray-generator-2"
-FAMILIES: dict[str, type[Family]] = {"dcgan": Dcgan}
+FAMILIES: dict[str, type[Family]] = {"dcgan": Dcgan, "diffusion": Diffusion}
 """Families of generators by ``GanOptions.family``. To add one, write its file and add it here."""
 
 
@@ -39,6 +40,11 @@ class Header(Model, frozen=True, kw_only=True):
 def new_generator(options: GanOptions, *, seed: int, device: torch.device) -> Family:
     """Return an untrained generator of the family that ``options`` name."""
     return FAMILIES[options.family](options, seed=seed, device=device)
+
+
+def batches_per_epoch(count: int, options: GanOptions) -> int:
+    """Return the batches of an epoch with ``count`` training images."""
+    return FAMILIES[options.family].batches_per_epoch(count, options)
 
 
 def save_checkpoint(

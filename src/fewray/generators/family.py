@@ -17,9 +17,17 @@ import torch
 from torch import Tensor
 
 from fewray.config import GanOptions
+from fewray.errors import InputError
 
 OnBatch = Callable[[int, int, int], None]
 """Called with the epoch, its batches done, and its batches in all."""
+
+
+def check_training_images(images: np.ndarray, size: int) -> None:
+    """Raise InputError unless ``images`` are uint8 (n, 1, size, size), at least one."""
+    if images.dtype != np.uint8 or images.shape[1:] != (1, size, size) or len(images) == 0:
+        message = f"images: {images.dtype} {images.shape}, expected uint8 (n, 1, {size}, {size})."
+        raise InputError("images_shape", message, shape=images.shape, dtype=str(images.dtype))
 
 
 def ignore_batch(epoch: int, batch: int, batches: int) -> None:
@@ -28,7 +36,7 @@ def ignore_batch(epoch: int, batch: int, batches: int) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Tick:
-    """What one epoch did. Losses and probabilities are means over its batches."""
+    """What one epoch did. Values are means over its batches."""
 
     epoch: int
     """Epochs done, from 1."""
@@ -36,24 +44,14 @@ class Tick:
     batches: int
     step: int
     images_seen: int
-    """Real images shown to the discriminator, repeats counted."""
-    loss_d: float
-    """-log D(x) - log(1 - D(G(z)))."""
-    loss_g: float
-    """-log D(G(z)), after the discriminator's update."""
-    d_x: float
-    d_g_z1: float
-    """Mean D(G(z)) before the discriminator's update,"""
-    d_g_z2: float
-    """and after it."""
-    diversity: float
-    """Spread (SD, mean over pixels) within a batch of synthetic images over that of real ones."""
+    """Real images shown to the network, repeats counted."""
+    values: Mapping[str, float]
+    """Losses and the like: fields of :class:`fewray.results.training.EpochRow`."""
 
     @property
     def finite(self) -> bool:
-        """Whether losses and probabilities are finite."""
-        values = (self.loss_d, self.loss_g, self.d_x, self.d_g_z1, self.d_g_z2)
-        return all(map(math.isfinite, values))
+        """Whether all values are finite; ``diversity`` need not be."""
+        return all(math.isfinite(v) for name, v in self.values.items() if name != "diversity")
 
 
 class Family(Protocol):
@@ -77,6 +75,11 @@ class Family(Protocol):
         Training continues after ``epoch``. The random numbers of an epoch depend on the seed and
         the epoch only, so that a resumed run ends with the same bits as an uninterrupted one.
         """
+        ...
+
+    @staticmethod
+    def batches_per_epoch(count: int, options: GanOptions) -> int:
+        """Return the batches of an epoch with ``count`` training images."""
         ...
 
     def sample(self, seeds: Sequence[int]) -> np.ndarray:

@@ -181,9 +181,11 @@ def _check_extractor(folder: Path, rows: list[EpochRow], probe: Probe | None) ->
 
 def _row(tick: Tick, finite: bool, seconds: float) -> EpochRow:
     """Return the log row of an epoch. JSON has no NaN: values that are not finite become None."""
+    facts = asdict(tick)
+    facts |= facts.pop("values")
     values = {
         name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in asdict(tick).items()
+        for name, value in facts.items()
     }
     return msgspec.convert({**values, "finite": finite, "seconds": round(seconds, 3)}, EpochRow)
 
@@ -192,8 +194,9 @@ def _not_finite(label: str, tick: Tick, path: Path) -> RunFailed:
     kept = "there is no checkpoint yet"
     if path.exists():
         kept = f"the checkpoint of epoch {read_header(path).epoch} is kept"
+    shown = ", ".join(f"{name} {value:g}" for name, value in tick.values.items())
     message = (
-        f"{label}: loss or weights not finite in epoch {tick.epoch} (Loss_D {tick.loss_d}, Loss_G "
-        f"{tick.loss_g}); {kept}. Lower the learning rate or use --precision fp32."
+        f"{label}: loss or weights not finite in epoch {tick.epoch} ({shown}); "
+        f"{kept}. Lower the learning rate or use --precision fp32."
     )
     return RunFailed("training_diverged", message, label=label, epoch=tick.epoch)

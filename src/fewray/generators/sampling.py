@@ -27,13 +27,13 @@ def draw_latents(
 
 
 def latents(seeds: Sequence[int], options: GanOptions) -> Tensor:
-    """Return z (n, latent_dim); row i depends on ``seeds[i]`` only."""
+    """Return z (n, latent_dim) of at least one seed; row i depends on ``seeds[i]`` only."""
     cpu = torch.device("cpu")
     rows = [
         draw_latents(1, options, torch.Generator().manual_seed(child_seed(seed, "latent")), cpu)
         for seed in seeds
     ]
-    return torch.cat(rows) if rows else torch.zeros(0, options.latent_dim)
+    return torch.cat(rows)
 
 
 @torch.inference_mode()
@@ -47,7 +47,8 @@ def sample(generator: Generator, options: GanOptions, seeds: Sequence[int]) -> n
     device = next(generator.parameters()).device
     size = options.image_size
     made = [np.zeros((0, 1, size, size), np.uint8)]
-    for chunk in latents(seeds, options).split(BATCH):
-        made.append(to_uint8(generator(chunk.to(device)).float()))
+    for start in range(0, len(seeds), BATCH):
+        z = latents(seeds[start : start + BATCH], options)
+        made.append(to_uint8(generator(z.to(device)).float()))
     generator.train(was_training)
     return np.concatenate(made)

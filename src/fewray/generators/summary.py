@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from fewray.config import GanOptions
+from fewray.errors import InputError
 from fewray.generators.families.dcgan import BitDropout, Discriminator, Generator
 
 MEGABYTE = 2**20
@@ -95,6 +96,9 @@ def summarise(network: nn.Sequential, input_shape: tuple[int, ...]) -> NetworkSu
 
 def summarise_recipe(options: GanOptions) -> dict[str, NetworkSummary]:
     """Return summaries of a recipe's ``generator`` (Table 1) and ``discriminator`` (Table 2)."""
+    if options.family != "dcgan":
+        message = f"recipe {options.recipe}: tables of layers exist for DCGANs only."
+        raise InputError("no_layer_table", message, family=options.family)
     generator = Generator(options.latent_dim, options.base_channels)
     discriminator = Discriminator(options.base_channels, options.dropout)
     return {

@@ -15,9 +15,13 @@ from fewray.compute.device import autocast
 from fewray.compute.seeds import child_seed, seeded
 from fewray.config import GanOptions
 from fewray.errors import InputError
+from fewray.generators.adam import adam_tensors, below, load_adam
 from fewray.generators.families.dcgan import Discriminator, Generator, initialise
-from fewray.generators.family import OnBatch, Tick, ignore_batch
+from fewray.generators.family import OnBatch, Tick, check_training_images, ignore_batch
 from fewray.generators.sampling import draw_latents, sample
+
+LOGGED = ("loss_d", "loss_g", "d_x", "d_g_z1", "d_g_z2", "diversity")
+"""What a step returns: fields of :class:`fewray.results.training.EpochRow`."""
 
 
 class Dcgan:
@@ -54,6 +58,11 @@ class Dcgan:
             for network in (self.G, self.D)
         )
 
+    @staticmethod
+    def batches_per_epoch(count: int, options: GanOptions) -> int:
+        """Return ceil(count / batch_size): 34 for 1,060 to 1,070 images in batches of 32."""
+        return math.ceil(count / options.batch_size)
+
     def sample(self, seeds: Sequence[int]) -> np.ndarray:
         """Return uint8 images (n, 1, 64, 64), one per seed, averaged generator preferred."""
         return sample(self.G if self.G_ema is None else self.G_ema, self.options, seeds)
@@ -69,27 +78,15 @@ class Dcgan:
         for name, network in self._networks().items():
             found |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
         for name, optimiser in self._optimisers().items():
-            for index, moments in optimiser.state_dict()["state"].items():
-                for key, value in moments.items():
-                    found[f"{name}.{index}.{key}"] = torch.as_tensor(value)
+            found |= adam_tensors(name, optimiser)
         return found
 
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         """Restore the weights and the moments of Adam."""
         for name, network in self._networks().items():
-            network.load_state_dict(_below(tensors, name))
+            network.load_state_dict(below(tensors, name))
         for name, optimiser in self._optimisers().items():
-            moments: dict[int, dict[str, Tensor]] = {}
-            parameters = optimiser.param_groups[0]["params"]
-            for key, value in _below(tensors, name).items():
-                index, field = key.split(".")
-                like = parameters[int(index)]
-                if value.shape == like.shape:  # the fused update needs the parameter's layout
-                    copy = torch.empty_like(like, memory_format=torch.preserve_format)
-                    value = copy.copy_(value)
-                moments.setdefault(int(index), {})[field] = value
-            if moments:
-                optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
+            load_adam(name, optimiser, tensors)
 
     def _networks(self) -> dict[str, nn.Module]:
         networks: dict[str, nn.Module] = {"G": self.G, "D": self.D}
@@ -110,14 +107,10 @@ class Dcgan:
         ``fp32``; parameters and optimisers are always fp32. On a GPU the step is one CUDA graph,
         and the host waits for it once per epoch. InputError for ``images`` of the wrong form.
         """
-        options, device, size = self.options, self.device, self.options.image_size
-        if images.dtype != np.uint8 or images.shape[1:] != (1, size, size) or len(images) == 0:
-            message = (
-                f"images: {images.dtype} {images.shape}, expected uint8 (n, 1, {size}, {size})."
-            )
-            raise InputError("images_shape", message, shape=images.shape, dtype=str(images.dtype))
+        options, device = self.options, self.device
+        check_training_images(images, options.image_size)
         data = torch.from_numpy(images).to(device)
-        batch, batches = options.batch_size, batches_per_epoch(len(images), options)
+        batch, batches = options.batch_size, self.batches_per_epoch(len(images), options)
         draws = torch.Generator(device)
         self.D.draw_from(draws)
         self.G.train()
@@ -140,19 +133,13 @@ class Dcgan:
                 self.average(batch)
                 on_batch(self.epoch + 1, index, batches)
             self.epoch += 1
-            loss_d, loss_g, d_x, d_g_z1, d_g_z2, diversity = (totals / batches).tolist()
             yield Tick(
                 epoch=self.epoch,
                 epochs=options.epochs,
                 batches=batches,
                 step=self.epoch * batches,
                 images_seen=self.epoch * batches * batch,
-                loss_d=loss_d,
-                loss_g=loss_g,
-                d_x=d_x,
-                d_g_z1=d_g_z1,
-                d_g_z2=d_g_z2,
-                diversity=diversity,
+                values=dict(zip(LOGGED, (totals / batches).tolist(), strict=True)),
             )
 
     def _step(self, real: Tensor, z: Tensor, precision: str) -> Tensor:
@@ -198,13 +185,3 @@ class Dcgan:
             torch._foreach_lerp_(averaged, current, weight)  # pyright: ignore[reportPrivateImportUsage]
             for kept, new in zip(self.G_ema.buffers(), self.G.buffers(), strict=True):
                 kept.copy_(new)
-
-
-def batches_per_epoch(count: int, options: GanOptions) -> int:
-    """Return ceil(count / batch_size): 34 for 1,060 to 1,070 images in batches of 32."""
-    return math.ceil(count / options.batch_size)
-
-
-def _below(tensors: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-    prefix = f"{name}."
-    return {key.removeprefix(prefix): t for key, t in tensors.items() if key.startswith(prefix)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,10 @@ OnProgress = Callable[[str, Mapping[str, Any]], None]
 """Called with ``stage`` and its ``text`` before steps are timed."""
 
 
+class _EnoughError(Exception):
+    """Ends a training run that is only timed."""
+
+
 def plan_training(
     rows: Manifest,
     options: GanOptions,
@@ -31,7 +36,7 @@ def plan_training(
     on_progress: OnProgress = lambda kind, event: None,
 ) -> list[dict[str, Any]]:
     """Return a row per generator: images, steps, and minutes estimated from a few timed steps."""
-    from fewray.generators.training import batches_per_epoch
+    from fewray.generators.checkpoint import batches_per_epoch
 
     settled = (machine or Machine()).settled()
     on_progress("stage", {"text": TIMING})
@@ -77,20 +82,30 @@ def with_total(planned: list[dict[str, Any]], machine: Machine, tasks: int) -> l
 
 def gan_step_seconds(options: GanOptions, machine: Machine) -> float:
     """Return the seconds of a generator's training step, from a few steps on noise."""
+    import torch
+
     from fewray.generators.checkpoint import new_generator
 
     count, size = options.batch_size * TIMED_STEPS, options.image_size
     images = np.random.default_rng(0).integers(0, 256, (count, 1, size, size), np.uint8)
     device = choose_device(machine.device)
-    generator = new_generator(options.with_(epochs=3), seed=0, device=device)
-    with fixed_threads(machine.threads):
-        epochs = generator.fit(images, precision=machine.precision)
-        next(epochs)
-        if device.type == "cuda":
-            next(epochs)  # records the step
-        started = time.perf_counter()
-        next(epochs)
-    return (time.perf_counter() - started) / TIMED_STEPS
+    on_gpu = device.type == "cuda"
+    first = WARM_UP + 2 if on_gpu else TIMED_STEPS  # on a GPU the step is recorded meanwhile
+    times: list[float] = []
+
+    def on_batch(epoch: int, batch: int, batches: int) -> None:
+        if on_gpu:
+            torch.cuda.synchronize(device)
+        times.append(time.perf_counter())
+        if len(times) > first + TIMED_STEPS:
+            raise _EnoughError
+
+    generator = new_generator(options, seed=0, device=device)
+    with fixed_threads(machine.threads), suppress(_EnoughError):
+        for _ in generator.fit(images, precision=machine.precision, on_batch=on_batch):
+            pass
+    timed = times[first:] if len(times) > first + 1 else times
+    return (timed[-1] - timed[0]) / max(1, len(timed) - 1)
 
 
 def classifier_step_seconds(options: ClassifierOptions, classes: int, machine: Machine) -> float:

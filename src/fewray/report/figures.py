@@ -27,6 +27,13 @@ def loss_curves(rows: Sequence[EpochRow], title: str) -> str | None:
     """
     if not rows:
         return None
+    if all(row.loss_d is None for row in rows):
+        figure, (only,) = new_figure(1)
+        _curve(only, rows, "loss", SERIES[0], "denoising loss")
+        _epochs(only)
+        only.set_ylim(bottom=0)
+        only.set_title(plain(title), loc="left", fontsize=10)
+        return to_svg(figure)
     limits = Thresholds()
     varied = [row for row in rows if row.diversity is not None]
     figure, (left, right, *rest) = new_figure(3 if varied else 2)

@@ -62,6 +62,8 @@ class SplitCounts(Model, frozen=True, kw_only=True):
 class FinalLosses(Model, frozen=True, kw_only=True):
     """Mean losses and discriminator outputs of the last epoch; None where they were not logged."""
 
+    loss: float | None = None
+    """Denoising loss of a diffusion model."""
     loss_d: float | None
     loss_g: float | None
     d_x: float | None

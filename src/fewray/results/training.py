@@ -22,15 +22,17 @@ class EpochRow(Model, frozen=True, kw_only=True, omit_defaults=True):
     batches: int
     step: int
     images_seen: int
-    """Real images shown to the discriminator, repeats counted."""
-    loss_d: float | None
-    """-log D(x) - log(1 - D(G(z))). None, as all values, if it was not finite."""
-    loss_g: float | None
+    """Real images shown to the network, repeats counted."""
+    loss: float | None = None
+    """Denoising loss. None, as all values, for another family or if it was not finite."""
+    loss_d: float | None = None
+    """-log D(x) - log(1 - D(G(z)))."""
+    loss_g: float | None = None
     """-log D(G(z)), after the discriminator's update."""
-    d_x: float | None
-    d_g_z1: float | None
+    d_x: float | None = None
+    d_g_z1: float | None = None
     """Mean D(G(z)) before the discriminator's update,"""
-    d_g_z2: float | None
+    d_g_z2: float | None = None
     """and after it."""
     diversity: float | None = None
     """Spread within a batch of synthetic images over that of the real ones."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from fewray.report.pages.generators import FINAL_LOSSES
+from fewray.report.pages.generators import FINAL_LOSSES, logged
 from fewray.report.phrases import cohort, folds_and_repeats, recipe_name, splits, units
 from fewray.report.tables import Column, Field, Table, fields_table
 from fewray.report.text import (
@@ -228,7 +228,8 @@ def generator_table(study: CrossvalStudy) -> Table:
     """Return the length, the last losses and the rejected copies of each class's generators."""
     found = {class_name(study.data, label): each for label, each in study.generators.items()}
     recipes, copies = {each.recipe for each in found.values()}, study.rejected_copies
-    table = fields_table("", "class", found, GENERATOR[len(recipes) == 1 :])
+    fields = logged(GENERATOR[len(recipes) == 1 :], found.values())
+    table = fields_table("", "class", found, fields)
     counts = [
         (copies[c].kept, copies[c].rejected) if copies else ("", "") for c in study.generators
     ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from operator import attrgetter
 from pathlib import Path
 
 from fewray.errors import InputError
@@ -26,6 +27,7 @@ from fewray.results.training import (
 )
 
 LOSSES: tuple[Field, ...] = (
+    ("loss", "loss", number),
     ("Loss_D", "loss_d", number),
     ("Loss_G", "loss_g", number),
     ("D(x)", "d_x", number),
@@ -79,6 +81,12 @@ def _trained(folder: Path, rows: Sequence[EpochRow], options: RunOptions) -> Tra
     )
 
 
+def logged(fields: Sequence[Field], rows: Iterable[object]) -> tuple[Field, ...]:
+    """Return the fields that some row has: which losses are logged depends on the family."""
+    found = list(rows)
+    return tuple(f for f in fields if any(attrgetter(f[1])(row) is not None for row in found))
+
+
 def training_page(
     training: TrainingReport, folders: Mapping[str, Path], quality: QualityReport | None = None
 ) -> Page:
@@ -108,7 +116,8 @@ def _finished(last: EpochRow) -> bool:
 
 def training_tables(training: TrainingReport) -> tuple[Table, ...]:
     """Return how each training run ended, and the scores that were measured on the way."""
-    losses = fields_table("", "class", {c: t.last for c, t in training.classes.items()}, LOSSES)
+    last = {c: t.last for c, t in training.classes.items()}
+    losses = fields_table("", "class", last, logged(LOSSES, last.values()))
     rows = []
     for trained, row in zip(training.classes.values(), losses.rows, strict=True):
         last = trained.last

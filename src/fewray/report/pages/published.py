@@ -13,6 +13,7 @@ from fewray.report.page import Block, Code, Details, Drawing, Group, Matrix, Pag
 from fewray.report.pages.generators import (
     FINAL_LOSSES,
     generator_blocks,
+    logged,
     page_warnings,
     quality_sections,
     took,
@@ -216,7 +217,7 @@ def _generators(study: PublishedStudy, timing: Timing, folder: Path) -> tuple[Bl
     folders = {name: home / each.folder for name, each in found.items()}
     sources = {name: f"checkpoint {each.sha256[:12]}" for name, each in found.items()}
     return (
-        fields_table("", "class", found, GENERATOR, caption),
+        fields_table("", "class", found, logged(GENERATOR, found.values()), caption),
         *generator_blocks(folders, sources, phantom=study.data.origin == "phantom"),
     )
 

@@ -222,16 +222,17 @@ def summaries(folds: Sequence[FoldGenerators]) -> dict[str, GeneratorSummary]:
     for label in folds[0].train.classes if folds else ():
         last = [_last_row(fold.folder / label, fold.options.epochs) for fold in folds]
 
-        def mean(name: str, rows: Sequence[EpochRow] = last) -> float:
-            return float(np.mean([getattr(row, name) for row in rows]))
+        def mean(name: str, rows: Sequence[EpochRow] = last) -> float | None:
+            values = [getattr(row, name) for row in rows]
+            return None if None in values else float(np.mean(values))
 
         found[label] = GeneratorSummary(
             recipe=" or ".join(recipes),
             recipes=recipes,
             generators=len(folds),
             epochs=round(float(np.mean([fold.options.epochs for fold in folds]))),
-            steps=round(mean("step")),
-            images_seen=round(mean("images_seen")),
+            steps=round(np.mean([row.step for row in last])),
+            images_seen=round(np.mean([row.images_seen for row in last])),
             final=FinalLosses(**{name: mean(name) for name in FinalLosses.__struct_fields__}),
         )
     return found

@@ -10,7 +10,7 @@ import numpy as np
 from fewray.compute.machine import Machine
 from fewray.config import SELECTION_ARM, CrossvalOptions, GanOptions
 from fewray.data.manifest import Manifest
-from fewray.generators.training import batches_per_epoch
+from fewray.generators.checkpoint import batches_per_epoch
 from fewray.pipelines.estimate import (
     TIMING,
     OnProgress,

@@ -1,0 +1,228 @@
+"""A small diffusion model of one class or of several together (Karras et al. 2022)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from fewray.compute.cuda_graph import StepGraph
+from fewray.compute.device import autocast
+from fewray.compute.seeds import child_seed, seeded
+from fewray.config import GanOptions
+from fewray.errors import InputError
+from fewray.generators.adam import adam_tensors, load_adam
+from fewray.generators.families.augmentation import PARAMETERS, augment
+from fewray.generators.families.edm import denoising_loss, noise_levels, solve
+from fewray.generators.families.unet import UNet, haar, initialise, inverse_haar
+from fewray.generators.family import OnBatch, Tick, check_training_images, ignore_batch
+from fewray.imaging.arrays import to_uint8
+
+CLASSES = 16
+"""Length of the one-hot vector of the class."""
+EPOCH_IMAGES = 1024
+"""Images per epoch, drawn at random: with sixty images a pass over them is too short a unit."""
+WARM_UP = 200
+"""Steps over which the learning rate rises."""
+LOWEST, HIGHEST = 0.01, 80.0
+"""Noise levels between which images are generated."""
+BATCH = 50
+
+
+class Diffusion:
+    """A denoising network, its average over training, and Adam.
+
+    ``class_index`` is the class that :meth:`sample` makes. Implements
+    :class:`fewray.generators.family.Family`.
+    """
+
+    def __init__(
+        self, options: GanOptions, *, seed: int, device: torch.device, class_index: int = 0
+    ) -> None:
+        if options.image_size % (2 ** len(options.diffusion.channels)):
+            factor = 2 ** len(options.diffusion.channels)
+            message = f"image_size {options.image_size}: expected a multiple of {factor}."
+            raise InputError("image_size_unsupported", message, value=options.image_size)
+        self.options, self.seed, self.device = options, seed, device
+        self.class_index, self.epoch = class_index, 0
+        with seeded(0):  # layers draw from the global random state, which must not change
+            self.network, self.average = (self._new_network() for _ in range(2))
+        initialise(self.network, torch.Generator().manual_seed(child_seed(seed, "init")))
+        for network in (self.network, self.average):
+            network.to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.average.load_state_dict(self.network.state_dict())
+        self.average.eval()
+        self.rate = torch.zeros((), device=device)
+        self.optimiser = torch.optim.Adam(
+            self.network.parameters(),
+            self.rate if device.type == "cuda" else options.learning_rate,
+            (0.9, 0.99),
+            fused=device.type != "mps",
+            capturable=device.type == "cuda",
+        )
+
+    def _new_network(self) -> UNet:
+        options = self.options.diffusion
+        return UNet(
+            options.channels,
+            blocks=options.blocks,
+            conditions=CLASSES + PARAMETERS,
+            dropout=options.dropout,
+        )
+
+    @staticmethod
+    def batches_per_epoch(count: int, options: GanOptions) -> int:
+        """Return ceil(EPOCH_IMAGES / batch_size), however many images there are."""
+        return math.ceil(EPOCH_IMAGES / options.batch_size)
+
+    @torch.inference_mode()
+    def sample(self, seeds: Sequence[int]) -> np.ndarray:
+        """Return uint8 images (n, 1, S, S) of the class, one per seed, from the averaged network.
+
+        The batch size does not matter beyond rounding: images differ by at most one grey level.
+        """
+        options, half = self.options, self.options.image_size // 2
+        levels = noise_levels(options.diffusion.sampling_steps, LOWEST, HIGHEST)
+        made = [np.zeros((0, 1, options.image_size, options.image_size), np.uint8)]
+        for start in range(0, len(seeds), BATCH):
+            noise = torch.stack(
+                [
+                    torch.randn(
+                        4,
+                        half,
+                        half,
+                        generator=torch.Generator().manual_seed(child_seed(s, "latent")),
+                    )
+                    for s in seeds[start : start + BATCH]
+                ]
+            ).to(self.device)
+            described = self._conditions(torch.full((len(noise),), self.class_index))
+
+            def network(x: Tensor, level: Tensor, described: Tensor = described) -> Tensor:
+                return self.average(x, level, described)
+
+            made.append(
+                to_uint8(inverse_haar(solve(network, noise * HIGHEST, levels)).clamp(-1, 1))
+            )
+        return np.concatenate(made)
+
+    def _conditions(self, labels: Tensor, parameters: Tensor | None = None) -> Tensor:
+        one_hot = functional.one_hot(labels.to(self.device), CLASSES).float()
+        if parameters is None:
+            parameters = one_hot.new_zeros(len(one_hot), PARAMETERS)
+        return torch.cat([2 * one_hot, parameters], 1)
+
+    def is_finite(self) -> bool:
+        """Return whether every weight is finite."""
+        return math.isfinite(float(sum(p.detach().abs().sum() for p in self.network.parameters())))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the weights, their average and the moments of Adam."""
+        found = {f"network.{name}": t for name, t in self.network.state_dict().items()}
+        found |= {f"average.{name}": t for name, t in self.average.state_dict().items()}
+        return found | adam_tensors("adam", self.optimiser)
+
+    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Restore the weights, their average and the moments of Adam."""
+        for name, network in (("network", self.network), ("average", self.average)):
+            network.load_state_dict(
+                {k.removeprefix(f"{name}."): t for k, t in tensors.items() if k.startswith(name)}
+            )
+        load_adam("adam", self.optimiser, tensors)
+
+    def fit(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray | None = None,
+        *,
+        precision: str = "fp32",
+        on_batch: OnBatch = ignore_batch,
+    ) -> Iterator[Tick]:
+        """Train on uint8 ``images`` (n, 1, S, S) of classes ``labels`` int (n,); yield Ticks.
+
+        Every image is drawn equally often on average. The loss is that of Karras et al. 2022, with
+        log-normal noise levels. The learning rate rises over ``WARM_UP`` steps and falls to 0 with
+        the last epoch along half a cosine.
+        """
+        options, device = self.options, self.device
+        check_training_images(images, options.image_size)
+        data = torch.from_numpy(images).to(device)
+        classes = torch.from_numpy(
+            np.full(len(images), self.class_index) if labels is None else labels
+        ).to(device)
+        batch, batches = options.batch_size, self.batches_per_epoch(len(images), options)
+        draws = torch.Generator(device)
+        self.network.draw_from(draws)
+        self.network.train()
+
+        def step(chosen: Tensor) -> Tensor:
+            return self._step(data[chosen].float() / 127.5 - 1, classes[chosen], draws, precision)
+
+        stepped = StepGraph(step, device, generators=[draws])
+        while self.epoch < options.epochs:
+            seed = child_seed(self.seed, "epoch", self.epoch)
+            draws.manual_seed(seed)
+            order = np.random.default_rng(seed).integers(len(images), size=batches * batch)
+            total = torch.zeros((), device=device)
+            for index, chosen in enumerate(torch.from_numpy(order).to(device).split(batch)):
+                self._set_rate(self.epoch * batches + index, options.epochs * batches)
+                total += stepped(chosen)
+                self._follow(self.epoch * batches + index)
+                on_batch(self.epoch + 1, index + 1, batches)
+            self.epoch += 1
+            yield Tick(
+                epoch=self.epoch,
+                epochs=options.epochs,
+                batches=batches,
+                step=self.epoch * batches,
+                images_seen=self.epoch * batches * batch,
+                values={"loss": float(total) / batches},
+            )
+
+    def _step(
+        self, images: Tensor, labels: Tensor, draws: torch.Generator, precision: str
+    ) -> Tensor:
+        """Update the weights on one batch; return its loss, still on the device."""
+        options = self.options.diffusion
+        placed, parameters = augment(images, draws)
+        clean = haar(placed)
+        described = self._conditions(labels, parameters)
+        drawn = torch.randn(len(clean), generator=draws, device=self.device)
+        sigma = torch.exp(options.noise_mean + options.noise_sd * drawn)
+        noise = torch.randn(clean.shape, generator=draws, device=self.device)
+
+        def network(x: Tensor, level: Tensor) -> Tensor:
+            with autocast(self.device, precision):
+                return self.network(x, level, described)
+
+        loss = denoising_loss(network, clean, sigma, noise).mean()
+        self.optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimiser.step()
+        return loss.detach()
+
+    def _set_rate(self, step: int, steps: int) -> None:
+        rising, falling = (
+            min(1.0, (step + 1) / WARM_UP),
+            0.5 * (1 + math.cos(math.pi * step / steps)),
+        )
+        rate = self.options.learning_rate * rising * falling
+        if self.device.type == "cuda":
+            self.rate.fill_(rate)
+        else:
+            self.optimiser.param_groups[0]["lr"] = rate
+
+    def _follow(self, step: int) -> None:
+        """Move the average towards the weights; its half-life grows to ``ema_half_life`` images."""
+        batch = self.options.batch_size
+        half_life = min(self.options.ema_half_life, 0.05 * batch * max(step, 1))
+        weight = 1 - 0.5 ** (batch / half_life) if step else 1.0
+        with torch.no_grad():
+            averaged: list[Tensor] = [*self.average.parameters()]
+            current: list[Tensor] = [*self.network.parameters()]
+            torch._foreach_lerp_(averaged, current, weight)  # pyright: ignore[reportPrivateImportUsage]

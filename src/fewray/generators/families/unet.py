@@ -1,0 +1,161 @@
+"""A small U-Net that denoises the Haar coefficients of grey images.
+
+The layout follows the network of Karras et al. 2022 (EDM, arXiv 2206.00364), with one group
+normalisation per block, attention at the coarsest level only, and a one-level Haar transform before
+the first and after the last layer: half the width and height at four times the channels, without
+loss (compare Hoogeboom et al. 2023, arXiv 2301.11093).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fewray.generators.families.dcgan import BitDropout
+
+FREQUENCIES = 32
+"""Pairs of a sine and a cosine that encode the noise level."""
+GROUPS = 8
+
+
+def haar(x: Tensor) -> Tensor:
+    """Return the orthonormal one-level Haar coefficients (n, 4, H/2, W/2) of ``x`` (n, 1, H, W)."""
+    a, b, c, d = x[..., ::2, ::2], x[..., ::2, 1::2], x[..., 1::2, ::2], x[..., 1::2, 1::2]
+    return torch.cat([a + b + c + d, a - b + c - d, a + b - c - d, a - b - c + d], 1) / 2
+
+
+def inverse_haar(y: Tensor) -> Tensor:
+    """Return the images (n, 1, H, W) whose :func:`haar` coefficients are ``y``."""
+    s, p, q, r = y.chunk(4, 1)
+    pixels = torch.cat([s + p + q + r, s - p + q - r, s + p - q - r, s - p - q + r], 1) / 2
+    return functional.pixel_shuffle(pixels, 2)
+
+
+class Block(nn.Module):
+    """Two 3x3 convolutions with a shortcut; the embedding scales and shifts between them."""
+
+    def __init__(self, channels: int, embedding: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(GROUPS, channels)
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.modulate = nn.Linear(embedding, 2 * channels)
+        self.dropout = BitDropout(dropout)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """Return (n, channels, H, W) for ``embedding`` (n, embedding)."""
+        y = self.first(functional.silu(self.norm(x)))
+        scale, shift = self.modulate(embedding)[:, :, None, None].chunk(2, 1)
+        y = functional.silu(torch.addcmul(shift, y, scale + 1))
+        kept = self.dropout(torch.ones_like(y[:, :, :1, :1]))  # whole channels
+        return x + self.second(y * kept if self.training else y)
+
+
+class Attention(nn.Module):
+    """Self-attention over the positions of a feature map, with two heads and a shortcut."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(GROUPS, channels)
+        self.qkv, self.out = nn.Conv2d(channels, 3 * channels, 1), nn.Conv2d(channels, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (n, channels, H, W)."""
+        n, c, h, w = x.shape
+        qkv = self.qkv(self.norm(x)).flatten(2).view(n, 3, 2, c // 2, h * w).transpose(3, 4)
+        q, k, v = qkv.unbind(1)
+        y = functional.scaled_dot_product_attention(q, k, v)
+        return x + self.out(y.transpose(2, 3).reshape(n, c, h, w))
+
+
+class UNet(nn.Module):
+    """Map noisy Haar coefficients (n, 4, H, W) to an estimate of the same shape.
+
+    ``channels`` are those of each level, finest first; every level halves width and height.
+    ``conditions`` is the length of the vector that describes class and augmentation.
+    """
+
+    frequencies: Tensor
+
+    def __init__(
+        self,
+        channels: Sequence[int] = (64, 96, 128),
+        *,
+        blocks: int = 2,
+        conditions: int,
+        embedding: int = 192,
+        dropout: float = 0.1,
+    ) -> None:
+        super().__init__()
+        self.embed = nn.Sequential(
+            nn.Linear(2 * FREQUENCIES + conditions, embedding),
+            nn.SiLU(),
+            nn.Linear(embedding, embedding),
+            nn.SiLU(),
+        )
+        frequencies = torch.exp(torch.linspace(0, math.log(1000), FREQUENCIES))
+        self.register_buffer("frequencies", frequencies, persistent=False)
+        pairs = list(pairwise(channels))
+
+        def level(width: int) -> nn.ModuleList:
+            return nn.ModuleList(Block(width, embedding, dropout) for _ in range(blocks))
+
+        self.first = nn.Conv2d(4, channels[0], 3, padding=1)
+        self.down = nn.ModuleList(level(width) for width in channels)
+        self.narrow = nn.ModuleList(nn.Conv2d(fine, coarse, 1) for fine, coarse in pairs)
+        self.attention = Attention(channels[-1])
+        self.middle = Block(channels[-1], embedding, dropout)
+        self.widen = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in pairs)
+        self.merge = nn.ModuleList(
+            nn.ModuleList(nn.Conv2d(2 * fine, fine, 1) for _ in range(blocks)) for fine, _ in pairs
+        )
+        self.up = nn.ModuleList(level(fine) for fine, _ in pairs)
+        self.norm = nn.GroupNorm(GROUPS, channels[0])
+        self.last = nn.Conv2d(channels[0], 4, 3, padding=1)
+
+    def forward(self, x: Tensor, level: Tensor, conditions: Tensor) -> Tensor:
+        """Return the estimate for noise ``level`` (n,) and ``conditions`` (n, conditions)."""
+        angles = level[:, None] * self.frequencies
+        embedding = self.embed(torch.cat([angles.cos(), angles.sin(), conditions], 1))
+        h, kept = self.first(x), []
+        for index, blocks in enumerate(self.down):
+            if index:
+                h = self.narrow[index - 1](functional.avg_pool2d(h, 2))
+            for block in blocks:  # pyright: ignore[reportGeneralTypeIssues]
+                h = block(h, embedding)
+                kept.append(h)
+        h = self.middle(self.attention(h), embedding)
+        kept = kept[: -len(self.down[-1])]  # pyright: ignore[reportArgumentType]
+        for index in reversed(range(len(self.up))):
+            h = functional.interpolate(self.widen[index](h), scale_factor=2.0, mode="nearest")
+            for merge, block in zip(self.merge[index], self.up[index], strict=True):  # pyright: ignore[reportArgumentType]
+                h = block(merge(torch.cat([h, kept.pop()], 1)), embedding)
+        return self.last(functional.silu(self.norm(h)))
+
+    def draw_from(self, generator: torch.Generator) -> None:
+        """Draw dropout masks from ``generator`` instead of the global random state."""
+        for module in self.modules():
+            if isinstance(module, BitDropout):
+                module.generator = generator
+
+
+def initialise(network: UNet, generator: torch.Generator) -> None:
+    """Draw weights from N(0, 1 / fan-in), with zero biases; shortcuts begin as the identity."""
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                fan_in = module.weight[0].numel()
+                module.weight.normal_(0.0, fan_in**-0.5, generator=generator)
+                if module.bias is not None:
+                    module.bias.zero_()
+        for module in network.modules():
+            if isinstance(module, Block):
+                module.second.weight.zero_()
+            elif isinstance(module, Attention):
+                module.out.weight.zero_()
+        network.last.weight.zero_()

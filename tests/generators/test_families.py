@@ -1,0 +1,145 @@
+"""What every family of generators promises, whatever its networks."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fewray.config import DiffusionOptions, GanOptions
+from fewray.errors import InputError
+from fewray.generators import diffusion
+from fewray.generators.checkpoint import load_checkpoint, new_generator, save_checkpoint
+from fewray.generators.family import Family
+from fewray.results.training import TrainingSet
+from tests.helpers import noise_images
+
+CPU = torch.device("cpu")
+SMALL = {
+    "dcgan": GanOptions(recipe="test", base_channels=4, epochs=2, batch_size=4, classic_images=0),
+    "diffusion": GanOptions(
+        recipe="test",
+        family="diffusion",
+        epochs=2,
+        batch_size=16,
+        classic_images=0,
+        learning_rate=1e-3,
+        ema_half_life=2000.0,
+        diffusion=DiffusionOptions(channels=(8, 16), blocks=1, sampling_steps=3),
+    ),
+}
+KNOWN = TrainingSet(
+    label="a",
+    num_train=5,
+    classic_images=0,
+    training_hashes=("x",),
+    held_out_hashes=(),
+    rows_sha256="y",
+    origin="phantom",
+)
+
+
+@pytest.fixture(autouse=True)
+def short_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(diffusion, "EPOCH_IMAGES", 32)
+
+
+@pytest.fixture(params=SMALL)
+def options(request: pytest.FixtureRequest) -> GanOptions:
+    return SMALL[request.param]
+
+
+def new(options: GanOptions, seed: int = 0) -> Family:
+    return new_generator(options, seed=seed, device=CPU)
+
+
+def fitted(options: GanOptions, images: np.ndarray, *, seed: int = 0, precision: str = "fp32"):
+    found = new(options, seed)
+    ticks = list(found.fit(images, precision=precision))
+    assert [tick.epoch for tick in ticks] == [1, 2]
+    assert all(tick.finite for tick in ticks)
+    assert found.is_finite()
+    return found
+
+
+def same(one: Family, other: Family) -> bool:
+    left, right = one.tensors(), other.tensors()
+    return left.keys() == right.keys() and all(torch.equal(left[k], right[k]) for k in left)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_seed_decides_the_weights(options: GanOptions, precision: str):
+    images = noise_images(5)
+    one, again = (fitted(options, images, precision=precision) for _ in range(2))
+    assert same(one, again)
+    assert not same(one, fitted(options, images, seed=1, precision=precision))
+
+
+def test_training_leaves_the_global_random_state_alone(options: GanOptions):
+    torch.manual_seed(7)
+    before = torch.random.get_rng_state()
+    fitted(options, noise_images(2)).sample([1])
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_a_loaded_checkpoint_continues_to_the_same_bits(options: GanOptions, tmp_path: Path):
+    images = noise_images(5)
+    begun = new(options)
+    next(iter(begun.fit(images)))
+    save_checkpoint(begun, tmp_path / "c.safetensors", KNOWN)
+    resumed = load_checkpoint(tmp_path / "c.safetensors", CPU)
+    assert same(resumed, begun)
+    assert resumed.epoch == 1
+    assert len(list(resumed.fit(images))) == 1
+    assert same(resumed, fitted(options, images))
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_few_images_train_and_an_image_is_a_function_of_its_seed(options: GanOptions, count: int):
+    found = fitted(options, noise_images(count))
+    images = found.sample([3, 4, 5])
+    assert (images.shape, images.dtype) == ((3, 1, 64, 64), np.uint8)
+    assert len({image.tobytes() for image in images}) == 3
+    alone = found.sample([4])[0].astype(int)
+    assert np.abs(alone - images[1]).max() <= 1
+    assert found.sample([]).shape == (0, 1, 64, 64)
+
+
+@pytest.mark.parametrize(
+    "bad", [noise_images(0), noise_images(2, 32), noise_images(2).astype(float)]
+)
+def test_images_of_another_form_are_refused(options: GanOptions, bad: np.ndarray):
+    with pytest.raises(InputError) as raised:
+        next(iter(new(options).fit(bad)))
+    assert raised.value.code == "images_shape"
+
+
+def test_a_size_that_the_network_cannot_make_is_refused():
+    for options, size in ((SMALL["dcgan"], 128), (SMALL["diffusion"], 66)):
+        with pytest.raises(InputError) as raised:
+            new(options.with_(image_size=size))
+        assert raised.value.code == "image_size_unsupported"
+
+
+def test_diffusion_makes_images_of_128_pixels():
+    options = SMALL["diffusion"].with_(image_size=128, epochs=1)
+    found = new(options)
+    (tick,) = found.fit(noise_images(3, 128))
+    assert tick.values["loss"] > 0
+    assert found.sample([1]).shape == (1, 1, 128, 128)
+
+
+def test_diffusion_learns_two_flat_images(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(diffusion, "WARM_UP", 10)
+    images = np.repeat(np.array([40, 210], np.uint8), 16 * 16).reshape(2, 1, 16, 16)
+    options = SMALL["diffusion"].with_(
+        image_size=16,
+        epochs=150,
+        learning_rate=4e-3,
+        diffusion=DiffusionOptions(channels=(8, 16), blocks=1, dropout=0.0, sampling_steps=12),
+    )
+    found = new(options)
+    losses = [tick.values["loss"] for tick in found.fit(images)]
+    assert losses[-1] < 0.3 * losses[0]
+    means = found.sample(list(range(12))).mean((1, 2, 3))
+    assert (np.abs(means[:, None] - [40, 210]).min(1) < 30).all(), means
