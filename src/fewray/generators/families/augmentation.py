@@ -1,4 +1,4 @@
-"""Augmentation that does not leak into synthetic images: the network is told what was done.
+"""Augmentation that does not leak into synthetic images: the network knows what was done.
 
 Karras et al. 2020 and 2022 (arXiv 2006.06676, 2206.00364) condition a generator on the parameters
 of each image's augmentation; zeros ask for an image as it was. Images are never mirrored: that
