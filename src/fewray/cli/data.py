@@ -29,6 +29,9 @@ def list_(as_json: AsJson = False) -> None:
         for d in known
     ]
     print_table("Data sets", ("name", "location", "description"), rows)
+    for found in known:
+        if found["keys"]:
+            print(f"Keys of {found['name']} and their defaults: {found['keys']}")
 
 
 @app.command("fetch", cls=Sectioned)

@@ -68,7 +68,10 @@ def load_external(source: str | Path, *, group_regex: str | None = None) -> Mani
 
 
 def known_datasets() -> list[dict[str, str]]:
-    """Return the known data sets: ``name``, ``here`` (its place, or empty) and ``what``."""
+    """Return the known data sets: ``name``, ``here`` (its place, or empty), ``what``, ``keys``.
+
+    ``keys`` are the options that may follow the name, with their defaults.
+    """
     from fewray.data.covid4 import load_covid4
     from fewray.data.phantom.options import PhantomOptions
 
@@ -84,12 +87,14 @@ def known_datasets() -> list[dict[str, str]]:
         {
             "name": "phantom",
             "here": "drawn when used",
-            "what": f"drawings in the four classes of covid4; keys and defaults: {keys}",
+            "what": "computer-generated chest images in the four classes of covid4",
+            "keys": keys,
         },
         {
             "name": "covid4",
             "here": here,
             "what": "306 chest X-rays in 4 classes (270 train, 36 test) from different sources",
+            "keys": "",
         },
     ]
 
