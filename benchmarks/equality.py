@@ -123,7 +123,7 @@ def train(
         epochs=steps // Dcgan.batches_per_epoch(len(images), recipe), base_channels=base_channels
     )
     state = Dcgan(options, seed=seed, device=torch.device("cpu"))
-    losses = [(tick.loss_d, tick.loss_g) for tick in state.fit(images, precision=way)]
+    losses = [(tick.values["loss_d"], tick.values["loss_g"]) for tick in state.fit(images, precision=way)]
     return losses, state.sample(range(IMAGES))
 
 

@@ -65,7 +65,7 @@ def side_by_side(part: int, *, processes: int, device: str, precision: str) -> T
         runs.append(state.fit(_noise(label), precision=precision))
 
     def work() -> list[float]:
-        return [next(run).loss_d for run in runs]
+        return [next(run).values["loss_d"] for run in runs]
 
     return work
 

@@ -67,7 +67,7 @@ def test_the_textbook_gan_trains_like_the_recipe(monkeypatch: pytest.MonkeyPatch
     without_dropout(monkeypatch)
     again = same_latents(monkeypatch)
     again()
-    found = [(tick.loss_d, tick.loss_g) for tick in state.fit(images)]
+    found = [(tick.values["loss_d"], tick.values["loss_g"]) for tick in state.fit(images)]
     again()
     expected = list(itertools.islice(book.steps(), 4))
     assert np.array(found) == pytest.approx(np.array(expected), rel=2e-3)
