@@ -123,7 +123,8 @@ def train(
         epochs=steps // Dcgan.batches_per_epoch(len(images), recipe), base_channels=base_channels
     )
     state = Dcgan(options, seed=seed, device=torch.device("cpu"))
-    losses = [(tick.values["loss_d"], tick.values["loss_g"]) for tick in state.fit(images, precision=way)]
+    ticks = [tick.values for tick in state.fit(images, precision=way)]
+    losses = [(values["loss_d"], values["loss_g"]) for values in ticks]
     return losses, state.sample(range(IMAGES))
 
 
