@@ -22,7 +22,10 @@ SOURCES = (
     "Data set: phantom[:key=value,...] (`fewray data list` shows the keys), covid4, a folder "
     "with one subfolder per class, or a CSV file."
 )
-COPY_RULE = "closer to a training image than this percentile of held-out real images"
+COPY_RULE = (
+    "its distance to the nearest training image is below this percentile of the same distance for "
+    "held-out real images"
+)
 METAVARS = {"<list[str]>": "<text>", "<str>": "<text>", "<Path>": "<path>"}
 """What the help shows instead of the names of Python types."""
 
@@ -210,5 +213,5 @@ DryRun = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 CopyPercentile = Annotated[
-    float, typer.Option(help=f"Count a synthetic image as a copy if it is {COPY_RULE}.")
+    float, typer.Option(help=f"Count a synthetic image as a copy if {COPY_RULE}.")
 ]

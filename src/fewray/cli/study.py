@@ -98,7 +98,7 @@ def study(
     ),
     candidates: str | None = preset_option("Comma-separated values for --select to choose from."),
     copy_percentile: float | None = preset_option(
-        f"Reject a synthetic image as a copy if it is {COPY_RULE}. 0 disables rejection.",
+        f"Reject a synthetic image as a copy if {COPY_RULE}. 0 disables rejection.",
         "copy_percentile",
     ),
     without: list[str] | None = preset_option(
