@@ -37,6 +37,7 @@ SLOW = (
     "generators/test_training.py",
     "pipelines/",
     "quality/copies/",
+    "quality/test_area_gallery.py",
     "quality/metrics/test_kid_interval.py",
     "quality/metrics/test_metrics.py::test_kid_is_unbiased",
     "quality/test_evaluate.py",
