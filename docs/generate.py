@@ -64,22 +64,25 @@ def published_results() -> str:
 
 
 def metrics() -> str:
-    """Return docs/metrics.md with its table of planted defects from docs/results/defects.json."""
-    from experiments.defect_detection import render
+    """Return docs/metrics.md with its tables from docs/results/defects.json and mosaics.json."""
+    from experiments import defect_detection, mosaic_detection
 
-    return _filled("metrics.md", "defects", render())
+    page = (DOCS / "metrics.md").read_text(encoding="utf-8")
+    page = _filled(page, "defects", defect_detection.render())
+    return _filled(page, "mosaics", mosaic_detection.render())
 
 
 def crossval() -> str:
     """Return docs/crossval.md with its tables from docs/results/calibration.json."""
     from experiments.calibration_tables import render
 
-    return _filled("crossval.md", "calibration", render())
+    page = (DOCS / "crossval.md").read_text(encoding="utf-8")
+    return _filled(page, "calibration", render())
 
 
-def _filled(name: str, block: str, text: str) -> str:
-    """Return a page with ``text`` between ``<!-- block -->`` and ``<!-- end of block -->``."""
-    before, start, rest = (DOCS / name).read_text(encoding="utf-8").partition(f"<!-- {block} -->\n")
+def _filled(page: str, block: str, text: str) -> str:
+    """Return ``page`` with ``text`` between ``<!-- block -->`` and ``<!-- end of block -->``."""
+    before, start, rest = page.partition(f"<!-- {block} -->\n")
     _, end, after = rest.partition(f"<!-- end of {block} -->\n")
     return f"{before}{start}{text}{end}{after}"
 

@@ -138,7 +138,9 @@ def examine(real: Mapping[str, ImageSet], extractor: Extractor, *, seed: int = 0
     share flagged. The last defect, ``HELD_OUT``, passes shifted held-out images off as synthetic
     ones, and they are searched for among the held-out images.
     """
-    halves = {label: _halves(images, child_seed(seed, label)) for label, images in real.items()}
+    halves = {
+        label: patient_halves(images, child_seed(seed, label)) for label, images in real.items()
+    }
     train = {
         label: measured(first, extractor, mirrored=True) for label, (first, _) in halves.items()
     }
@@ -195,7 +197,7 @@ def _reactions(
     return {"found": share, "reacted": reacted | {"copies": share > 0.05}, "cannot_tell": silent}
 
 
-def _halves(images: ImageSet, seed: int) -> tuple[ImageSet, ImageSet]:
+def patient_halves(images: ImageSet, seed: int) -> tuple[ImageSet, ImageSet]:
     """Return two sets of about equal size with no patient in both."""
     names = sorted(set(images.groups))
     order = np.random.default_rng(seed).permutation(len(names))

@@ -1,7 +1,7 @@
 """One diffusion model for all classes together, measured against unseen patients.
 
 Run `python -m experiments.pooled_diffusion covid4 FOLDER [EPOCHS [SEED]]`; run it again to resume.
-The model trains on 80 % of the training patients of each class; the others are held out. The test
+The model trains on 80% of the training patients of each class; the others are held out. The test
 split is never read. The table has, for every class and extractor: KID to the training images and to
 those of the held-out patients, precision, coverage and copies. Its images lie in FOLDER.
 """

@@ -38,6 +38,7 @@ SLOW = (
     "pipelines/",
     "quality/copies/",
     "quality/features/test_texture.py::test_figures_of_radiographs",
+    "quality/test_area_gallery.py",
     "quality/metrics/test_kid_interval.py",
     "quality/metrics/test_metrics.py::test_kid_is_unbiased",
     "quality/test_evaluate.py",

@@ -188,8 +188,8 @@ def measure_quality(
     ``tstr_steps`` above 0 trains classifiers for that many steps (TSTR and TRTS). ``extractor`` may
     be any in docs/metrics.md but those that trained a generator or selected its checkpoint
     (InputError). ``cache`` keeps features in the user's cache folder. ``group_regex`` finds
-    patients in file names, by default as in training. ``out`` receives quality.json, copies.csv and
-    pictures of the closest pairs.
+    patients in file names, by default as in training. ``out`` receives quality.json, copies.csv,
+    copied-areas.csv and pictures of close pairs and areas.
     """
     from fewray.data.hold_out import held_out_rows, training_rows
     from fewray.pipelines.provenance import generator_sources, load_images_of, patient_pattern

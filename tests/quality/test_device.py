@@ -10,6 +10,7 @@ import torch
 from fewray.quality import evaluate
 from fewray.quality.baselines import take
 from fewray.quality.copies.alignment import nearest_aligned
+from fewray.quality.copies.windows import nearest_windows
 from fewray.quality.features.cache import Cached
 from fewray.quality.features.extractor import Features, PixelExtractor, metrics_device
 from fewray.quality.image_set import ImageSet, measured, pooled
@@ -62,6 +63,8 @@ def test_the_stand_in_would_tell(elsewhere: None):
 def test_copies_are_looked_for_on_the_device_given(elsewhere: None):
     known = films(4, 0)
     assert nearest_aligned(known[2:], known, device="cpu").index.tolist() == [2, 3]
+    windows = nearest_windows(known[2:], known, np.ones((2, 4), bool), device="cpu")
+    assert set(windows.index[0].ravel()) == {2}
     assert diversity(known, seed=0, device="cpu") is not None
 
 

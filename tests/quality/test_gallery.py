@@ -30,7 +30,7 @@ def measured() -> Sides:
         {c: ImageSet.of(rng.integers(0, 256, (4, 1, 32, 32), np.uint8)) for c in CLASSES}
         for _ in range(2)
     )
-    return *measure_quality(real, fake, load_extractor("pixels")), real, fake
+    return *measure_quality(real, fake, load_extractor("pixels"))[:2], real, fake
 
 
 def names(folder: Path) -> set[str]:

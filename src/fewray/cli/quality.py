@@ -64,7 +64,9 @@ def quality(
     seed: Seed = 0,
     group_regex: GroupRegex = None,
     out: Path | None = path_option(
-        "Folder for quality.json, copies.csv and pictures of the closest pairs.", "--out", "-o"
+        "Folder for quality.json, CSV tables, and pictures of close pairs and copied areas.",
+        "--out",
+        "-o",
     ),
     device: Device = "auto",
     no_cache: bool = option(False, "Neither read nor write cached features.", "--no-cache"),

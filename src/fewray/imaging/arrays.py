@@ -205,13 +205,13 @@ def grid(images: np.ndarray, columns: int, pad: int = 2) -> np.ndarray:
     return sheet
 
 
-def png_bytes(grey: np.ndarray) -> bytes:
-    """Return uint8 (H, W) as a PNG."""
+def png_bytes(pixels: np.ndarray) -> bytes:
+    """Return uint8 (H, W), grey, or (H, W, 3), colour, as a PNG."""
     stream = io.BytesIO()
-    Image.fromarray(grey).save(stream, format="PNG")
+    Image.fromarray(pixels).save(stream, format="PNG")
     return stream.getvalue()
 
 
-def save_png(grey: np.ndarray, path: Path) -> None:
-    """Write uint8 (H, W) as a PNG; an existing file is replaced as a whole."""
-    write_bytes(path, png_bytes(grey))
+def save_png(pixels: np.ndarray, path: Path) -> None:
+    """Write uint8 (H, W) or (H, W, 3) as a PNG; an existing file is replaced as a whole."""
+    write_bytes(path, png_bytes(pixels))

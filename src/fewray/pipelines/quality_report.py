@@ -96,7 +96,7 @@ def quality_report(
         others = None
         if held_out is not None:
             others = image_sets(held_out, held_out_classes, image_size, fit)
-        report, nearest = measure_quality(
+        report, nearest, areas = measure_quality(
             reals, fakes, compute, held_out=others, k=k, copy_percentile=copy_percentile, seed=seed
         )
         scores, tstr = {}, None
@@ -116,7 +116,7 @@ def quality_report(
             report, fit=fit, notes=tuple(notes), membership=scores, tstr=tstr
         )
         if out is not None:
-            write_quality(out, report, nearest, reals, fakes)
+            write_quality(out, report, nearest, reals, fakes, areas)
     return report
 
 

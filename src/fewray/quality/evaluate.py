@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
 from fewray.errors import InputError
 from fewray.quality.baselines import Compare, baselines_of, noise_images, with_verdict
-from fewray.quality.copies.detect import find_copies
+from fewray.quality.copies.areas import AreaSearch, find_areas
+from fewray.quality.copies.detect import find_copies, pooled_copies
 from fewray.quality.copies.threshold import PERCENTILE, copy_threshold
 from fewray.quality.features.extractor import Extractor, Features
 from fewray.quality.features.standardise import standardised
@@ -19,6 +20,7 @@ from fewray.quality.metrics.kid import kernel_distance, mmd2
 from fewray.quality.metrics.ms_ssim import diversity
 from fewray.quality.metrics.prdc import K, neighbour_metrics
 from fewray.quality.texture_differences import with_differences
+from fewray.results.areas import ClassAreas
 from fewray.results.copies import Copy, CopyThreshold
 from fewray.results.quality import ClassQuality, HeldOutQuality, QualityReport
 from fewray.results.scores import StudyWarning
@@ -36,7 +38,7 @@ def measure_quality(
     k: int = K,
     copy_percentile: float = PERCENTILE,
     seed: int = 0,
-) -> tuple[QualityReport, Nearest]:
+) -> tuple[QualityReport, Nearest, AreaSearch]:
     """Measure the synthetic images of each class against its real training images.
 
     ``held_out`` are real images that no generator saw: they make the copy threshold less noisy, and
@@ -58,9 +60,17 @@ def measure_quality(
     copies = {
         label: tuple(row for row in found if row.detected_by) for label, found in nearest.items()
     }
+    device = next(iter(reals.values())).features.device
+    areas = find_areas(reals, fakes, others, percentile=copy_percentile, seed=seed, device=device)
     classes = {
         label: class_quality(
-            reals[label], fakes[label], noise, k=k, seed=seed, copies=copies[label]
+            reals[label],
+            fakes[label],
+            noise,
+            k=k,
+            seed=seed,
+            copies=copies[label],
+            areas=areas.classes.get(label, areas.limit.undefined.get(label)),
         )
         for label in fakes
     }
@@ -77,7 +87,7 @@ def measure_quality(
         noise,
         k=k,
         seed=seed,
-        copies=_pooled_copies(copies, fakes, reals),
+        copies=pooled_copies(copies, fakes, reals),
     )
     mix = mix_warning(*({label: len(side[label]) for label in fakes} for side in (reals, fakes)))
     if mix is not None:
@@ -90,6 +100,7 @@ def measure_quality(
         classes=classes,
         pooled=everything,
         copy_threshold=threshold,
+        area_limit=areas.limit,
         held_out={
             label: _against_held_out(label, images, fakes[label], threshold)
             for label, images in others.items()
@@ -98,7 +109,7 @@ def measure_quality(
         tstr=None,
         notes=(),
     )
-    return report, nearest
+    return report, nearest, areas
 
 
 def class_quality(
@@ -109,8 +120,12 @@ def class_quality(
     k: int = K,
     seed: int = 0,
     copies: tuple[Copy, ...] = (),
+    areas: ClassAreas | str | None = None,
 ) -> ClassQuality:
-    """Return the metrics of one class, or of all pooled, from features already computed."""
+    """Return the metrics of one class, or of all pooled, from features already computed.
+
+    ``copies`` and ``areas`` are passed on; a text says why there are no areas.
+    """
     x, y, device = real.features.matrix, fake.features.matrix, real.features.device
     n, m, d = len(x), len(y), x.shape[1]
     undefined: dict[str, str] = {}
@@ -119,6 +134,8 @@ def class_quality(
     def warn(code: str, text: str) -> None:
         warnings.append(StudyWarning(code=code, text=text))
 
+    if isinstance(areas, str):
+        undefined["areas"] = areas
     if min(n, m) <= d:
         warn(
             "covariance_singular",
@@ -188,50 +205,10 @@ def class_quality(
         ms_ssim_pairs=similar.pairs if similar else None,
         ms_ssim_scales=similar.scales if similar else None,
         copies=copies,
+        areas=areas if isinstance(areas, ClassAreas) else None,
         baselines=baselines,
         undefined=undefined,
         warnings=tuple(warnings),
-    )
-
-
-def _pooled_copies(
-    found: Mapping[str, Sequence[Copy]],
-    fakes: Mapping[str, ImageSet],
-    reals: Mapping[str, ImageSet],
-) -> tuple[Copy, ...]:
-    """Return the copies of all classes and images that equal a real image of another class.
-
-    Nearest first; names become ``class/name``.
-    """
-    copies = [_with_class(label, label, copy) for label, rows in found.items() for copy in rows]
-    known = {
-        image.tobytes(): (label, name)
-        for label, real in reals.items()
-        for image, name in zip(real.images, real.names, strict=True)
-    }
-    for label, fake in fakes.items():
-        listed = {copy.synthetic for copy in found[label]}
-        for image, name in zip(fake.images, fake.names, strict=True):
-            other, nearest = known.get(image.tobytes(), (label, ""))
-            if other != label and name not in listed:
-                copy = Copy(
-                    synthetic=name,
-                    nearest=nearest,
-                    distance=0.0,
-                    nearest_by_features=nearest,
-                    feature_distance=0.0,
-                    detected_by="identical",
-                )
-                copies.append(_with_class(label, other, copy))
-    return tuple(sorted(copies, key=lambda copy: copy.order))
-
-
-def _with_class(label: str, other: str, copy: Copy) -> Copy:
-    return msgspec.structs.replace(
-        copy,
-        synthetic=f"{label}/{copy.synthetic}",
-        nearest=f"{other}/{copy.nearest}",
-        nearest_by_features=f"{other}/{copy.nearest_by_features}",
     )
 
 

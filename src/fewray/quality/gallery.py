@@ -1,4 +1,4 @@
-"""The files of a quality report: quality.json, copies.csv and pictures of the closest pairs."""
+"""The files of a quality report: quality.json, tables and pictures of copies and copied areas."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import numpy as np
 
 from fewray.imaging.arrays import grid, save_png
 from fewray.imaging.preprocess import resize
+from fewray.quality.area_gallery import area_sheet, areas_csv
+from fewray.quality.copies.areas import AreaSearch
 from fewray.quality.image_set import ImageSet
 from fewray.results.copies import Copy
 from fewray.results.quality import QualityReport
@@ -20,6 +22,7 @@ from fewray.storage.files import write_bytes
 
 PAIRS = 16
 SIZE = 64
+AREAS = "copied-areas.csv"
 
 
 class _Labels(msgspec.Struct):
@@ -32,13 +35,16 @@ def write_quality(
     nearest: Mapping[str, Sequence[Copy]],
     real: Mapping[str, ImageSet],
     fake: Mapping[str, ImageSet],
+    areas: AreaSearch | None = None,
 ) -> None:
     """Write the files of ``report`` into ``folder``.
 
     ``copies.csv`` has a row for every synthetic image. ``closest-pairs-<class>.png`` shows copies,
     then the images nearest by pixels, each to the left of its training image;
     ``closest-synthetic-<class>.png`` shows the same without the real images, in case those may not
-    be published. Pictures of an earlier report are removed.
+    be published. With ``areas``, ``copied-areas.csv`` has a row for every image searched, and
+    ``copied-areas-<class>.png`` shows the images that owe most. Files of an earlier report are
+    removed.
     """
     _remove_earlier(folder)
     content = msgspec.json.format(msgspec.json.encode(report), indent=1)
@@ -48,16 +54,23 @@ def write_quality(
         closest = sorted(rows, key=lambda row: row.order)[:PAIRS]
         for kind, sides in (("pairs", (fake, real)), ("synthetic", (fake,))):
             save_png(_sheet(closest, label, sides), folder / f"closest-{kind}-{label}.png")
+    if areas is not None:
+        write_bytes(folder / AREAS, areas_csv(areas).encode())
+        for label in areas.classes:
+            sheet = area_sheet(areas, label, real[label], fake[label])
+            save_png(sheet, folder / f"copied-areas-{label}.png")
 
 
 def _remove_earlier(folder: Path) -> None:
-    """Remove the pictures of the classes in the ``quality.json`` of ``folder``, if there is one."""
+    """Remove the areas and the pictures of the classes in the ``quality.json`` of ``folder``."""
+    (folder / AREAS).unlink(missing_ok=True)
     labels: list[str] = []
     with suppress(OSError, msgspec.DecodeError):
         content = (folder / "quality.json").read_bytes()
         labels = list(msgspec.json.decode(content, type=_Labels).classes)
     for label in labels:
-        for name in (f"closest-pairs-{label}.png", f"closest-synthetic-{label}.png"):
+        for kind in ("closest-pairs", "closest-synthetic", "copied-areas"):
+            name = f"{kind}-{label}.png"
             if Path(name).name == name:
                 (folder / name).unlink(missing_ok=True)
 

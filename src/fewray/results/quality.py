@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from fewray.errors import InputError
+from fewray.results.areas import AreaLimit, ClassAreas
 from fewray.results.copies import Copy, CopyThreshold
 from fewray.results.scores import Interval, Model, StudyWarning
 from fewray.results.texture import TextureDifferences
@@ -104,6 +105,8 @@ class ClassQuality(Model, frozen=True, kw_only=True):
     ms_ssim_scales: int | None
     copies: tuple[Copy, ...]
     """Synthetic images that count as copies, nearest first."""
+    areas: ClassAreas | None = None
+    """The areas copied from training images; None if not measured, as for all classes pooled."""
     baselines: dict[str, Baseline]
     """By metric; empty if there are too few images."""
     undefined: dict[str, str]
@@ -162,6 +165,8 @@ class QualityReport(Model, frozen=True, kw_only=True):
     classes: dict[str, ClassQuality]
     pooled: ClassQuality
     copy_threshold: CopyThreshold
+    area_limit: AreaLimit | None = None
+    """None in reports from before areas were measured."""
     held_out: dict[str, HeldOutQuality]
     """By class; empty without held-out images."""
     membership: dict[str, Membership]
@@ -200,6 +205,7 @@ class QualityReport(Model, frozen=True, kw_only=True):
         lines = [
             f"All images were compared at {self.image_size} x {self.image_size} px{fit}.",
             self.copy_threshold.text,
+            *([self.area_limit.text] if self.area_limit else []),
             "The distance to noise is measured in features, which react to grain and blur that the "
             "eye overlooks: images that look right may be far along it.",
         ]

@@ -102,12 +102,12 @@ def _similarities(
     """
     margin, inner = search.margin, search.size - 2 * search.margin
     templates = _standardised(
-        _detail(_resized(queries, search.size)[:, margin:-margin, margin:-margin])
+        _detail(resized(queries, search.size)[:, margin:-margin, margin:-margin])
     )
     sought = _detail(templates).flatten(1)
     # Every placement of every reference and its mirror image: (r, 2 x placements, size, size).
     pictures = torch.stack(
-        [_placed(_resized(references, search.size), *place) for place in search.placements], 1
+        [_placed(resized(references, search.size), *place) for place in search.placements], 1
     )
     pictures = torch.cat([pictures, pictures.flip(-1)], 1)
     found = np.full((len(queries), len(references)), -np.inf)
@@ -122,7 +122,7 @@ def _similarities(
     return found
 
 
-def _resized(images: Tensor, size: int) -> Tensor:
+def resized(images: Tensor, size: int) -> Tensor:
     """Return float (n, size, size)."""
     x = images.float()
     if x.shape[2:] != (size, size):

@@ -7,10 +7,12 @@ aligned pixels and features are both used.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import msgspec
 
 from fewray.quality.copies.nearest import nearest_training
-from fewray.quality.image_set import MeasuredSet
+from fewray.quality.image_set import ImageSet, MeasuredSet
 from fewray.results.copies import Copy, CopyThreshold
 
 
@@ -39,6 +41,47 @@ def find_copies(
             )
         )
     return sorted(found, key=lambda copy: copy.order)
+
+
+def pooled_copies(
+    found: Mapping[str, Sequence[Copy]],
+    fakes: Mapping[str, ImageSet],
+    reals: Mapping[str, ImageSet],
+) -> tuple[Copy, ...]:
+    """Return the copies of all classes and images that equal a real image of another class.
+
+    Nearest first; names become ``class/name``.
+    """
+    copies = [_with_class(label, label, copy) for label, rows in found.items() for copy in rows]
+    known = {
+        image.tobytes(): (label, name)
+        for label, real in reals.items()
+        for image, name in zip(real.images, real.names, strict=True)
+    }
+    for label, fake in fakes.items():
+        listed = {copy.synthetic for copy in found[label]}
+        for image, name in zip(fake.images, fake.names, strict=True):
+            other, nearest = known.get(image.tobytes(), (label, ""))
+            if other != label and name not in listed:
+                copy = Copy(
+                    synthetic=name,
+                    nearest=nearest,
+                    distance=0.0,
+                    nearest_by_features=nearest,
+                    feature_distance=0.0,
+                    detected_by="identical",
+                )
+                copies.append(_with_class(label, other, copy))
+    return tuple(sorted(copies, key=lambda copy: copy.order))
+
+
+def _with_class(label: str, other: str, copy: Copy) -> Copy:
+    return msgspec.structs.replace(
+        copy,
+        synthetic=f"{label}/{copy.synthetic}",
+        nearest=f"{other}/{copy.nearest}",
+        nearest_by_features=f"{other}/{copy.nearest_by_features}",
+    )
 
 
 def _name(names: Sequence[str], index: int) -> str:

@@ -35,7 +35,7 @@ def copy_threshold(
     shares, usual, duplicates, grouped = [], {}, 0, False
     for label, images in train.items():
         others = (held_out or {}).get(label)
-        everything = images if others is None else _together(images, others)
+        everything = images if others is None else together(images, others)
         grouped = grouped or len(set(everything.groups)) < len(everything)
         groups, found = merged_groups(everything)
         duplicates += found
@@ -97,7 +97,8 @@ def merged_groups(images: ImageSet) -> tuple[tuple[str, ...], int]:
     return tuple(groups), len(duplicates)
 
 
-def _together(first: ImageSet, second: ImageSet) -> ImageSet:
+def together(first: ImageSet, second: ImageSet) -> ImageSet:
+    """Return the images of both sets as one."""
     return ImageSet(
         np.concatenate([first.images, second.images]),
         first.names + second.names,

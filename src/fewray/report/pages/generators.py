@@ -14,6 +14,7 @@ from fewray.generators.log import LOG, read_log, read_options
 from fewray.report import figures
 from fewray.report.files import Timing
 from fewray.report.page import Block, Bullets, Details, Drawing, Group, Page, Picture, Section, Text
+from fewray.report.pages.copied_areas import area_tables
 from fewray.report.tables import Column, Field, Table, fields_table
 from fewray.report.text import interval, listed, number, sentence, spelled
 from fewray.results.quality import METRICS, QualityReport
@@ -139,8 +140,8 @@ def training_tables(training: TrainingReport) -> tuple[Table, ...]:
     return (Table.of("", columns, rows, caption), *([scores] if measured else []))
 
 
-def quality_tables(quality: QualityReport) -> tuple[Table, Table]:
-    """Return the scores by class, and where each lies between real images and noise."""
+def quality_tables(quality: QualityReport) -> tuple[Table, ...]:
+    """Return the scores by class, where each lies between real images and noise, copied areas."""
     caption = (
         f"Synthetic images against the real training images; extractor {quality.extractor}; "
         f"nearest neighbours k = {quality.k_text}."
@@ -160,18 +161,20 @@ def quality_tables(quality: QualityReport) -> tuple[Table, Table]:
         "baseline."
     )
     scores = fields_table("", "class", quality.rows, QUALITY, caption)
-    return scores, Table.of("", columns, scale, how)
+    return scores, Table.of("", columns, scale, how), *area_tables(quality)
 
 
 def quality_sections(quality: QualityReport | None) -> list[Section]:
     """Return the section with :func:`quality_tables` and remarks; none without a report."""
     if quality is None:
         return []
-    scores, scale = quality_tables(quality)
+    scores, scale, *areas = quality_tables(quality)
     notes = tuple(map(sentence, (*quality.sentences, *quality.remarks)))
     details = Details("Each score between real images and noise", (scale,))
     return [
-        Section("quality", "Quality of the synthetic images", (scores, Bullets(notes), details))
+        Section(
+            "quality", "Quality of the synthetic images", (scores, *areas, Bullets(notes), details)
+        )
     ]
 
 

@@ -23,7 +23,7 @@ from fewray.results.scores import StudyWarning
 from fewray.storage.jobs import JobStore, key_of
 from fewray.study.published.arms import ImageSets
 
-METRICS_VERSION = 5
+METRICS_VERSION = 6
 """Raised whenever the metrics of synthetic images change, so that only these are measured again."""
 
 
@@ -96,7 +96,7 @@ def measured_quality(
             fake[label] = ImageSet.of(np.asarray(fakes[k]))
         here = machine.executor == LOCAL or machine.device == "cpu"
         compute = open_extractor(options.extractor, device=machine.device if here else "auto")
-        report, _ = measure_quality(real, fake, compute, seed=options.seed)
+        report, *_ = measure_quality(real, fake, compute, seed=options.seed)
         store.save("quality", key, msgspec.to_builtins(report))
         return report
     return msgspec.convert(found, QualityReport)
