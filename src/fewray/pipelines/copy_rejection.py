@@ -104,7 +104,7 @@ def _training_data(
     except InputError as error:
         if real is not None or error.code.startswith("group_regex"):
             raise
-        message = f"--reject-copies: {error} {remedy}"
+        message = f"--reject-copies: training data {source} of {run} not found. {remedy}"
         raise InputError("training_data_missing", message, cause=error.code) from None
     rows = tuple(row for row in data.rows if row.split != "test")
     if missing := len(seen - {row.sha256 for row in rows}):
