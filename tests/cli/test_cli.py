@@ -223,7 +223,7 @@ def test_data_list(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtur
     assert run_cli(monkeypatch, "data", "list", "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert [row["name"] for row in found] == ["phantom", "covid4"]
-    assert all(f"{field.name}=" in found[0]["what"] for field in fields(PhantomOptions))
+    assert all(f"{field.name}=" in found[0]["keys"] for field in fields(PhantomOptions))
     monkeypatch.setenv("FEWRAY_COVID4", "nowhere")
     assert run_cli(monkeypatch, "data", "list") == 0
     assert "not here: fewray data fetch covid4" in " ".join(capsys.readouterr().out.split())
