@@ -50,6 +50,7 @@ RECIPES: dict[str, GanOptions] = {
         classic_images=0,
         learning_rate=1e-3,
         ema_half_life=6000.0,
+        quality_images=100,
     ),
 }
 """Generator recipes by name."""
