@@ -56,7 +56,7 @@ class AreaLimit(Model, frozen=True, kw_only=True):
     real_flagged: int
     """Held-out real images above the limit, near-duplicates included."""
     false_alarms: float
-    """Expected share of unseen real images above the limit: (rank + 1) / (n + 1)."""
+    """Expected share of unseen real images above it: (near-duplicates + rank + 1) / (n + 1)."""
     undefined: dict[str, str]
     """By class: why its areas were not measured."""
 

@@ -193,6 +193,7 @@ def test_a_duplicate_under_another_patient_does_not_raise_the_limit(phantoms: di
     assert after.limit is not None
     assert after.limit < before.limit + 0.1
     assert after.real_flagged == before.real_flagged + 2
+    assert after.false_alarms == pytest.approx(3 / (len(twin) + 1))
 
 
 def test_the_search_is_limited_to_a_number_of_pairs(

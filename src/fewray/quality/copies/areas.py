@@ -156,7 +156,7 @@ def _limit(held: Mapping[str, _Held], undefined: dict[str, str], percentile: flo
         num_held_out=n,
         grouped=any(found.grouped for found in held.values()),
         real_flagged=duplicates + (0 if limit is None else int((owed > limit).sum())),
-        false_alarms=(rank + 1) / (n + 1) if n else 0.0,
+        false_alarms=min(1.0, (duplicates + rank + 1) / (n + 1)) if n else 0.0,
         undefined=undefined,
     )
 
