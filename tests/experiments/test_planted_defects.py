@@ -37,6 +37,7 @@ def count(found: dict[str, Any], name: str, metric: str) -> int:
 @pytest.mark.parametrize(
     "name", [name for name, defect in DEFECTS.items() if "copies" in defect.must]
 )
+@pytest.mark.long
 def test_copies_are_flagged(name: str, found: dict[str, Any]):
     expected = 0.45 if "half" in name else 0.95
     assert all(one["found"] >= expected for one in found["defects"][name].values())
@@ -45,17 +46,20 @@ def test_copies_are_flagged(name: str, found: dict[str, Any]):
 @pytest.mark.parametrize(
     "name", ["blur, 1.5 px", "noise, sd 25", "checkerboard, ±12", "one image repeated"]
 )
+@pytest.mark.long
 def test_every_metric_that_must_reacts_to_gross_defects(name: str, found: dict[str, Any]):
     for metric in DEFECTS[name].must - {"is_mean"}:
         assert count(found, name, metric) == 2, metric
 
 
+@pytest.mark.long
 def test_unseen_images_cause_few_reactions(found: dict[str, Any]):
     clean = next(iter(DEFECTS))
     assert sum(count(found, clean, metric) for metric in COLUMNS) <= 3
     assert all(one["found"] <= 0.1 for one in found["defects"][clean].values())
 
 
+@pytest.mark.long
 def test_copies_of_held_out_images_are_found(found: dict[str, Any]):
     assert all(one["found"] == 1.0 for one in found["defects"][HELD_OUT].values())
 
@@ -81,6 +85,7 @@ def test_held_out_images_are_not_compared_with_themselves(monkeypatch: pytest.Mo
         assert (given != among).any((1, 2, 3)).mean() > 0.5
 
 
+@pytest.mark.long
 def test_no_patient_is_in_both_halves(found: dict[str, Any]):
     for label, n in found["num_train"].items():
         assert n + found["num_fake"][label] == 40
