@@ -172,7 +172,7 @@ def train(
 def _print_result(out: Path, last: Mapping[str, Mapping[str, Any]], extractor: str) -> None:
     quality = ("fid", "kid", "inception_score")
     losses = {"loss": "loss", "loss_d": "Loss_D", "loss_g": "Loss_G", "d_x": "D(x)"}
-    losses |= {"d_g_z1": "D(G(z)) 1", "d_g_z2": "D(G(z)) 2"}
+    losses |= {"d_g_z1": "D(G(z)) before", "d_g_z2": "D(G(z)) after"}
     shown = {k: v for k, v in losses.items() if any(k in row for row in last.values())}
     header = ("class", "epoch", "images", *shown.values(), "FID", "KID", "IS")
     keys = ("epoch", "images_seen", *shown, *quality)

@@ -15,7 +15,7 @@ from fewray.compute.device import autocast
 from fewray.compute.seeds import child_seed, seeded
 from fewray.config import GanOptions
 from fewray.errors import InputError
-from fewray.generators.adam import adam_tensors, load_adam
+from fewray.generators.adam import adam_tensors, below, load_adam
 from fewray.generators.families.augmentation import PARAMETERS, augment
 from fewray.generators.families.edm import denoising_loss, noise_levels, solve
 from fewray.generators.families.unet import UNet, haar, initialise, inverse_haar
@@ -129,9 +129,7 @@ class Diffusion:
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         """Restore the weights, their average and the moments of Adam."""
         for name, network in (("network", self.network), ("average", self.average)):
-            network.load_state_dict(
-                {k.removeprefix(f"{name}."): t for k, t in tensors.items() if k.startswith(name)}
-            )
+            network.load_state_dict(below(tensors, name))
         load_adam("adam", self.optimiser, tensors)
 
     def fit(

@@ -104,7 +104,8 @@ def _training_data(
     except InputError as error:
         if real is not None or error.code.startswith("group_regex"):
             raise
-        message = f"--reject-copies: training data {source} of {run} not found. {remedy}"
+        why = f"training data {source} of {run} not found" if error.code == "data_source" else error
+        message = f"--reject-copies: {str(why).rstrip('.')}. {remedy}"
         raise InputError("training_data_missing", message, cause=error.code) from None
     rows = tuple(row for row in data.rows if row.split != "test")
     if missing := len(seen - {row.sha256 for row in rows}):
