@@ -163,7 +163,10 @@ def border(manifest: Manifest, split: str) -> tuple[np.ndarray, np.ndarray]:
     return images[:, edge], part.labels()
 
 
-@pytest.mark.parametrize(("confound", "found"), [("mark", True), ("border", True), ("none", False)])
+@pytest.mark.parametrize(
+    ("confound", "found"),
+    [("mark", True), pytest.param("border", True, marks=pytest.mark.long), ("none", False)],
+)
 def test_a_model_of_the_border_alone_finds_the_planted_fault(confound, found, tmp_path):
     options = PhantomOptions(
         size=64,
