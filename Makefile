@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: study check test lint types rules fast docs-check docs long bench clean
+.PHONY: study check static test lint types rules fast docs-check docs long bench clean
 
 study: .venv/ready
 	$(BIN)/fewray study --data phantom --preset quick --out runs/quick
 
 # What to run before every commit: under 2 minutes on 2 cores.
-check: lint types rules fast docs-check
+check: static fast
+
+static: .venv/ready
+	$(MAKE) --no-print-directory -j2 --output-sync types lint rules docs-check
 
 # Everything but the tests that take minutes: under 15 minutes on 2 cores.
 test: check

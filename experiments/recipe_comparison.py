@@ -14,7 +14,7 @@ import torch
 from fewray.data.loading import load_dataset
 from fewray.generators.training import Dcgan
 from fewray.imaging.arrays import load_images
-from fewray.pipelines.train_class import training_images
+from fewray.pipelines.train_one import training_images
 from fewray.presets import RECIPES
 from fewray.quality.features.load import load_extractor
 from fewray.quality.metrics.kid import mmd2

@@ -47,6 +47,7 @@ RECIPES: dict[str, GanOptions] = {
     "diffusion": GanOptions(
         recipe="diffusion",
         family="diffusion",
+        pooled=True,
         classic_images=0,
         learning_rate=1e-3,
         ema_half_life=6000.0,

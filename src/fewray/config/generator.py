@@ -75,6 +75,8 @@ class GanOptions(Options):
     recipe: str = "paper"
     family: str = "dcgan"
     """Family of generators: a key of :data:`fewray.generators.checkpoint.FAMILIES`."""
+    pooled: bool = False
+    """Whether one generator learns all classes, with the class as an input (not family dcgan)."""
     image_size: int = 64
     fit: Fit = "squash"
     latent_dim: int = 100
@@ -106,6 +108,9 @@ class GanOptions(Options):
     """
 
     def __post_init__(self) -> None:
+        if self.pooled and self.family == "dcgan":
+            message = f"recipe {self.recipe}: generators of family dcgan cannot be pooled."
+            raise InputError("options_conflict", message, family=self.family)
         check_choice("fit", self.fit, FITS)
         check_choice("latent", self.latent, ("uniform", "normal"))
         check_range("--epochs", self.epochs, 1)

@@ -69,9 +69,10 @@ def save_checkpoint(
     write_bytes(path, save(tensors, metadata={"run": text}))
 
 
-def load_checkpoint(path: Path, device: torch.device) -> Family:
+def load_checkpoint(path: Path, device: torch.device, label: str | None = None) -> Family:
     """Return the generator in ``path``, ready to be trained further or sampled from.
 
+    A pooled generator makes images of class ``label``, or of its first class.
     InputError if the file is not a complete checkpoint or its weights are damaged.
     """
     header = read_header(path)
@@ -83,6 +84,8 @@ def load_checkpoint(path: Path, device: torch.device) -> Family:
         raise InputError("checkpoint_damaged", message, path=str(path))
     generator.load_tensors(tensors)
     generator.epoch = header.epoch
+    if label is not None and header.training_set.classes:
+        generator.class_index = header.training_set.classes.index(label)
     return generator
 
 

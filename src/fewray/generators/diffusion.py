@@ -36,19 +36,16 @@ BATCH = 50
 class Diffusion:
     """A denoising network, its average over training, and Adam.
 
-    ``class_index`` is the class that :meth:`sample` makes. Implements
-    :class:`fewray.generators.family.Family`.
+    Implements :class:`fewray.generators.family.Family`.
     """
 
-    def __init__(
-        self, options: GanOptions, *, seed: int, device: torch.device, class_index: int = 0
-    ) -> None:
+    def __init__(self, options: GanOptions, *, seed: int, device: torch.device) -> None:
         if options.image_size % (2 ** len(options.diffusion.channels)):
             factor = 2 ** len(options.diffusion.channels)
             message = f"image_size {options.image_size}: expected a multiple of {factor}."
             raise InputError("image_size_unsupported", message, value=options.image_size)
         self.options, self.seed, self.device = options, seed, device
-        self.class_index, self.epoch = class_index, 0
+        self.epoch = self.class_index = 0
         with seeded(0):  # layers draw from the global random state, which must not change
             self.network, self.average = (self._new_network() for _ in range(2))
         initialise(self.network, torch.Generator().manual_seed(child_seed(seed, "init")))
@@ -149,9 +146,8 @@ class Diffusion:
         options, device = self.options, self.device
         check_training_images(images, options.image_size)
         data = torch.from_numpy(images).to(device)
-        classes = torch.from_numpy(
-            np.full(len(images), self.class_index) if labels is None else labels
-        ).to(device)
+        given = np.zeros(len(images), np.int64) if labels is None else labels
+        classes = torch.from_numpy(given).to(device)
         batch, batches = options.batch_size, self.batches_per_epoch(len(images), options)
         draws = torch.Generator(device)
         self.network.draw_from(draws)
@@ -218,8 +214,8 @@ class Diffusion:
     def _follow(self, step: int) -> None:
         """Move the average towards the weights; its half-life grows to ``ema_half_life`` images."""
         batch = self.options.batch_size
-        half_life = min(self.options.ema_half_life, 0.05 * batch * max(step, 1))
-        weight = 1 - 0.5 ** (batch / half_life) if step else 1.0
+        half_life = min(self.options.ema_half_life, 0.05 * batch * step)
+        weight = 1 - 0.5 ** (batch / half_life) if half_life else 1.0
         with torch.no_grad():
             averaged: list[Tensor] = [*self.average.parameters()]
             current: list[Tensor] = [*self.network.parameters()]

@@ -55,23 +55,31 @@ class Tick:
 
 
 class Family(Protocol):
-    """The generator of one class, while it is trained and afterwards."""
+    """The generator of one class, or of several if pooled, while it is trained and afterwards."""
 
     options: GanOptions
     seed: int
     device: torch.device
     epoch: int
     """Epochs done."""
+    class_index: int
+    """The class that :meth:`sample` makes, of those that a pooled generator learnt; else 0."""
 
     def __init__(self, options: GanOptions, *, seed: int, device: torch.device) -> None:
         """Build an untrained generator; InputError for options that the family does not support."""
         ...
 
     def fit(
-        self, images: np.ndarray, *, precision: str = "fp32", on_batch: OnBatch = ignore_batch
+        self,
+        images: np.ndarray,
+        labels: np.ndarray | None = None,
+        *,
+        precision: str = "fp32",
+        on_batch: OnBatch = ignore_batch,
     ) -> Iterator[Tick]:
         """Train on uint8 ``images`` (n, 1, S, S) until ``options.epochs``; yield a Tick per epoch.
 
+        ``labels`` int64 (n,) are the classes of the images of a pooled generator, from 0.
         Training continues after ``epoch``. The random numbers of an epoch depend on the seed and
         the epoch only, so that a resumed run ends with the same bits as an uninterrupted one.
         """

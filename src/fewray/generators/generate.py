@@ -11,14 +11,14 @@ import numpy as np
 from fewray.compute.device import choose_device
 from fewray.data.manifest import Manifest, Row
 from fewray.errors import InputError, RunFailed
-from fewray.generators.checkpoint import load_checkpoint, provenance
+from fewray.generators.checkpoint import load_checkpoint, provenance, read_header
 from fewray.generators.family import Family
 from fewray.generators.output_folder import check_own, publish, waiting_folder
 from fewray.generators.run import BEST, CHECKPOINT
 from fewray.generators.sampling import BATCH
 from fewray.imaging.arrays import png_bytes
 from fewray.results.copies import CopyThreshold
-from fewray.results.training import GeneratorSource
+from fewray.results.training import ALL_CLASSES, GeneratorSource
 from fewray.storage.files import locked, sha256_of
 
 TRIES = 20
@@ -33,11 +33,12 @@ def run_classes(run: Path) -> dict[str, Path]:
 
     The best on held-out images if there is one, else the last. InputError if there is none.
     """
-    found = {
-        path.parent.name: path
-        for name in (CHECKPOINT, BEST)
-        for path in sorted(run.glob(f"*/{name}"))
-    }
+    found: dict[str, Path] = {}
+    for name in (CHECKPOINT, BEST):
+        for path in sorted(run.glob(f"*/{name}")):
+            pooled = path.parent.name == ALL_CLASSES
+            classes = read_header(path).training_set.classes if pooled else ()
+            found |= dict.fromkeys(classes or (path.parent.name,), path)
     if not found:
         message = f"{run}: no <class>/{CHECKPOINT}. Give a folder written by `fewray train`."
         raise InputError("no_generators", message, folder=str(run))
@@ -80,7 +81,7 @@ def generate(
     rejected: dict[str, int] = {}
     check_own(out, chosen)
     where = choose_device(device)
-    loaded = {label: load_checkpoint(checkpoints[label], where) for label in chosen}
+    loaded = {label: load_checkpoint(checkpoints[label], where, label) for label in chosen}
     with locked(out), waiting_folder(out) as waiting:
         for label in chosen:
             (waiting / label).mkdir()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -43,11 +43,11 @@ GRID_IMAGES = 64
 
 
 class Probe(Protocol):
-    """Measures synthetic uint8 images; the fields of the result are fields of :class:`EpochRow`."""
+    """Measures synthetic uint8 images of each class; its result has fields of :class:`EpochRow`."""
 
     @property
     def extractor_name(self) -> str: ...  # noqa: D102
-    def __call__(self, fake: np.ndarray) -> DataclassInstance: ...  # noqa: D102
+    def __call__(self, fakes: Sequence[np.ndarray]) -> DataclassInstance: ...  # noqa: D102
 
 
 def train_run(
@@ -55,6 +55,7 @@ def train_run(
     images: np.ndarray,
     options: GanOptions,
     *,
+    labels: np.ndarray | None = None,
     seed: int,
     device: torch.device,
     precision: str,
@@ -66,12 +67,13 @@ def train_run(
     on_tick: Callable[[EpochRow], None] = lambda row: None,
     on_batch: OnBatch = ignore_batch,
 ) -> EpochRow | None:
-    """Train one class's generator into ``folder``, or resume it; return the last row of its log.
+    """Train one generator into ``folder``, or resume it; return the last row of its log.
 
-    ``images`` are those of :meth:`fewray.generators.family.Family.fit`. ``probe`` is called every
-    ``probe_every`` epochs and at the end, with ``options.quality_images`` images of fixed seeds. If
-    it measures ``kid_held_out``, the checkpoint with the lowest is kept as ``best.safetensors``,
-    and with ``patience`` above 0 training stops after so many measurements without a better one.
+    ``images`` and ``labels`` are those of :meth:`fewray.generators.family.Family.fit`. ``probe`` is
+    called every ``probe_every`` epochs and at the end, with ``options.quality_images`` images of
+    each class, of fixed seeds. If it measures ``kid_held_out``, the checkpoint with the lowest is
+    kept as ``best.safetensors``, and with ``patience`` above 0 training stops after so many
+    measurements without a better one.
     Both record the probe's extractor, which then may not measure the images.
     The log decides, so that a resumed run ends where an uninterrupted one does.
 
@@ -81,12 +83,16 @@ def train_run(
     """
     path = folder / CHECKPOINT
     measured_with = probe.extractor_name if probe else None
+    classes = max(1, len(training_set.classes))
     generator = _start(path, options, seed, device, training_set)
     kept = [row for row in read_log(folder) if row.epoch <= generator.epoch]
     _check_extractor(folder, kept, probe)
     write_log(folder, kept)
     if not kept or not (folder / "reals.png").exists():
-        save_png(grid(images[:GRID_IMAGES], 8), folder / "reals.png")
+        shown = np.zeros(len(images), np.int64) if labels is None else labels
+        each = GRID_IMAGES // classes
+        first = [images[shown == index][:each] for index in range(classes)]
+        save_png(grid(np.concatenate(first), 8), folder / "reals.png")
     if generator.epoch == options.epochs or (patience and is_done(kept, patience)):
         return (
             kept[-1] if kept else None
@@ -103,7 +109,7 @@ def train_run(
             training_set=training_set,
         ),
     )
-    for tick in generator.fit(images, precision=precision, on_batch=on_batch):
+    for tick in generator.fit(images, labels, precision=precision, on_batch=on_batch):
         finite = tick.finite and generator.is_finite()
         row = _row(tick, finite, spent + time.monotonic() - started)
         if not finite:
@@ -112,7 +118,8 @@ def train_run(
         last = tick.epoch == options.epochs
         if probe is not None and (last or tick.epoch % probe_every == 0):
             seeds = [child_seed(seed, "probe", index) for index in range(options.quality_images)]
-            row = msgspec.structs.replace(row, **asdict(probe(generator.sample(seeds))))
+            scores = asdict(probe(_of_classes(generator, seeds, classes)))
+            row = msgspec.structs.replace(row, **scores)
             seconds = round(spent + time.monotonic() - started, 3)
             row = msgspec.structs.replace(row, seconds=seconds)
         kept.append(row)
@@ -122,14 +129,25 @@ def train_run(
         # The log comes first: the next start removes a row that a crash left without checkpoint.
         append_jsonl(folder / LOG, msgspec.to_builtins(row))
         if last or tick.epoch % checkpoint_every == 0:
-            seeds = [child_seed(seed, "grid", index) for index in range(GRID_IMAGES)]
-            save_png(grid(generator.sample(seeds), 8), folder / f"fakes-{tick.epoch:06d}.png")
+            seeds = [child_seed(seed, "grid", index) for index in range(GRID_IMAGES // classes)]
+            made = np.concatenate(_of_classes(generator, seeds, classes))
+            save_png(grid(made, 8), folder / f"fakes-{tick.epoch:06d}.png")
             stopped_with = measured_with if patience else None
             save_checkpoint(generator, path, training_set, selected_with=stopped_with)
         on_tick(row)
         if last:
             break
     return kept[-1]
+
+
+def _of_classes(generator: Family, seeds: Sequence[int], classes: int) -> list[np.ndarray]:
+    """Return the images of ``seeds`` in each class."""
+    made = []
+    for index in range(classes):
+        generator.class_index = index
+        made.append(generator.sample(seeds))
+    generator.class_index = 0
+    return made
 
 
 def _start(

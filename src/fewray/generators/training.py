@@ -35,7 +35,7 @@ class Dcgan:
             message = f"image_size {options.image_size}: the DCGAN makes 64 x 64 images only."
             raise InputError("image_size_unsupported", message, value=options.image_size)
         self.options, self.seed, self.device = options, seed, device
-        self.epoch = 0
+        self.epoch = self.class_index = 0
         draws = torch.Generator().manual_seed(child_seed(seed, "init"))
         with seeded(0):  # layers draw from the global random state, which must not change
             self.G = Generator(options.latent_dim, options.base_channels)
@@ -96,7 +96,12 @@ class Dcgan:
         return {"adam_g": self.optimiser_g, "adam_d": self.optimiser_d}
 
     def fit(
-        self, images: np.ndarray, *, precision: str = "fp32", on_batch: OnBatch = ignore_batch
+        self,
+        images: np.ndarray,
+        labels: np.ndarray | None = None,
+        *,
+        precision: str = "fp32",
+        on_batch: OnBatch = ignore_batch,
     ) -> Iterator[Tick]:
         """Train on uint8 ``images`` (n, 1, 64, 64) of one class; yield a Tick per epoch.
 

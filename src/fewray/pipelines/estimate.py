@@ -15,6 +15,7 @@ from fewray.compute.machine import Machine
 from fewray.compute.process import fixed_threads
 from fewray.config import ClassifierOptions, GanOptions
 from fewray.data.manifest import Manifest
+from fewray.results.training import generator_names
 
 TIMED_STEPS = 3
 TIMING = "timing a few training steps"
@@ -42,18 +43,18 @@ def plan_training(
     on_progress("stage", {"text": TIMING})
     per_step = gan_step_seconds(options, settled)
     planned = []
-    for label in classes:
-        images = len(rows.where(label=label)) + options.classic_images
+    for name, learnt in generator_names(classes, options).items():
+        images = sum(len(rows.where(label=label)) + options.classic_images for label in learnt)
         steps = options.epochs * batches_per_epoch(images, options)
         planned.append(
             {
-                "job": f"generator {label}",
+                "job": f"generator {name}",
                 "images": images,
                 "steps": steps,
                 "seconds": per_step * steps,
             }
         )
-    return with_total(planned, settled, len(classes))
+    return with_total(planned, settled, len(planned))
 
 
 def with_total(planned: list[dict[str, Any]], machine: Machine, tasks: int) -> list[dict[str, Any]]:

@@ -115,7 +115,8 @@ def keep_training_images(real: Manifest, sources: Sources) -> tuple[Manifest, li
         mine = real.where(label=label).rows
         seen = training_hashes(sources, label)
         kept = [row for row in mine if row.sha256 in seen]
-        if missing := len(seen - {row.sha256 for row in kept}):
+        pooled = label in sources and bool(sources[label].training_set.classes)
+        if missing := len(seen - {row.sha256 for row in (real.rows if pooled else kept)}):
             notes.append(
                 f"{label}: {missing} of {len(seen)} training images of its generator are not among "
                 "the real images; copies of them cannot be found."

@@ -18,8 +18,8 @@ from fewray.data.manifest import Manifest
 from fewray.errors import InputError, check_range
 from fewray.generators.log import read_options
 from fewray.generators.run import CHECKPOINT
-from fewray.pipelines.train_class import check_class, train_class
-from fewray.results.training import EpochRow, RunOptions, read_run_options
+from fewray.pipelines.train_one import check_one, train_one
+from fewray.results.training import EpochRow, RunOptions, generator_names, read_run_options
 from fewray.storage.files import locked, write_bytes
 
 OnRow = Callable[[str, Mapping[str, Any]], None]
@@ -43,19 +43,21 @@ def train_generators(
     on_epoch: OnRow = lambda label, row: None,
     on_batch: OnRow = lambda label, progress: None,
 ) -> dict[str, EpochRow | None]:
-    """Train one generator per class of ``manifest`` into ``out/<class>``; return the last log rows.
+    """Train one generator per class into ``out/<class>``; return the last row of each one's log.
 
-    Every row of ``manifest`` is used: pass training rows only. ``probe_every`` 0 measures no
-    quality during training. A share ``hold_out`` of each class's patients is kept from its
-    generator, for the KID to unseen images; with ``patience`` above 0 training stops after so many
-    measurements of it that are no better. InputError for an unknown class, a class without images,
-    synthetic images, or a folder that holds other generators.
+    A pooled recipe trains one generator of all classes into ``out/all_classes``. Every row of
+    ``manifest`` is used: pass training rows only. ``probe_every`` 0 measures no quality during
+    training. A share ``hold_out`` of each class's patients is kept from the generators, for the KID
+    to unseen images; with ``patience`` above 0 training stops after so many measurements of it that
+    are no better. InputError for an unknown class, a class without images, synthetic images, or a
+    folder that holds other generators.
     """
     check_range("--seed", seed, 0)
     check_range("--checkpoint-every", checkpoint_every, 1)
     check_range("--quality-every", probe_every, 0)
     check_no_synthetic(manifest)
     selected = tuple(dict.fromkeys(classes or manifest.classes))
+    names = generator_names(selected, options)
     for label in selected:
         if label not in manifest.classes:
             message = f"--classes {label}: the classes are {', '.join(manifest.classes)}."
@@ -63,26 +65,26 @@ def train_generators(
         if len(manifest.where(label=label)) == 0:
             message = f"class {label}: no training images, expected at least 1."
             raise InputError("too_few_images", message, label=label)
-        if not resume and (out / label / CHECKPOINT).exists():
-            message = f"{out / label}: already holds a generator. Continue it with --resume"
+    for name in names:
+        if not resume and (out / name / CHECKPOINT).exists():
+            message = f"{out / name}: already holds a generator. Continue it with --resume"
             message += " (in Python: resume=True), or choose another --out."
-            raise InputError("already_trained", message, folder=str(out / label))
+            raise InputError("already_trained", message, folder=str(out / name))
     if patience and not (hold_out and probe_every):
         message = "--stop-when-done needs --hold-out and --quality-every above 0."
         raise InputError("options_conflict", message)
     tasks: list[dict[str, Any]] = []
-    for label in selected:
-        hold_out_seed = child_seed(seed, "hold-out", label)
-        rows, held_out = split_hold_out(manifest.where(label=label), hold_out, seed=hold_out_seed)
+    for name, learnt in names.items():
+        rows, held_out = _split(manifest, learnt, hold_out, seed)
         tasks.append(
             {
                 "rows": rows,
                 "held_out": held_out,
                 "patience": patience,
-                "label": label,
+                "label": name,
                 "options": options,
-                "folder": out / label,
-                "seed": child_seed(seed, "generator", label),
+                "folder": out / name,
+                "seed": child_seed(seed, "generator", name),
                 "checkpoint_every": checkpoint_every,
                 "probe_every": probe_every,
                 "extractor": extractor,
@@ -103,7 +105,7 @@ def train_generators(
     )
     others = _others(out, run)
     for task in tasks:
-        check_class(**task)
+        check_one(**task)
     machine = machine or Machine()
     with locked(out), connected(machine.executor, out):
         settled = machine.settled()
@@ -122,11 +124,24 @@ def train_generators(
         content = msgspec.json.format(msgspec.json.encode(run), indent=1)
         write_bytes(out / "options.json", content + b"\n")
         results = settled.run(
-            train_class,
+            train_one,
             tasks,
             on_message=lambda message: (on_batch if "batch" in message[1] else on_epoch)(*message),
         )
-    return dict(zip(selected, results, strict=True))
+    return dict(zip(names, results, strict=True))
+
+
+def _split(
+    manifest: Manifest, classes: Sequence[str], share: float, seed: int
+) -> tuple[Manifest, Manifest]:
+    """Return the rows of ``classes`` to train on, and those that are held out of each class."""
+    parts = [
+        split_hold_out(manifest.where(label=label), share, seed=child_seed(seed, "hold-out", label))
+        for label in classes
+    ]
+    sides = (tuple(row for side in part for row in side.rows) for part in zip(*parts, strict=True))
+    training, held_out = (replace(manifest, classes=tuple(classes), rows=rows) for rows in sides)
+    return training, held_out
 
 
 def _as_started(folder: Path, asked: Machine, settled: Machine) -> Machine:
@@ -141,16 +156,18 @@ def _as_started(folder: Path, asked: Machine, settled: Machine) -> Machine:
 def _others(out: Path, run: RunOptions) -> list[str]:
     """Return the other classes with a generator in ``out``.
 
-    InputError if they were trained with other options than ``run``, epochs aside.
+    InputError if they were trained with other options than ``run``, epochs aside, or if a pooled
+    generator would lie beside those of single classes.
     """
     path = out / "options.json"
     if not path.exists():
         return []
     before = read_run_options(path)
+    names = generator_names(run.classes, run.gan)
     others = [
-        label
-        for label in before.classes
-        if label not in run.classes and (out / label / CHECKPOINT).exists()
+        name
+        for name in generator_names(before.classes, before.gan)
+        if name not in names and (out / name / CHECKPOINT).exists()
     ]
     changed = [
         name

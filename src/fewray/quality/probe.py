@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,38 @@ class ProbeResult:
     extractor: str
     num_real: int
     num_fake: int
+
+
+class ClassesProbe:
+    """Measures a generator of several classes: the means of the scores of each class.
+
+    ``probes`` has None for a class that is not measured.
+    """
+
+    def __init__(self, probes: Sequence[QualityProbe | None]) -> None:
+        self.probes = probes
+
+    @property
+    def extractor_name(self) -> str:
+        """The extractor's name."""
+        return next(probe.extractor_name for probe in self.probes if probe)
+
+    def __call__(self, fakes: Sequence[np.ndarray]) -> ProbeResult:
+        """Return the means of the scores of uint8 images (n, 1, H, W), one array per class.
+
+        A score that a class lacks is None; numbers of images are sums.
+        """
+        pairs = zip(self.probes, fakes, strict=True)
+        found = [probe(fake) for probe, fake in pairs if probe is not None]
+
+        def total(name: str) -> Any:
+            values = [getattr(each, name) for each in found]
+            return None if None in values else sum(values)
+
+        counts = {name: total(name) for name in ("num_real", "num_fake", "num_held_out")}
+        sums = {name: total(name) for name in ("fid", "kid", "kid_held_out", "inception_score")}
+        means = {name: None if s is None else s / len(found) for name, s in sums.items()}
+        return ProbeResult(**means, **counts, extractor=self.extractor_name)
 
 
 class QualityProbe:

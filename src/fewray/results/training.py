@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +12,16 @@ from fewray.config import GanOptions
 from fewray.errors import InputError
 from fewray.results.copies import CopyThreshold
 from fewray.results.scores import Model, Origin
+
+ALL_CLASSES = "all_classes"
+"""Folder and label of a pooled generator."""
+
+
+def generator_names(classes: Iterable[str], options: GanOptions) -> dict[str, tuple[str, ...]]:
+    """Return the names of the generators to train for ``classes``, each with what it learns."""
+    if options.pooled:
+        return {ALL_CLASSES: tuple(classes)}
+    return {label: (label,) for label in classes}
 
 
 class EpochRow(Model, frozen=True, kw_only=True, omit_defaults=True):
@@ -55,9 +66,12 @@ class TrainingSet(Model, frozen=True, kw_only=True):
     """The images one generator was trained on."""
 
     label: str
+    """The class, or the name of the folder of a pooled generator."""
+    classes: tuple[str, ...] = ()
+    """The classes of a pooled generator, in the order of its labels."""
     num_train: int
     classic_images: int
-    """Augmented copies added to them."""
+    """Augmented copies added to them, per class."""
     training_hashes: tuple[str, ...]
     """SHA-256 of every training image,"""
     held_out_hashes: tuple[str, ...]

@@ -34,6 +34,7 @@ from fewray.report.tables import Column, Table
 from fewray.report.text import class_name, count, listed, percent, sentence, spelled
 from fewray.results.crossval import CrossvalStudy
 from fewray.results.names import arm_name, sentence_case
+from fewray.results.training import ALL_CLASSES
 from fewray.storage.files import read_json
 
 FOREST = "forest.svg"
@@ -205,14 +206,15 @@ def _generator_section(study: CrossvalStudy, timing: Timing, folder: Path) -> tu
 
 
 def generator_folders(home: Path, classes: Sequence[str]) -> dict[str, list[Path]]:
-    """Return by class the folders under ``home`` that hold a training log, sorted by path.
+    """Return by class, or for pooled generators, the folders with a training log, sorted by path.
 
-    The class is the label in the folder's ``options.json``, or else the folder's own name.
+    They lie under ``home``. The class is the label in the folder's ``options.json``, or else the
+    folder's own name.
     """
     found = defaultdict(list)
     for log in sorted(home.rglob("stats.jsonl")):
         found[_label(log.parent)].append(log.parent)
-    return {label: found[label] for label in classes if label in found}
+    return {label: found[label] for label in (*classes, ALL_CLASSES) if label in found}
 
 
 def _label(folder: Path) -> str:

@@ -24,6 +24,7 @@ from fewray.results.training import (
     RunOptions,
     TrainedClass,
     TrainingReport,
+    generator_names,
     read_run_options,
 )
 
@@ -93,7 +94,7 @@ def training_page(
 ) -> Page:
     """Return the page of generators alone; it says which are unfinished."""
     options, unfinished = training.options, []
-    for label in options.classes:
+    for label in generator_names(options.classes, options.gan):
         trained = training.classes.get(label)
         if trained is None or not _finished(trained.last):
             unfinished.append(label)

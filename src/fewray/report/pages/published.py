@@ -214,8 +214,9 @@ def _generators(study: PublishedStudy, timing: Timing, folder: Path) -> tuple[Bl
         caption += f"{listed([name for name, each in found.items() if each.selected_best])}."
     home = Path(timing.generators) if timing.generators else folder / "generators"
     home = home if home.is_dir() else folder / "generators"
-    folders = {name: home / each.folder for name, each in found.items()}
-    sources = {name: f"checkpoint {each.sha256[:12]}" for name, each in found.items()}
+    shown = {class_name(study.data, each.folder): each for each in found.values()}
+    folders = {name: home / each.folder for name, each in shown.items()}
+    sources = {name: f"checkpoint {each.sha256[:12]}" for name, each in shown.items()}
     return (
         fields_table("", "class", found, logged(GENERATOR, found.values()), caption),
         *generator_blocks(folders, sources, phantom=study.data.origin == "phantom"),

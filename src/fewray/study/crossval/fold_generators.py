@@ -1,4 +1,4 @@
-"""The generators of a study: one per class and fold, trained on that fold's training rows alone."""
+"""The generators of a study, trained on one fold's training rows alone, per class or pooled."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from fewray.errors import InputError
 from fewray.generators.checkpoint import provenance, read_header
 from fewray.generators.log import LOG, read_log, read_options
 from fewray.generators.run import CHECKPOINT, check_continues
-from fewray.pipelines.train_class import train_class, training_set_of
+from fewray.pipelines.train_one import train_one, training_set_of
 from fewray.presets import recipe_text
 from fewray.results.crossval import GeneratorSummary
 from fewray.results.scores import FinalLosses
-from fewray.results.training import EpochRow
+from fewray.results.training import EpochRow, generator_names
 from fewray.study.crossval.cohort import Cohort, FoldKey
 from fewray.study.crossval.design import Condition, SelectedConfig
 from fewray.study.leaks import check_generator_rows
@@ -53,11 +53,20 @@ class FoldGenerators:
     test: Manifest
     options: GanOptions
     seed: int
-    """The generator of a class takes the child seed of the class's name."""
+    """A generator takes the child seed of its name, which is that of its class if not pooled."""
+
+    def names(self) -> dict[str, tuple[str, ...]]:
+        """Return the name of each generator with the classes that it learns."""
+        return generator_names(self.train.classes, self.options)
 
     def checkpoint(self, label: str) -> Path:
         """Return where the checkpoint of a class lies."""
-        return self.folder / label / CHECKPOINT
+        name = next(name for name, learnt in self.names().items() if label in learnt)
+        return self.folder / name / CHECKPOINT
+
+    def rows(self, name: str) -> Manifest:
+        """Return the training rows of a generator."""
+        return self.train if self.options.pooled else self.train.where(label=name)
 
 
 def fold_generators(
@@ -85,15 +94,15 @@ def fold_generators(
     return found
 
 
-def check_generator(generators: FoldGenerators, label: str) -> None:
+def check_generator(generators: FoldGenerators, name: str) -> None:
     """Raise InputError if the generator saw a test row, or other rows than its training rows.
 
     The rows are named in the checkpoint, so renaming a folder changes nothing.
     """
-    path = generators.checkpoint(label)
+    path = generators.folder / name / CHECKPOINT
     check_generator_rows(
         hashes_seen(path),
-        generators.train.where(label=label),
+        generators.rows(name),
         generators.test,
         where=f"{path}, generator of {generators.folder.name}",
         all_rows=True,
@@ -109,16 +118,16 @@ def hashes_seen(checkpoint: Path) -> set[str]:
 def checkpoint_hashes(generators: FoldGenerators) -> dict[str, str]:
     """Return each class's checkpoint hash, after :func:`check_generator`."""
     found = {}
-    for label in generators.train.classes:
-        path = generators.checkpoint(label)
+    for name, learnt in generators.names().items():
+        path = generators.folder / name / CHECKPOINT
         if not path.exists():
             raise InputError(
                 "generator_missing",
                 f"{path}: not found. Run the study again to train it.",
                 path=path,
             )
-        check_generator(generators, label)
-        found[label] = provenance(path).checkpoint_sha256
+        check_generator(generators, name)
+        found |= dict.fromkeys(learnt, provenance(path).checkpoint_sha256)
     return found
 
 
@@ -132,53 +141,53 @@ def train_fold_generators(
     """
     tasks: list[dict[str, Any]] = []
     for fold in folds:
-        for label in fold.train.classes:
-            if fold.checkpoint(label).exists():
-                check_generator(fold, label)
-                if _is_finished(fold, label, machine):
+        for name in fold.names():
+            if (fold.folder / name / CHECKPOINT).exists():
+                check_generator(fold, name)
+                if _is_finished(fold, name, machine):
                     continue
-            rows = fold.train.where(label=label)
+            rows = fold.rows(name)
             tasks.append(
                 {
                     "rows": rows,
                     "held_out": rows.where(label=""),
                     "patience": 0,
-                    "label": label,
-                    "shown": f"{fold.folder.name} {label}",
+                    "label": name,
+                    "shown": f"{fold.folder.name} {name}",
                     "options": fold.options,
-                    "folder": fold.folder / label,
-                    "seed": child_seed(fold.seed, label),
+                    "folder": fold.folder / name,
+                    "seed": child_seed(fold.seed, name),
                     "machine": machine,
                     "checkpoint_every": 5,
                     "probe_every": 0,
                     "extractor": "lite0",
                 }
             )
-    machine.run(train_class, tasks, on_message=lambda message: on_progress(*message))
+    machine.run(train_one, tasks, on_message=lambda message: on_progress(*message))
 
 
-def _is_finished(fold: FoldGenerators, label: str, machine: Machine) -> bool:
+def _is_finished(fold: FoldGenerators, name: str, machine: Machine) -> bool:
     """Return whether the training run has ended; InputError if it is of another generator."""
-    folder, path = fold.folder / label, fold.checkpoint(label)
-    rows = fold.train.where(label=label)
-    known = training_set_of(rows, rows.where(label=""), label, fold.options)
-    check_continues(path, fold.options, seed=child_seed(fold.seed, label), training_set=known)
+    folder, rows = fold.folder / name, fold.rows(name)
+    path = folder / CHECKPOINT
+    known = training_set_of(rows, rows.where(label=""), name, fold.options)
+    check_continues(path, fold.options, seed=child_seed(fold.seed, name), training_set=known)
     given = {
         "precision": machine.precision,
         "threads": machine.threads,
         "device": machine.device.split(":")[0],
     }
     before = read_options(folder)
-    for name in given if before else ():
-        if (then := getattr(before, name)) != given[name]:
+    for option in given if before else ():
+        if (then := getattr(before, option)) != given[option]:
             raise InputError(
                 "generator_trained_otherwise",
-                f"{folder}: this generator was trained with --{name} {then}, but this study uses "
-                f"--{name} {given[name]}. Give the same, or choose another --out.",
+                f"{folder}: this generator was trained with --{option} {then}, but this study uses "
+                f"--{option} {given[option]}. Give the same, or choose another --out.",
                 path=folder,
-                option=name,
+                option=option,
                 found=then,
-                expected=given[name],
+                expected=given[option],
             )
     if read_header(path).epoch < fold.options.epochs:
         return False
@@ -220,7 +229,7 @@ def summaries(folds: Sequence[FoldGenerators]) -> dict[str, GeneratorSummary]:
     recipes = dict(Counter(recipe_text(fold.options) for fold in folds).most_common())
     found = {}
     for label in folds[0].train.classes if folds else ():
-        last = [_last_row(fold.folder / label, fold.options.epochs) for fold in folds]
+        last = [_last_row(fold.checkpoint(label).parent, fold.options.epochs) for fold in folds]
 
         def mean(name: str, rows: Sequence[EpochRow] = last) -> float | None:
             values = [getattr(row, name) for row in rows]

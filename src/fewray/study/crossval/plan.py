@@ -75,13 +75,10 @@ def _generators(
 
     def row(job: str, gan: GanOptions, rows: np.ndarray, times: int = 1) -> PlanRow:
         counts = np.bincount(cohort.labels[rows]) + gan.classic_images
-        steps = times * sum(gan.epochs * batches_per_epoch(int(count), gan) for count in counts)
-        return {
-            "job": job,
-            "images": int(counts.sum()),
-            "steps": steps,
-            "seconds": seconds[gan] * steps,
-        }
+        total = int(counts.sum())
+        runs = [total] if gan.pooled else counts.tolist()
+        steps = times * sum(gan.epochs * batches_per_epoch(count, gan) for count in runs)
+        return {"job": job, "images": total, "steps": steps, "seconds": seconds[gan] * steps}
 
     by_recipe = options.select == "recipe"
     planned = []

@@ -204,7 +204,7 @@ def _sampled(
 
     from fewray.generators.checkpoint import load_checkpoint
 
-    generator = load_checkpoint(generators.checkpoint(label), torch.device("cpu"))
+    generator = load_checkpoint(generators.checkpoint(label), torch.device("cpu"), label)
     kept: list[np.ndarray] = []
     seed, rejected = 0, 0
     while (have := sum(map(len, kept))) < count:

@@ -224,6 +224,6 @@ def _synthetic_images(run: Path, classes: Sequence[str], first: int, count: int)
 
     checkpoints, made = run_classes(run), []
     for label in classes:
-        generator = load_checkpoint(checkpoints[label], torch.device("cpu"))
+        generator = load_checkpoint(checkpoints[label], torch.device("cpu"), label)
         made.append(generator.sample(range(first, first + count)))
     return np.stack(made)

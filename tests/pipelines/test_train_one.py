@@ -8,7 +8,7 @@ from fewray.compute.machine import Machine
 from fewray.config import ClassifierOptions, GanOptions, PublishedOptions
 from fewray.data.loading import load_dataset
 from fewray.pipelines import extractors
-from fewray.pipelines.train_class import train_class
+from fewray.pipelines.train_one import train_one
 from fewray.study.published.run import run_published
 
 TINY = GanOptions(
@@ -32,7 +32,7 @@ def devices(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_the_quality_probe_computes_on_the_device_of_the_run(tmp_path: Path, devices: list[str]):
     rows = load_dataset("phantom:size=64,train=8,test=3").where(split="train", label="normal")
-    train_class(
+    train_one(
         rows=rows,
         held_out=rows.where(label=""),
         patience=0,

@@ -1,9 +1,11 @@
-"""The generator of one class: its training set, its training run and its quality measurements."""
+"""One generator: its training set, its training run and its quality measurements."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -21,9 +23,13 @@ from fewray.results.training import EpochRow, TrainingSet
 from fewray.storage.files import locked
 from fewray.storage.jobs import JobStore, key_of
 
+if TYPE_CHECKING:
+    from fewray.quality.features.extractor import Extractor
+    from fewray.quality.probe import QualityProbe
+
 
 def training_images(rows: Manifest, options: GanOptions, *, seed: int) -> np.ndarray:
-    """Return what a generator trains on: the images of one class, then classic-augmented copies.
+    """Return the training images of one class: the real ones, then classic-augmented copies.
 
     uint8 (n + classic_images, 1, image_size, image_size). Copies are augmented at ``work_size``
     pixels and then reduced, as the paper's predecessor did.
@@ -43,7 +49,7 @@ def training_images(rows: Manifest, options: GanOptions, *, seed: int) -> np.nda
     return np.concatenate([originals, augmented])
 
 
-def check_class(
+def check_one(
     *,
     rows: Manifest,
     held_out: Manifest,
@@ -55,7 +61,7 @@ def check_class(
     extractor: str,
     **_: object,
 ) -> None:
-    """Raise InputError if :func:`train_class` could not start or resume; nothing is written.
+    """Raise InputError if :func:`train_one` could not start or resume; nothing is written.
 
     Every image is decoded and the extractor opened; an existing checkpoint must be of this run.
     """
@@ -64,7 +70,7 @@ def check_class(
 
     for part in (rows, held_out):
         ImageSource(part).at(options.image_size, options.fit)
-    if probe_every and len(rows) > 1:
+    if probe_every:
         open_extractor(extractor, device="cpu", cache=False)
     path = folder / CHECKPOINT
     if path.exists():
@@ -72,7 +78,7 @@ def check_class(
         check_continues(path, options, seed=seed, training_set=known)
 
 
-def train_class(
+def train_one(
     *,
     rows: Manifest,
     held_out: Manifest,
@@ -88,37 +94,41 @@ def train_class(
     report: Report,
     shown: str = "",
 ) -> EpochRow | None:
-    """Train one class's generator, or resume it, and return the last row of its log.
+    """Train one generator, or resume it, and return the last row of its log.
 
+    ``label`` is the class of ``rows``, or the name of a pooled generator of all their classes.
     ``report`` is called with (name, row as plain JSON) per epoch and (name, progress) per batch;
     the name is ``shown``, or the label.
     """
     from fewray.generators.run import train_run
     from fewray.pipelines.extractors import open_extractor
-    from fewray.quality.probe import QualityProbe
+    from fewray.quality.probe import ClassesProbe
 
-    name = shown or label
+    shown = shown or label
     with locked(folder), fixed_threads(machine.threads):
-        images = _training_images(folder, rows, options, seed=seed)
+        parts = classes_of(rows)
+        images = _training_images(folder, parts, options, seed=seed)
+        counts = [len(part) + options.classic_images for part in parts.values()]
         probe = None
-        if probe_every and len(rows) > 1:
-            unseen = ImageSource(held_out).at(options.image_size, options.fit)
-            probe = QualityProbe(
-                images[: len(rows)],
-                open_extractor(extractor, device=machine.device, cache=False),
-                groups=[row.group for row in rows.rows],
-                held_out=unseen if len(held_out) else None,
-                held_out_groups=[row.group for row in held_out.rows],
+        if probe_every and any(len(part) > 1 for part in parts.values()):
+            compute = open_extractor(extractor, device=machine.device, cache=False)
+            of_class = np.split(images, np.cumsum(counts)[:-1])
+            probe = ClassesProbe(
+                [
+                    _probe(mine, part, held_out.where(label=name), options, compute)
+                    for mine, (name, part) in zip(of_class, parts.items(), strict=True)
+                ]
             )
 
         def on_batch(epoch: int, batch: int, batches: int) -> None:
             progress = {"batch": batch, "batches": batches}
-            report((name, {**progress, "epoch": epoch, "epochs": options.epochs}))
+            report((shown, {**progress, "epoch": epoch, "epochs": options.epochs}))
 
         return train_run(
             folder,
             images,
             options,
+            labels=np.repeat(np.arange(len(parts)), counts) if options.pooled else None,
             seed=seed,
             device=choose_device(machine.device),
             precision=machine.precision,
@@ -127,9 +137,32 @@ def train_class(
             probe=probe,
             probe_every=probe_every,
             patience=patience,
-            on_tick=lambda row: report((name, msgspec.to_builtins(row))),
+            on_tick=lambda row: report((shown, msgspec.to_builtins(row))),
             on_batch=on_batch,
         )
+
+
+def classes_of(rows: Manifest) -> dict[str, Manifest]:
+    """Return the rows of each class that has any, in the order of the classes."""
+    found = {label: rows.where(label=label) for label in rows.classes}
+    return {label: part for label, part in found.items() if len(part)}
+
+
+def _probe(
+    images: np.ndarray, rows: Manifest, unseen: Manifest, options: GanOptions, compute: Extractor
+) -> QualityProbe | None:
+    """Return what measures one class, whose images come first in ``images``; None for one image."""
+    from fewray.quality.probe import QualityProbe
+
+    if len(rows) < 2:
+        return None
+    return QualityProbe(
+        images[: len(rows)],
+        compute,
+        groups=[row.group for row in rows.rows],
+        held_out=ImageSource(unseen).at(options.image_size, options.fit) if len(unseen) else None,
+        held_out_groups=[row.group for row in unseen.rows],
+    )
 
 
 def training_set_of(
@@ -139,6 +172,7 @@ def training_set_of(
     seen = tuple(sorted(row.sha256 for row in rows.rows))
     return TrainingSet(
         label=label,
+        classes=tuple(classes_of(rows)) if options.pooled else (),
         num_train=len(rows),
         classic_images=options.classic_images,
         training_hashes=seen,
@@ -149,11 +183,13 @@ def training_set_of(
     )
 
 
-def _training_images(folder: Path, rows: Manifest, options: GanOptions, *, seed: int) -> np.ndarray:
-    """Return the training images; a resumed run reads those it started with."""
-    scale = rows.pixel_scale.key()
+def _training_images(
+    folder: Path, parts: Mapping[str, Manifest], options: GanOptions, *, seed: int
+) -> np.ndarray:
+    """Return the training images of all classes; a resumed run reads those it started with."""
+    scale = next(iter(parts.values())).pixel_scale.key()
     key = key_of(
-        rows=[row.sha256 for row in rows.rows],
+        rows=[row.sha256 for part in parts.values() for row in part.rows],
         options=options.with_(epochs=1).to_json(),
         seed=seed,
         **({"scale": scale} if scale else {}),
@@ -165,6 +201,10 @@ def _training_images(folder: Path, rows: Manifest, options: GanOptions, *, seed:
     kept = store.load_array("training", key)
     if kept is not None:
         return np.array(kept)
-    images = training_images(rows, options, seed=child_seed(seed, "classic"))
+    made = []
+    for label, part in parts.items():
+        names = ("classic", label) if options.pooled else ("classic",)
+        made.append(training_images(part, options, seed=child_seed(seed, *names)))
+    images = np.concatenate(made)
     store.save_array("training", key, images)
     return images
