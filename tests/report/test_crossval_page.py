@@ -298,7 +298,7 @@ def test_a_name_makes_no_link(name: str, tmp_path: Path):
 
 def test_generators_without_copy_detection_are_named(tmp_path: Path):
     text = markdown(tmp_path, crossval_study(rejected_copies=None))
-    assert "not checked for memorised images" in text
+    assert "not checked for copies" in text
     assert "copies rejected" not in text
 
 

@@ -154,7 +154,7 @@ def test_the_paragraph_says_what_was_selected_where():
 
 def test_nothing_is_called_rejected_without_a_search():
     text = methods_paragraph(crossval_study(rejected_copies=None))
-    assert "not checked for memorised training images" in text
+    assert "not checked for copies of training images" in text
     assert "were replaced" not in text
 
 

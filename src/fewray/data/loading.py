@@ -25,13 +25,19 @@ def load_dataset(
     file name (its first group in parentheses). ``strict=False`` accepts what only an audit may see:
     unreadable files, and files in two classes. ``option`` is named in errors. Raises InputError.
     """
-    from fewray.data.folders import load_folder
-    from fewray.data.tables import load_csv
-
     text = str(source)
     if not text.strip():
         raise InputError("data_source", f"{option} is empty, as from an unset variable; {EXPECTED}")
     patient_pattern(group_regex)  # an invalid one is an error for every source
+    found = _load(source, group_regex=group_regex, strict=strict, option=option)
+    return replace(found, source=str(Path(text).resolve()) if Path(text).exists() else text)
+
+
+def _load(source: str | Path, *, group_regex: str | None, strict: bool, option: str) -> Manifest:
+    from fewray.data.folders import load_folder
+    from fewray.data.tables import load_csv
+
+    text = str(source)
     name, _, specification = text.partition(":")
     if name == "phantom" and not Path(text).exists():
         from fewray.data.phantom.cohort import load_phantom

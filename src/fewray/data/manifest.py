@@ -66,6 +66,8 @@ class Manifest:
     """The pattern that found the patients in file names, if one was given."""
     display_names: dict[str, str] = field(default_factory=dict)
     """How classes are called in reports, where that differs from their names."""
+    source: str = ""
+    """What was loaded: an absolute path, or the name of a known data set with its options."""
     about: dict[str, Any] = field(default_factory=dict)
     """How generated images were made, as plain JSON."""
     pixel_scale: PixelScale = field(default_factory=PixelScale)

@@ -13,7 +13,7 @@ from torch.nn import functional
 from fewray.compute.cuda_graph import StepGraph
 from fewray.compute.device import autocast
 from fewray.compute.seeds import child_seed, seeded
-from fewray.config import GanOptions
+from fewray.config import DiffusionOptions, GanOptions
 from fewray.errors import InputError
 from fewray.generators.adam import adam_tensors, below, load_adam
 from fewray.generators.families.augmentation import PARAMETERS, augment
@@ -24,6 +24,8 @@ from fewray.imaging.arrays import to_uint8
 
 CLASSES = 16
 """Length of the one-hot vector of the class."""
+CONDITIONS = CLASSES + PARAMETERS
+"""Length of the vector that describes class and augmentation."""
 EPOCH_IMAGES = 1024
 """Images per epoch, drawn at random: with sixty images a pass over them is too short a unit."""
 WARM_UP = 200
@@ -31,6 +33,13 @@ WARM_UP = 200
 LOWEST, HIGHEST = 0.01, 80.0
 """Noise levels between which images are generated."""
 BATCH = 50
+
+
+def new_network(options: DiffusionOptions) -> UNet:
+    """Return the denoising network with PyTorch's initial weights."""
+    return UNet(
+        options.channels, blocks=options.blocks, conditions=CONDITIONS, dropout=options.dropout
+    )
 
 
 class Diffusion:
@@ -47,7 +56,7 @@ class Diffusion:
         self.options, self.seed, self.device = options, seed, device
         self.epoch = self.class_index = 0
         with seeded(0):  # layers draw from the global random state, which must not change
-            self.network, self.average = (self._new_network() for _ in range(2))
+            self.network, self.average = (new_network(options.diffusion) for _ in range(2))
         initialise(self.network, torch.Generator().manual_seed(child_seed(seed, "init")))
         for network in (self.network, self.average):
             network.to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
@@ -60,15 +69,6 @@ class Diffusion:
             (0.9, 0.99),
             fused=device.type != "mps",
             capturable=device.type == "cuda",
-        )
-
-    def _new_network(self) -> UNet:
-        options = self.options.diffusion
-        return UNet(
-            options.channels,
-            blocks=options.blocks,
-            conditions=CLASSES + PARAMETERS,
-            dropout=options.dropout,
         )
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Layer tables of the networks, counted as in Tables 1 and 2 of the paper.
+"""Tables of the networks' layers, counted as in Tables 1 and 2 of the paper.
 
 The paper counts the weights of a convolution times its output positions, plus every parameter once.
 For transposed convolutions that is about four times the true number, since most of the positions
@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from fewray.config import GanOptions
-from fewray.errors import InputError
+from fewray.generators.diffusion import CONDITIONS, new_network
 from fewray.generators.families.dcgan import BitDropout, Discriminator, Generator
 
 MEGABYTE = 2**20
@@ -51,59 +51,67 @@ class NetworkSummary:
         return totals
 
 
-def summarise(network: nn.Sequential, input_shape: tuple[int, ...]) -> NetworkSummary:
-    """Run one input of ``input_shape`` (no batch axis) through ``network`` and count."""
+def summarise(network: nn.Module, *inputs: Tensor) -> NetworkSummary:
+    """Run ``inputs``, one sample of each, through ``network`` and count its layers as they run."""
     layers: list[Layer] = []
-    network.eval()
-    x = torch.zeros(1, *input_shape)
     stored = 0
+
+    def count(module: nn.Module, given: tuple[Tensor, ...], x: Tensor) -> None:
+        nonlocal stored
+        params = sum(p.numel() for p in module.parameters())
+        channels, height, width = (*x.shape[1:], 1, 1)[:3]
+        positions = height * width
+        is_conv = isinstance(module, nn.Conv2d | nn.ConvTranspose2d)
+        transposed = isinstance(module, nn.ConvTranspose2d)
+        true = params * (given[0][0, 0].numel() if transposed else positions) if is_conv else 0
+        stored += 2 * x.numel() if params else 0  # the output and its gradient
+        layers.append(
+            Layer(
+                name=f"{_name(module)}: 2-{len(layers) + 1}",
+                output=(channels, height, width),
+                params=params,
+                mult_adds=params + (params * positions if is_conv else 0),
+                true_mult_adds=true or params * isinstance(module, nn.Linear),
+            )
+        )
+
+    leaves = [module for module in network.modules() if not list(module.children())]
+    hooks = [module.register_forward_hook(count) for module in leaves]
+    network.eval()
     with torch.inference_mode():
-        for index, module in enumerate(network, start=1):
-            positions_in = x[0, 0].numel()
-            x = module(x)
-            params = sum(p.numel() for p in module.parameters())
-            positions = x[0, 0].numel()
-            is_conv = isinstance(module, nn.Conv2d | nn.ConvTranspose2d)
-            true = (
-                params * (positions_in if isinstance(module, nn.ConvTranspose2d) else positions)
-                if is_conv
-                else 0
-            )
-            stored += 2 * x.numel() if params else 0  # the output and its gradient
-            channels, height, width = x.shape[1:]
-            layers.append(
-                Layer(
-                    name=f"{_name(module)}: 2-{index}",
-                    output=(channels, height, width),
-                    params=params,
-                    mult_adds=params + (params * positions if is_conv else 0),
-                    true_mult_adds=true,
-                )
-            )
+        network(*inputs)
+    for hook in hooks:
+        hook.remove()
     params = sum(layer.params for layer in layers)
-    inputs = torch.Size(input_shape).numel()
+    size = sum(each.numel() for each in inputs)
     return NetworkSummary(
         layers=tuple(layers),
         params=params,
         mult_adds=sum(layer.mult_adds for layer in layers) / 1e6,
         true_mult_adds=sum(layer.true_mult_adds for layer in layers) / 1e6,
-        input_mb=4 * inputs / MEGABYTE,
+        input_mb=4 * size / MEGABYTE,
         forward_backward_mb=4 * stored / MEGABYTE,
         params_mb=4 * params / MEGABYTE,
-        total_mb=4 * (inputs + stored + params) / MEGABYTE,
+        total_mb=4 * (size + stored + params) / MEGABYTE,
     )
 
 
 def summarise_recipe(options: GanOptions) -> dict[str, NetworkSummary]:
-    """Return summaries of a recipe's ``generator`` (Table 1) and ``discriminator`` (Table 2)."""
-    if options.family != "dcgan":
-        message = f"recipe {options.recipe}: tables of layers exist for DCGANs only."
-        raise InputError("no_layer_table", message, family=options.family)
+    """Return a recipe's networks by name: ``generator`` and ``discriminator``, or ``network``.
+
+    Those of the paper's recipe are its Tables 1 and 2. Attention itself is not counted.
+    """
+    size = options.image_size
+    if options.family == "diffusion":
+        network = new_network(options.diffusion)
+        conditions = torch.zeros(1, CONDITIONS)
+        noisy = torch.zeros(1, 4, size // 2, size // 2)
+        return {"network": summarise(network, noisy, torch.zeros(1), conditions)}
     generator = Generator(options.latent_dim, options.base_channels)
     discriminator = Discriminator(options.base_channels, options.dropout)
     return {
-        "generator": summarise(generator.main, (options.latent_dim, 1, 1)),
-        "discriminator": summarise(discriminator.main, (1, options.image_size, options.image_size)),
+        "generator": summarise(generator.main, torch.zeros(1, options.latent_dim, 1, 1)),
+        "discriminator": summarise(discriminator.main, torch.zeros(1, 1, size, size)),
     }
 
 

@@ -95,8 +95,12 @@ def _training_data(
     group_regex: str | None,
     stored: str | None,
 ) -> Manifest:
-    """Return the training rows of the data; InputError if a generator saw others."""
-    source = real if real is not None else read_object(run / "options.json").get("data", "")
+    """Return the training rows of the data; InputError if a generator saw others.
+
+    A generator of a cross-validation study may have seen rows of split test: its folds are other.
+    """
+    recorded = read_object(run / "options.json")
+    source = real if real is not None else recorded.get("source") or recorded.get("data", "")
     option = "--data" if real is None else "--real"
     remedy = "Name the training data with --real."
     try:
@@ -107,7 +111,7 @@ def _training_data(
         why = f"training data {source} of {run} not found" if error.code == "data_source" else error
         message = f"--reject-copies: {str(why).rstrip('.')}. {remedy}"
         raise InputError("training_data_missing", message, cause=error.code) from None
-    rows = tuple(row for row in data.rows if row.split != "test")
+    rows = tuple(row for row in data.rows if row.split != "test" or row.sha256 in seen)
     if missing := len(seen - {row.sha256 for row in rows}):
         message = f"--reject-copies: {missing} of {len(seen)} training images of {run} are not in "
         raise InputError(

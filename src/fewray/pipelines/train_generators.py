@@ -93,6 +93,7 @@ def train_generators(
     run = RunOptions(
         gan=options,
         data=manifest.name,
+        source=manifest.source,
         data_sha256=manifest.sha256(),
         group_regex=manifest.group_regex,
         seed=seed,

@@ -99,6 +99,8 @@ class RunOptions(Model, frozen=True, kw_only=True):
 
     gan: GanOptions
     data: str
+    source: str = ""
+    """Where the data were loaded from: an absolute path, or the name of a known data set."""
     data_sha256: str
     group_regex: str | None
     seed: int

@@ -242,6 +242,6 @@ def generator_table(study: CrossvalStudy) -> Table:
         "Losses and discriminator outputs are means over the last epoch."
     )
     caption += " Synthetic images kept and copies rejected are totals over folds." if copies else ""
-    notes = () if copies else ("Synthetic images were not checked for memorised images.",)
+    notes = () if copies else ("Synthetic images were not checked for copies of training images.",)
     columns = (*table.columns, "synthetic images kept", "copies rejected")
     return Table.of("", columns, rows, caption, notes)

@@ -51,7 +51,7 @@ QUALITY: tuple[Field, ...] = (
     ("synthetic", "num_fake", str),
     *((shown, key, partial(number, digits=digits)) for key, (shown, digits) in METRICS.items()),
     (Column("KID, 95% CI", align="right"), "kid_ci", partial(interval, digits=3)),
-    ("memorised images", "copies", len),
+    ("copies", "copies", len),
 )
 
 
