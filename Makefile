@@ -18,7 +18,7 @@ test: check
 	$(PYTEST) -m "slow and not long"
 
 # One thread per process, because the tests run in parallel on all cores.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -63,12 +63,34 @@ FAST = (
 """Exceptions."""
 
 
+FIRST = (
+    "study/crossval/",
+    "study/published/",
+    "quality/test_evaluate.py",
+    "pipelines/",
+    "experiments/",
+    "benchmarks/",
+)
+"""Start of the paths of tests that are begun first, so that no process is left with a long one."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark slow tests: ``make check`` leaves them to ``make test``."""
+    """Mark slow tests: ``make check`` leaves them to ``make test``. Keep files in one process.
+
+    All tests of the fixture ``trial`` share one, which takes a minute to make.
+    """
     for item in items:
         name = item.nodeid.removeprefix("tests/")
         if name.startswith(SLOW) and not name.startswith(FAST):
             item.add_marker(pytest.mark.slow)
+        with_trial = "trial" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("trial" if with_trial else name.partition("::")[0]))
+    places = [
+        next((i for i, p in enumerate(FIRST) if f"tests/{p}" in item.nodeid), 99) for item in items
+    ]
+    items[:] = [
+        item for _, item in sorted(zip(places, items, strict=True), key=lambda pair: pair[0])
+    ]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -183,6 +183,7 @@ def test_a_mean_outside_the_range_of_the_textbook_is_marked():
     assert (within[2], outside[2]) == ("yes", "no")
 
 
+@pytest.mark.long
 def test_both_precisions_start_from_the_same_seed():
     images = np.random.default_rng(0).integers(0, 256, (32, 1, 64, 64), dtype=np.uint8)
     found = {way: equality.train(way, images, 1, 5, 4) for way in ("bf16", "fp32", "textbook")}

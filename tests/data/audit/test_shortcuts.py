@@ -50,6 +50,7 @@ def test_without_a_confound_no_class_is_identified():
     assert set(found.auroc["border"]) == classes
 
 
+@pytest.mark.long
 def test_noise_in_a_few_images_is_no_alarm():
     """Without the standard error, a class was identified in one such set in fifteen."""
     rng = np.random.default_rng(0)
