@@ -72,6 +72,13 @@ def metrics() -> str:
     return _filled(page, "mosaics", mosaic_detection.render())
 
 
+def generators() -> str:
+    """Return docs/generators.md with its tables from docs/results/generators/."""
+    from experiments.generator_scores import render
+
+    return _filled((DOCS / "generators.md").read_text(encoding="utf-8"), "generators", render())
+
+
 def crossval() -> str:
     """Return docs/crossval.md with its tables from docs/results/calibration.json."""
     from experiments.calibration_tables import render
@@ -111,6 +118,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "results/published.md": published_results,
     "metrics.md": metrics,
     "crossval.md": crossval,
+    "generators.md": generators,
 }
 
 

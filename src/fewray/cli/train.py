@@ -73,7 +73,7 @@ def summary(
 def train(
     data: Data,
     out: Out,
-    recipe: str = option("paper", f"Generator recipe: {RECIPE_NAMES}.", "--recipe", "-r"),
+    recipe: str = option("diffusion", f"Generator recipe: {RECIPE_NAMES}.", "--recipe", "-r"),
     classes: Classes = "",
     epochs: int | None = option(None, "Number of epochs.", shown="the recipe's"),
     seed: Seed = 0,
@@ -109,9 +109,9 @@ def train(
     threads: Threads = 0,
     executor: Executor = "local",
 ) -> None:
-    """Train one generator per class on the training split.
+    """Train generators on the training split: one for all classes, or one per class.
 
-    Writes the log, sample grids and checkpoints to OUT/<class>.
+    Writes the log, sample grids and checkpoints to OUT/all_classes or OUT/<class>.
     """
     from fewray import api
     from fewray.compute.machine import Machine, MachineOptions

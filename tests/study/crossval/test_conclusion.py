@@ -71,8 +71,9 @@ def test_a_changed_recipe_is_named_with_its_changes():
     assert {name: recipe_text(options) for name, options in RECIPES.items()} == {
         name: name for name in RECIPES
     }
-    gan = CROSSVAL_PRESETS["quick"].gan
-    assert recipe_text(gan).startswith("quick: 16 epochs, 250 augmented images added per class")
+    assert recipe_text(CROSSVAL_PRESETS["quick"].gan) == "diffusion_quick"
+    gan = RECIPES["quick"].with_(fit="pad", epochs=16, classic_images=250)
+    assert recipe_text(gan) == "quick: 16 epochs, 250 augmented images added per class"
     assert recipe_text(RECIPES["quick"].with_(fit="pad")) == "quick"
     assert recipe_text(RECIPES["paper"].with_(batch_size=8)) == "paper: batch_size 8"
 

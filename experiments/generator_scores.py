@@ -1,0 +1,153 @@
+"""Measure generators that were trained with a hold-out, and write the table of docs/generators.md.
+
+Run `python -m experiments.generator_scores RUN [IMAGES]` for a folder made by `fewray train
+--hold-out 0.2 --quality-every 0`. The synthetic images of every class are compared with the
+training images and with those of the held-out patients. The scores of a run lie in
+docs/results/generators/; `make docs` makes the table.
+"""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from experiments.provenance import made_by
+from fewray.compute.device import choose_device
+from fewray.data.images import ImageSource
+from fewray.data.loading import load_dataset
+from fewray.data.manifest import Manifest
+from fewray.generators.checkpoint import load_checkpoint, read_header
+from fewray.generators.generate import run_classes
+from fewray.generators.log import read_log
+from fewray.pipelines.extractors import open_extractor
+from fewray.presets import recipe_text
+from fewray.quality.evaluate import measure_quality
+from fewray.quality.image_set import ImageSet
+from fewray.results.training import read_run_options
+from fewray.storage.files import read_json, write_json
+
+RESULTS = Path(__file__).parents[1] / "docs" / "results" / "generators"
+EXTRACTORS = ("lite0", "lite2", "texture")
+SOURCES = ("src/fewray/generators", "src/fewray/quality")
+SCORES = {
+    "kid": "KID, training images",
+    "kid_held_out": "KID, unseen patients",
+    "precision": "precision",
+    "coverage": "coverage",
+}
+
+
+def image_set(rows: Manifest, size: int, fit: str) -> ImageSet:
+    """Return the images of ``rows`` with names and patients."""
+    images = np.array(ImageSource(rows).at(size, fit))
+    return ImageSet.of(images, [row.sha256 for row in rows.rows], [row.group for row in rows.rows])
+
+
+def measure(run: Path, count: int) -> dict[str, Any]:
+    """Return the scores of ``count`` synthetic images per class by extractor and class."""
+    options = read_run_options(run / "options.json")
+    gan = options.gan
+    data = load_dataset(options.source or options.data, group_regex=options.group_regex)
+    paths = run_classes(run)
+    sides: dict[str, dict[str, ImageSet]] = {"training": {}, "held_out": {}}
+    fake: dict[str, ImageSet] = {}
+    for label, path in paths.items():
+        known = read_header(path).training_set
+        for side, hashes in (
+            ("training", known.training_hashes),
+            ("held_out", known.held_out_hashes),
+        ):
+            rows = [row for row in data.where(label=label).rows if row.sha256 in set(hashes)]
+            part = replace(data, rows=tuple(rows))
+            sides[side][label] = image_set(part, gan.image_size, gan.fit)
+        generator = load_checkpoint(path, choose_device("auto"), label)
+        fake[label] = ImageSet.of(generator.sample(range(count)))
+    scores: dict[str, dict[str, Any]] = {}
+    for name in EXTRACTORS:
+        report, *_ = measure_quality(
+            sides["training"], fake, open_extractor(name), held_out=sides["held_out"]
+        )
+        scores[name] = {
+            label: {
+                "kid": found.kid,
+                "kid_held_out": report.held_out[label].kid,
+                "precision": found.precision,
+                "coverage": found.coverage,
+                "copies": len(found.copies),
+                "windows": found.areas and [found.areas.copied_windows, found.areas.real_windows],
+            }
+            for label, found in report.classes.items()
+        }
+    logs = [read_log(folder)[-1] for folder in sorted({path.parent for path in paths.values()})]
+    return {
+        "recipe": recipe_text(gan),
+        "seed": options.seed,
+        "data": options.data,
+        "hold_out": options.hold_out,
+        "training_images": {label: len(each.images) for label, each in sides["training"].items()},
+        "held_out_images": {label: len(each.images) for label, each in sides["held_out"].items()},
+        "images_seen": sum(row.images_seen for row in logs),
+        "core_minutes": round(sum(row.seconds for row in logs) * options.threads / 60, 1),
+        "device": options.device,
+        "precision": options.precision,
+        "synthetic": count,
+        "scores": scores,
+        "hardware": platform.processor() or platform.machine(),
+        "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
+        "made_by": made_by(*SOURCES),
+    }
+
+
+def render() -> str:
+    """Return two Markdown tables of all stored runs: means over seeds, classes side by side."""
+    if not any(RESULTS.glob("*.json")):
+        return "No run has been measured yet.\n"
+    runs: dict[str, list[Mapping[str, Any]]] = {}
+    for path in sorted(RESULTS.glob("*.json")):
+        found = read_json(path)
+        runs.setdefault(found["recipe"], []).append(found)
+    classes = sorted({label for each in runs.values() for label in each[0]["scores"]["lite0"]})
+    lines = [
+        f"Classes: {' / '.join(classes)}. Means over seeds.\n",
+        f"| recipe | seeds | core-minutes | extractor | {' | '.join(SCORES.values())} |",
+        "| --- " * (4 + len(SCORES)) + "|",
+    ]
+
+    def cell(found: list[Mapping[str, Any]], name: str, key: str, digits: int = 2) -> str:
+        means = [np.mean([run["scores"][name][label][key] for run in found]) for label in classes]
+        return " / ".join(f"{value:.{digits}f}" for value in means)
+
+    for recipe, found in runs.items():
+        cost = np.mean([run["core_minutes"] for run in found])
+        for index, name in enumerate(EXTRACTORS):
+            start = f"| {recipe} | {len(found)} | {cost:.0f} |" if not index else "| | | |"
+            lines.append(f"{start} {name} | {' | '.join(cell(found, name, k) for k in SCORES)} |")
+    lines += ["", "| recipe | images | copies | copied windows (%) | of unseen real images (%) |"]
+    lines.append("| --- | --- | --- | --- | --- |")
+    for recipe, found in runs.items():
+        shares = []
+        for side in (0, 1):
+            means = [
+                100 * np.mean([run["scores"]["lite0"][label]["windows"][side] for run in found])
+                for label in classes
+            ]
+            shares.append(" / ".join(f"{value:.1f}" for value in means))
+        copies = cell(found, "lite0", "copies", 1)
+        lines.append(f"| {recipe} | {found[0]['synthetic']} | {copies} | {' | '.join(shares)} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    folder = Path(sys.argv[1])
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    write_json(RESULTS / f"{folder.name}.json", measure(folder, int((*sys.argv, "200")[2])))
+    print(render())
