@@ -115,6 +115,7 @@ def train(
     """
     from fewray import api
     from fewray.compute.machine import Machine, MachineOptions
+    from fewray.compute.process import cores
     from fewray.data.hold_out import check_no_synthetic, training_rows
     from fewray.presets import recipe as options_of
 
@@ -134,8 +135,11 @@ def train(
         plan = plan_training(rows, options, labels, Machine(**machine), on_progress=log_stage)
         print_plan(plan, as_json=as_json)
         return
+    if options.pooled and not threads and executor == "local" and (have := cores()) > 1:
+        log(f"one generator trains on one of {have} cores; --threads {have} uses all of them")
     for label, count in rows.counts().get("train", {}).items():
-        if count + options.classic_images < options.batch_size and (not chosen or label in chosen):
+        few = count + options.classic_images < options.batch_size
+        if options.family == "dcgan" and few and (not chosen or label in chosen):
             size = options.batch_size
             log(f"{label}: {count} images do not fill a batch of {size}, so some are repeated")
     with ProgressBars() as bars:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from fewray.report.pages.generators import FINAL_LOSSES, logged
+from fewray.report.pages.generators import FINAL_LOSSES, logged, losses_caption
 from fewray.report.phrases import cohort, folds_and_repeats, recipe_name, splits, units
 from fewray.report.tables import Column, Field, Table, fields_table
 from fewray.report.text import (
@@ -239,7 +239,7 @@ def generator_table(study: CrossvalStudy) -> Table:
     caption = f"{noun} {listed(list(map(recipe_name, used)))}. " if len(recipes) == 1 else ""
     caption += (
         "Values are means over folds. Each generator saw only the training images of its own fold. "
-        "Losses and discriminator outputs are means over the last epoch."
+        + losses_caption(found.values(), "final.loss_d")
     )
     caption += " Synthetic images kept and copies rejected are totals over folds." if copies else ""
     notes = () if copies else ("Synthetic images were not checked for copies of training images.",)

@@ -89,6 +89,13 @@ def logged(fields: Sequence[Field], rows: Iterable[object]) -> tuple[Field, ...]
     return tuple(f for f in fields if any(attrgetter(f[1])(row) is not None for row in found))
 
 
+def losses_caption(rows: Iterable[object], key: str = "loss_d") -> str:
+    """Return what the losses in a table are; ``key`` is where a row has a discriminator's loss."""
+    with_d = any(attrgetter(key)(row) is not None for row in rows)
+    what = "Losses and discriminator outputs" if with_d else "Losses"
+    return f"{what} are means over the last epoch."
+
+
 def training_page(
     training: TrainingReport, folders: Mapping[str, Path], quality: QualityReport | None = None
 ) -> Page:
@@ -128,7 +135,7 @@ def training_tables(training: TrainingReport) -> tuple[Table, ...]:
         rows.append((row[0], epochs, last.step, last.images_seen, *row[1:], *machine))
     columns = ("class", "epochs", "steps", "images seen", *losses.columns[1:])
     columns = (*columns, "minutes", "precision", "threads")
-    caption = "Losses and discriminator outputs are means over the last epoch."
+    caption = losses_caption(trained.last for trained in training.classes.values())
     measured = {(c, row.epoch): row for c, t in training.classes.items() for row in t.measured}
     scores = fields_table(
         "",

@@ -14,6 +14,7 @@ from fewray.report.pages.generators import (
     FINAL_LOSSES,
     generator_blocks,
     logged,
+    losses_caption,
     page_warnings,
     quality_sections,
     took,
@@ -208,7 +209,7 @@ def _generators(study: PublishedStudy, timing: Timing, folder: Path) -> tuple[Bl
     if not study.generators:
         return ()
     found = {class_name(study.data, label): each for label, each in study.generators.items()}
-    caption = "Losses and discriminator outputs are means over the last epoch."
+    caption = losses_caption(found.values(), "final.loss_d")
     if any(each.selected_best for each in found.values()):
         caption += " Classes whose best checkpoint by KID to held-out images was used: "
         caption += f"{listed([name for name, each in found.items() if each.selected_best])}."
