@@ -13,14 +13,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from benchmarks import classifier, features, quality
-from benchmarks.pairs import Side, Task, alternate
+from benchmarks.pairs import Side, Task, Timed, alternate
 from benchmarks.table import TableRow
 from fewray.compute.device import choose_device
-from fewray.config import CrossvalOptions, GanOptions
+from fewray.config import CrossvalOptions, DiffusionOptions, GanOptions
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
@@ -28,6 +29,8 @@ from fewray.presets import CROSSVAL_PRESETS, RECIPES
 
 GANS = "four paper GANs at full length, with files and quality during training"
 GANS_SECONDS, GANS_TARGET = 30.0, 6.0
+DIFFUSION = "one diffusion model of all classes at full length, with files and quality"
+DIFFUSION_SECONDS = 60.0
 STUDY = "a reduced study: 2 folds, 8 paper GANs of 25 epochs, 4 arms, 2 seeds"
 STUDY_OPTIONS = CROSSVAL_PRESETS["standard"].with_(
     preset="gpu benchmark",
@@ -49,6 +52,7 @@ class Sizes:
     data: str | None = None
     """A data set; None: covid4 if present, else phantoms."""
     gan: GanOptions = RECIPES["paper"]
+    diffusion: GanOptions = RECIPES["diffusion"]
     study: CrossvalOptions = STUDY_OPTIONS
     textbook_steps: int = 200
     """Steps per class for which the textbook is timed; its rate is used for the whole length."""
@@ -63,6 +67,9 @@ class Sizes:
 SMOKE = Sizes(
     data="phantom:size=64,train=8,test=4",
     gan=RECIPES["quick"].with_(base_channels=4, epochs=2, classic_images=0, quality_images=4),
+    diffusion=RECIPES["diffusion_quick"].with_(
+        epochs=1, quality_images=2, diffusion=DiffusionOptions(channels=(8, 8), blocks=1)
+    ),
     study=STUDY_OPTIONS.with_(
         arms=("no_augmentation", "classic"),
         seeds=1,
@@ -113,16 +120,30 @@ def _generators(sizes: Sizes, device: str) -> list[TableRow]:
     return [full_length(dataset(sizes), sizes, device=device)]
 
 
+def _diffusion(sizes: Sizes, device: str) -> list[TableRow]:
+    data, options = dataset(sizes), sizes.diffusion
+    ours = _timed("diffusion", generators, data=data, options=options, device=device)
+    row = TableRow(
+        what=DIFFUSION,
+        **_measured(ours),
+        target=f"{DIFFUSION_SECONDS:g} s",
+        reached=ours.median <= DIFFUSION_SECONDS,
+        note=f"{data.name}, {sum(ours.results[0]):,} steps, including the start of the process",
+    )
+    return [row]
+
+
 def _study(sizes: Sizes, device: str) -> list[TableRow]:
     return [reduced_study(dataset(sizes), sizes, device=device)]
 
 
 PARTS = {
-    "generators": Part(measure=_generators, seconds=150),
-    "study": Part(measure=_study, seconds=180),
-    "features": Part(measure=_features, seconds=50),
-    "metrics": Part(measure=_metrics, seconds=50),
-    "classifiers": Part(measure=_classifiers, seconds=50),
+    "generators": Part(measure=_generators, seconds=110),
+    "diffusion": Part(measure=_diffusion, seconds=110),
+    "study": Part(measure=_study, seconds=140),
+    "features": Part(measure=_features, seconds=40),
+    "metrics": Part(measure=_metrics, seconds=40),
+    "classifiers": Part(measure=_classifiers, seconds=40),
 }
 """The parts in order of importance."""
 
@@ -137,56 +158,30 @@ def dataset(sizes: Sizes) -> Manifest:
 
 def full_length(data: Manifest, sizes: Sizes, *, device: str) -> TableRow:
     """Return the row of one generator per class with all files and quality measurements."""
-    side = Side(
-        name="generators",
-        make=generators,
-        options={"data": data, "options": sizes.gan, "device": device},
-    )
-    (ours,) = alternate([side], 1, warm_up=False)
+    ours = _timed("generators", generators, data=data, options=sizes.gan, device=device)
     steps = sum(ours.results[0])
     gan_step, _ = textbook_seconds(len(data.classes), sizes, device=device, classifiers=False)
     ratio = steps * gan_step / ours.median
     return TableRow(
-        subject="gpu",
         what=GANS,
-        unit="s",
-        ours=ours.median,
-        reference=steps * gan_step,
-        ratio=ratio,
-        low=ratio,
-        high=ratio,
-        rounds=1,
-        memory_mib=ours.peak_mib,
+        **_measured(ours, steps * gan_step),
         target=f"{GANS_SECONDS:g} s, {GANS_TARGET:g} x",
         reached=ours.median <= GANS_SECONDS and ratio >= GANS_TARGET,
         note=f"{data.name}, {steps:,} steps, including the start of the process; the reference is "
-        "the "
-        f"textbook's rate over {sizes.textbook_steps} steps per class, without files or quality",
+        f"the textbook's rate over {sizes.textbook_steps} steps per class, without files or quality",
     )
 
 
 def reduced_study(data: Manifest, sizes: Sizes, *, device: str) -> TableRow:
     """Return the row of a whole study; the reference is the textbook's time for its steps."""
     options = sizes.study
-    side = Side(
-        name="study", make=study, options={"data": data, "options": options, "device": device}
-    )
-    (ours,) = alternate([side], 1, warm_up=False)
+    ours = _timed("study", study, data=data, options=options, device=device)
     gan_step, classifier_step = textbook_seconds(len(data.classes), sizes, device=device)
     gan_steps, classifier_steps = training_steps(data, options)
     reference = gan_steps * gan_step + classifier_steps * classifier_step
-    ratio = reference / ours.median
     return TableRow(
-        subject="gpu",
         what=STUDY,
-        unit="s",
-        ours=ours.median,
-        reference=reference,
-        ratio=ratio,
-        low=ratio,
-        high=ratio,
-        rounds=1,
-        memory_mib=ours.peak_mib,
+        **_measured(ours, reference),
         note=f"{data.name}, {len(data)} images, from files to report; the reference is the "
         "textbook's time for "
         f"{gan_steps:,} GAN and {classifier_steps:,} classifier steps alone",
@@ -280,6 +275,21 @@ def textbook_classifiers(part: int, *, steps: int, batch: int, device: str) -> T
         seed=0,
         device=str(choose_device(device)),
     )
+
+
+def _measured(ours: Timed, reference: float | None = None) -> dict[str, Any]:
+    """Return the fields of a row that was measured once."""
+    found = {"subject": "gpu", "unit": "s", "rounds": 1}
+    found |= {"ours": ours.median, "memory_mib": ours.peak_mib}
+    if reference is not None:
+        ratio = reference / ours.median
+        found |= {"reference": reference, "ratio": ratio, "low": ratio, "high": ratio}
+    return found
+
+
+def _timed(name: str, make: Callable[..., Task], **options: object) -> Timed:
+    (found,) = alternate([Side(name=name, make=make, options=options)], 1, warm_up=False)
+    return found
 
 
 def _in_new_folder(work: Callable[[Path], object]) -> object:

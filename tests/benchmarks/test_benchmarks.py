@@ -339,7 +339,7 @@ def test_gpu_parts_run_in_small_on_the_cpu(tmp_path: Path):
         gpu_run.run_part(name, tmp_path, smoke=True)
         (row,) = json.loads((tmp_path / f"{name}.json").read_text())
         assert row["ours"] > 0
-        assert row["reference"] > 0
+        assert "reference" not in row if name == "diffusion" else row["reference"] > 0
 
 
 def test_gpu_results_are_written_after_every_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -357,7 +357,7 @@ def test_gpu_results_are_written_after_every_part(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(gpu_run, "attempt", attempt)
     found = gpu_run.run_all(tmp_path, smoke=True, missing=["onnx"])
-    assert seen == [1, 2, 3, 4]
+    assert seen == list(range(1, len(gpu.PARTS)))
     assert json.loads((tmp_path / "gpu.json").read_text()) == found
     assert found["parts"]["metrics"]["status"] == "not measured: planted"
     assert "rows" not in found["parts"]["metrics"]
