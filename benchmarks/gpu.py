@@ -168,7 +168,7 @@ def full_length(data: Manifest, sizes: Sizes, *, device: str) -> TableRow:
         target=f"{GANS_SECONDS:g} s, {GANS_TARGET:g} x",
         reached=ours.median <= GANS_SECONDS and ratio >= GANS_TARGET,
         note=f"{data.name}, {steps:,} steps, including the start of the process; the reference is "
-        f"the textbook's rate over {sizes.textbook_steps} steps per class, without files or quality",
+        f"the textbook's rate over {sizes.textbook_steps} steps per class without files or scores",
     )
 
 

@@ -1,4 +1,4 @@
-"""fewray: does GAN augmentation help your X-ray classifier? Not for clinical use.
+"""fewray: do synthetic images help your X-ray classifier? Not for clinical use.
 
 >>> import fewray
 >>> data = fewray.load_dataset("phantom:size=64,train=8,test=2")

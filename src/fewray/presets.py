@@ -67,6 +67,15 @@ RECIPES: dict[str, GanOptions] = {
 }
 """Generator recipes by name."""
 
+RECIPE_NOTES: dict[str, str] = {
+    "diffusion": "a small diffusion model (the default)",
+    "diffusion_quick": "smaller and shorter, for demonstrations",
+    "paper": "the DCGAN of Davoodi & Lo Giudice",
+    "small": "a DCGAN with half as many channels",
+    "quick": "the same, shorter, for demonstrations",
+}
+"""What each recipe is, in a few words."""
+
 PUBLISHED_PRESETS: dict[str, PublishedOptions] = {
     "quick": PublishedOptions(
         preset="quick",

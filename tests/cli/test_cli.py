@@ -15,6 +15,7 @@ from fewray.cli.output import print_table
 from fewray.cli.params import preset_default
 from fewray.cli.progress import epoch_line
 from fewray.data.phantom.options import PhantomOptions
+from fewray.presets import RECIPE_NOTES, RECIPES
 from tests.helpers import run_cli
 
 PHANTOM = "phantom:size=64,train=6,test=2"
@@ -25,7 +26,16 @@ def test_help_and_version(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     assert capsys.readouterr().out == "fewray 0.1.0\n"
     assert run_cli(monkeypatch, "--help") == 0
     out = capsys.readouterr().out
-    for command in ("data", "summary", "train", "generate", "quality", "study", "report"):
+    for command in (
+        "data",
+        "recipes",
+        "summary",
+        "train",
+        "generate",
+        "quality",
+        "study",
+        "report",
+    ):
         assert f"  {command}" in out
 
 
@@ -57,8 +67,8 @@ def test_defaults_in_the_help_are_those_of_the_presets():
         "600 with crossval, 1200 with published; 100 with preset quick"
     )
     assert preset_default("gan.recipe") == (
-        "small with crossval (paper with preset full), paper with published; "
-        "quick with preset quick"
+        "diffusion with crossval (diffusion_quick with preset quick), paper with published (quick "
+        "with preset quick)"
     )
     assert preset_default("mixture_classic") == "0,500,1000,2000,3000"
 
@@ -83,6 +93,17 @@ def test_waiting_threads_sleep(
     )
     assert run_cli(monkeypatch, command, "nothing") == 2
     assert os.environ.get("OMP_WAIT_POLICY") == after
+
+
+def test_every_recipe_is_listed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert RECIPE_NOTES.keys() == RECIPES.keys()
+    assert run_cli(monkeypatch, "recipes") == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in RECIPES)
+    assert run_cli(monkeypatch, "recipes", "--json") == 0
+    assert json.loads(capsys.readouterr().out).keys() == RECIPES.keys()
 
 
 def test_summary_prints_the_paper_s_tables(

@@ -14,7 +14,7 @@ from fewray.cli.params import Sectioned
 from fewray.cli.quality import quality
 from fewray.cli.report import report
 from fewray.cli.study import study
-from fewray.cli.train import summary, train
+from fewray.cli.train import recipes, summary, train
 from fewray.errors import InputError, RunFailed
 
 INTERRUPTED = 130
@@ -29,7 +29,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(data_app, name="data")
-for command in (summary, train, generate, quality, study, report):
+for command in (recipes, summary, train, generate, quality, study, report):
     app.command(cls=Sectioned)(command)
 
 
@@ -48,7 +48,7 @@ def root(
         ),
     ] = False,
 ) -> None:
-    """Find out whether GAN augmentation helps your X-ray classifier.
+    """Find out whether synthetic images help your X-ray classifier.
 
     Train generators, check their images, compare classifiers and write a report.
     """

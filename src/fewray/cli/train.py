@@ -1,4 +1,4 @@
-"""``fewray summary`` and ``fewray train``."""
+"""``fewray recipes``, ``fewray summary`` and ``fewray train``."""
 
 from __future__ import annotations
 
@@ -70,6 +70,21 @@ def summary(
         )
 
 
+def recipes(as_json: AsJson = False) -> None:
+    """List the generator recipes. docs/generators.md compares them."""
+    from fewray.presets import RECIPE_NOTES, RECIPES
+
+    if as_json:
+        print_json({name: options.to_json() for name, options in RECIPES.items()})
+        return
+    header = ("recipe", "description", "generators", "epochs")
+    rows = [
+        (name, RECIPE_NOTES[name], "one" if o.pooled else "one per class", o.epochs)
+        for name, o in RECIPES.items()
+    ]
+    print_table("Generator recipes", header, rows)
+
+
 def train(
     data: Data,
     out: Out,
@@ -117,6 +132,7 @@ def train(
     from fewray.compute.machine import Machine, MachineOptions
     from fewray.compute.process import cores
     from fewray.data.hold_out import check_no_synthetic, training_rows
+    from fewray.generators.run import epochs_done
     from fewray.presets import recipe as options_of
 
     options = options_of(recipe)
@@ -135,6 +151,8 @@ def train(
         plan = plan_training(rows, options, labels, Machine(**machine), on_progress=log_stage)
         print_plan(plan, as_json=as_json)
         return
+    for name, epoch in epochs_done(out).items() if resume else ():
+        log(f"{name}: resumes after epoch {epoch} of {options.epochs}")
     if options.pooled and not threads and executor == "local" and (have := cores()) > 1:
         log(f"one generator trains on one of {have} cores; --threads {have} uses all of them")
     for label, count in rows.counts().get("train", {}).items():

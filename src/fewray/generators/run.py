@@ -140,6 +140,12 @@ def train_run(
     return kept[-1]
 
 
+def epochs_done(run: Path) -> dict[str, int]:
+    """Return how many epochs each generator in the folder ``run`` has been trained, by name."""
+    paths = sorted(run.glob(f"*/{CHECKPOINT}"))
+    return {path.parent.name: read_header(path).epoch for path in paths}
+
+
 def _of_classes(generator: Family, seeds: Sequence[int], classes: int) -> list[np.ndarray]:
     """Return the images of ``seeds`` in each class."""
     made = []
