@@ -74,9 +74,11 @@ def metrics() -> str:
 
 def generators() -> str:
     """Return docs/generators.md with its tables from docs/results/generators/."""
-    from experiments.generator_scores import render
+    from experiments import generator_ablation, generator_scores
 
-    return _filled((DOCS / "generators.md").read_text(encoding="utf-8"), "generators", render())
+    page = (DOCS / "generators.md").read_text(encoding="utf-8")
+    page = _filled(page, "generators", generator_scores.render())
+    return _filled(page, "ablation", generator_ablation.render())
 
 
 def crossval() -> str:

@@ -50,6 +50,8 @@ class DiffusionOptions(Options):
     """Blocks per level and direction."""
     dropout: float = 0.1
     """Share of channels dropped in each block during training."""
+    augmented: bool = True
+    """Whether training images are moved and changed, with the network told how."""
     noise_mean: float = -1.2
     noise_sd: float = 1.2
     """Mean and SD of the logarithm of the noise level in training."""

@@ -185,7 +185,7 @@ class Diffusion:
     ) -> Tensor:
         """Update the weights on one batch; return its loss, still on the device."""
         options = self.options.diffusion
-        placed, parameters = augment(images, draws)
+        placed, parameters = augment(images, draws) if options.augmented else (images, None)
         clean = haar(placed)
         described = self._conditions(labels, parameters)
         drawn = torch.randn(len(clean), generator=draws, device=self.device)

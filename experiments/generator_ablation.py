@@ -1,0 +1,113 @@
+"""Take the recipe `diffusion` apart: train it with one ingredient changed at a time.
+
+Run `python -m experiments.generator_ablation DATA FOLDER [SEED ...]`; run it again to continue.
+Every run trains for EPOCHS epochs on 80% of the training patients and is measured as in
+generator_scores, whose results in docs/results/ablation/ become a table of docs/generators.md.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+
+from experiments.generator_scores import measure
+from fewray.compute.machine import Machine
+from fewray.config import GanOptions
+from fewray.data.hold_out import training_rows
+from fewray.data.loading import load_dataset
+from fewray.pipelines.train_generators import train_generators
+from fewray.presets import RECIPES
+from fewray.storage.files import read_json, write_json
+
+RESULTS = Path(__file__).parents[1] / "docs" / "results" / "ablation"
+EPOCHS, HOLD_OUT, IMAGES = 50, 0.2, 200
+WHOLE = RECIPES["diffusion"].with_(epochs=EPOCHS)
+
+
+def network(**changes: object) -> GanOptions:
+    """Return the recipe with other options of the network or the noise."""
+    return WHOLE.with_(diffusion=WHOLE.diffusion.with_(**changes))
+
+
+VARIANTS: dict[str, GanOptions] = {
+    "the recipe": WHOLE,
+    "one generator per class": WHOLE.with_(pooled=False, epochs=max(1, EPOCHS // 4)),
+    "no augmentation": network(augmented=False),
+    "no averaged network": WHOLE.with_(ema_half_life=0.0),
+    "no dropout": network(dropout=0.0),
+    "half the channels": network(channels=(32, 48, 64)),
+    "one block per level": network(blocks=1),
+    "less noise": network(noise_mean=-1.6),
+    "more noise": network(noise_mean=-0.8),
+    "batches of 16": WHOLE.with_(batch_size=16),
+    "half the learning rate": WHOLE.with_(learning_rate=5e-4),
+    "twice the learning rate": WHOLE.with_(learning_rate=2e-3),
+}
+
+
+def main(data: str, folder: Path, seeds: list[int]) -> None:
+    """Train and measure what is missing."""
+    rows = training_rows(load_dataset(data))
+    machine = Machine(processes=1, threads=1)
+    for seed in seeds:
+        for name, options in VARIANTS.items():
+            slug = f"{name.replace(' ', '-')}-seed{seed}"
+            if (RESULTS / f"{slug}.json").exists():
+                continue
+            train_generators(
+                rows,
+                options,
+                folder / slug,
+                seed=seed,
+                machine=machine,
+                resume=True,
+                probe_every=0,
+                hold_out=HOLD_OUT,
+            )
+            found = {"variant": name, **measure(folder / slug, IMAGES)}
+            RESULTS.mkdir(parents=True, exist_ok=True)
+            write_json(RESULTS / f"{slug}.json", found)
+            print(slug, flush=True)
+
+
+def render() -> str:
+    """Return a Markdown table: means over classes, and over seeds with their range."""
+    rows = []
+    for name in VARIANTS:
+        slug = name.replace(" ", "-")
+        found = [read_json(path) for path in sorted(RESULTS.glob(f"{slug}-seed*.json"))]
+        if not found:
+            continue
+        cells = []
+        for extractor, key in (
+            ("lite0", "kid_held_out"),
+            ("texture", "kid_held_out"),
+            ("lite0", "kid"),
+            ("lite2", "kid"),
+            ("texture", "kid"),
+            ("lite0", "coverage"),
+        ):
+            means = [
+                sum(scores[key] for scores in run["scores"][extractor].values())
+                / len(run["scores"][extractor])
+                for run in found
+            ]
+            spread = f" ({min(means):.2f} to {max(means):.2f})" if len(means) > 1 else ""
+            cells.append(f"{sum(means) / len(means):.2f}{spread}")
+        minutes = sum(run["core_minutes"] for run in found) / len(found)
+        rows.append(f"| {name} | {len(found)} | {minutes:.0f} | {' | '.join(cells)} |")
+    if not rows:
+        return "No run has been measured yet.\n"
+    head = (
+        "| | seeds | core-minutes | KID unseen, lite0 | texture | KID training, lite0 | lite2 | "
+        "texture | coverage |\n" + "| --- " * 9 + "|\n"
+    )
+    return head + "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    chosen = [int(value) for value in sys.argv[3:]] or [0]
+    main(sys.argv[1], Path(sys.argv[2]), chosen)
