@@ -45,6 +45,14 @@ VARIANTS: dict[str, GanOptions] = {
     "half the learning rate": WHOLE.with_(learning_rate=5e-4),
     "twice the learning rate": WHOLE.with_(learning_rate=2e-3),
 }
+COLUMNS = {
+    "KID, unseen patients (lite0)": ("lite0", "kid_held_out"),
+    "(texture)": ("texture", "kid_held_out"),
+    "KID, training images (lite0)": ("lite0", "kid"),
+    "(lite2)": ("lite2", "kid"),
+    "coverage (lite0)": ("lite0", "coverage"),
+}
+"""Heads of the table's columns: an extractor and a score."""
 
 
 def main(data: str, folder: Path, seeds: list[int]) -> None:
@@ -81,14 +89,7 @@ def render() -> str:
         if not found:
             continue
         cells = []
-        for extractor, key in (
-            ("lite0", "kid_held_out"),
-            ("texture", "kid_held_out"),
-            ("lite0", "kid"),
-            ("lite2", "kid"),
-            ("texture", "kid"),
-            ("lite0", "coverage"),
-        ):
+        for extractor, key in COLUMNS.values():
             means = [
                 sum(scores[key] for scores in run["scores"][extractor].values())
                 / len(run["scores"][extractor])
@@ -100,11 +101,8 @@ def render() -> str:
         rows.append(f"| {name} | {len(found)} | {minutes:.0f} | {' | '.join(cells)} |")
     if not rows:
         return "No run has been measured yet.\n"
-    head = (
-        "| | seeds | core-minutes | KID unseen, lite0 | texture | KID training, lite0 | lite2 | "
-        "texture | coverage |\n" + "| --- " * 9 + "|\n"
-    )
-    return head + "\n".join(rows) + "\n"
+    head = f"| | seeds | core-minutes | {' | '.join(COLUMNS)} |\n"
+    return head + "| --- " * (3 + len(COLUMNS)) + "|\n" + "\n".join(rows) + "\n"
 
 
 if __name__ == "__main__":

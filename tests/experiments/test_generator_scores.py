@@ -1,0 +1,52 @@
+"""Scores of trained generators for docs/generators.md, on a run of seconds."""
+
+from pathlib import Path
+
+import pytest
+
+from experiments import generator_ablation, generator_scores
+from fewray.config import DiffusionOptions
+from fewray.data.loading import load_dataset
+from fewray.generators import diffusion
+from fewray.pipelines.train_generators import train_generators
+from fewray.presets import RECIPES
+from fewray.storage.files import write_json
+from tests.helpers import SERIAL
+
+DATA = "phantom:size=64,train=8,test=2"
+
+
+@pytest.fixture(autouse=True)
+def results(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    for module in (generator_scores, generator_ablation):
+        monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(diffusion, "EPOCH_IMAGES", 32)
+    (tmp_path / "results").mkdir()
+    return tmp_path / "results"
+
+
+@pytest.mark.long
+def test_a_run_is_measured_against_its_own_rows(results: Path, tmp_path: Path):
+    assert "No run" in generator_scores.render()
+    rows = load_dataset(DATA).where(split="train")
+    options = RECIPES["diffusion"].with_(
+        epochs=1, diffusion=DiffusionOptions(channels=(8, 8), blocks=1, sampling_steps=2)
+    )
+    train_generators(
+        rows, options, tmp_path / "run", hold_out=0.25, probe_every=0, machine=SERIAL, seed=3
+    )
+    found = generator_scores.measure(tmp_path / "run", 6)
+    assert found["seed"] == 3
+    assert found["recipe"].startswith("diffusion: 1 epochs")
+    for label in rows.classes:
+        assert found["training_images"][label] + found["held_out_images"][label] == 8
+        assert found["held_out_images"][label] >= 2
+    scores = found["scores"]["lite0"]["covid"]
+    assert scores["kid"] > 0.5  # an untrained network makes no radiographs
+    assert 0 <= scores["coverage"] <= 1
+    write_json(results / "run.json", found)
+    table = generator_scores.render()
+    assert f"{scores['kid']:.2f}" in table
+    assert "No run" in generator_ablation.render()
+    write_json(results / "the-recipe-seed3.json", {"variant": "the recipe", **found})
+    assert "| the recipe | 1 |" in generator_ablation.render()
