@@ -53,7 +53,10 @@ NEVER: dict[str, set[str]] = {
 }
 """What a sub-package may not import of its own part, although the part may."""
 
-ARRAY_HELPERS = {"errors", "imaging.arrays", "imaging.decode", "compute.device", "compute.seeds"}
+ARRAY_HELPERS = {
+    *("errors", "imaging.arrays", "imaging.decode"),
+    *("compute.bfloat16", "compute.device", "compute.seeds"),
+}
 PURE: dict[str, set[str]] = {
     "study.statistics": {*ARRAY_HELPERS, "classify.scores"},
     "quality.metrics": ARRAY_HELPERS,

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fewray.classify.fused.grey_conv import GreyConv2d
-from fewray.classify.fused.pooled_block import ReluNormPool, array_of, normalised, slopes_of
+from fewray.classify.fused.pooled_block import ReluNormPool, normalised, slopes_of
+from fewray.compute.bfloat16 import array_of
 
 
 class GreyFeatures(nn.Sequential):

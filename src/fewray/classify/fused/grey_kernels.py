@@ -13,7 +13,8 @@ import numpy as np
 from numba import njit
 from numba.extending import register_jitable
 
-from fewray.classify.fused.pool_kernels import ZERO, _load, _store
+from fewray.classify.fused.pool_kernels import ZERO
+from fewray.compute.bfloat16 import load, store
 
 
 @register_jitable
@@ -100,7 +101,7 @@ def grey_forward(padded, taps, negative, pooled, sums):
                     row[0, k] += (a + b) + (c + d)
                     row[1, k] += (a * a + b * b) + (c * c + d * d)
                     most, least = max(max(a, b), max(c, d)), min(min(a, b), min(c, d))
-                    pooled[image, i, j, k] = _store(
+                    pooled[image, i, j, k] = store(
                         least if negative[k] else most, pooled[0, 0, 0, 0]
                     )
             for k in range(channels):
@@ -122,7 +123,7 @@ def grey_backward(padded, grad, taps, negative, slopes, found):
                     a, b, c, d = _values(p, taps, k)
                     most, least = max(max(a, b), max(c, d)), min(min(a, b), min(c, d))
                     taken = least if negative[k] else most
-                    whole = _load(grad[image, i, j, k]) * slopes[0, k]
+                    whole = load(grad[image, i, j, k]) * slopes[0, k]
                     always, by_value = slopes[1, k], slopes[2, k]
                     first = a == taken  # of equal values the first takes the gradient
                     second = b == taken and not first

@@ -7,41 +7,9 @@ uint16.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types
-from numba.extending import overload, register_jitable
+from numba import njit
 
-
-def _load(value: np.number) -> np.float32:
-    """Return a stored value as float32; compiled code uses ``_load_typed``."""
-    raise TypeError("_load: for compiled code only")
-
-
-def _store(value: np.float32, like: np.number) -> np.number:
-    """Return a value in the type of ``like``; compiled code uses ``_store_typed``."""
-    raise TypeError("_store: for compiled code only")
-
-
-@overload(_load)
-def _load_typed(value):
-    if value == types.uint16:
-        return lambda value: np.uint32(np.uint32(value) << np.uint32(16)).view(np.float32)
-    return lambda value: value
-
-
-@overload(_store)
-def _store_typed(value, like):
-    if like == types.uint16:
-        return lambda value, like: _round_to_bfloat16(value)
-    return lambda value, like: value
-
-
-@register_jitable
-def _round_to_bfloat16(value):
-    bits = np.float32(value).view(np.uint32)
-    return np.uint16(
-        (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
-    )
-
+from fewray.compute.bfloat16 import load, store
 
 ZERO = np.float32(0)
 
@@ -59,14 +27,14 @@ def pool_forward(pixels, negative, pooled, sums):
             row[:] = 0
             for j in range(width // 2):
                 for k in range(c):
-                    a = max(_load(pixels[image, 2 * i, 2 * j, k]), ZERO)
-                    b = max(_load(pixels[image, 2 * i, 2 * j + 1, k]), ZERO)
-                    d = max(_load(pixels[image, 2 * i + 1, 2 * j, k]), ZERO)
-                    e = max(_load(pixels[image, 2 * i + 1, 2 * j + 1, k]), ZERO)
+                    a = max(load(pixels[image, 2 * i, 2 * j, k]), ZERO)
+                    b = max(load(pixels[image, 2 * i, 2 * j + 1, k]), ZERO)
+                    d = max(load(pixels[image, 2 * i + 1, 2 * j, k]), ZERO)
+                    e = max(load(pixels[image, 2 * i + 1, 2 * j + 1, k]), ZERO)
                     row[0, k] += (a + b) + (d + e)
                     row[1, k] += (a * a + b * b) + (d * d + e * e)
                     most, least = max(max(a, b), max(d, e)), min(min(a, b), min(d, e))
-                    pooled[image, i, j, k] = _store(
+                    pooled[image, i, j, k] = store(
                         least if negative[k] else most, pixels[0, 0, 0, 0]
                     )
             for k in range(c):
@@ -84,9 +52,9 @@ def add_products(grad, pooled, sums):
             row[:] = 0
             for j in range(width):
                 for k in range(c):
-                    g = _load(grad[image, i, j, k])
+                    g = load(grad[image, i, j, k])
                     row[0, k] += g
-                    row[1, k] += g * _load(pooled[image, i, j, k])
+                    row[1, k] += g * load(pooled[image, i, j, k])
             for k in range(c):
                 sums[0, k] += row[0, k]
                 sums[1, k] += row[1, k]
@@ -106,21 +74,21 @@ def pool_backward(pixels, grad, negative, slopes, found):
         for i in range(height // 2):
             for j in range(width // 2):
                 for k in range(c):
-                    a = max(_load(pixels[image, 2 * i, 2 * j, k]), ZERO)
-                    b = max(_load(pixels[image, 2 * i, 2 * j + 1, k]), ZERO)
-                    d = max(_load(pixels[image, 2 * i + 1, 2 * j, k]), ZERO)
-                    e = max(_load(pixels[image, 2 * i + 1, 2 * j + 1, k]), ZERO)
+                    a = max(load(pixels[image, 2 * i, 2 * j, k]), ZERO)
+                    b = max(load(pixels[image, 2 * i, 2 * j + 1, k]), ZERO)
+                    d = max(load(pixels[image, 2 * i + 1, 2 * j, k]), ZERO)
+                    e = max(load(pixels[image, 2 * i + 1, 2 * j + 1, k]), ZERO)
                     most, least = max(max(a, b), max(d, e)), min(min(a, b), min(d, e))
                     taken[k] = least if negative[k] else most
                 for k in range(c):
-                    left[k] = _load(grad[image, i, j, k]) * slopes[0, k]
+                    left[k] = load(grad[image, i, j, k]) * slopes[0, k]
                 for y in range(2):
                     for x in range(2):
                         for k in range(c):
-                            value = max(_load(pixels[image, 2 * i + y, 2 * j + x, k]), ZERO)
+                            value = max(load(pixels[image, 2 * i + y, 2 * j + x, k]), ZERO)
                             rest = left[k]
                             here = rest if value == taken[k] else ZERO
                             left[k] = rest - here  # the first of equal values takes the gradient
                             made = here + slopes[1, k] + slopes[2, k] * value
                             made = made if value > ZERO else ZERO
-                            found[image, 2 * i + y, 2 * j + x, k] = _store(made, pixels[0, 0, 0, 0])
+                            found[image, 2 * i + y, 2 * j + x, k] = store(made, pixels[0, 0, 0, 0])

@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fewray.compute.bfloat16 import array_of
+
 
 class ReluNormPool(nn.BatchNorm2d):
     """Map (n, c, h, w) to (n, c, h/2, w/2), rounded down: ReLU, BatchNorm, max-pooling."""
@@ -113,9 +115,3 @@ def slopes_of(
         to_weight,
         to_bias,
     )
-
-
-def array_of(x: Tensor) -> np.ndarray:
-    """Return the tensor's memory as float32, or as uint16 if it is bfloat16."""
-    x = x.detach()
-    return (x.view(torch.uint16) if x.dtype == torch.bfloat16 else x.float()).numpy()

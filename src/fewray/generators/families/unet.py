@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from fewray.generators.families.fused_silu import NormSilu, affine_silu
+
 FREQUENCIES = 32
 """Pairs of a sine and a cosine that encode the noise level."""
 GROUPS = 8
@@ -46,7 +48,7 @@ class Block(nn.Module):
 
     def __init__(self, channels: int, embedding: int, dropout: float) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(GROUPS, channels)
+        self.norm = NormSilu(GROUPS, channels)
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.modulate = nn.Linear(embedding, 2 * channels)
         self.keep = 1 - dropout
@@ -54,7 +56,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         """Return (n, channels, H, W) for ``embedding`` (n, embedding)."""
-        y = self.first(functional.silu(self.norm(x)))
+        y = self.first(self.norm(x))
         scale, shift = self.modulate(embedding)[:, :, None, None].chunk(2, 1)
         scale = scale + 1
         weight = self.second.weight
@@ -63,7 +65,7 @@ class Block(nn.Module):
             scale, shift = scale * kept, shift * kept  # silu(0) = 0
         elif self.keep < 1:
             weight = weight * self.keep
-        y = functional.silu(torch.addcmul(shift, y, scale))
+        y = affine_silu(y, scale, shift)
         return x + functional.conv2d(y, weight, self.second.bias, padding=1)
 
 
@@ -128,7 +130,7 @@ class UNet(nn.Module):
             nn.ModuleList(nn.Conv2d(2 * fine, fine, 1) for _ in range(blocks)) for fine, _ in pairs
         )
         self.up = nn.ModuleList(level(fine) for fine, _ in pairs)
-        self.norm = nn.GroupNorm(GROUPS, channels[0])
+        self.norm = NormSilu(GROUPS, channels[0])
         self.last = nn.Conv2d(channels[0], 4, 3, padding=1)
 
     def forward(self, x: Tensor, level: Tensor, conditions: Tensor) -> Tensor:
@@ -148,7 +150,7 @@ class UNet(nn.Module):
             h = functional.interpolate(self.widen[index](h), scale_factor=2.0, mode="nearest")
             for merge, block in zip(self.merge[index], self.up[index], strict=True):  # pyright: ignore[reportArgumentType]
                 h = block(merge(torch.cat([h, kept.pop()], 1)), embedding)
-        return self.last(functional.silu(self.norm(h)))
+        return self.last(self.norm(h))
 
     def draw_from(self, generator: torch.Generator) -> None:
         """Draw dropout masks from ``generator`` instead of the global random state."""
