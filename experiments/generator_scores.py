@@ -21,6 +21,7 @@ import torch
 
 from experiments.provenance import made_by
 from fewray.compute.device import choose_device
+from fewray.config import ClassifierOptions
 from fewray.data.images import ImageSource
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
@@ -28,6 +29,7 @@ from fewray.generators.checkpoint import load_checkpoint, read_header
 from fewray.generators.generate import run_classes
 from fewray.generators.log import read_log
 from fewray.pipelines.extractors import open_extractor
+from fewray.pipelines.tstr import measure_tstr
 from fewray.presets import recipe_text
 from fewray.quality.evaluate import measure_quality
 from fewray.quality.image_set import ImageSet
@@ -37,6 +39,8 @@ from fewray.storage.files import read_json, write_json
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "generators"
 EXTRACTORS = ("lite0", "lite2", "texture")
 SOURCES = ("src/fewray/generators", "src/fewray/quality")
+CLASSIFIER, CLASSIFIERS = ClassifierOptions(batch_size=64, steps=600), 3
+"""The paper's CNN, and how many are trained on real and on synthetic images."""
 SCORES = {
     "kid": "KID, training images",
     "kid_held_out": "KID, unseen patients",
@@ -86,6 +90,10 @@ def measure(run: Path, count: int) -> dict[str, Any]:
             }
             for label, found in report.classes.items()
         }
+    tested = [
+        measure_tstr(sides["training"], fake, CLASSIFIER, held_out=sides["held_out"], seed=seed)
+        for seed in range(CLASSIFIERS)
+    ]
     logs = [read_log(folder)[-1] for folder in sorted({path.parent for path in paths.values()})]
     return {
         "recipe": recipe_text(gan),
@@ -100,6 +108,9 @@ def measure(run: Path, count: int) -> dict[str, Any]:
         "precision": options.precision,
         "synthetic": count,
         "scores": scores,
+        "tested_images": tested[0].num_test,
+        "accuracy_from_real": [found.train_real_test_real for found in tested],
+        "accuracy_from_synthetic": [found.train_synthetic_test_real for found in tested],
         "hardware": platform.processor() or platform.machine(),
         "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         "made_by": made_by(*SOURCES),
@@ -130,8 +141,9 @@ def render() -> str:
         for index, name in enumerate(EXTRACTORS):
             start = f"| {recipe} | {len(found)} | {cost:.0f} |" if not index else "| | | |"
             lines.append(f"{start} {name} | {' | '.join(cell(found, name, k) for k in SCORES)} |")
-    lines += ["", "| recipe | images | copies | copied windows (%) | of unseen real images (%) |"]
-    lines.append("| --- | --- | --- | --- | --- |")
+    head = ("recipe", "images", "copies", "copied windows (%)", "of unseen real images (%)")
+    head += ("accuracy, trained on real", "on synthetic")
+    lines += ["", f"| {' | '.join(head)} |", "| --- " * len(head) + "|"]
     for recipe, found in runs.items():
         shares = []
         for side in (0, 1):
@@ -141,6 +153,10 @@ def render() -> str:
             ]
             shares.append(" / ".join(f"{value:.1f}" for value in means))
         copies = cell(found, "lite0", "copies", 1)
+        shares += [
+            f"{np.mean([run[f'accuracy_from_{side}'] for run in found]):.2f}"
+            for side in ("real", "synthetic")
+        ]
         lines.append(f"| {recipe} | {found[0]['synthetic']} | {copies} | {' | '.join(shares)} |")
     return "\n".join(lines) + "\n"
 

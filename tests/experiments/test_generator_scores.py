@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from experiments import generator_ablation, generator_scores
-from fewray.config import DiffusionOptions
+from fewray.config import ClassifierOptions, DiffusionOptions
 from fewray.data.loading import load_dataset
 from fewray.generators import diffusion
 from fewray.pipelines.train_generators import train_generators
@@ -20,6 +20,7 @@ DATA = "phantom:size=64,train=8,test=2"
 def results(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     for module in (generator_scores, generator_ablation):
         monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(generator_scores, "CLASSIFIER", ClassifierOptions(batch_size=8, steps=2))
     monkeypatch.setattr(diffusion, "EPOCH_IMAGES", 32)
     (tmp_path / "results").mkdir()
     return tmp_path / "results"
@@ -41,6 +42,8 @@ def test_a_run_is_measured_against_its_own_rows(results: Path, tmp_path: Path):
     for label in rows.classes:
         assert found["training_images"][label] + found["held_out_images"][label] == 8
         assert found["held_out_images"][label] >= 2
+    assert found["tested_images"] == sum(found["held_out_images"].values())
+    assert len(found["accuracy_from_synthetic"]) == generator_scores.CLASSIFIERS
     scores = found["scores"]["lite0"]["covid"]
     assert scores["kid"] > 0.5  # an untrained network makes no radiographs
     assert 0 <= scores["coverage"] <= 1
