@@ -117,6 +117,8 @@ def test_copies_are_rejected_per_class(data: Manifest, run: Path):
     label = data.classes[1]
     own = reject.train[label].images[:2]
     assert reject(label, own).all()
+    found = copy_rejection(run, None, percentile=2, device="cpu", extractor="pixels")
+    assert found.threshold == reject.threshold  # the run recorded where its data came from
 
 
 def test_a_run_is_continued_only_when_asked_and_with_the_same_classes(
@@ -184,7 +186,7 @@ def test_a_plan_has_one_generator(data: Manifest):
 
 
 def test_a_study_trains_one_generator_per_fold(data: Manifest, tmp_path: Path):
-    options = OPTIONS.with_(gan=POOLED, seeds=1, copy_percentile=0)
+    options = OPTIONS.with_(gan=POOLED, seeds=1)
     study = run_crossval(data, options, tmp_path, machine=SERIAL)
     found = sorted(tmp_path.rglob(CHECKPOINT))
     assert len(found) == options.folds
