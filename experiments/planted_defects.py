@@ -24,7 +24,7 @@ from fewray.results.copies import CopyThreshold
 from fewray.results.quality import METRICS
 
 COLUMNS = (*METRICS, "copies")
-AS_REAL = ("as_real", "uninformative", "unstable")
+AS_REAL = ("as_real", "indistinct", "uninformative", "unstable")
 
 
 @dataclass(frozen=True, kw_only=True)
