@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fewray.results.copies import Copy
 from fewray.results.scores import Interval, Model
 
@@ -35,26 +37,36 @@ class HeldOutQuality(Model, frozen=True, kw_only=True):
         """``c_t`` in its standard deviations."""
         return None if self.c_t is None or not self.c_t_sd else self.c_t / self.c_t_sd
 
-    @property
-    def sentences(self) -> list[str]:
-        """What the table of held-out images does not show, without the class."""
-        near = len(self.copies)
-        images = "synthetic image is" if near == 1 else "synthetic images are"
-        lines = [
-            f"{near} {images} as near to one of the {self.num_held_out} held-out images as copies "
-            "are to training images."
-        ]
-        found = self.copying_sds
-        if found is None:
-            lines.append("no C_T: it needs at least 4 held-out patients and 4 synthetic images.")
-        elif found < COPYING:
-            lines.append(
-                f"C_T {self.c_t:.1f} is {-found:.1f} standard deviations below 0. The synthetic "
-                "images lie nearer to training images than unseen images do: data copying."
-            )
-        elif found > -COPYING:
-            lines.append(
-                f"C_T {self.c_t:.1f} is {found:.1f} standard deviations above 0. The synthetic "
-                "images lie farther from training images than unseen images do. This hides copies."
-            )
-        return lines
+
+def held_out_sentences(rows: Mapping[str, HeldOutQuality]) -> list[str]:
+    """Return what the table of held-out images does not say, for all classes together."""
+    if not rows:
+        return []
+    near = ", ".join(f"{label} {len(found.copies)}" for label, found in rows.items())
+    lines = [
+        f"Synthetic images as near to a held-out image as copies are to training ones: {near}."
+    ]
+    far, close, unknown = [], [], []
+    for label, found in rows.items():
+        if found.copying_sds is None:
+            unknown.append(label)
+        elif found.copying_sds < COPYING:
+            close.append(label)
+        elif found.copying_sds > -COPYING:
+            far.append(label)
+    if close:
+        lines.append(
+            f"Data copying (C_T below {COPYING:.0f} SD) in {', '.join(close)}: synthetic images "
+            "lie nearer to training images than unseen images do."
+        )
+    if far:
+        lines.append(
+            f"No sign of copying by C_T in {', '.join(far)}, but synthetic images lie farther from "
+            f"training images than unseen images do (above {-COPYING:.0f} SD), which hides copies."
+        )
+    if unknown:
+        lines.append(
+            f"No C_T for {', '.join(unknown)}: it needs at least 4 held-out patients and 4 "
+            "synthetic images."
+        )
+    return lines

@@ -14,7 +14,7 @@ import msgspec
 from fewray.errors import InputError
 from fewray.results.areas import AreaLimit, ClassAreas
 from fewray.results.copies import Copy, CopyThreshold
-from fewray.results.held_out import HeldOutQuality
+from fewray.results.held_out import HeldOutQuality, held_out_sentences
 from fewray.results.scores import Interval, Model, StudyWarning
 from fewray.results.texture import TextureDifferences
 
@@ -214,8 +214,7 @@ class QualityReport(Model, frozen=True, kw_only=True):
             "eye overlooks: images that look right may be far along it.",
         ]
         lines += [f"{c}: {found.texture.text}" for c, found in self.rows.items() if found.texture]
-        for label, found in self.held_out_rows.items():
-            lines += [f"{label}: {text}" for text in found.sentences]
+        lines += held_out_sentences(self.held_out_rows)
         for label, found in self.membership.items():
             if found.auc is not None and found.ci is not None:
                 lines.append(

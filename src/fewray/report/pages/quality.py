@@ -1,6 +1,6 @@
 """The tables of a quality report, on the terminal and on pages.
 
-Held-out images come first: a generator may reach a low KID to its training images by copying them.
+Held-out images come first: copies of training images have the lowest KID to training images.
 """
 
 from __future__ import annotations
@@ -76,11 +76,10 @@ def _scores(quality: QualityReport) -> tuple[Table, ...]:
 
 def _held_out(quality: QualityReport, measured: str) -> Table:
     caption = (
-        "Choose generators by KID to held-out images, whose patients no generator saw (with 95% "
-        f"CI; {measured}). Real to held-out: the same for the real training images; reach that. "
-        "A KID to training images well below the KID to held-out images is a sign of copying. "
-        "C_T: 0 ± SD if nothing is copied; "
-        f"below {COPYING:.0f} SD, synthetic images are too near to training images."
+        f"Images of patients that no generator saw; {measured}. KID to held-out: of the synthetic "
+        "images, with 95% CI. Real to held-out: of the real training images, the value to reach. "
+        "KID does not see copying; C_T does: it is 0 ± SD if nothing is copied, and below "
+        f"{COPYING:.0f} SD if synthetic images lie too near to training images."
     )
     rows = [
         _held_out_row(label, found, quality.rows[label])
@@ -95,7 +94,7 @@ def _held_out_row(label: str, found: HeldOutQuality, of: ClassQuality) -> tuple[
         found.num_held_out,
         _with_interval(found.kid, found.kid_ci),
         _with_interval(found.real_kid, found.real_kid_ci),
-        _with_interval(of.kid, of.kid_ci),
+        number(of.kid),
         number(found.c_t, 1),
         None if found.c_t_sd is None else number(found.c_t_sd, 2),
     )
