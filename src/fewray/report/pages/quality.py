@@ -115,14 +115,15 @@ def _baselines(quality: QualityReport) -> tuple[Table, ...]:
         "These scores differ from those above, which use all images. Each is the mean ± SD over "
         "random sets of m synthetic images, m being half of the real patients: only so can it be "
         "compared with one half of the real images against the other (real vs real) and with "
-        "noise. For MS-SSIM, m is the number of real images, and the SD is the standard error."
+        "noise. MS-SSIM does not depend on n: it is of all images, with its standard error."
     )
-    columns = ("metric", "m", "synthetic", "real vs real", "noise", "verdict")
+    columns = ("metric", "synthetic", "real vs real", "noise", "verdict")
     tables = []
     for label, by_metric in found.items():
         rows = [_baseline(key, by_metric[key]) for key in METRICS if key in by_metric]
         caption = "" if tables else how
-        tables.append(Table.of(f"Baselines: {label}", columns, rows, caption))
+        m = min(base.m for base in by_metric.values())
+        tables.append(Table.of(f"Baselines: {label} (m = {m})", columns, rows, caption))
     return tuple(tables)
 
 
@@ -130,7 +131,6 @@ def _baseline(key: str, base: Baseline) -> tuple[object, ...]:
     shown, digits = METRICS[key]
     return (
         shown,
-        base.m,
         f"{number(base.synthetic, digits)} ± {number(base.synthetic_sd, digits)}",
         f"{number(base.real_vs_real, digits)} ± {number(base.real_vs_real_sd, digits)}",
         None if base.noise is None else number(base.noise, digits),
