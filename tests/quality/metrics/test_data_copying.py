@@ -8,7 +8,7 @@ from scipy.stats import mannwhitneyu
 from fewray.data.loading import load_dataset
 from fewray.imaging.arrays import load_images
 from fewray.quality.features.load import load_extractor
-from fewray.quality.metrics.data_copying import Cell, data_copying, weighted
+from fewray.quality.metrics.data_copying import CellScore, data_copying, weighted
 
 
 def rows(n: int, seed: int, d: int = 4) -> np.ndarray:
@@ -32,7 +32,7 @@ def test_one_cell_is_the_z_score_of_scipys_u():
     u = mannwhitneyu(nearest(fake, train), nearest(held_out, train)).statistic
     expected = (u - 9 * 70 / 2) / np.sqrt(9 * 70 * 80 / 12)
     assert found.c_t == pytest.approx(expected, rel=1e-9)
-    assert found.cells == (Cell(z=found.c_t, held_out=9),)
+    assert found.cells == (CellScore(z=found.c_t, held_out=9),)
     assert found.sd == 1
 
 
@@ -144,7 +144,7 @@ def test_with_fewer_than_four_patients_it_is_undefined():
 
 
 def test_cells_are_weighted_by_their_held_out_patients():
-    found = weighted([Cell(z=-4.0, held_out=30), Cell(z=0.0, held_out=10)])
+    found = weighted([CellScore(z=-4.0, held_out=30), CellScore(z=0.0, held_out=10)])
     assert found.c_t == pytest.approx(-3)
     assert found.sd == pytest.approx(np.hypot(0.75, 0.25))
 

@@ -23,7 +23,7 @@ MOST_CELLS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cell:
+class CellScore:
     """A part of feature space: its Mann-Whitney z-score and its number of held-out patients."""
 
     z: float
@@ -41,7 +41,7 @@ class DataCopying:
 
     c_t: float
     sd: float
-    cells: tuple[Cell, ...]
+    cells: tuple[CellScore, ...]
 
 
 def data_copying(
@@ -91,7 +91,7 @@ def data_copying(
     return weighted(parts or [_cell(*zip(sides, names, strict=True))])
 
 
-def weighted(cells: Iterable[Cell]) -> DataCopying:
+def weighted(cells: Iterable[CellScore]) -> DataCopying:
     """Return C_T of ``cells``, which may be those of several classes."""
     found = tuple(cells)
     shares = np.array([cell.held_out for cell in found], float)
@@ -121,7 +121,7 @@ def _cells(
     return tuple(squared_distances(side, centres).argmin(1).cpu().numpy() for side in sides)
 
 
-def _cell(held: tuple[np.ndarray, np.ndarray], made: tuple[np.ndarray, np.ndarray]) -> Cell:
+def _cell(held: tuple[np.ndarray, np.ndarray], made: tuple[np.ndarray, np.ndarray]) -> CellScore:
     """Return the z-score of synthetic against held-out distances, each (distances, patients).
 
     Every patient has the weight 1, divided among its images. That is the mean over all draws of one
@@ -134,7 +134,7 @@ def _cell(held: tuple[np.ndarray, np.ndarray], made: tuple[np.ndarray, np.ndarra
     left, right = (np.searchsorted(y[order], x, side) for side in ("left", "right"))
     u = float(v @ (m - (below[left] + below[right]) / 2))  # ties count half
     z = (u - n * m / 2) / np.sqrt(n * m * (n + m + 1) / 12)
-    return Cell(z=float(z), held_out=round(n))
+    return CellScore(z=float(z), held_out=round(n))
 
 
 def _weights(names: np.ndarray) -> np.ndarray:
