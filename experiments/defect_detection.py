@@ -133,13 +133,14 @@ def render() -> str:
         "or more than 5% of the images were flagged as copies. **Bold**: the metric must react. "
         "~~Struck through~~: it must not. Other cells have no expected value.\n"
     ]
+    columns = _measured(found)
     for run in found["runs"]:
-        header = ["defect", *map(_shown, COLUMNS), "flagged as copies"]
+        header = ["defect", *map(_shown, columns), "flagged as copies"]
         lines = [f"| {' | '.join(header)} |", f"|{' --- |' * len(header)}"]
         for name, defect in DEFECTS.items():
-            cells = [_cell(run, name, defect, metric) for metric in COLUMNS]
+            cells = [_cell(run, name, defect, metric) for metric in columns]
             lines.append(f"| {name} | {' | '.join(cells)} | {_share(run, name)} |")
-        empty, count = " |" * (len(COLUMNS) - 1), _count(run, HELD_OUT, "copies")
+        empty, count = " |" * (len(columns) - 1), _count(run, HELD_OUT, "copies")
         lines.append(f"| {HELD_OUT}, shifted |{empty} **{count}** | {_share(run, HELD_OUT)} |")
         counts = ", ".join(
             f"{label} {run['num_train'][label]}/{run['num_fake'][label]}"
@@ -152,7 +153,7 @@ def render() -> str:
         )
         reasons: dict[str, list[str]] = {}
         for name, defect in DEFECTS.items():
-            for metric in COLUMNS:
+            for metric in columns:
                 if _wrong(run, name, defect, metric) and (
                     why := EXPLAINED.get((name, metric, run["extractor"]))
                 ):
@@ -164,10 +165,10 @@ def render() -> str:
                 + "\n"
             )
         clean = next(iter(DEFECTS))
-        alarms = sum(_count(run, clean, metric) for metric in COLUMNS)
+        alarms = sum(_count(run, clean, metric) for metric in columns)
         parts.append(
             f"Unseen real images caused {alarms} reactions in "
-            f"{len(COLUMNS) * len(run['num_train'])} tests; about one in twenty is to be "
+            f"{len(columns) * len(run['num_train'])} tests; about one in twenty is to be "
             "expected.\n"
         )
     return "\n".join(parts)
@@ -175,6 +176,14 @@ def render() -> str:
 
 def _count(run: Mapping[str, Any], name: str, metric: str) -> int:
     return sum(bool(cell["reacted"].get(metric)) for cell in run["defects"][name].values())
+
+
+def _measured(found: Mapping[str, Any]) -> list[str]:
+    """Return the columns that some run has: a committed result may be older than a metric."""
+    cells = [
+        cell for run in found["runs"] for each in run["defects"].values() for cell in each.values()
+    ]
+    return [metric for metric in COLUMNS if any(metric in cell["reacted"] for cell in cells)]
 
 
 def _wrong(run: Mapping[str, Any], name: str, defect: Defect, metric: str) -> bool:

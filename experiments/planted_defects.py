@@ -24,7 +24,7 @@ from fewray.results.copies import CopyThreshold
 from fewray.results.quality import METRICS
 
 COLUMNS = (*METRICS, "copies")
-AS_REAL = ("as_real", "uninformative", "unstable")
+AS_REAL = ("as_real", "indistinct", "uninformative", "unstable")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,10 +110,10 @@ DEFECTS: dict[str, Defect] = {
         make=lambda m: _grey(m.unseen + 30.0), image_by_image=True, must=frozenset({"kid"})
     ),
     "wrong class": Defect(make=lambda m: m.other_class, must=_DISTANCES),
-    "mode dropped": Defect(make=_mode_dropped, must=frozenset({"recall", "ms_ssim"})),
+    "mode dropped": Defect(make=_mode_dropped, must=frozenset({"recall", "ms_ssim", "vendi"})),
     "one image repeated": Defect(
         make=lambda m: np.repeat(m.unseen[:1], len(m.unseen), 0),
-        must=_DISTANCES | {"recall", "coverage", "ms_ssim", "is_mean"},
+        must=_DISTANCES | {"recall", "coverage", "ms_ssim", "vendi", "is_mean"},
     ),
     "half training images, half blurred": Defect(make=_half_real, must=frozenset({"copies"})),
     "training images": Defect(make=lambda m: m.train, must=_COPY),

@@ -72,6 +72,11 @@ def test_both_sides_are_compared_at_the_same_n():
         ("is_mean", 5.0, 20.0, "below_real"),
         ("ms_ssim", 20.0, 1.0, "less_diverse"),
         ("ms_ssim", 5.0, 1.0, "more_diverse"),
+        ("ms_ssim", 10.0, 10.5, "as_real"),
+        ("vendi", 5.0, 1.0, "less_diverse"),
+        ("vendi", 20.0, 1.0, "more_diverse"),
+        ("vendi", 20.0, 30.0, "more_diverse"),
+        ("vendi", 10.0, 10.5, "as_real"),
     ],
 )
 def test_the_verdict_of_a_baseline(metric: str, value: float, noise: float, verdict: str):
@@ -81,6 +86,25 @@ def test_the_verdict_of_a_baseline(metric: str, value: float, noise: float, verd
     assert found.text == (
         "50% of the way to noise" if value == 60.0 else BASELINE_VERDICTS[verdict]
     )
+
+
+def test_a_score_halfway_to_noise_is_never_as_real():
+    """A spread that large cannot tell: it was "as real" at 93% of the way to noise."""
+    wide = {"m": 30, "real_vs_real": 0.9, "real_vs_real_sd": 0.05}
+    for value, spread, verdict in (
+        (0.07, 0.45, "unstable"),
+        (0.62, 0.14, "indistinct"),  # two SDs of 0.15 reach 0.31 of the 0.9
+        (0.88, 0.25, "indistinct"),
+        (0.88, 0.05, "as_real"),
+        (0.7, 0.12, "as_real"),
+    ):
+        found = judged("density", value, 0.3 if verdict == "indistinct" else 0.0, synthetic_sd=spread, **wide)  # fmt: skip
+        assert found.verdict == verdict, value
+    for value in np.linspace(-40, 140, 91):
+        for spread in (0.1, 1.0, 5.0, 20.0, 60.0):
+            found = judged("kid", value, 110.0, synthetic_sd=spread)
+            assert found.position is not None
+            assert found.verdict != "as_real" or abs(found.position) <= 0.5
 
 
 @pytest.mark.parametrize(("splits", "quantile"), [(20, 2.093), (5, 2.776), (3, 4.303), (1, 2.0)])
@@ -158,7 +182,7 @@ def test_one_repeated_image_is_not_as_real_because_it_is_unstable():
     assert {value: baseline.verdict for value, baseline in found.items()} == {
         0.55: "unstable",
         0.85: "as_real",
-        0.93: "as_real",
+        0.93: "indistinct",
         0.05: "towards_noise",
     }
     assert found[0.05].text == "95% of the way to noise"

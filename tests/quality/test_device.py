@@ -14,10 +14,12 @@ from fewray.quality.copies.windows import nearest_windows
 from fewray.quality.features.cache import Cached
 from fewray.quality.features.extractor import Features, PixelExtractor, metrics_device
 from fewray.quality.image_set import ImageSet, measured, pooled
+from fewray.quality.metrics.data_copying import data_copying
 from fewray.quality.metrics.fid import fid_infinity, frechet_distance
 from fewray.quality.metrics.kid import kernel_distance, mmd2
 from fewray.quality.metrics.ms_ssim import diversity
 from fewray.quality.metrics.prdc import neighbour_metrics
+from fewray.quality.metrics.vendi import vendi_score
 
 
 @pytest.fixture
@@ -44,6 +46,8 @@ METRICS = {
     "kid of patients": lambda x, y: mmd2(x, y, groups=GROUPS),
     "kid and its interval": lambda x, y: kernel_distance(x, y, seed=0, groups=GROUPS).interval,
     "neighbours": neighbour_metrics,
+    "c_t": lambda x, y: data_copying(x[:30], x[30:], y),
+    "vendi": lambda x, y: vendi_score(y),
 }
 
 

@@ -16,7 +16,7 @@ from fewray.quality.metrics.kid import mmd2
 from fewray.quality.probe import QualityProbe
 from fewray.results.quality import ClassQuality, QualityReport
 
-FIGURES = ("fid", "kid", "precision", "recall", "density", "coverage", "auth_pct")
+FIGURES = ("fid", "kid", "precision", "recall", "density", "coverage", "vendi", "auth_pct")
 
 
 @pytest.fixture(scope="module")

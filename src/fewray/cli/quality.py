@@ -101,7 +101,7 @@ def quality(
     if as_json:
         print_json(msgspec.to_builtins(measured))
         return
-    from fewray.report.pages.generators import quality_tables
+    from fewray.report.pages.quality import quality_tables
     from fewray.report.tables import print_table
 
     for table in quality_tables(measured):

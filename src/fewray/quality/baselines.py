@@ -16,6 +16,8 @@ FEWEST_SPLITS = 3
 NOISE_IMAGES = 128
 UNSTABLE = 3.0
 """A metric is unstable if its spread over the splits exceeds that of real images by this factor."""
+RESOLUTION = 0.5
+"""A metric cannot tell if images this far on the way to noise could score as real."""
 PROPORTIONS = ("precision", "recall", "coverage")
 """Proportions of m images: differences below 1 / m cannot be resolved."""
 BETTER_THAN_REAL = {
@@ -29,6 +31,9 @@ BETTER_THAN_REAL = {
 Precision and density are high for images in the middle of the real ones, recall and coverage for
 images that lie far apart.
 """
+
+MORE_IS_ALIKE = {"ms_ssim": True, "vendi": False}
+"""Metrics of the synthetic images alone: whether a higher value means less diverse images."""
 
 Compare = Callable[[Features, Features], Mapping[str, float]]
 """Real and other features to metrics by name."""
@@ -121,21 +126,25 @@ def _verdict(metric: str, found: Baseline) -> str:
     Synthetic images score as real ones within Student's t at 95% (2 without splits) times the
     spread of both together. This does not hold if they do so by their own spread alone, much larger
     than that of real images: a few images, or one repeated, that hit or miss from split to split.
+    Nor does it if the spread of both is so large that images halfway to noise would score as real.
     """
     from scipy.stats import t
 
     quantile = float(t.ppf(0.975, found.splits - 1)) if found.splits > 1 else 2.0
     away = found.synthetic - found.real_vs_real
-    if abs(away) <= quantile * max(
-        float(np.hypot(found.real_vs_real_sd, found.synthetic_sd)), 1e-9
-    ):
+    reach = quantile * max(float(np.hypot(found.real_vs_real_sd, found.synthetic_sd)), 1e-9)
+    if abs(away) <= reach:
         spread = max(found.real_vs_real_sd, 1 / found.m if metric in PROPORTIONS else 1e-9)
         if abs(away) > quantile * spread and found.synthetic_sd > UNSTABLE * spread:
             return "unstable"
-        blind = metric != "ms_ssim" and found.noise is not None and found.position is None
-        return "uninformative" if blind else "as_real"
-    if metric == "ms_ssim":
-        return "less_diverse" if away > 0 else "more_diverse"
+        if found.noise is None or metric in MORE_IS_ALIKE:
+            return "as_real"  # noise may be as diverse as real images
+        if found.position is None:
+            return "uninformative"
+        too_few = reach > RESOLUTION * abs(found.noise - found.real_vs_real)
+        return "indistinct" if too_few else "as_real"
+    if metric in MORE_IS_ALIKE:
+        return "less_diverse" if (away > 0) == MORE_IS_ALIKE[metric] else "more_diverse"
     if found.noise is not None and away * (found.noise - found.real_vs_real) < 0:
         if metric == "is_mean":
             return "above_real" if away > 0 else "below_real"

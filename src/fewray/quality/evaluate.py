@@ -13,16 +13,18 @@ from fewray.quality.copies.detect import find_copies, pooled_copies
 from fewray.quality.copies.threshold import PERCENTILE, copy_threshold
 from fewray.quality.features.extractor import Extractor, Features
 from fewray.quality.features.standardise import standardised
+from fewray.quality.held_out import held_out_quality
 from fewray.quality.image_set import ImageSet, MeasuredSet, measured, mix_warning, pooled
 from fewray.quality.metrics.fid import fid_infinity, frechet_distance
 from fewray.quality.metrics.inception_score import inception_score
 from fewray.quality.metrics.kid import kernel_distance, mmd2
 from fewray.quality.metrics.ms_ssim import diversity
 from fewray.quality.metrics.prdc import K, neighbour_metrics
+from fewray.quality.metrics.vendi import vendi_score
 from fewray.quality.texture_differences import with_differences
 from fewray.results.areas import ClassAreas
-from fewray.results.copies import Copy, CopyThreshold
-from fewray.results.quality import ClassQuality, HeldOutQuality, QualityReport
+from fewray.results.copies import Copy
+from fewray.results.quality import ClassQuality, QualityReport
 from fewray.results.scores import StudyWarning
 
 Nearest = dict[str, tuple[Copy, ...]]
@@ -92,6 +94,7 @@ def measure_quality(
     mix = mix_warning(*({label: len(side[label]) for label in fakes} for side in (reals, fakes)))
     if mix is not None:
         everything = msgspec.structs.replace(everything, warnings=(*everything.warnings, mix))
+    against, pooled_against = held_out_quality(others, reals, fakes, threshold, seed=seed)
     report = QualityReport(
         extractor=extractor.name,
         dim=reals[next(iter(fakes))].features.features.shape[1],
@@ -101,10 +104,8 @@ def measure_quality(
         pooled=everything,
         copy_threshold=threshold,
         area_limit=areas.limit,
-        held_out={
-            label: _against_held_out(label, images, fakes[label], threshold)
-            for label, images in others.items()
-        },
+        held_out=against,
+        pooled_held_out=pooled_against,
         membership={},
         tstr=None,
         notes=(),
@@ -204,6 +205,7 @@ def class_quality(
         ms_ssim=similar.mean if similar else None,
         ms_ssim_pairs=similar.pairs if similar else None,
         ms_ssim_scales=similar.scales if similar else None,
+        vendi=vendi_score(y),
         copies=copies,
         areas=areas if isinstance(areas, ClassAreas) else None,
         baselines=baselines,
@@ -219,28 +221,13 @@ def _comparison(k: int) -> Compare:
         found = {
             "fid": frechet_distance(x, y),
             "kid": mmd2(x, y, groups=real.groups, fake_groups=fake.groups),
+            "vendi": vendi_score(y),
         }
         if fake.probabilities is not None:
             found["is_mean"] = inception_score(fake.probabilities, splits=1).mean
         return found | neighbours.values()
 
     return compare
-
-
-def _against_held_out(
-    label: str, held_out: MeasuredSet, fake: MeasuredSet, threshold: CopyThreshold
-) -> HeldOutQuality:
-    kid = None
-    if len(held_out) >= 2:
-        kid = mmd2(
-            held_out.features.matrix,
-            fake.features.matrix,
-            groups=held_out.features.groups,
-            fake_groups=fake.features.groups,
-        )
-    found = find_copies(label, fake, held_out, threshold)
-    copies = tuple(row for row in found if row.detected_by)
-    return HeldOutQuality(num_held_out=len(held_out), kid=kid, copies=copies)
 
 
 def _check(

@@ -15,13 +15,9 @@ from fewray.report.limits import limits
 from fewray.report.page import Bullets, Code, Page, Section, Text, page_html, page_markdown
 from fewray.report.pages import crossval_checks, crossval_tables
 from fewray.report.pages.crossval import comparison_blocks, crossval_page
-from fewray.report.pages.generators import (
-    quality_sections,
-    read_training,
-    training_page,
-    training_tables,
-)
+from fewray.report.pages.generators import read_training, training_page, training_tables
 from fewray.report.pages.published import published_page, published_tables
+from fewray.report.pages.quality import quality_sections
 from fewray.report.tables import Table
 from fewray.report.text import sentence
 from fewray.results.crossval import CrossvalStudy

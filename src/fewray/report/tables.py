@@ -174,13 +174,14 @@ def print_table(table: Table) -> None:
     for row in table.rows:
         drawn.add_row(*map(Text, row))
     console = Console(highlight=False)
-    if not sys.stdout.isatty():
+    piped = not sys.stdout.isatty()
+    if piped:
         width = Console(width=10_000).measure(drawn).maximum
         console = Console(width=max(width, 1), highlight=False, soft_wrap=False)
     if table.title:
-        console.print(Text(table.title, style="bold"), soft_wrap=True)
+        console.print(Text(table.title, style="bold"), soft_wrap=piped)
     if table.caption:
-        console.print(Text(table.caption), soft_wrap=True)
+        console.print(Text(table.caption), soft_wrap=piped)
     console.print(drawn)
     for note in table.footnotes:
-        console.print(Text(note), soft_wrap=True)
+        console.print(Text(note), soft_wrap=piped)

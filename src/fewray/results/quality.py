@@ -14,6 +14,7 @@ import msgspec
 from fewray.errors import InputError
 from fewray.results.areas import AreaLimit, ClassAreas
 from fewray.results.copies import Copy, CopyThreshold
+from fewray.results.held_out import HeldOutQuality, held_out_sentences
 from fewray.results.scores import Interval, Model, StudyWarning
 from fewray.results.texture import TextureDifferences
 
@@ -26,14 +27,16 @@ METRICS = {
     "density": ("density", 2),
     "coverage": ("coverage", 2),
     "ms_ssim": ("MS-SSIM", 3),
+    "vendi": ("Vendi", 2),
     "auth_pct": ("authenticity (%)", 0),
 }
 """By field of :class:`ClassQuality`: display name and digits."""
 
 BASELINE_VERDICTS = {
     "as_real": "as real",
-    "unstable": "unstable: varies too much between splits",
-    "uninformative": "uninformative: noise scores as real",
+    "indistinct": "cannot tell: m too small",
+    "unstable": "unstable between splits",
+    "uninformative": "uninformative: noise as real",
     "less_diverse": "less diverse than real",
     "more_diverse": "more diverse than real",
     "above_real": "above real",
@@ -103,6 +106,9 @@ class ClassQuality(Model, frozen=True, kw_only=True):
     ms_ssim: float | None
     ms_ssim_pairs: int | None
     ms_ssim_scales: int | None
+    vendi: float | None = None
+    """Of all synthetic images; it grows with their number. None in reports from before it was
+    measured."""
     copies: tuple[Copy, ...]
     """Synthetic images that count as copies, nearest first."""
     areas: ClassAreas | None = None
@@ -114,16 +120,6 @@ class ClassQuality(Model, frozen=True, kw_only=True):
     warnings: tuple[StudyWarning, ...]
     texture: TextureDifferences | None = None
     """Of a class with the extractor ``texture`` only; ``undefined`` says if that failed."""
-
-
-class HeldOutQuality(Model, frozen=True, kw_only=True):
-    """Synthetic images of one class against real images that no generator saw."""
-
-    num_held_out: int
-    kid: float | None
-    """None with fewer than 2 held-out images."""
-    copies: tuple[Copy, ...]
-    """Synthetic images as near to a held-out image as copies are to training images."""
 
 
 class Membership(Model, frozen=True, kw_only=True):
@@ -169,6 +165,8 @@ class QualityReport(Model, frozen=True, kw_only=True):
     """None in reports from before areas were measured."""
     held_out: dict[str, HeldOutQuality]
     """By class; empty without held-out images."""
+    pooled_held_out: HeldOutQuality | None = None
+    """All classes of ``held_out`` pooled; None without held-out images."""
     membership: dict[str, Membership]
     """By class; empty without the generators' discriminators and held-out images."""
     tstr: Tstr | None
@@ -179,6 +177,12 @@ class QualityReport(Model, frozen=True, kw_only=True):
     def rows(self) -> Mapping[str, ClassQuality]:
         """The classes, then all of them pooled under ``all``."""
         return {**self.classes, "all": self.pooled}
+
+    @property
+    def held_out_rows(self) -> Mapping[str, HeldOutQuality]:
+        """The classes with held-out images, then all of them pooled under ``all``."""
+        everything = {} if self.pooled_held_out is None else {"all": self.pooled_held_out}
+        return {**self.held_out, **everything}
 
     @property
     def k_text(self) -> str:
@@ -210,12 +214,7 @@ class QualityReport(Model, frozen=True, kw_only=True):
             "eye overlooks: images that look right may be far along it.",
         ]
         lines += [f"{c}: {found.texture.text}" for c, found in self.rows.items() if found.texture]
-        for label, found in self.held_out.items():
-            kid = "undefined" if found.kid is None else f"{found.kid:.3f}"
-            lines.append(
-                f"{label}: KID to {found.num_held_out} held-out images {kid}; {len(found.copies)} "
-                "synthetic images are as near to them as copies."
-            )
+        lines += held_out_sentences(self.held_out_rows)
         for label, found in self.membership.items():
             if found.auc is not None and found.ci is not None:
                 lines.append(

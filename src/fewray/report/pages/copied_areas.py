@@ -11,9 +11,9 @@ COLUMNS = (
     "class",
     "images",
     Column("copied windows", "%"),
-    Column("of real images", "%"),
+    Column("in real", "%"),
     "ratio",
-    "images flagged",
+    "flagged",
     Column("largest owed area", "%"),
 )
 

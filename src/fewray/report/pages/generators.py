@@ -13,11 +13,11 @@ from fewray.generators.health import findings
 from fewray.generators.log import LOG, read_log, read_options
 from fewray.report import figures
 from fewray.report.files import Timing
-from fewray.report.page import Block, Bullets, Details, Drawing, Group, Page, Picture, Section, Text
-from fewray.report.pages.copied_areas import area_tables
-from fewray.report.tables import Column, Field, Table, fields_table
-from fewray.report.text import interval, listed, number, sentence, spelled
-from fewray.results.quality import METRICS, QualityReport
+from fewray.report.page import Block, Drawing, Group, Page, Picture, Section, Text
+from fewray.report.pages.quality import quality_sections
+from fewray.report.tables import Field, Table, fields_table
+from fewray.report.text import listed, number, sentence, spelled
+from fewray.results.quality import QualityReport
 from fewray.results.scores import StudyWarning
 from fewray.results.training import (
     EpochRow,
@@ -45,13 +45,6 @@ MEASURED: tuple[Field, ...] = (
     ("KID", "kid", number),
     ("IS", "inception_score", partial(number, digits=2)),
     ("extractor", "extractor", str),
-)
-QUALITY: tuple[Field, ...] = (
-    ("real", "num_real", str),
-    ("synthetic", "num_fake", str),
-    *((shown, key, partial(number, digits=digits)) for key, (shown, digits) in METRICS.items()),
-    (Column("KID, 95% CI", align="right"), "kid_ci", partial(interval, digits=3)),
-    ("copies", "copies", len),
 )
 
 
@@ -146,44 +139,6 @@ def training_tables(training: TrainingReport) -> tuple[Table, ...]:
         "its large-sample value.",
     )
     return (Table.of("", columns, rows, caption), *([scores] if measured else []))
-
-
-def quality_tables(quality: QualityReport) -> tuple[Table, ...]:
-    """Return the scores by class, where each lies between real images and noise, copied areas."""
-    caption = (
-        f"Synthetic images against the real training images; extractor {quality.extractor}; "
-        f"nearest neighbours k = {quality.k_text}."
-    )
-    scale = []
-    for key, (shown, digits) in METRICS.items():
-        for label, found in quality.rows.items():
-            if base := found.baselines.get(key):
-                real = f"{base.real_vs_real:.{digits}f} ± {base.real_vs_real_sd:.{digits}f}"
-                noise = None if base.noise is None else number(base.noise, digits)
-                row = (shown, label, base.m, number(base.synthetic, digits), real, noise, base.text)
-                scale.append(row)
-    columns = ("metric", "class", "m", "synthetic", "real vs real", "noise", "verdict")
-    how = (
-        "Each score with m images per side, between the real-vs-real baseline (mean ± SD over "
-        "random halves; for MS-SSIM the real images' own value and standard error) and the noise "
-        "baseline."
-    )
-    scores = fields_table("", "class", quality.rows, QUALITY, caption)
-    return scores, Table.of("", columns, scale, how), *area_tables(quality)
-
-
-def quality_sections(quality: QualityReport | None) -> list[Section]:
-    """Return the section with :func:`quality_tables` and remarks; none without a report."""
-    if quality is None:
-        return []
-    scores, scale, *areas = quality_tables(quality)
-    notes = tuple(map(sentence, (*quality.sentences, *quality.remarks)))
-    details = Details("Each score between real images and noise", (scale,))
-    return [
-        Section(
-            "quality", "Quality of the synthetic images", (scores, *areas, Bullets(notes), details)
-        )
-    ]
 
 
 def generator_blocks(

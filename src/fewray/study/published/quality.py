@@ -23,7 +23,7 @@ from fewray.results.scores import StudyWarning
 from fewray.storage.jobs import JobStore, key_of
 from fewray.study.published.arms import ImageSets
 
-METRICS_VERSION = 6
+METRICS_VERSION = 7
 """Raised whenever the metrics of synthetic images change, so that only these are measured again."""
 
 
