@@ -1,4 +1,4 @@
-"""Take the recipe `diffusion` apart: train it with one ingredient changed at a time.
+"""Ablation of the recipe `diffusion`: it is trained with one ingredient changed at a time.
 
 Run `python -m experiments.generator_ablation DATA FOLDER [SEED ...]`; run it again to continue.
 Every run trains for EPOCHS epochs on 80% of the training patients and is measured as in

@@ -51,7 +51,7 @@ class DiffusionOptions(Options):
     dropout: float = 0.1
     """Share of channels dropped in each block during training."""
     augmented: bool = True
-    """Whether training images are moved and changed, with the network told how."""
+    """Whether training images are moved and changed, and how is an input of the network."""
     noise_mean: float = -1.2
     noise_sd: float = 1.2
     """Mean and SD of the logarithm of the noise level in training."""
