@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from fewray.config import (
     ClassicAugmentation,
@@ -145,7 +146,7 @@ def recipe_text(options: GanOptions) -> str:
     if named is None:
         return options.recipe
     same = {"fit": named.fit, "quality_images": named.quality_images}
-    before, after = named.to_json(), options.with_(**same).to_json()
+    before, after = (_flat(each.to_json()) for each in (named, options.with_(**same)))
     words = {"epochs": "epochs", "classic_images": "augmented images added per class"}
     changes = [
         f"{after[name]} {words[name]}" if name in words else f"{name} {after[name]}"
@@ -153,3 +154,12 @@ def recipe_text(options: GanOptions) -> str:
         if before[name] != after[name]
     ]
     return f"{options.recipe}: {', '.join(changes)}" if changes else options.recipe
+
+
+def _flat(options: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return options by name; those of nested options are called "diffusion.blocks"."""
+    found: dict[str, Any] = {}
+    for name, value in options.items():
+        nested = isinstance(value, dict)
+        found |= _flat(value, f"{name}.") if nested else {f"{prefix}{name}": value}
+    return found

@@ -55,7 +55,7 @@ class DiffusionOptions(Options):
     noise_mean: float = -1.2
     noise_sd: float = 1.2
     """Mean and SD of the logarithm of the noise level in training."""
-    sampling_steps: int = 18
+    sampling_steps: int = 12
     """Evaluations of the network per image."""
 
     def __post_init__(self) -> None:

@@ -76,6 +76,9 @@ def test_a_changed_recipe_is_named_with_its_changes():
     assert recipe_text(gan) == "quick: 16 epochs, 250 augmented images added per class"
     assert recipe_text(RECIPES["quick"].with_(fit="pad")) == "quick"
     assert recipe_text(RECIPES["paper"].with_(batch_size=8)) == "paper: batch_size 8"
+    diffusion = RECIPES["diffusion"]
+    changed = diffusion.with_(diffusion=diffusion.diffusion.with_(blocks=1))
+    assert recipe_text(changed) == "diffusion: diffusion.blocks 1"
 
 
 def test_all_recipes_that_the_folds_selected_are_named(tmp_path: Path):
