@@ -72,8 +72,8 @@ def run_jobs(
     """
     generators = fold_generators(cohort, options, folder, conditions, configs)
     if generators:
-        classes = len(cohort.rows.classes)
-        context.stage(f"training generators: {len(generators)} folds x {classes} classes")
+        count = sum(len(fold.names()) for fold in generators.values())
+        context.stage(f"training {count} generators")
         with context.clock(f"{context.prefix}generators"):
             train_fold_generators(
                 list(generators.values()), context.machine, on_progress=context.report_training
