@@ -121,6 +121,15 @@ def test_a_size_that_the_network_cannot_make_is_refused():
         assert raised.value.code == "image_size_unsupported"
 
 
+def test_classes_do_not_share_their_noise():
+    found = fitted(SMALL["diffusion"], noise_images(5))
+    first = found.sample([1, 2]).astype(float)
+    found.class_index = 1
+    second = found.sample([1, 2]).astype(float)
+    across = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for a, b in zip(first, second, strict=True)]
+    assert max(np.abs(across)) < 0.2, across
+
+
 def test_diffusion_makes_images_of_128_pixels():
     options = SMALL["diffusion"].with_(image_size=128, epochs=1)
     found = new(options)

@@ -83,32 +83,29 @@ class Diffusion:
         The network runs in bfloat16 where the device is fast at it. The batch size and the device
         do not matter beyond rounding: images differ by a few grey levels at most.
         """
-        precision = choose_precision(self.device, "auto")
-        options, half = self.options, self.options.image_size // 2
+        options, precision = self.options, choose_precision(self.device, "auto")
         levels = noise_levels(options.diffusion.sampling_steps, LOWEST, HIGHEST)
         made = [np.zeros((0, 1, options.image_size, options.image_size), np.uint8)]
         for start in range(0, len(seeds), BATCH):
-            noise = torch.stack(
-                [
-                    torch.randn(
-                        4,
-                        half,
-                        half,
-                        generator=torch.Generator().manual_seed(child_seed(s, "latent")),
-                    )
-                    for s in seeds[start : start + BATCH]
-                ]
-            ).to(self.device)
+            noise = torch.stack([self._noise(seed) for seed in seeds[start : start + BATCH]])
             described = self._conditions(torch.full((len(noise),), self.class_index))
 
             def network(x: Tensor, level: Tensor, described: Tensor = described) -> Tensor:
                 with autocast(self.device, precision):
                     return self.average(x, level, described)
 
-            made.append(
-                to_uint8(inverse_haar(solve(network, noise * HIGHEST, levels)).clamp(-1, 1))
-            )
+            clean = solve(network, noise.to(self.device) * HIGHEST, levels)
+            made.append(to_uint8(inverse_haar(clean).clamp(-1, 1)))
         return np.concatenate(made)
+
+    def _noise(self, seed: int) -> Tensor:
+        """Return the noise (4, S/2, S/2) of an image.
+
+        It depends on the class: images of two classes with one seed would resemble each other.
+        """
+        drawn = torch.Generator().manual_seed(child_seed(seed, "latent", self.class_index))
+        half = self.options.image_size // 2
+        return torch.randn(4, half, half, generator=drawn)
 
     def _conditions(self, labels: Tensor, parameters: Tensor | None = None) -> Tensor:
         one_hot = functional.one_hot(labels.to(self.device), CLASSES).float()
