@@ -55,30 +55,36 @@ def image_set(rows: Manifest, size: int, fit: str) -> ImageSet:
     return ImageSet.of(images, [row.sha256 for row in rows.rows], [row.group for row in rows.rows])
 
 
+def real_images(run: Path) -> tuple[dict[str, ImageSet], dict[str, ImageSet]]:
+    """Return the training images and those of the held-out patients, by class."""
+    options = read_run_options(run / "options.json")
+    data = load_dataset(options.source or options.data, group_regex=options.group_regex)
+    training: dict[str, ImageSet] = {}
+    held_out: dict[str, ImageSet] = {}
+    for label, path in run_classes(run).items():
+        known, rows = read_header(path).training_set, data.where(label=label).rows
+        for side, hashes in (
+            (training, set(known.training_hashes)),
+            (held_out, set(known.held_out_hashes)),
+        ):
+            mine = replace(data, rows=tuple(row for row in rows if row.sha256 in hashes))
+            side[label] = image_set(mine, options.gan.image_size, options.gan.fit)
+    return training, held_out
+
+
 def measure(run: Path, count: int) -> dict[str, Any]:
     """Return the scores of ``count`` synthetic images per class by extractor and class."""
     options = read_run_options(run / "options.json")
-    gan = options.gan
-    data = load_dataset(options.source or options.data, group_regex=options.group_regex)
     paths = run_classes(run)
-    sides: dict[str, dict[str, ImageSet]] = {"training": {}, "held_out": {}}
-    fake: dict[str, ImageSet] = {}
-    for label, path in paths.items():
-        known = read_header(path).training_set
-        for side, hashes in (
-            ("training", known.training_hashes),
-            ("held_out", known.held_out_hashes),
-        ):
-            rows = [row for row in data.where(label=label).rows if row.sha256 in set(hashes)]
-            part = replace(data, rows=tuple(rows))
-            sides[side][label] = image_set(part, gan.image_size, gan.fit)
-        generator = load_checkpoint(path, choose_device("auto"), label)
-        fake[label] = ImageSet.of(generator.sample(range(count)))
+    training, held_out = real_images(run)
+    device = choose_device("auto")
+    fake = {
+        label: ImageSet.of(load_checkpoint(path, device, label).sample(range(count)))
+        for label, path in paths.items()
+    }
     scores: dict[str, dict[str, Any]] = {}
     for name in EXTRACTORS:
-        report, *_ = measure_quality(
-            sides["training"], fake, open_extractor(name), held_out=sides["held_out"]
-        )
+        report, *_ = measure_quality(training, fake, open_extractor(name), held_out=held_out)
         scores[name] = {
             label: {
                 "kid": found.kid,
@@ -91,17 +97,17 @@ def measure(run: Path, count: int) -> dict[str, Any]:
             for label, found in report.classes.items()
         }
     tested = [
-        measure_tstr(sides["training"], fake, CLASSIFIER, held_out=sides["held_out"], seed=seed)
+        measure_tstr(training, fake, CLASSIFIER, held_out=held_out, seed=seed)
         for seed in range(CLASSIFIERS)
     ]
     logs = [read_log(folder)[-1] for folder in sorted({path.parent for path in paths.values()})]
     return {
-        "recipe": recipe_text(gan),
+        "recipe": recipe_text(options.gan),
         "seed": options.seed,
         "data": options.data,
         "hold_out": options.hold_out,
-        "training_images": {label: len(each.images) for label, each in sides["training"].items()},
-        "held_out_images": {label: len(each.images) for label, each in sides["held_out"].items()},
+        "training_images": {label: len(each.images) for label, each in training.items()},
+        "held_out_images": {label: len(each.images) for label, each in held_out.items()},
         "images_seen": sum(row.images_seen for row in logs),
         "core_minutes": round(sum(row.seconds for row in logs) * options.threads / 60, 1),
         "device": options.device,
