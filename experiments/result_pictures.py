@@ -1,4 +1,4 @@
-"""Make the pictures of docs/results/published.md.
+"""Make the pictures of docs/results/published.md and docs/generators.md.
 
 Run `python -m experiments.result_pictures RUN [QUALITY]`: RUN is a folder of
 `fewray train`, QUALITY one of `fewray quality`.
@@ -15,6 +15,7 @@ from fewray.errors import InputError
 from fewray.generators.checkpoint import load_checkpoint
 from fewray.generators.generate import run_classes
 from fewray.imaging.arrays import grid, save_png
+from fewray.results.training import read_run_options
 from fewray.storage.files import read_jsonl
 
 COLUMNS = 12
@@ -24,8 +25,8 @@ DOCS = Path(__file__).parents[1] / "docs"
 def first_seeds(run: Path) -> np.ndarray:
     """Return the images of seeds 0 to 11 of every class (classes x 12, 1, 64, 64)."""
     rows = []
-    for path in run_classes(run).values():
-        generator = load_checkpoint(path, torch.device("cpu"))
+    for label, path in run_classes(run).items():
+        generator = load_checkpoint(path, torch.device("cpu"), label)
         rows.append(generator.sample(range(COLUMNS)))
     return np.concatenate(rows)
 
@@ -36,7 +37,7 @@ def closest(run: Path, quality: Path) -> np.ndarray:
         found = list(csv.DictReader(stream))
     rows = []
     for label, path in run_classes(run).items():
-        generator = load_checkpoint(path, torch.device("cpu"))
+        generator = load_checkpoint(path, torch.device("cpu"), label)
         mine = sorted(
             (row for row in found if row["class"] == label), key=lambda row: float(row["distance"])
         )
@@ -80,7 +81,11 @@ def _save(images: np.ndarray, path: Path) -> None:
 
 
 def main(run: Path, quality: Path | None) -> None:
-    """Write the pictures into docs/."""
+    """Write the pictures into docs/; of another recipe than `paper` only the first seeds."""
+    recipe = read_run_options(run / "options.json").gan.recipe
+    if recipe != "paper":
+        _save(first_seeds(run), DOCS / f"synthetic-{recipe}.png")
+        return
     _save(first_seeds(run), DOCS / "synthetic.png")
     curves(run, DOCS / "curves.png")
     if quality is not None:
