@@ -53,6 +53,9 @@ RECIPES: dict[str, GanOptions] = {
         ema_half_life=6000.0,
         quality_images=100,
     ),
+    "patches": GanOptions(
+        recipe="patches", family="patches", classic_images=0, epochs=1, quality_images=200
+    ),
 }
 """Generator recipes by name."""
 
