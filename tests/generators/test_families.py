@@ -123,11 +123,7 @@ def test_images_of_another_form_are_refused(options: GanOptions, bad: np.ndarray
 
 
 def test_a_size_that_the_network_cannot_make_is_refused():
-    for options, size in (
-        (SMALL["dcgan"], 128),
-        (SMALL["diffusion"], 66),
-        (SMALL["patches"], 66),
-    ):
+    for options, size in ((SMALL["dcgan"], 128), (SMALL["diffusion"], 66), (SMALL["patches"], 66)):
         with pytest.raises(InputError) as raised:
             new(options.with_(image_size=size))
         assert raised.value.code == "image_size_unsupported"

@@ -25,6 +25,7 @@ from fewray.generators.patches import Patches
 from tests.helpers import noise_images
 
 CPU = torch.device("cpu")
+FAST = PatchesOptions(passes=1, window=1)
 QUICK = PatchesOptions(passes=2, window=2)
 
 
@@ -106,8 +107,7 @@ def test_patches_of_values_are_chosen_by_keys():
     assert torch.equal(made, values[[2, 0]])
 
 
-@pytest.mark.parametrize("size", [4, 16, 64, 128])
-@pytest.mark.parametrize("patch", [2, 13, 18])
+@pytest.mark.parametrize(("size", "patch"), [(4, 2), (4, 13), (16, 2), (32, 13), (64, 18)])
 def test_training_images_are_fixed_points_at_every_size(size: int, patch: int):
     """Patches that overlap agree, so their average is the image whatever their weights."""
     training = grey(2, size)
@@ -171,7 +171,7 @@ def test_a_layout_of_a_training_image_becomes_that_image():
     assert torch.equal(made, levels[-1])
 
 
-@pytest.mark.parametrize("size", [8, 64, 128])
+@pytest.mark.parametrize("size", [8, 36, 64])
 def test_a_single_image_is_reproduced(size: int):
     images = smooth(1, size)
     found = fitted(images)
@@ -180,14 +180,14 @@ def test_a_single_image_is_reproduced(size: int):
 
 
 def test_constant_images_give_constant_images():
-    images = np.repeat(np.array([40, 41, 210], np.uint8), 64 * 64).reshape(3, 1, 64, 64)
+    images = np.repeat(np.array([40, 41, 210], np.uint8), 32 * 32).reshape(3, 1, 32, 32)
     made = fitted(images).sample(range(6))
     assert set(np.unique(made)) <= {40, 41, 210}
     assert (made.max((1, 2, 3)) == made.min((1, 2, 3))).all()
 
 
 def test_an_image_does_not_depend_on_its_batch_at_all(monkeypatch: pytest.MonkeyPatch):
-    found = fitted(noise_images(6))
+    found = fitted(noise_images(20, 32))
     images = found.sample(range(9))
     assert np.array_equal(found.sample([7])[0], images[7])
     assert np.array_equal(found.sample([8, 3, 8]), images[[8, 3, 8]])
@@ -196,15 +196,15 @@ def test_an_image_does_not_depend_on_its_batch_at_all(monkeypatch: pytest.Monkey
     assert len(np.unique(images, axis=0)) == 9
 
 
-def test_images_of_128_pixels_and_of_other_multiples_of_4():
-    for size in (128, 36):
-        made = fitted(noise_images(3, size)).sample([1, 2])
-        assert made.shape == (2, 1, size, size)
-        assert not np.array_equal(made[0], made[1])
+@pytest.mark.parametrize("size", [36, 128])
+def test_images_of_128_pixels_and_of_other_multiples_of_4(size: int):
+    made = fitted(noise_images(5, size), patches=FAST).sample([1, 2])
+    assert made.shape == (2, 1, size, size)
+    assert not np.array_equal(made[0], made[1])
 
 
 def test_images_have_the_brightness_and_the_grain_of_the_training_images():
-    images = noise_images(8)
+    images = noise_images(8, 32)
     made = fitted(images).sample(range(24))
     assert made.mean() == pytest.approx(images.mean(), abs=12)
     grain = [np.diff(each.astype(float), axis=3).std() for each in (made, images)]

@@ -42,6 +42,9 @@ def summary(
     from fewray.presets import recipe as options_of
 
     networks = summarise_recipe(options_of(recipe))
+    if not networks and not as_json:
+        print(f"The recipe {recipe} has no networks.")
+        return
     if as_json:
         layers = {name: [vars(layer) for layer in each.layers] for name, each in networks.items()}
         totals = {name: each.to_json() for name, each in networks.items()}
@@ -117,6 +120,7 @@ def train(
     from fewray.compute.machine import Machine, MachineOptions
     from fewray.data.hold_out import check_no_synthetic, training_rows
     from fewray.presets import recipe as options_of
+    from fewray.results.training import piece_warnings
 
     options = options_of(recipe)
     if epochs is not None:
@@ -135,8 +139,8 @@ def train(
         print_plan(plan, as_json=as_json)
         return
     for label, count in rows.counts().get("train", {}).items():
-        if count + options.classic_images < options.batch_size and (not chosen or label in chosen):
-            size = options.batch_size
+        size = options.batch_size if options.family == "dcgan" else 0  # the others draw at random
+        if count + options.classic_images < size and (not chosen or label in chosen):
             log(f"{label}: {count} images do not fill a batch of {size}, so some are repeated")
     with ProgressBars() as bars:
         last = api.train_generator(
@@ -161,6 +165,8 @@ def train(
         print_json({"out": str(out), "classes": last, "health": health})
         return
     _print_result(out, last, extractor)
+    for warning in piece_warnings(dict.fromkeys(last, options)):
+        print(f"note: {warning.text}")
     for label, found in health.items():
         for finding in found["findings"]:
             print(f"{label}: {finding['text']}")
