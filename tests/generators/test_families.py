@@ -8,7 +8,7 @@ import torch
 
 from fewray.config import DiffusionOptions, GanOptions, PatchesOptions
 from fewray.errors import InputError
-from fewray.generators import diffusion
+from fewray.generators import diffusion, patches
 from fewray.generators.checkpoint import load_checkpoint, new_generator, save_checkpoint
 from fewray.generators.family import Family
 from fewray.results.training import TrainingSet
@@ -49,6 +49,8 @@ KNOWN = TrainingSet(
 @pytest.fixture(autouse=True)
 def short_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(diffusion, "EPOCH_IMAGES", 32)
+    monkeypatch.setattr(patches, "CALIBRATION", 4)
+    monkeypatch.setattr(patches, "PART", 2)
 
 
 @pytest.fixture(params=SMALL)

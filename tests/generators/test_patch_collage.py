@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from fewray.config import GanOptions, PatchesOptions
 from fewray.errors import InputError
+from fewray.generators import patches
 from fewray.generators.families.patch_collage import (
     amplify,
     assemble,
@@ -29,6 +30,12 @@ FAST = PatchesOptions(passes=1, window=1)
 QUICK = PatchesOptions(passes=2, window=2)
 
 
+@pytest.fixture(autouse=True)
+def few_calibration_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patches, "CALIBRATION", 4)
+    monkeypatch.setattr(patches, "PART", 4)
+
+
 def grey(n: int, size: int, seed: int = 0) -> Tensor:
     """Return whole grey values float (n, size, size)."""
     generator = torch.Generator().manual_seed(seed)
@@ -42,11 +49,11 @@ def smooth(n: int, size: int = 64) -> np.ndarray:
     return large.round().byte().numpy()
 
 
-def fitted(images: np.ndarray, seed: int = 0, patches: PatchesOptions = QUICK) -> Patches:
+def fitted(images: np.ndarray, search: PatchesOptions = QUICK) -> Patches:
     options = GanOptions(
-        recipe="test", family="patches", epochs=1, image_size=images.shape[2], patches=patches
+        recipe="test", family="patches", epochs=1, image_size=images.shape[2], patches=search
     )
-    found = Patches(options, seed=seed, device=CPU)
+    found = Patches(options, seed=0, device=CPU)
     (tick,) = found.fit(images)
     assert (tick.epoch, tick.images_seen, dict(tick.values)) == (1, len(images), {})
     return found
@@ -158,11 +165,22 @@ def test_details_add_up_and_gains_undo_a_loss_of_detail():
     fine = details(real)
     duller = fine[0] / 2 + sum(fine[1:])
     gains = detail_gains(real, duller)
-    assert 1.5 < float(gains[0]) <= 2.0
+    assert gains.shape == (4, 32, 32)
+    assert 1.5 < float(gains[0].min()) <= float(gains[0].max()) <= 2.0
     assert (gains[0] > gains[1:]).all()
     assert (amplify(duller, gains) - real).abs().mean() < 0.5 * (duller - real).abs().mean()
     flat = torch.full((2, 16, 16), 9.0)
-    assert torch.equal(detail_gains(flat, flat), torch.ones(4))
+    assert torch.equal(detail_gains(flat, flat), torch.ones(4, 16, 16))
+
+
+def test_gains_differ_by_place_and_are_bounded():
+    real = grey(4, 64)
+    made = real.clone()
+    made[:, :, 32:] = 128 + (real[:, :, 32:] - 128) / 2
+    finest = detail_gains(real, made)[0]
+    assert float(finest[:, :8].mean()) == pytest.approx(1, abs=0.02)
+    assert float(finest[:, -8:].mean()) == pytest.approx(2, abs=0.02)
+    assert detail_gains(real, real / 100).max() == 3
 
 
 def test_a_layout_of_a_training_image_becomes_that_image():
@@ -176,7 +194,7 @@ def test_a_single_image_is_reproduced(size: int):
     images = smooth(1, size)
     found = fitted(images)
     assert np.array_equal(found.sample([1, 2]), np.repeat(images, 2, axis=0))
-    assert torch.equal(found.gains, torch.ones(4))
+    assert torch.equal(found.gains, torch.ones_like(found.gains))
 
 
 def test_constant_images_give_constant_images():
@@ -187,7 +205,7 @@ def test_constant_images_give_constant_images():
 
 
 def test_an_image_does_not_depend_on_its_batch_at_all(monkeypatch: pytest.MonkeyPatch):
-    found = fitted(noise_images(20, 32))
+    found = fitted(noise_images(20, 32), PatchesOptions(patch=5, window=2, passes=2))
     images = found.sample(range(9))
     assert np.array_equal(found.sample([7])[0], images[7])
     assert np.array_equal(found.sample([8, 3, 8]), images[[8, 3, 8]])
@@ -198,7 +216,7 @@ def test_an_image_does_not_depend_on_its_batch_at_all(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("size", [36, 128])
 def test_images_of_128_pixels_and_of_other_multiples_of_4(size: int):
-    made = fitted(noise_images(5, size), patches=FAST).sample([1, 2])
+    made = fitted(noise_images(5, size), FAST).sample([1, 2])
     assert made.shape == (2, 1, size, size)
     assert not np.array_equal(made[0], made[1])
 
@@ -222,6 +240,9 @@ def test_what_the_family_cannot_do_is_refused():
         with pytest.raises(InputError) as raised:
             PatchesOptions(**changed)
         assert raised.value.code == "out_of_range"
+    with pytest.raises(InputError) as raised:
+        Patches(options, seed=0, device=CPU).sample([1])
+    assert raised.value.code == "generator_not_trained"
     with pytest.raises(InputError) as raised:
         Patches(options.with_(image_size=66), seed=0, device=CPU)
     assert raised.value.code == "image_size_unsupported"

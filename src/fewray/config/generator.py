@@ -76,7 +76,7 @@ class PatchesOptions(Options):
     """Share of the variance of 16-pixel images that the principal components explain."""
     patch: int = 13
     """Width of a patch in pixels, at every level."""
-    stride: int = 6
+    stride: int = 4
     """Pixels between patches."""
     window: int = 5
     """How far from its place a patch may come from, in pixels."""

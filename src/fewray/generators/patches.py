@@ -87,11 +87,16 @@ class Patches:
 
     def _learn(self, images: Tensor, mean: np.ndarray, axes: np.ndarray) -> None:
         self.images, self.mean, self.axes = images.to(self.device), mean, axes
-        self.gains = torch.ones(4, device=self.device)
+        self.gains = torch.ones(4, *images.shape[1:], device=self.device)
 
     def sample(self, seeds: Sequence[int]) -> np.ndarray:
-        """Return uint8 images (n, 1, S, S); image i is a function of ``seeds[i]`` alone."""
+        """Return uint8 images (n, 1, S, S); image i is a function of ``seeds[i]`` alone.
+
+        InputError before :meth:`fit`.
+        """
         size = self.options.image_size
+        if not len(self.images):
+            raise InputError("generator_not_trained", "patches: no training images yet.")
         made = [np.zeros((0, 1, size, size), np.uint8)]
         for start in range(0, len(seeds), BATCH):
             images = amplify(self._assembled(seeds[start : start + BATCH]), self.gains)

@@ -25,6 +25,7 @@ CANDIDATES = 20_000
 """Training patches that are compared at a time, at most, to bound memory."""
 MIDDLE = 128
 """Subtracted from grey values before products, which stay below 2**24 for up to 18 pixels."""
+LARGEST_GAIN = 3.0
 SPREAD = 3 / 13
 """SD of the weights of a patch's pixels in the average, as a share of its width."""
 
@@ -169,17 +170,25 @@ def _smoothed(images: Tensor, axis: int, scale: int) -> Tensor:
 
 
 def detail_gains(real: Tensor, made: Tensor) -> Tensor:
-    """Return float (4,): by how much averaging lowered the SD of the details of ``made``."""
-    wanted, found = (
-        torch.stack([part.double().square().mean() for part in details(images.cpu())[:-1]])
+    """Return float (4, S, S): by how much averaging lowered the SD of details, by scale and place.
+
+    The energies of ``real`` (n, S, S) and ``made`` (m, S, S) are means over the images and smoothed
+    over about 9 pixels. Gains lie between 1 / ``LARGEST_GAIN`` and ``LARGEST_GAIN``.
+    """
+    expected, found = (
+        torch.stack([_energy(part) for part in details(images.cpu().double())[:-1]])
         for images in (real, made)
     )
-    gains = torch.where(found > 0, wanted / found, torch.ones_like(found)).sqrt()
-    return gains.float().to(made.device)
+    gains = torch.where(found > 0, expected / found, torch.ones_like(found)).sqrt()
+    return gains.clamp(1 / LARGEST_GAIN, LARGEST_GAIN).float().to(made.device)
+
+
+def _energy(part: Tensor) -> Tensor:
+    return details(part.square().mean(0, keepdim=True))[-1][0]
 
 
 def amplify(images: Tensor, gains: Tensor) -> Tensor:
-    """Return ``images`` (n, S, S) with each scale of their details multiplied by its gain."""
+    """Return ``images`` (n, S, S) with their details multiplied by ``gains`` (4, S, S)."""
     *parts, rest = details(images)
     for gain, part in zip(gains, parts, strict=True):
         rest = rest + gain * part
