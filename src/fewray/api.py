@@ -122,8 +122,7 @@ def generate(
     """Write ``per_class`` synthetic images per class of ``run`` to ``out``; return their manifest.
 
     Image i is generated from seed ``first_seed + i``. Images from an earlier call are removed;
-    InputError if ``out`` holds files that fewray did not write. ``about["warnings"]`` of the
-    manifest says what must be known about the images.
+    InputError if ``out`` holds files that fewray did not write. ``about["warnings"]`` are notes.
 
     With ``reject_copies``, an image is replaced by that of the next seed if :func:`measure_quality`
     (extractor ``lite0``, the same ``copy_percentile``) would flag it as a copy of a training image.
@@ -155,11 +154,7 @@ def generate(
         copy_threshold=None if reject is None else reject.threshold,
         copy_extractor=None if reject is None else reject.compute.name,
     )
-    if reject is None:
-        return made
-    notes = reject.to_notes()
-    warnings = [*made.about["warnings"], *notes["warnings"]]
-    return replace(made, about=made.about | notes | {"warnings": warnings})
+    return made if reject is None else replace(made, about=reject.added_to(made.about))
 
 
 def measure_quality(

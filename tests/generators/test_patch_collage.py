@@ -89,9 +89,9 @@ def test_the_search_is_exact_for_the_extreme_grey_values(patch: int):
 @pytest.mark.parametrize("offset", [0, 3])
 def test_without_overlap_every_patch_is_one_of_a_training_image(offset: int):
     """Tiles do not overlap where the stride is the patch; each comes from near its place."""
-    options = PatchesOptions(patch=8, stride=8, window=3)
+    search = {"patch": 8, "stride": 8, "window": 3}
     images, training = grey(2, 32, seed=1), grey(5, 32)
-    made = rearrange(images, training, training, options)
+    made = rearrange(images, training, training, **search)
     windows = training.unfold(1, 8, 1).unfold(2, 8, 1)
     moved = set()
     for top in range(0, 32, 8):
@@ -104,13 +104,12 @@ def test_without_overlap_every_patch_is_one_of_a_training_image(offset: int):
                 assert same.any()
                 moved |= {tuple(each) for each in same.nonzero().tolist()}
     assert len(moved) > 10  # of several images and shifts
-    assert not torch.equal(rearrange(images, training, training, options, offset=offset + 1), made)
+    assert not torch.equal(rearrange(images, training, training, **search, offset=offset + 1), made)
 
 
 def test_patches_of_values_are_chosen_by_keys():
-    options = PatchesOptions(patch=4, stride=4, window=0)
     keys, values = grey(3, 8), grey(3, 8, seed=2)
-    made = rearrange(keys[[2, 0]], keys, values, options)
+    made = rearrange(keys[[2, 0]], keys, values, patch=4, stride=4, window=0)
     assert torch.equal(made, values[[2, 0]])
 
 
@@ -118,9 +117,9 @@ def test_patches_of_values_are_chosen_by_keys():
 def test_training_images_are_fixed_points_at_every_size(size: int, patch: int):
     """Patches that overlap agree, so their average is the image whatever their weights."""
     training = grey(2, size)
-    options = PatchesOptions(patch=patch, stride=min(patch, 6), window=1)
-    for offset in (0, options.stride // 2):
-        made = rearrange(training, training, training, options, offset=offset)
+    search = {"patch": patch, "stride": min(patch, 6), "window": 1}
+    for offset in (0, search["stride"] // 2):
+        made = rearrange(training, training, training, **search, offset=offset)
         assert torch.equal(made, training)
 
 
@@ -185,7 +184,7 @@ def test_gains_differ_by_place_and_are_bounded():
 
 def test_a_layout_of_a_training_image_becomes_that_image():
     levels = pyramid(torch.from_numpy(smooth(3)[:, 0]).float())
-    made = assemble(levels[0], levels, QUICK)
+    made = assemble(levels[0], levels, patch=13, stride=4, window=2, passes=2)
     assert torch.equal(made, levels[-1])
 
 

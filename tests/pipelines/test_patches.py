@@ -23,7 +23,7 @@ from fewray.study.published.run import run_published
 from tests.helpers import OPTIONS, PUBLISHED, SERIAL, run_cli
 
 CODE = "made_of_training_images"
-FAST = PatchesOptions(window=1, passes=1)
+FAST = PatchesOptions(stride=8, window=1, passes=1)
 QUICK = RECIPES["patches"].with_(fit="pad", quality_images=4, patches=FAST)
 TEXT = piece_warnings({"a": QUICK})[0].text
 
@@ -75,7 +75,7 @@ def test_images_are_announced_as_pieces(data: Manifest, run: Path, tmp_path: Pat
     made = fewray.generate(run, tmp_path / "images", per_class=4)
     assert made.about["warnings"] == [TEXT]
     classes = data.classes[:2]
-    report = fewray.measure_quality(data, made, classes=classes, extractor="pixels")
+    report = fewray.measure_quality(data, made, classes=classes)
     for label in classes:
         assert [w.code for w in report.classes[label].warnings].count(CODE) == 1
     assert sum(TEXT in remark for remark in report.remarks) == 1

@@ -109,7 +109,15 @@ class Patches:
         levels = pyramid(self.images.float())
         coarse = levels[0].shape[1]
         layouts = np.stack([self._layout(seed) for seed in seeds]).reshape(-1, coarse, coarse)
-        return assemble(torch.from_numpy(layouts).to(self.device), levels, self.options.patches)
+        search = self.options.patches
+        return assemble(
+            torch.from_numpy(layouts).to(self.device),
+            levels,
+            patch=search.patch,
+            stride=search.stride,
+            window=search.window,
+            passes=search.passes,
+        )
 
     def _layout(self, seed: int) -> np.ndarray:
         """Draw whole grey values float32 (L * L,). One product per image: batches round."""

@@ -17,8 +17,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fewray.config import PatchesOptions
-
 COARSEST = 16
 """Levels are halved down to this size, in pixels."""
 CANDIDATES = 20_000
@@ -58,7 +56,9 @@ def pyramid(images: Tensor) -> list[Tensor]:
     return levels
 
 
-def assemble(layouts: Tensor, levels: Sequence[Tensor], options: PatchesOptions) -> Tensor:
+def assemble(
+    layouts: Tensor, levels: Sequence[Tensor], *, patch: int, stride: int, window: int, passes: int
+) -> Tensor:
     """Return images (b, S, S) with the coarse structure of ``layouts`` (b, L, L).
 
     ``levels`` is the :func:`pyramid` of the training images. The first pass of a level compares the
@@ -67,23 +67,37 @@ def assemble(layouts: Tensor, levels: Sequence[Tensor], options: PatchesOptions)
     images = layouts
     for coarse, sharp in pairwise(levels):
         images, blurred = enlarge(images), enlarge(coarse)
-        for turn in range(options.passes):
-            offset = turn % 2 * (options.stride // 2)
-            images = rearrange(images, sharp if turn else blurred, sharp, options, offset=offset)
+        for turn in range(passes):
+            images = rearrange(
+                images,
+                sharp if turn else blurred,
+                sharp,
+                patch=patch,
+                stride=stride,
+                window=window,
+                offset=turn % 2 * (stride // 2),
+            )
     return images
 
 
 def rearrange(
-    images: Tensor, keys: Tensor, values: Tensor, options: PatchesOptions, *, offset: int = 0
+    images: Tensor,
+    keys: Tensor,
+    values: Tensor,
+    *,
+    patch: int,
+    stride: int,
+    window: int,
+    offset: int = 0,
 ) -> Tensor:
     """Return ``images`` (b, S, S) with all patches replaced by training patches, then averaged.
 
     A patch is replaced by the patch of ``values`` (n, S, S) at which ``keys`` (n, S, S) are nearest
-    to it, by squared distance, at most ``options.window`` pixels from its place. ``offset`` moves
-    the grid of places.
+    to it, by squared distance, at most ``window`` pixels from its place. Places are ``stride``
+    pixels apart, and ``offset`` moves them. Patches are ``patch`` pixels wide, at most 18.
     """
     size, device = images.shape[1], images.device
-    patch = min(options.patch, size)
+    patch = min(patch, size)
     highest = size - patch
     asked, known, shown = (
         each.unfold(1, patch, 1).unfold(2, patch, 1)
@@ -93,11 +107,11 @@ def rearrange(
     halves = squares.unfold(1, patch, 1).sum(-1).unfold(2, patch, 1).sum(-1) / 2
     weights = patch_weights(patch).to(device)
     total, weight = torch.zeros_like(images), torch.zeros(size, size, device=device)
-    grid = places(highest, options.stride, offset)
+    grid = places(highest, stride, offset)
     for top in grid:
-        rows = slice(max(0, top - options.window), min(highest, top + options.window) + 1)
+        rows = slice(max(0, top - window), min(highest, top + window) + 1)
         for left in grid:
-            columns = slice(max(0, left - options.window), min(highest, left + options.window) + 1)
+            columns = slice(max(0, left - window), min(highest, left + window) + 1)
             image, row, column = nearest(
                 asked[:, top, left], known[:, rows, columns], halves[:, rows, columns]
             )
