@@ -122,12 +122,12 @@ def generate(
     """Write ``per_class`` synthetic images per class of ``run`` to ``out``; return their manifest.
 
     Image i is generated from seed ``first_seed + i``. Images from an earlier call are removed;
-    InputError if ``out`` holds files that fewray did not write.
+    InputError if ``out`` holds files that fewray did not write. ``about["warnings"]`` are notes.
 
     With ``reject_copies``, an image is replaced by that of the next seed if :func:`measure_quality`
     (extractor ``lite0``, the same ``copy_percentile``) would flag it as a copy of a training image.
-    ``about["rejected"]`` of the manifest counts these by class; ``about["copy_threshold"]``,
-    ``about["sentences"]`` and ``about["warnings"]`` describe the threshold. ``real`` is the
+    ``about["rejected"]`` counts these by class; ``about["copy_threshold"]``, ``about["sentences"]``
+    and ``about["warnings"]`` describe the threshold. ``real`` is the
     training data if it is not found under the name recorded by the run; ``group_regex`` finds its
     patients.
     """
@@ -154,7 +154,7 @@ def generate(
         copy_threshold=None if reject is None else reject.threshold,
         copy_extractor=None if reject is None else reject.compute.name,
     )
-    return made if reject is None else replace(made, about=made.about | reject.to_notes())
+    return made if reject is None else replace(made, about=reject.added_to(made.about))
 
 
 def measure_quality(

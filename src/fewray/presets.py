@@ -65,6 +65,9 @@ RECIPES: dict[str, GanOptions] = {
         recipe="small", fit="pad", epochs=60, learning_rate=4e-4, quality_images=500
     ),
     "quick": _SMALL,
+    "patches": GanOptions(
+        recipe="patches", family="patches", classic_images=0, epochs=1, quality_images=200
+    ),
 }
 """Generator recipes by name."""
 
@@ -74,6 +77,7 @@ RECIPE_NOTES: dict[str, str] = {
     "paper": "the DCGAN of Davoodi & Lo Giudice",
     "small": "a DCGAN with half as many channels",
     "quick": "the same, shorter, for demonstrations",
+    "patches": "collages of pieces of training images; no training",
 }
 """What each recipe is, in a few words."""
 

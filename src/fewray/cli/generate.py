@@ -66,6 +66,7 @@ def generate(
             found |= {
                 name: made.about[name] for name in ("rejected", "copy_threshold", "sentences")
             }
+        if reject_copies or made.about["warnings"]:
             found["notes"] = made.about["warnings"]
         print_json(found)
         return
@@ -75,5 +76,5 @@ def generate(
         print(f"replaced because they copy training images: {counts}")
         for line in made.about["sentences"]:
             print(line)
-        for warning in made.about["warnings"]:
-            print(f"note: {warning}")
+    for warning in made.about["warnings"]:
+        print(f"note: {warning}")

@@ -26,15 +26,16 @@ def log_stage(kind: str, event: Mapping[str, Any]) -> None:
 def epoch_line(label: str, row: Mapping[str, Any]) -> str:
     """Return the paper's log line for one epoch of one class; values are means over its batches.
 
-    ``FID``, ``KID`` and ``InceptionScore`` follow in the epochs that measured them.
+    ``FID``, ``KID`` and ``InceptionScore`` follow in the epochs that measured them. Families
+    without training have no losses.
     """
     batches = row["batches"]
-    line = f"{label} [{row['epoch']}/{row['epochs']}][{batches - 1}/{batches}] "
+    line = f"{label} [{row['epoch']}/{row['epochs']}][{batches - 1}/{batches}]"
     if row.get("loss") is not None:
-        line += f"Loss: {row['loss']:.4f}"
-    else:
+        line += f" Loss: {row['loss']:.4f}"
+    elif row.get("loss_d") is not None:
         line += (
-            f"Loss_D: {row['loss_d']:.4f} Loss_G: {row['loss_g']:.4f} "
+            f" Loss_D: {row['loss_d']:.4f} Loss_G: {row['loss_g']:.4f} "
             f"D(x): {row['d_x']:.4f} D(G(z)): {row['d_g_z1']:.4f} / {row['d_g_z2']:.4f}"
         )
     for name, key in (("FID", "fid"), ("KID", "kid"), ("InceptionScore", "inception_score")):

@@ -42,6 +42,9 @@ def summary(
     from fewray.presets import recipe as options_of
 
     networks = summarise_recipe(options_of(recipe))
+    if not networks and not as_json:
+        print(f"The recipe {recipe} has no networks.")
+        return
     if as_json:
         layers = {name: [vars(layer) for layer in each.layers] for name, each in networks.items()}
         totals = {name: each.to_json() for name, each in networks.items()}
@@ -134,6 +137,7 @@ def train(
     from fewray.data.hold_out import check_no_synthetic, training_rows
     from fewray.generators.run import epochs_done
     from fewray.presets import recipe as options_of
+    from fewray.results.training import piece_warnings
 
     options = options_of(recipe)
     if epochs is not None:
@@ -156,9 +160,8 @@ def train(
     if options.pooled and not threads and executor == "local" and (have := cores()) > 1:
         log(f"one generator trains on one of {have} cores; --threads {have} uses all of them")
     for label, count in rows.counts().get("train", {}).items():
-        few = count + options.classic_images < options.batch_size
-        if options.family == "dcgan" and few and (not chosen or label in chosen):
-            size = options.batch_size
+        size = options.batch_size if options.family == "dcgan" else 0  # the others draw at random
+        if count + options.classic_images < size and (not chosen or label in chosen):
             log(f"{label}: {count} images do not fill a batch of {size}, so some are repeated")
     with ProgressBars() as bars:
         last = api.train_generator(
@@ -183,6 +186,8 @@ def train(
         print_json({"out": str(out), "classes": last, "health": health})
         return
     _print_result(out, last, extractor)
+    for warning in piece_warnings(dict.fromkeys(last, options)):
+        print(f"note: {warning.text}")
     for label, found in health.items():
         for finding in found["findings"]:
             print(f"{label}: {finding['text']}")

@@ -6,7 +6,12 @@ Options are saved in ``options.json`` beside what they produced. Recipes and pre
 
 from fewray.config.base import FITS, Fit, Options
 from fewray.config.classifier import ClassifierOptions
-from fewray.config.generator import ClassicAugmentation, DiffusionOptions, GanOptions
+from fewray.config.generator import (
+    ClassicAugmentation,
+    DiffusionOptions,
+    GanOptions,
+    PatchesOptions,
+)
 from fewray.config.study import (
     CROSSVAL_ARMS,
     PUBLISHED_ARMS,
@@ -30,6 +35,7 @@ __all__ = [
     "Fit",
     "GanOptions",
     "Options",
+    "PatchesOptions",
     "PublishedOptions",
     "check_external",
 ]

@@ -71,6 +71,29 @@ class DiffusionOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PatchesOptions(Options):
+    """The search of family ``patches`` (after Granot et al. 2022, arXiv 2103.15545)."""
+
+    layout_variance: float = 0.95
+    """Share of the variance of 16-pixel images that the principal components explain."""
+    patch: int = 13
+    """Width of a patch in pixels, at every level."""
+    stride: int = 4
+    """Pixels between patches."""
+    window: int = 5
+    """How far from its place a patch may come from, in pixels."""
+    passes: int = 6
+    """How often all patches of a level are replaced."""
+
+    def __post_init__(self) -> None:
+        check_range("layout_variance", self.layout_variance, 0, 1, above=True)
+        check_range("patch", self.patch, 2, 18)  # larger ones would not be compared exactly
+        check_range("stride", self.stride, 1, self.patch)
+        check_range("window", self.window, 0)
+        check_range("passes", self.passes, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
 class GanOptions(Options):
     """Training of one generator; the defaults are the paper's DCGAN (Radford et al. 2015)."""
 
@@ -78,7 +101,7 @@ class GanOptions(Options):
     family: str = "dcgan"
     """Family of generators: a key of :data:`fewray.generators.checkpoint.FAMILIES`."""
     pooled: bool = False
-    """Whether one generator learns all classes, with the class as an input (not family dcgan)."""
+    """Whether one generator learns all classes, with the class as an input (family diffusion)."""
     image_size: int = 64
     fit: Fit = "squash"
     latent_dim: int = 100
@@ -101,6 +124,8 @@ class GanOptions(Options):
     """Images by which that half-life grows per epoch, from 1, until it reaches its value."""
     diffusion: DiffusionOptions = DiffusionOptions()
     """Used by family ``diffusion`` only, which ignores the options of GANs."""
+    patches: PatchesOptions = PatchesOptions()
+    """Used by family ``patches`` only, which ignores the options of training."""
     quality_images: int = 500
     """Synthetic images used for each FID, KID and IS measured during training."""
     networks_used: tuple[str, ...] = ()
@@ -110,8 +135,8 @@ class GanOptions(Options):
     """
 
     def __post_init__(self) -> None:
-        if self.pooled and self.family == "dcgan":
-            message = f"recipe {self.recipe}: generators of family dcgan cannot be pooled."
+        if self.pooled and self.family in ("dcgan", "patches"):
+            message = f"recipe {self.recipe}: generators of family {self.family} cannot be pooled."
             raise InputError("options_conflict", message, family=self.family)
         check_choice("fit", self.fit, FITS)
         check_choice("latent", self.latent, ("uniform", "normal"))
@@ -122,3 +147,8 @@ class GanOptions(Options):
         check_range("learning_rate", self.learning_rate, 0, above=True)
         check_range("ema_half_life", self.ema_half_life, 0)
         check_range("ema_ramp_up", self.ema_ramp_up, 0)
+
+    @property
+    def made_of_training_images(self) -> bool:
+        """Whether images are assembled from pieces of training images."""
+        return self.family == "patches"

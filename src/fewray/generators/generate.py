@@ -18,7 +18,7 @@ from fewray.generators.run import BEST, CHECKPOINT
 from fewray.generators.sampling import BATCH
 from fewray.imaging.arrays import png_bytes
 from fewray.results.copies import CopyThreshold
-from fewray.results.training import ALL_CLASSES, GeneratorSource
+from fewray.results.training import ALL_CLASSES, GeneratorSource, piece_warnings
 from fewray.storage.files import locked, sha256_of
 
 TRIES = 20
@@ -63,8 +63,9 @@ def generate(
     removed; a call that fails or is interrupted leaves ``out`` unchanged. ``generators.json`` holds
     the provenance of each class. An image that ``reject`` refuses is replaced by the next seed's;
     the refused seeds, ``copy_threshold`` and ``copy_extractor`` are in ``generators.json``, their
-    numbers by class in the manifest's ``about``. InputError if ``out`` holds files that `fewray
-    generate` did not write; RunFailed if twenty times as many seeds do not suffice.
+    numbers by class in the manifest's ``about``, beside ``warnings`` about the images. InputError
+    if ``out`` holds files that `fewray generate` did not write; RunFailed if twenty times as many
+    seeds do not suffice.
     """
     if per_class < 1:
         raise InputError("per_class", f"--per-class {per_class}, expected at least 1.")
@@ -109,11 +110,16 @@ def generate(
                     copy_threshold=copy_threshold,
                     copy_extractor=copy_extractor,
                 )
+        options = {label: source.options for label, source in sources.items()}
         manifest = Manifest(
             name=out.name,
             classes=chosen,
             rows=tuple(rows),
-            about={"run": run.name, "rejected": rejected},
+            about={
+                "run": run.name,
+                "rejected": rejected,
+                "warnings": [warning.text for warning in piece_warnings(options)],
+            },
         )
         publish(waiting, out, manifest, sources)
     return manifest

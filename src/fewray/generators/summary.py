@@ -99,9 +99,12 @@ def summarise(network: nn.Module, *inputs: Tensor) -> NetworkSummary:
 def summarise_recipe(options: GanOptions) -> dict[str, NetworkSummary]:
     """Return a recipe's networks by name: ``generator`` and ``discriminator``, or ``network``.
 
-    Those of the paper's recipe are its Tables 1 and 2. Attention itself is not counted.
+    Those of the paper's recipe are its Tables 1 and 2. Attention itself is not counted. Family
+    ``patches`` has no networks.
     """
     size = options.image_size
+    if options.family == "patches":
+        return {}
     if options.family == "diffusion":
         network = new_network(options.diffusion)
         conditions = torch.zeros(1, CONDITIONS)

@@ -48,12 +48,13 @@ class CopyRejection:
         copies = {row.synthetic for row in found if row.detected_by}
         return np.array([str(index) in copies for index in range(len(images))], bool)
 
-    def to_notes(self) -> dict[str, Any]:
-        """Return the notes for a manifest: ``copy_threshold``, ``sentences``, ``warnings``."""
+    def added_to(self, about: Mapping[str, Any]) -> dict[str, Any]:
+        """Return ``about`` with ``copy_threshold``, ``sentences`` and further ``warnings``."""
         return {
+            **about,
             "copy_threshold": msgspec.to_builtins(self.threshold),
             "sentences": [self.threshold.text],
-            "warnings": list(self.notes),
+            "warnings": [*about["warnings"], *self.notes],
         }
 
 

@@ -19,6 +19,7 @@ from fewray.pipelines.extractors import open_extractor
 from fewray.pipelines.held_out_check import check_held_out
 from fewray.pipelines.independence import check_independent, independence_notes
 from fewray.pipelines.provenance import (
+    Sources,
     generator_sources,
     keep_training_images,
     settled_fit,
@@ -29,7 +30,8 @@ from fewray.quality.copies.threshold import check_percentile
 from fewray.quality.evaluate import measure_quality
 from fewray.quality.gallery import write_quality
 from fewray.quality.image_set import ImageSet
-from fewray.results.quality import QualityReport
+from fewray.results.quality import ClassQuality, QualityReport
+from fewray.results.training import piece_warnings
 from fewray.storage.files import locked
 
 
@@ -113,11 +115,26 @@ def quality_report(
             options = ClassifierOptions(steps=tstr_steps, image_size=image_size)
             tstr = measure_tstr(chosen, fakes, options, held_out=others, seed=seed, device=device)
         report = msgspec.structs.replace(
-            report, fit=fit, notes=tuple(notes), membership=scores, tstr=tstr
+            report,
+            classes=_with_pieces(report, sources),
+            fit=fit,
+            notes=tuple(notes),
+            membership=scores,
+            tstr=tstr,
         )
         if out is not None:
             write_quality(out, report, nearest, reals, fakes, areas)
     return report
+
+
+def _with_pieces(report: QualityReport, sources: Sources) -> dict[str, ClassQuality]:
+    """Return the classes, each with a warning if its images are pieces of training images."""
+    found = {}
+    for label, quality in report.classes.items():
+        options = {label: sources[label].options} if label in sources else {}
+        warnings = (*quality.warnings, *piece_warnings(options))
+        found[label] = msgspec.structs.replace(quality, warnings=warnings)
+    return found
 
 
 def _classes(

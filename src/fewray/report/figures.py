@@ -21,11 +21,11 @@ SERIES = ("#0b6e99", "#c4572b", "#4d7c3a", "#7a5aa6", "#8a6d1f", "#555555")
 
 
 def loss_curves(rows: Sequence[EpochRow], title: str) -> str | None:
-    """Return losses, discriminator outputs and diversity over epochs; None without a log.
+    """Return losses, discriminator outputs and diversity over epochs; None without any loss.
 
     Thin dotted lines are the thresholds of :mod:`fewray.generators.health`.
     """
-    if not rows:
+    if all(row.loss is None and row.loss_d is None for row in rows):
         return None
     if all(row.loss_d is None for row in rows):
         figure, (only,) = new_figure(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -11,7 +11,7 @@ import msgspec
 from fewray.config import GanOptions
 from fewray.errors import InputError
 from fewray.results.copies import CopyThreshold
-from fewray.results.scores import Model, Origin
+from fewray.results.scores import Model, Origin, StudyWarning
 
 ALL_CLASSES = "all_classes"
 """Folder and label of a pooled generator."""
@@ -22,6 +22,28 @@ def generator_names(classes: Iterable[str], options: GanOptions) -> dict[str, tu
     if options.pooled:
         return {ALL_CLASSES: tuple(classes)}
     return {label: (label,) for label in classes}
+
+
+def piece_warnings(options: Mapping[str, GanOptions]) -> tuple[StudyWarning, ...]:
+    """Return a warning per recipe whose images are assembled from pieces of training images.
+
+    ``options`` are those of the generator of each class. The warning belongs wherever images of
+    these classes are shown or used.
+    """
+    classes: dict[str, list[str]] = {}
+    for label, each in options.items():
+        if each.made_of_training_images:
+            classes.setdefault(each.recipe, []).append(label)
+    return tuple(
+        StudyWarning(
+            code="made_of_training_images",
+            text=f"The recipe `{recipe}` assembles images from pieces of training images: large "
+            "areas of each are copies. Do not take them for new patients, and share them only "
+            "where the training images may be shared.",
+            classes=tuple(labels),
+        )
+        for recipe, labels in classes.items()
+    )
 
 
 class EpochRow(Model, frozen=True, kw_only=True, omit_defaults=True):

@@ -25,6 +25,7 @@ from fewray.results.training import (
     TrainedClass,
     TrainingReport,
     generator_names,
+    piece_warnings,
     read_run_options,
 )
 
@@ -99,6 +100,8 @@ def training_page(
         if trained is None or not _finished(trained.last):
             unfinished.append(label)
     warnings = [f"Training is not finished: {listed(unfinished)}."] if unfinished else []
+    pieces = piece_warnings(dict.fromkeys(options.classes, options.gan))
+    warnings += [warning.text for warning in pieces]
     return Page.of(
         f"Generators trained on {options.data}",
         f"Recipe {options.gan.recipe}, seed {options.seed}.",
@@ -155,7 +158,7 @@ def generator_blocks(
     curves: list[Block] = [
         Drawing(drawn, f"Losses of {label}")
         if drawn
-        else Text(f"{label}: no training log.", "soft")
+        else Text(f"{label}: no {'losses in the ' if found else ''}training log.", "soft")
         for label, found in logs.items()
         for drawn in [figures.loss_curves(found, label)]
     ]

@@ -21,8 +21,8 @@ from fewray.generators.run import CHECKPOINT, check_continues
 from fewray.pipelines.train_one import train_one, training_set_of
 from fewray.presets import recipe_text
 from fewray.results.crossval import GeneratorSummary
-from fewray.results.scores import FinalLosses
-from fewray.results.training import EpochRow, generator_names
+from fewray.results.scores import FinalLosses, StudyWarning
+from fewray.results.training import EpochRow, generator_names, piece_warnings
 from fewray.study.crossval.cohort import Cohort, FoldKey
 from fewray.study.crossval.design import Condition, SelectedConfig
 from fewray.study.leaks import check_generator_rows
@@ -222,6 +222,16 @@ def _last_row(folder: Path, epochs: int) -> EpochRow:
             expected=epochs,
         )
     return rows[-1]
+
+
+def copied_pieces(folds: Sequence[FoldGenerators]) -> list[StudyWarning]:
+    """Return a warning per recipe that assembles images from pieces of training images."""
+    found = [
+        warning
+        for fold in folds
+        for warning in piece_warnings(dict.fromkeys(fold.train.classes, fold.options))
+    ]
+    return list(dict.fromkeys(found))
 
 
 def summaries(folds: Sequence[FoldGenerators]) -> dict[str, GeneratorSummary]:

@@ -40,7 +40,7 @@ from fewray.study.crossval.comparisons import (
     subset,
 )
 from fewray.study.crossval.design import Condition, PlannedAnalysis, SelectedConfig, analyses
-from fewray.study.crossval.fold_generators import summaries
+from fewray.study.crossval.fold_generators import copied_pieces, summaries
 from fewray.study.crossval.jobs import RunKey, Trained
 from fewray.study.crossval.pretrained import DESCRIPTION, pretrained_correct
 from fewray.study.crossval.scores import arm_scores, out_of_fold
@@ -101,6 +101,7 @@ def assemble_study(
             *control_warnings(comparisons, options.reference),
             *audit_warnings(audit, accuracies, cohort.rows),
             *data_warnings(cohort.rows),
+            *copied_pieces(list(trained.generators.values())),
             *cohort.warnings,
         ),
         reference=options.reference,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from fewray.generators.checkpoint import provenance
+from fewray.generators.checkpoint import provenance, read_header
 from fewray.generators.generate import run_classes
 from fewray.generators.log import read_log
 from fewray.generators.run import BEST
 from fewray.results.published import PublishedGenerator
 from fewray.results.scores import FinalLosses, StudyWarning
+from fewray.results.training import piece_warnings
 
 
 def unfinished_warnings(generators: Mapping[str, PublishedGenerator]) -> list[StudyWarning]:
@@ -25,6 +26,12 @@ def unfinished_warnings(generators: Mapping[str, PublishedGenerator]) -> list[St
         for label, found in generators.items()
         if found.epochs < found.epochs_planned and not found.selected_best
     ]
+
+
+def copied_pieces(run: Path, classes: Sequence[str]) -> tuple[StudyWarning, ...]:
+    """Return a warning for the generators in ``run`` that assemble pieces of training images."""
+    checkpoints = run_classes(run)
+    return piece_warnings({label: read_header(checkpoints[label]).options for label in classes})
 
 
 def generator_summaries(run: Path, classes: Sequence[str]) -> dict[str, PublishedGenerator]:

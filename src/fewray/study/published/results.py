@@ -31,7 +31,11 @@ from fewray.storage.versions import package_versions
 from fewray.study.predictions import write_predictions
 from fewray.study.published.arms import Condition, ImageSets, arm_conditions, mixture_conditions
 from fewray.study.published.classifiers import Result, RunKey
-from fewray.study.published.generators import generator_summaries, unfinished_warnings
+from fewray.study.published.generators import (
+    copied_pieces,
+    generator_summaries,
+    unfinished_warnings,
+)
 from fewray.study.warnings import data_warnings
 
 PAPER_DATA = "covid4"
@@ -77,6 +81,7 @@ def assemble_study(
             *split_warnings(train, test),
             *data_warnings(train, audited=False),
             *unfinished_warnings(generators),
+            *(() if run is None else copied_pieces(run, sets.classes)),
             *warnings,
         ),
         arms=arms,
