@@ -93,8 +93,8 @@ def rearrange(
     """Return ``images`` (b, S, S) with all patches replaced by training patches, then averaged.
 
     A patch is replaced by the patch of ``values`` (n, S, S) at which ``keys`` (n, S, S) are nearest
-    to it, by squared distance, at most ``window`` pixels from its place. Places are ``stride``
-    pixels, and ``offset`` moves them. Patches are ``patch`` pixels wide, at most 18.
+    to it, by squared distance, at most ``window`` pixels from its place. There is a place every
+    ``stride`` pixels, and ``offset`` moves them all. Patches are ``patch`` pixels wide, at most 18.
     """
     size, device = images.shape[1], images.device
     patch = min(patch, size)
