@@ -55,7 +55,7 @@ RECIPES: dict[str, GanOptions] = {
     "diffusion_quick": _DIFFUSION.with_(
         recipe="diffusion_quick",
         batch_size=16,
-        epochs=24,
+        epochs=32,
         learning_rate=2e-3,
         ema_half_life=1000.0,
         diffusion=DiffusionOptions(channels=(32, 64, 96), blocks=1),
