@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from fewray.data.dicom.files import ALL, DicomOptions
 from fewray.data.manifest import MANIFEST, DataWarning, Manifest
 from fewray.data.patients import patient_pattern
 from fewray.errors import InputError
@@ -18,22 +19,26 @@ def load_dataset(
     group_regex: str | None = None,
     strict: bool = True,
     option: str = "--data",
+    dicom: DicomOptions = ALL,
 ) -> Manifest:
     """Return the rows of ``phantom[:key=value,...]``, ``covid4``, a folder, or a CSV file.
 
     A folder with a ``manifest.csv`` is read from that file. ``group_regex`` finds the patient in a
     file name (its first group in parentheses). ``strict=False`` accepts what only an audit may see:
-    unreadable files, and files in two classes. ``option`` is named in errors. Raises InputError.
+    unreadable files, and files in two classes. ``option`` is named in errors. ``dicom`` chooses the
+    views of DICOM images. Raises InputError.
     """
     text = str(source)
     if not text.strip():
         raise InputError("data_source", f"{option} is empty, as from an unset variable; {EXPECTED}")
     patient_pattern(group_regex)  # an invalid one is an error for every source
-    found = _load(source, group_regex=group_regex, strict=strict, option=option)
+    found = _load(source, group_regex=group_regex, strict=strict, option=option, dicom=dicom)
     return replace(found, source=str(Path(text).resolve()) if Path(text).exists() else text)
 
 
-def _load(source: str | Path, *, group_regex: str | None, strict: bool, option: str) -> Manifest:
+def _load(
+    source: str | Path, *, group_regex: str | None, strict: bool, option: str, dicom: DicomOptions
+) -> Manifest:
     from fewray.data.folders import load_folder
     from fewray.data.tables import load_csv
 
@@ -50,26 +55,36 @@ def _load(source: str | Path, *, group_regex: str | None, strict: bool, option: 
     path = Path(source)
     if path.is_dir():
         if (path / MANIFEST).is_file():
-            return load_csv(path / MANIFEST, group_regex=group_regex, strict=strict)
-        return load_folder(path, group_regex=group_regex, strict=strict)
+            return load_csv(path / MANIFEST, group_regex=group_regex, strict=strict, dicom=dicom)
+        return load_folder(path, group_regex=group_regex, strict=strict, dicom=dicom)
     if path.is_file() and path.suffix.lower() == ".csv":
-        return load_csv(path, group_regex=group_regex, strict=strict)
+        return load_csv(path, group_regex=group_regex, strict=strict, dicom=dicom)
     found = "not a CSV file" if path.is_file() else "not found"
     raise InputError("data_source", f"{option} {text}: {found}; {EXPECTED}", source=text)
 
 
-def load_external(source: str | Path, *, group_regex: str | None = None) -> Manifest:
+def load_external(
+    source: str | Path,
+    *,
+    group_regex: str | None = None,
+    dicom: DicomOptions = ALL,
+    like: Manifest | None = None,
+) -> Manifest:
     """Return an external test set. ``group_regex`` is the one that finds the patients of the data.
 
+    Patients of DICOM files are hashed with the key of ``like``, the data, so that a patient in both
+    is found.
     If it matches no file name here, the patients stay unknown, and a warning says so.
     """
+    if like is not None and like.dicom is not None:
+        dicom = replace(dicom, key_file=Path(like.dicom.key_file))
     try:
-        return load_dataset(source, option="--external", group_regex=group_regex)
+        return load_dataset(source, option="--external", group_regex=group_regex, dicom=dicom)
     except InputError as error:
         if error.code != "group_regex_no_match":
             raise
         warning = DataWarning(error.code, error.message)
-    found = load_dataset(source, option="--external")
+    found = load_dataset(source, option="--external", dicom=dicom)
     return replace(found, warnings=(*found.warnings, warning))
 
 
