@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import (
+    UID,
     ComputedRadiographyImageStorage,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -59,9 +60,16 @@ def pixels_of(seed: int = 0, size: int = 64, bits: int = 12, *, signed: bool = F
     return values.astype(np.uint8 if bits <= 8 else np.uint16)
 
 
-def dataset_of(pixels: np.ndarray, bits: int, **elements: Any) -> FileDataset:
+def dataset_of(pixels: np.ndarray, bits: int, syntax: UID, **elements: Any) -> FileDataset:
     """Return a computed radiograph with ``elements`` set, or removed where they are None."""
-    data = FileDataset("", Dataset(), file_meta=FileMetaDataset(), preamble=bytes(128))
+    data = FileDataset(
+        "",
+        Dataset(),
+        file_meta=FileMetaDataset(),
+        preamble=bytes(128),
+        is_implicit_VR=syntax.is_implicit_VR,
+        is_little_endian=syntax.is_little_endian,
+    )
     data.SOPClassUID, data.SOPInstanceUID = ComputedRadiographyImageStorage, generate_uid()
     data.StudyInstanceUID, data.SeriesInstanceUID = generate_uid(), generate_uid()
     data.Modality, data.PatientID = "CR", "1"
@@ -84,8 +92,8 @@ def write_dicom(
     path: Path, pixels: np.ndarray, bits: int = 12, syntax: str = "explicit", **elements: Any
 ) -> Path:
     """Write one DICOM file and return its path."""
-    data = dataset_of(pixels, bits, **elements)
     wanted = SYNTAXES[syntax]
+    data = dataset_of(pixels, bits, wanted, **elements)
     big = wanted == ExplicitVRBigEndian
     data.PixelData = (pixels.byteswap() if big and pixels.itemsize > 1 else pixels).tobytes()
     data["PixelData"].VR = "OW" if pixels.itemsize > 1 else "OB"

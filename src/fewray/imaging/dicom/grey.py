@@ -59,7 +59,9 @@ class DicomImage:
         with_window = scale.dicom_window and self.windowed is not None
         table = self.windowed if with_window else self.plain
         assert table is not None
-        index = self.stored - self.lowest if self.lowest else self.stored
+        index = self.stored
+        if self.lowest:
+            index = np.subtract(self.stored, self.lowest, dtype=np.int32)
         return _square_pixels(table.take(index, mode="clip"), self.height_by_width)
 
     def grey(self, scale: PixelScale) -> np.ndarray:

@@ -67,6 +67,12 @@ READ = (
     "WindowCenter",
     "WindowWidth",
 )
+GUESSED = {
+    (True, True): "1.2.840.10008.1.2",
+    (False, True): "1.2.840.10008.1.2.1",
+    (False, False): "1.2.840.10008.1.2.2",
+}
+"""Transfer syntaxes of files without one: implicit VR or not, little endian or not."""
 DIRECTORY = "1.2.840.10008.1.3.10"
 """The storage class of DICOMDIR."""
 SHORTEST = 4
@@ -156,7 +162,10 @@ def read_dataset(content: bytes, path: Path) -> Dataset:
     from pydicom import dcmread
 
     try:
-        return dcmread(io.BytesIO(content), force=path.suffix.lower() in SUFFIXES)
+        data = dcmread(io.BytesIO(content), force=path.suffix.lower() in SUFFIXES)
+        if "TransferSyntaxUID" not in data.file_meta:  # pydicom has guessed it
+            data.file_meta.TransferSyntaxUID = GUESSED[data.original_encoding]
+        return data
     except Exception as error:
         raise Unreadable(path, _damaged(error)) from None
 
