@@ -26,14 +26,16 @@ OnProgress = Callable[[str, Mapping[str, Any]], None]
 """Called with the kind of an event or the label of a class, and the facts about it."""
 
 
-def load_dataset(source: str | Path, *, group_regex: str | None = None) -> Manifest:
+def load_dataset(
+    source: str | Path, *, group_regex: str | None = None, views: Sequence[str] = ()
+) -> Manifest:
     """Return the manifest of ``phantom[:key=value,...]``, ``covid4``, a folder, or a CSV file.
 
-    A folder has a subfolder per class. Group 1 of ``group_regex`` in a file name is the patient.
+    Group 1 of ``group_regex`` in a file name is the patient. ``views``: DICOM views to use.
     """
     from fewray.data.loading import load_dataset as load
 
-    return load(source, group_regex=group_regex)
+    return load(source, group_regex=group_regex, views=views)
 
 
 def train_generator(

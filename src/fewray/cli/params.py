@@ -69,6 +69,11 @@ def listed(text: str | None) -> tuple[str, ...] | None:
     return names or None
 
 
+def views(text: str) -> tuple[str, ...]:
+    """Return the views in a comma-separated list, in capitals."""
+    return tuple(name.upper() for name in listed(text) or ())
+
+
 def numbers(option: str, text: str | None, kind: type[int] | type[float]) -> Any:
     """Return the numbers in a comma-separated list; None for None."""
     if text is None:
@@ -174,6 +179,13 @@ GroupRegex = Annotated[
     typer.Option(
         help="Regular expression applied to each file name; its first capture group is the "
         "patient ID."
+    ),
+]
+View = Annotated[
+    str,
+    typer.Option(
+        help="DICOM: comma-separated views (ViewPosition) to use, such as PA,AP.",
+        show_default="all views",
     ),
 ]
 Device = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,18 +21,21 @@ def load_dataset(
     strict: bool = True,
     option: str = "--data",
     dicom: DicomOptions = ALL,
+    views: Sequence[str] = (),
 ) -> Manifest:
     """Return the rows of ``phantom[:key=value,...]``, ``covid4``, a folder, or a CSV file.
 
     A folder with a ``manifest.csv`` is read from that file. ``group_regex`` finds the patient in a
     file name (its first group in parentheses). ``strict=False`` accepts what only an audit may see:
-    unreadable files, and files in two classes. ``option`` is named in errors. ``dicom`` chooses the
-    views of DICOM images. Raises InputError.
+    unreadable files, and files in two classes. ``option`` is named in errors. ``views`` are the
+    ViewPositions of the DICOM images to use. Raises InputError.
     """
     text = str(source)
     if not text.strip():
         raise InputError("data_source", f"{option} is empty, as from an unset variable; {EXPECTED}")
     patient_pattern(group_regex)  # an invalid one is an error for every source
+    if views:
+        dicom = replace(dicom, views=tuple(view.upper() for view in views))
     found = _load(source, group_regex=group_regex, strict=strict, option=option, dicom=dicom)
     return replace(found, source=str(Path(text).resolve()) if Path(text).exists() else text)
 

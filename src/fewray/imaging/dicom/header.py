@@ -160,11 +160,13 @@ def header_of(stream: BinaryIO, size: int, path: Path) -> DicomHeader:
 def read_dataset(content: bytes, path: Path) -> Dataset:
     """Return the whole file as a pydicom data set. Raises Unreadable for a damaged file."""
     from pydicom import dcmread
+    from pydicom.uid import UID
 
     try:
         data = dcmread(io.BytesIO(content), force=path.suffix.lower() in SUFFIXES)
         if "TransferSyntaxUID" not in data.file_meta:  # pydicom has guessed it
-            data.file_meta.TransferSyntaxUID = GUESSED[data.original_encoding]
+            implicit, little = data.original_encoding
+            data.file_meta.TransferSyntaxUID = UID(GUESSED[bool(implicit), bool(little)])
         return data
     except Exception as error:
         raise Unreadable(path, _damaged(error)) from None
