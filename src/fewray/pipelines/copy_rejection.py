@@ -99,8 +99,10 @@ def _training_data(
 
     A generator of a cross-validation study may have seen rows of split test: its folds are other.
     """
-    recorded = read_object(run / "options.json")
-    source = real if real is not None else recorded.get("source") or recorded.get("data", "")
+    source = real
+    if source is None:
+        recorded = read_object(run / "options.json")
+        source = recorded.get("source") or recorded.get("data", "")
     option = "--data" if real is None else "--real"
     remedy = "Name the training data with --real."
     try:
