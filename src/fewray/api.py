@@ -33,9 +33,9 @@ def load_dataset(
 
     Group 1 of ``group_regex`` in a file name is the patient. ``views``: DICOM views to use.
     """
-    from fewray.data.loading import load_dataset as load
+    from fewray.data import loading
 
-    return load(source, group_regex=group_regex, views=views)
+    return loading.load_dataset(source, group_regex=group_regex, views=views)
 
 
 def train_generator(
@@ -130,8 +130,7 @@ def generate(
     (extractor ``lite0``, the same ``copy_percentile``) would flag it as a copy of a training image.
     ``about["rejected"]`` of the manifest counts these by class; ``about["copy_threshold"]``,
     ``about["sentences"]`` and ``about["warnings"]`` describe the threshold. ``real`` is the
-    training data if it is not found under the name recorded by the run; ``group_regex`` finds its
-    patients.
+    training data if the run recorded another name; ``group_regex`` finds its patients.
     """
     from fewray.generators.generate import generate as make
 

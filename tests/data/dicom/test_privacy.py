@@ -84,7 +84,7 @@ def test_no_identifier_is_written(
     machine = {"device": "cpu", "precision": "fp32", "processes": 1}
     api.run_study(str(root), out / "study", options=OPTIONS, **machine)
     api.train_generator(str(root), out / "trained", options=GAN, seed=1, **machine)
-    api.generate(out / "trained", out / "made", 4, device="cpu")
+    api.generate(out / "trained", out / "made", per_class=4, device="cpu")
     assert run_cli(monkeypatch, "report", out / "study") == 0
     assert run_cli(monkeypatch, "data", "check", root) == 0
     assert run_cli(monkeypatch, "data", "check", root, "--json") == 0
