@@ -44,12 +44,13 @@ def test_files_that_are_not_images_are_listed(folder: Path):
 
 def test_dicom_without_an_image_is_recognised(folder: Path, tmp_path: Path):
     dicom(folder / "b" / "IM0001")
-    (warning,) = found(folder, "dicom_not_images")
-    assert warning.items == ("b/IM0001",)
+    with pytest.raises(InputError, match="b/IM0001: DICOM file that cannot be read") as caught:
+        load_dataset(folder)
+    assert caught.value.fields["faults"] == ["dicom_damaged"]
     (folder / "a" / "1.png").rename(tmp_path / "1.png")
     (folder / "a" / "2.png").unlink()
     dicom(folder / "a" / "1.dcm")
-    with pytest.raises(InputError, match="1 DICOM file without an image") as caught:
+    with pytest.raises(InputError, match="1 DICOM file that cannot be read") as caught:
         load_dataset(folder)
     assert caught.value.code == "empty_class"
     with pytest.raises(Unreadable, match="DICOM file without an image size"):

@@ -45,8 +45,8 @@ def load_folder(
         wanted = [path for path in images if scan.wanted(path)]
         skipped += sorted({*files}.difference(images))
         others += [path for path in images if not scan.wanted(path)]
-        if not wanted:
-            text = no_images_text(files, scan) if not images else no_view_text(scan)
+        if not wanted or scan.damaged.keys() >= set(wanted):
+            text = no_view_text(scan) if images and not wanted else no_images_text(files, scan)
             raise InputError("empty_class", f"{folder}: {text}", folder=str(folder))
         for path in wanted:
             synthetic = folder.name in generated and path.match("seed*.png")

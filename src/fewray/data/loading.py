@@ -11,7 +11,11 @@ from fewray.data.manifest import MANIFEST, DataWarning, Manifest
 from fewray.data.patients import patient_pattern
 from fewray.errors import InputError
 
-EXPECTED = "expected phantom, covid4, a folder with one subfolder per class, or a CSV file"
+EXPECTED = (
+    "expected phantom, covid4, a folder with one subfolder per class, a CSV file, or "
+    "dicom:FOLDER,labels=TABLE"
+)
+LABELS = ",labels="
 
 
 def load_dataset(
@@ -37,7 +41,7 @@ def load_dataset(
     if views:
         dicom = replace(dicom, views=tuple(view.upper() for view in views))
     found = _load(source, group_regex=group_regex, strict=strict, option=option, dicom=dicom)
-    return replace(found, source=str(Path(text).resolve()) if Path(text).exists() else text)
+    return replace(found, source=_recorded(text))
 
 
 def _load(
@@ -56,6 +60,8 @@ def _load(
         from fewray.data.covid4 import load_covid4
 
         return load_covid4()
+    if name == "dicom" and LABELS in specification and not Path(text).exists():
+        return _with_table(specification, group_regex, strict, option, dicom)
     path = Path(source)
     if path.is_dir():
         if (path / MANIFEST).is_file():
@@ -65,6 +71,30 @@ def _load(
         return load_csv(path, group_regex=group_regex, strict=strict, dicom=dicom)
     found = "not a CSV file" if path.is_file() else "not found"
     raise InputError("data_source", f"{option} {text}: {found}; {EXPECTED}", source=text)
+
+
+def _recorded(source: str) -> str:
+    """Return ``source`` with absolute paths, so that it is found from another folder too."""
+    if Path(source).exists():
+        return str(Path(source).resolve())
+    if source.startswith("dicom:"):
+        folder, labels, table = source.removeprefix("dicom:").rpartition(LABELS)
+        return f"dicom:{Path(folder).resolve()}{labels}{Path(table).resolve()}"
+    return source
+
+
+def _with_table(
+    text: str, group_regex: str | None, strict: bool, option: str, dicom: DicomOptions
+) -> Manifest:
+    """Return the DICOM files of FOLDER that a table labels, as in ``FOLDER,labels=TABLE``."""
+    from fewray.data.tables import load_csv
+
+    folder, _, table = (Path(each) for each in text.rpartition(LABELS))
+    for found, kind in ((folder.is_dir(), folder), (table.is_file(), table)):
+        if not found:
+            message = f"{option} dicom:{text}: {kind} not found; {EXPECTED}"
+            raise InputError("data_source", message, source=str(kind))
+    return load_csv(table, group_regex=group_regex, strict=strict, dicom=dicom, images=folder)
 
 
 def load_external(

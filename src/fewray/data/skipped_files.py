@@ -35,6 +35,8 @@ def no_images_text(files: Sequence[Path], dicom: DicomFiles) -> str:
     """Return what is wrong with a class folder that holds ``files`` and no image."""
     others = [path for path in files if dicom.is_other(path)]
     found = f"; {plural(others, 'DICOM file')} without an image" if others else ""
+    if damaged := [path for path in files if path in dicom.damaged]:
+        found += f"; {plural(damaged, 'DICOM file')} that cannot be read"
     return f"no images ({', '.join(SUFFIXES)}, DICOM){found}; add images or remove the folder"
 
 

@@ -117,7 +117,7 @@ def test_no_identifier_is_in_errors(
 
 
 def test_the_key_belongs_to_the_data(export: tuple[Path, list[bytes]], tmp_path: Path, monkeypatch):
-    root, identifiers = export
+    root, _ = export
     first = load_dataset(root)
     key = root / ".fewray-patient-key"
     assert key.stat().st_mode & 0o777 == 0o600

@@ -131,7 +131,8 @@ def _synthetic(manifest: Manifest) -> list[DataWarning]:
 def _files(found: Audit) -> list[DataWarning]:
     warnings = []
     if names := tuple(found.unreadable):
-        text = f"skipped {plural(names, 'unreadable file')}: training refuses this data set"
+        shown = listed([f"{name} ({why})" for name, why in found.unreadable.items()], NAMED)
+        text = f"skipped {plural(names, 'unreadable file')}, which training refuses: {shown}"
         warnings.append(DataWarning("unreadable_files", text, names))
     if two := _equal(found.two_classes):
         text = (

@@ -95,6 +95,11 @@ class DicomFiles:
         name = given or (self.headers[path].patient if path in self.headers else "")
         return self.key.patient(name) if name else ""
 
+    def knows_patients(self) -> bool:
+        """Whether there are DICOM files, and the header of each names the patient."""
+        headers = self.headers.values()
+        return bool(headers) and all(header.patient for header in headers if header.is_image)
+
     def alias(self, path: Path) -> Path | None:
         """Return how a path is shown, or None if it is shown as it is."""
         shown = self.mask.shown(path)

@@ -152,9 +152,12 @@ def header_of(stream: BinaryIO, size: int, path: Path) -> DicomHeader:
     headerless = path.suffix.lower() in SUFFIXES
     try:
         data = dcmread(stream, stop_before_pixels=True, force=headerless, specific_tags=list(READ))
-        return _header(data, size - stream.tell())
+        found = _header(data, size - stream.tell())
     except Exception as error:  # pydicom raises whatever a damaged file leads it to
-        raise Unreadable(path, _damaged(error)) from None
+        raise Unreadable(path, _damaged(type(error).__name__), "dicom_damaged") from None
+    if not (found.is_image or found.is_directory or _storage_class(data)):
+        raise Unreadable(path, _damaged("neither an image nor another object"), "dicom_damaged")
+    return found
 
 
 def read_dataset(content: bytes, path: Path) -> Dataset:
@@ -169,16 +172,21 @@ def read_dataset(content: bytes, path: Path) -> Dataset:
             data.file_meta.TransferSyntaxUID = UID(GUESSED[bool(implicit), bool(little)])
         return data
     except Exception as error:
-        raise Unreadable(path, _damaged(error)) from None
+        raise Unreadable(path, _damaged(type(error).__name__), "dicom_damaged") from None
 
 
-def _damaged(error: Exception) -> str:
-    return f"DICOM file that cannot be read ({type(error).__name__})"
+def _damaged(why: str) -> str:
+    return f"DICOM file that cannot be read ({why})"
+
+
+def _storage_class(data: Dataset) -> str:
+    kind = data.get("SOPClassUID") or getattr(data.file_meta, "MediaStorageSOPClassUID", "")
+    return str(kind or "")
 
 
 def _header(data: Dataset, left: int) -> DicomHeader:
     """Return the header of ``data``, after which ``left`` bytes of the file remain."""
-    kind = str(data.get("SOPClassUID") or "")
+    kind = _storage_class(data)
     rows, columns = number(data, "Rows"), number(data, "Columns")
     photometric = text(data, "PhotometricInterpretation").upper()
     return DicomHeader(
@@ -195,7 +203,7 @@ def _header(data: Dataset, left: int) -> DicomHeader:
         for_processing=text(data, "PresentationIntentType").upper() == "FOR PROCESSING",
         refusal=refusal(data, kind, left),
         is_image=bool(rows or columns or _is_image_class(kind)),
-        is_directory=getattr(data.file_meta, "MediaStorageSOPClassUID", None) == DIRECTORY,
+        is_directory=kind == DIRECTORY,
         patient=text(data, "PatientID"),
         sop_instance=text(data, "SOPInstanceUID"),
         study_instance=text(data, "StudyInstanceUID"),
