@@ -5,6 +5,7 @@ Texts of pydicom's errors are never passed on, because they quote the values of 
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from fewray.imaging.depth import GreyRange
-from fewray.imaging.dicom.elements import number, squashed, text, values, words
+from fewray.imaging.dicom.elements import number, squashed, tags, text, texts, words
 from fewray.imaging.dicom.refusals import refusal
 from fewray.imaging.unreadable import Unreadable
 
@@ -151,7 +152,7 @@ def header_of(stream: BinaryIO, size: int, path: Path) -> DicomHeader:
 
     headerless = path.suffix.lower() in SUFFIXES
     try:
-        data = dcmread(stream, stop_before_pixels=True, force=headerless, specific_tags=list(READ))
+        data = dcmread(stream, stop_before_pixels=True, force=headerless, specific_tags=tags(READ))
         found = _header(data, size - stream.tell())
     except Exception as error:  # pydicom raises whatever a damaged file leads it to
         raise Unreadable(path, _damaged(type(error).__name__), "dicom_damaged") from None
@@ -180,8 +181,7 @@ def _damaged(why: str) -> str:
 
 
 def _storage_class(data: Dataset) -> str:
-    kind = data.get("SOPClassUID") or getattr(data.file_meta, "MediaStorageSOPClassUID", "")
-    return str(kind or "")
+    return text(data, "SOPClassUID") or text(data.file_meta, "MediaStorageSOPClassUID")
 
 
 def _header(data: Dataset, left: int) -> DicomHeader:
@@ -212,6 +212,7 @@ def _header(data: Dataset, left: int) -> DicomHeader:
     )
 
 
+@functools.cache
 def _is_image_class(kind: str) -> bool:
     from pydicom.uid import UID
 
@@ -220,9 +221,9 @@ def _is_image_class(kind: str) -> bool:
 
 def has_window(data: Dataset) -> bool:
     """Whether a data set has a VOI LUT, or a window that the standard allows."""
-    if data.get("VOILUTSequence"):
+    if "VOILUTSequence" in data and data.get("VOILUTSequence"):
         return True
-    centers, widths = values(data.get("WindowCenter")), values(data.get("WindowWidth"))
+    centers, widths = texts(data, "WindowCenter"), texts(data, "WindowWidth")
     if not centers or not widths:
         return False
     least = 1 if text(data, "VOILUTFunction").upper() in ("", "LINEAR") else 1e-9
@@ -236,8 +237,8 @@ def _identifiers(data: Dataset) -> set[str]:
     """Return the values of the identifying elements, and the words of names and patient IDs."""
     found = set()
     for keyword in IDENTIFYING:
-        for value in values(data.get(keyword)):
-            low = str(value).lower()
+        for value in texts(data, keyword):
+            low = value.lower()
             found.add(squashed(low))
             if keyword in WORDS:
                 found.update(words(low))
