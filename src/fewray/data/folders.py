@@ -42,13 +42,13 @@ def load_folder(
     for split, folder in places:
         files = [path for path in below[folder] if path not in scan.directories]
         images = [path for path in files if is_image(path, scan)]
-        wanted = [path for path in images if scan.wanted(path)]
+        chosen = [path for path in images if scan.has_view(path)]
         skipped += sorted({*files}.difference(images))
-        others += [path for path in images if not scan.wanted(path)]
-        if not wanted or scan.damaged.keys() >= set(wanted):
-            text = no_view_text(scan) if images and not wanted else no_images_text(files, scan)
+        others += [path for path in images if not scan.has_view(path)]
+        if not chosen or scan.damaged.keys() >= set(chosen):
+            text = no_view_text(scan) if images and not chosen else no_images_text(files, scan)
             raise InputError("empty_class", f"{folder}: {text}", folder=str(folder))
-        for path in wanted:
+        for path in chosen:
             synthetic = folder.name in generated and path.match("seed*.png")
             origin: Origin = "synthetic" if synthetic else "real"
             name = path.relative_to(root).as_posix()

@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from typing import cast
 
 from fewray.data.dicom.files import ALL, DicomFiles, DicomOptions
-from fewray.data.dicom.joins import TITLES, join_column, joined
+from fewray.data.dicom.joins import TITLES, join_column, match_records
 from fewray.data.dicom.warnings import skipped_dicom
 from fewray.data.manifest import COLUMNS, MANIFEST, ORIGINS, Manifest, Origin
 from fewray.data.patients import MISSING, patient_in_cell, unread_columns
@@ -45,7 +45,7 @@ def load_csv(
         scan, unmatched = DicomFiles.scan(folder, found, dicom, labels), []
     else:
         scan = DicomFiles.scan(folder, files_below(folder), dicom, labels)
-        records, unmatched = joined(records, column, scan, folder)
+        records, unmatched = match_records(records, column, scan, folder)
     collector = RowCollector(group_regex, strict, dicom=scan)
     other_views: list[str] = []
     for number, record in records:
@@ -54,7 +54,7 @@ def load_csv(
         if fault := _fault(record, cells | {"path": scan.mask.shown_name(cells["path"])}, file):
             collector.fault(fault[0], f"row {number}: {fault[1]}")
             continue
-        if not scan.wanted(file):
+        if not scan.has_view(file):
             other_views.append(scan.mask.shown_name(cells["path"]))
             continue
         collector.add(

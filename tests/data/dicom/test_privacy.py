@@ -15,6 +15,9 @@ from tests.dicom_files import pixels_of, secrets_of, write_dicom
 from tests.helpers import GAN, OPTIONS, run_cli
 
 
+FEW = OPTIONS.with_(seeds=1, arms=("classic", "synthetic"), reference="classic")
+
+
 def searched(value: Any) -> list[bytes]:
     """Return what must not be found of the value of an element: whole, and by its words."""
     text = str(value)
@@ -69,7 +72,6 @@ def leaks_below(folder: Path, identifiers: list[bytes]) -> dict[str, list[bytes]
     return found
 
 
-@pytest.mark.slow
 def test_no_identifier_is_written(
     export: tuple[Path, list[bytes]],
     tmp_path: Path,
@@ -82,7 +84,7 @@ def test_no_identifier_is_written(
     assert leaks_below(root, identifiers)  # the search finds them where they are
     out = tmp_path / "out"
     machine = {"device": "cpu", "precision": "fp32", "processes": 1}
-    api.run_study(str(root), out / "study", options=OPTIONS, **machine)
+    api.run_study(str(root), out / "study", options=FEW, **machine)
     api.train_generator(str(root), out / "trained", options=GAN, seed=1, **machine)
     api.generate(out / "trained", out / "made", per_class=4, device="cpu")
     assert run_cli(monkeypatch, "report", out / "study") == 0

@@ -76,7 +76,7 @@ class DicomFiles:
         """Whether a file is DICOM without an image, such as a report."""
         return path in self.headers and not self.headers[path].is_image
 
-    def wanted(self, path: Path) -> bool:
+    def has_view(self, path: Path) -> bool:
         """Whether a file has one of the views asked for; only DICOM files have views."""
         if not self.views or path in self.damaged:
             return True

@@ -33,7 +33,7 @@ def join_column(columns: Iterable[str]) -> str | None:
     return next((found[name] for name in COLUMNS if name in found), None)
 
 
-def joined(
+def match_records(
     records: Records, column: str, scan: DicomFiles, folder: Path
 ) -> tuple[list[tuple[int, Record]], list[DataWarning]]:
     """Return one record with a ``path`` for each file that a row names, and warnings.

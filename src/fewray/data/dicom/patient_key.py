@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -85,9 +84,9 @@ def _own_place(folder: Path) -> Path:
 def _create(place: Path) -> None:
     """Write a new key. A key that another process has just written is kept."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    draft = place.with_name(f"{place.name}.{secrets.token_hex(4)}")
+    draft = place.with_name(f"{place.name}.{os.urandom(4).hex()}")
     with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as stream:
-        stream.write(secrets.token_hex(32) + "\n")
+        stream.write(os.urandom(32).hex() + "\n")
     try:
         os.link(draft, place)
     except FileExistsError:
