@@ -14,7 +14,6 @@ from fewray.errors import InputError
 from tests.dicom_files import pixels_of, secrets_of, write_dicom
 from tests.helpers import GAN, OPTIONS, run_cli
 
-
 FEW = OPTIONS.with_(seeds=1, arms=("classic", "synthetic"), reference="classic")
 
 
