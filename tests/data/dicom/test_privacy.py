@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
+import pydicom
 import pytest
 
 from fewray import api
@@ -29,7 +31,7 @@ def export(tmp_path: Path) -> tuple[Path, list[bytes]]:
     """Return a folder of two classes of six patients, and all identifiers in its files.
 
     Folders are named after patients, and files after patients, accession numbers or UIDs. Each
-    patient has two images. One has no PatientID.
+    patient has two images. One has no PatientID. A real radiograph in four encodings is there too.
     """
     root, found = tmp_path / "export", list[bytes]()
     for index in range(12):
@@ -53,6 +55,29 @@ def export(tmp_path: Path) -> tuple[Path, list[bytes]]:
             folder = root / "ab"[index % 2] / (name if index % 3 else f"study {index}")
             write_dicom(folder / file, pixels_of(2 * index + image), ViewPosition="PA", **ours)
     return root, found
+
+
+def add_radiograph(root: Path) -> list[bytes]:
+    """Copy a radiograph of pydicom-data, in its encodings, to class b; return its identifiers."""
+    store = pytest.importorskip("data_store", reason="pydicom-data is not installed")
+    found = list[bytes]()
+    for encoding in ("UNCR", "UNCI", "J2KR", "J2KI"):
+        source = Path(store.__file__).parent / "data" / f"RG3_{encoding}.dcm"
+        header = pydicom.dcmread(source, stop_before_pixels=True)
+        shutil.copy(source, root / "b" / str(header.SOPInstanceUID))
+        for keyword in ("PatientID", "PatientName", "SOPInstanceUID", "StudyInstanceUID"):
+            found += searched(header.get(keyword, ""))
+    return found
+
+
+def table_of(root: Path, path: Path) -> Path:
+    """Write a table that names each image by SOPInstanceUID; its class is its top folder."""
+    lines = ["SOPInstanceUID,label"]
+    for file in sorted(each for each in root.rglob("*") if each.is_file()):
+        header = pydicom.dcmread(file, stop_before_pixels=True)
+        lines.append(f"{header.SOPInstanceUID},{file.relative_to(root).parts[0]}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
 
 
 def leaks(content: bytes, identifiers: list[bytes]) -> list[bytes]:
@@ -79,11 +104,13 @@ def test_no_identifier_is_written(
     caplog: pytest.LogCaptureFixture,
 ):
     root, identifiers = export
+    identifiers += add_radiograph(root)
+    table = table_of(root, tmp_path / "labels.csv")
     monkeypatch.setenv("FEWRAY_CACHE", str(tmp_path / "cache"))
     assert leaks_below(root, identifiers)  # the search finds them where they are
     out = tmp_path / "out"
     machine = {"device": "cpu", "precision": "fp32", "processes": 1}
-    api.run_study(str(root), out / "study", options=FEW, **machine)
+    api.run_study(f"dicom:{root},labels={table}", out / "study", options=FEW, **machine)
     api.train_generator(str(root), out / "trained", options=GAN, seed=1, **machine)
     api.generate(out / "trained", out / "made", per_class=4, device="cpu")
     assert run_cli(monkeypatch, "report", out / "study") == 0
