@@ -26,14 +26,16 @@ OnProgress = Callable[[str, Mapping[str, Any]], None]
 """Called with the kind of an event or the label of a class, and the facts about it."""
 
 
-def load_dataset(source: str | Path, *, group_regex: str | None = None) -> Manifest:
+def load_dataset(
+    source: str | Path, *, group_regex: str | None = None, views: Sequence[str] = ()
+) -> Manifest:
     """Return the manifest of ``phantom[:key=value,...]``, ``covid4``, a folder, or a CSV file.
 
-    A folder has a subfolder per class. Group 1 of ``group_regex`` in a file name is the patient.
+    Group 1 of ``group_regex`` in a file name is the patient. ``views``: DICOM views to use.
     """
-    from fewray.data.loading import load_dataset as load
+    from fewray.data import loading
 
-    return load(source, group_regex=group_regex)
+    return loading.load_dataset(source, group_regex=group_regex, views=views)
 
 
 def train_generator(
@@ -127,9 +129,8 @@ def generate(
     With ``reject_copies``, an image is replaced by that of the next seed if :func:`measure_quality`
     (extractor ``lite0``, the same ``copy_percentile``) would flag it as a copy of a training image.
     ``about["rejected"]`` counts these by class; ``about["copy_threshold"]``, ``about["sentences"]``
-    and ``about["warnings"]`` describe the threshold. ``real`` is the
-    training data if it is not found under the name recorded by the run; ``group_regex`` finds its
-    patients.
+    and ``about["warnings"]`` describe the threshold. ``real`` is the training data if it is not
+    found where the run recorded it; ``group_regex`` finds its patients.
     """
     from fewray.generators.generate import generate as make
 

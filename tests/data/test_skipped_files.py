@@ -36,20 +36,24 @@ def test_files_that_are_not_images_are_listed(folder: Path):
     assert warning.items == ("a/notes.txt",)
     assert "1 file in" in warning.text
     for index in range(4):
-        dicom(folder / "b" / f"{index}.DCM")
+        (folder / "b" / f"{index}.txt").write_text("x")
     (warning,) = found(folder, "not_images")
     assert len(warning.items) == 5
-    assert "a/notes.txt, b/0.DCM, b/1.DCM and 2 more; DICOM is not supported" in warning.text
+    assert "a/notes.txt, b/0.txt, b/1.txt and 2 more" in warning.text
 
 
-def test_dicom_is_recognised(folder: Path, tmp_path: Path):
+def test_dicom_without_an_image_is_recognised(folder: Path, tmp_path: Path):
+    dicom(folder / "b" / "IM0001")
+    with pytest.raises(InputError, match="b/IM0001: DICOM file that cannot be read") as caught:
+        load_dataset(folder)
+    assert caught.value.fields["faults"] == ["dicom_damaged"]
     (folder / "a" / "1.png").rename(tmp_path / "1.png")
     (folder / "a" / "2.png").unlink()
     dicom(folder / "a" / "1.dcm")
-    with pytest.raises(InputError, match="DICOM is not supported") as caught:
+    with pytest.raises(InputError, match="1 DICOM file that cannot be read") as caught:
         load_dataset(folder)
     assert caught.value.code == "empty_class"
-    with pytest.raises(Unreadable, match="DICOM is not supported"):
+    with pytest.raises(Unreadable, match="DICOM file without an image size"):
         decode(dicom(folder / "a" / "1.png"))
 
 

@@ -9,7 +9,16 @@ from typing import Annotated
 import typer
 
 from fewray.cli.output import print_json, print_table
-from fewray.cli.params import SOURCES, AsJson, GroupRegex, Sectioned, path_option
+from fewray.cli.params import (
+    SOURCES,
+    AsJson,
+    GroupRegex,
+    Sectioned,
+    View,
+    option,
+    path_option,
+    views,
+)
 from fewray.cli.progress import ProgressBars, log
 
 app = typer.Typer(help="List, download and check image data.", no_args_is_help=True)
@@ -66,6 +75,12 @@ def fetch(
 def check(
     source: Annotated[str, typer.Argument(metavar="DATA", help=SOURCES)],
     group_regex: GroupRegex = None,
+    view: View = "",
+    show_names: bool = option(
+        False,
+        "DICOM: show the names of files and folders as they are. They may identify patients.",
+        "--show-names",
+    ),
     as_json: AsJson = False,
 ) -> None:
     """Check for damaged files, duplicates, leaks and shortcuts.
@@ -75,9 +90,14 @@ def check(
     of the images are also reported.
     """
     from fewray.data.audit.check import audit
+    from fewray.data.dicom.files import DicomOptions
     from fewray.data.loading import load_dataset
 
-    found = audit(load_dataset(source, group_regex=group_regex, strict=False, option="data check"))
+    dicom = DicomOptions(views=views(view), show_names=show_names)
+    rows = load_dataset(
+        source, group_regex=group_regex, strict=False, option="data check", dicom=dicom
+    )
+    found = audit(rows)
     if as_json:
         print_json(found.to_json())
         return

@@ -20,7 +20,7 @@ MACHINE = "Machine"
 RECIPE_NAMES = ", ".join(RECIPES)
 SOURCES = (
     "Data set: phantom[:key=value,...] (`fewray data list` shows the keys), covid4, a folder "
-    "with one subfolder per class, or a CSV file."
+    "with one subfolder per class, a CSV file, or dicom:FOLDER,labels=CSV."
 )
 COPY_RULE = (
     "its distance to the nearest training image is below this percentile of the same distance for "
@@ -67,6 +67,11 @@ def listed(text: str | None) -> tuple[str, ...] | None:
     """Return the names in a comma-separated list; None for None or an empty list."""
     names = tuple(name.strip() for name in (text or "").split(",") if name.strip())
     return names or None
+
+
+def views(text: str) -> tuple[str, ...]:
+    """Return the views in a comma-separated list, in capitals."""
+    return tuple(name.upper() for name in listed(text) or ())
 
 
 def numbers(option: str, text: str | None, kind: type[int] | type[float]) -> Any:
@@ -174,6 +179,13 @@ GroupRegex = Annotated[
     typer.Option(
         help="Regular expression applied to each file name; its first capture group is the "
         "patient ID."
+    ),
+]
+View = Annotated[
+    str,
+    typer.Option(
+        help="DICOM: comma-separated views (ViewPosition) to use, such as PA,AP.",
+        show_default="all views",
     ),
 ]
 Device = Annotated[

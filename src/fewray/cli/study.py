@@ -21,11 +21,13 @@ from fewray.cli.params import (
     Processes,
     Seed,
     Threads,
+    View,
     listed,
     numbers,
     option,
     path_option,
     preset_option,
+    views,
 )
 from fewray.cli.progress import ProgressBars, StudyProgress, log, log_stage
 from fewray.config import CROSSVAL_ARMS, PUBLISHED_ARMS, check_external
@@ -48,6 +50,7 @@ def study(
         "(crossval only). The defaults below are for the standard preset.",
     ),
     group_regex: GroupRegex = None,
+    view: View = "",
     dry_run: DryRun = False,
     as_json: AsJson = False,
     recipe: str | None = preset_option(
@@ -169,6 +172,7 @@ def study(
     """
     from fewray import api
     from fewray.compute.machine import MachineOptions
+    from fewray.data.dicom.files import DicomOptions
     from fewray.data.loading import load_external
     from fewray.report.render import terminal_tables
     from fewray.report.tables import print_table
@@ -212,8 +216,12 @@ def study(
     machine = MachineOptions(
         device=device, precision=precision, processes=processes, threads=threads, executor=executor
     )
-    rows = api.load_dataset(data, group_regex=group_regex)
-    tested = None if external is None else load_external(external, group_regex=group_regex)
+    chosen = views(view)
+    rows = api.load_dataset(data, group_regex=group_regex, views=chosen)
+    tested = None
+    if external is not None:
+        dicom = DicomOptions(views=chosen)
+        tested = load_external(external, group_regex=group_regex, dicom=dicom, like=rows)
     for warning in patient_warnings(rows) if crossval else []:
         log(f"note: {warning.text}")
     if dry_run:

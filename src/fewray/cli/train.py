@@ -23,8 +23,10 @@ from fewray.cli.params import (
     Processes,
     Seed,
     Threads,
+    View,
     listed,
     option,
+    views,
 )
 from fewray.cli.progress import HealthWatch, ProgressBars, log, log_stage
 
@@ -96,6 +98,7 @@ def train(
     epochs: int | None = option(None, "Number of epochs.", shown="the recipe's"),
     seed: Seed = 0,
     group_regex: GroupRegex = None,
+    view: View = "",
     resume: bool = option(False, "Resume the training runs in OUT.", "--resume"),
     checkpoint_every: int = option(5, "Number of epochs between checkpoints."),
     dry_run: DryRun = False,
@@ -142,7 +145,7 @@ def train(
     options = options_of(recipe)
     if epochs is not None:
         options = options.with_(epochs=epochs)
-    rows = training_rows(api.load_dataset(data, group_regex=group_regex))
+    rows = training_rows(api.load_dataset(data, group_regex=group_regex, views=views(view)))
     check_no_synthetic(rows)
     chosen = listed(classes)
     machine = MachineOptions(

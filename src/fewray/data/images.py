@@ -38,7 +38,10 @@ class ImageSource:
     def at(self, size: int, fit: str = "pad") -> np.ndarray:
         """Return uint8 (n, 1, size, size), read-only, in the order of the manifest's rows."""
         if (size, fit) not in self._decoded:
-            images = load_images(self._all.paths(), size, fit, scale=self._all.pixel_scale)
+            rows = self._all
+            images = load_images(
+                rows.paths(), size, fit, scale=rows.pixel_scale, names=rows.shown_paths()
+            )
             images.flags.writeable = False
             self._decoded[size, fit] = images
         images = self._decoded[size, fit]

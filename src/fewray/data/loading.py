@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from fewray.data.dicom.files import ALL, DicomOptions
 from fewray.data.manifest import MANIFEST, DataWarning, Manifest
 from fewray.data.patients import patient_pattern
 from fewray.errors import InputError
 
-EXPECTED = "expected phantom, covid4, a folder with one subfolder per class, or a CSV file"
+EXPECTED = (
+    "expected phantom, covid4, a folder with one subfolder per class, a CSV file, or "
+    "dicom:FOLDER,labels=TABLE"
+)
+LABELS = ",labels="
 
 
 def load_dataset(
@@ -18,22 +24,29 @@ def load_dataset(
     group_regex: str | None = None,
     strict: bool = True,
     option: str = "--data",
+    dicom: DicomOptions = ALL,
+    views: Sequence[str] = (),
 ) -> Manifest:
     """Return the rows of ``phantom[:key=value,...]``, ``covid4``, a folder, or a CSV file.
 
     A folder with a ``manifest.csv`` is read from that file. ``group_regex`` finds the patient in a
     file name (its first group in parentheses). ``strict=False`` accepts what only an audit may see:
-    unreadable files, and files in two classes. ``option`` is named in errors. Raises InputError.
+    unreadable files, and files in two classes. ``option`` is named in errors. ``views`` are the
+    ViewPositions of the DICOM images to use. Raises InputError.
     """
     text = str(source)
     if not text.strip():
         raise InputError("data_source", f"{option} is empty, as from an unset variable; {EXPECTED}")
     patient_pattern(group_regex)  # an invalid one is an error for every source
-    found = _load(source, group_regex=group_regex, strict=strict, option=option)
-    return replace(found, source=str(Path(text).resolve()) if Path(text).exists() else text)
+    if views:
+        dicom = replace(dicom, views=tuple(view.upper() for view in views))
+    found = _load(source, group_regex=group_regex, strict=strict, option=option, dicom=dicom)
+    return replace(found, source=_recorded(text))
 
 
-def _load(source: str | Path, *, group_regex: str | None, strict: bool, option: str) -> Manifest:
+def _load(
+    source: str | Path, *, group_regex: str | None, strict: bool, option: str, dicom: DicomOptions
+) -> Manifest:
     from fewray.data.folders import load_folder
     from fewray.data.tables import load_csv
 
@@ -47,29 +60,65 @@ def _load(source: str | Path, *, group_regex: str | None, strict: bool, option: 
         from fewray.data.covid4 import load_covid4
 
         return load_covid4()
+    if name == "dicom" and LABELS in specification and not Path(text).exists():
+        return _with_table(specification, group_regex, strict, option, dicom)
     path = Path(source)
     if path.is_dir():
         if (path / MANIFEST).is_file():
-            return load_csv(path / MANIFEST, group_regex=group_regex, strict=strict)
-        return load_folder(path, group_regex=group_regex, strict=strict)
+            return load_csv(path / MANIFEST, group_regex=group_regex, strict=strict, dicom=dicom)
+        return load_folder(path, group_regex=group_regex, strict=strict, dicom=dicom)
     if path.is_file() and path.suffix.lower() == ".csv":
-        return load_csv(path, group_regex=group_regex, strict=strict)
+        return load_csv(path, group_regex=group_regex, strict=strict, dicom=dicom)
     found = "not a CSV file" if path.is_file() else "not found"
     raise InputError("data_source", f"{option} {text}: {found}; {EXPECTED}", source=text)
 
 
-def load_external(source: str | Path, *, group_regex: str | None = None) -> Manifest:
+def _recorded(source: str) -> str:
+    """Return ``source`` with absolute paths, so that it is found from another folder too."""
+    if Path(source).exists():
+        return str(Path(source).resolve())
+    if source.startswith("dicom:"):
+        folder, labels, table = source.removeprefix("dicom:").rpartition(LABELS)
+        return f"dicom:{Path(folder).resolve()}{labels}{Path(table).resolve()}"
+    return source
+
+
+def _with_table(
+    text: str, group_regex: str | None, strict: bool, option: str, dicom: DicomOptions
+) -> Manifest:
+    """Return the DICOM files of FOLDER that a table labels, as in ``FOLDER,labels=TABLE``."""
+    from fewray.data.tables import load_csv
+
+    folder, _, table = (Path(each) for each in text.rpartition(LABELS))
+    for found, kind in ((folder.is_dir(), folder), (table.is_file(), table)):
+        if not found:
+            message = f"{option} dicom:{text}: {kind} not found; {EXPECTED}"
+            raise InputError("data_source", message, source=str(kind))
+    return load_csv(table, group_regex=group_regex, strict=strict, dicom=dicom, images=folder)
+
+
+def load_external(
+    source: str | Path,
+    *,
+    group_regex: str | None = None,
+    dicom: DicomOptions = ALL,
+    like: Manifest | None = None,
+) -> Manifest:
     """Return an external test set. ``group_regex`` is the one that finds the patients of the data.
 
+    Patients of DICOM files are hashed with the key of ``like``, the data, so that a patient in both
+    is found.
     If it matches no file name here, the patients stay unknown, and a warning says so.
     """
+    if like is not None and like.dicom is not None:
+        dicom = replace(dicom, key_file=Path(like.dicom.key_file))
     try:
-        return load_dataset(source, option="--external", group_regex=group_regex)
+        return load_dataset(source, option="--external", group_regex=group_regex, dicom=dicom)
     except InputError as error:
         if error.code != "group_regex_no_match":
             raise
         warning = DataWarning(error.code, error.message)
-    found = load_dataset(source, option="--external")
+    found = load_dataset(source, option="--external", dicom=dicom)
     return replace(found, warnings=(*found.warnings, warning))
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
+from fewray.data.dicom.summary import DicomSummary
 from fewray.errors import InputError
 from fewray.imaging.depth import PixelScale
 from fewray.storage.files import write_bytes
@@ -34,6 +35,13 @@ class Row:
     group: str
     sha256: str
     origin: Origin = "real"
+    alias: Path | None = None
+    """How outputs show ``path``, if its names identify a patient."""
+
+    @property
+    def shown(self) -> Path:
+        """The path as outputs, logs and errors show it."""
+        return self.alias or self.path
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,8 @@ class Manifest:
     """How generated images were made, as plain JSON."""
     pixel_scale: PixelScale = field(default_factory=PixelScale)
     """How images of more than 8 bits are scaled: decided once, for all files of the data set."""
+    dicom: DicomSummary | None = None
+    """What the headers say, if some files are DICOM."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -87,6 +97,10 @@ class Manifest:
     def paths(self) -> list[Path]:
         """Return the rows' files."""
         return [row.path for row in self.rows]
+
+    def shown_paths(self) -> list[Path]:
+        """Return the rows' files as outputs show them."""
+        return [row.shown for row in self.rows]
 
     def where(
         self, *, split: str | None = None, label: str | None = None, origin: str | None = None
@@ -150,6 +164,6 @@ class Manifest:
                 raise fault(f"row {number}: origin {record['origin']!r}")
             origin = cast(Origin, record["origin"])
             kept = {name: record[name] for name in ("label", "split", "group", "sha256")}
-            rows.append(Row(path=path.parent / record["path"], **kept, origin=origin))
+            rows.append(Row(path=path.parent / record["path"], alias=None, **kept, origin=origin))
         classes = tuple(sorted({row.label for row in rows}))
         return cls(name=name or path.parent.name, classes=classes, rows=tuple(rows))

@@ -68,7 +68,7 @@ def unread_columns(columns: Iterable[object]) -> list[DataWarning]:
 
 def called_by_file(row: Row) -> bool:
     """Whether the row's patient is only the name of its own file, as when no patient is given."""
-    return row.group.replace("\\", "/").rsplit("/", 1)[-1] == row.path.name
+    return row.group.replace("\\", "/").rsplit("/", 1)[-1] == row.shown.name
 
 
 def unnamed(rows: Sequence[Row]) -> list[bool]:

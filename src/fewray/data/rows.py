@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from fewray.data.dicom.files import DicomFiles
+from fewray.data.dicom.warnings import header_warnings
 from fewray.data.manifest import PATIENTS, DataWarning, Manifest, Origin, Row
 from fewray.data.patients import OPTION, patient_in_name, patient_pattern
 from fewray.errors import InputError
@@ -30,6 +32,8 @@ class RowCollector:
     """Code and text of each fault."""
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     without_patient: int = 0
+    dicom: DicomFiles = field(default_factory=DicomFiles)
+    """The headers of the DICOM files among the files that will be added."""
 
     def __post_init__(self) -> None:
         self.pattern = patient_pattern(self.group_regex)
@@ -50,9 +54,14 @@ class RowCollector:
         origin: Origin = "real",
     ) -> None:
         """Add one file; its patient is ``group``, or found in the file name, or ``name``."""
+        alias, name = self.dicom.alias(path), self.dicom.mask.shown_name(name)
         if fault := _bad_name(name, label):
             self.faults.append(fault)
             return
+        if refusal := self.dicom.fault(path):
+            self.unreadable.append((refusal[0], f"{name}: {refusal[1]}"))
+        if path in self.dicom.headers and self.dicom.headers[path].synthetic:
+            origin = "synthetic"
         try:
             if path.stat().st_size == 0:
                 self.unreadable.append(("empty_file", f"{name}: empty file"))
@@ -63,14 +72,14 @@ class RowCollector:
             )
             digest = f"unread {name}"  # equal to no other file's
         if sha256 and digest != sha256.lower():
-            text = f"{path}: the file has changed: sha256 {digest[:12]}, not {sha256[:12]}"
+            text = f"{alias or path}: the file has changed: sha256 {digest[:12]}, not {sha256[:12]}"
             self.fault("file_changed", text)
-        group = group or patient_in_name(self.pattern, path)
+        group = self.dicom.group(path, group or patient_in_name(self.pattern, path))
         self.without_patient += not group
         row = Row(
             path=path, label=label, split=split, group=group or name, sha256=digest, origin=origin
         )
-        self.rows.append(row)
+        self.rows.append(replace(row, alias=alias))
 
     def manifest(self, name: str, source: str, warnings: Sequence[DataWarning]) -> Manifest:
         """Return all rows, train first. Raises InputError ``invalid_data`` with every fault."""
@@ -83,9 +92,10 @@ class RowCollector:
                 "invalid_data",
                 f"{source}: {'; '.join(text for _, text in faults[:NAMED])}{more}",
                 faults=[code for code, _ in faults],
+                texts=[text for _, text in faults],
             )
         if self.pattern and self.without_patient == len(self.rows):
-            example = self.rows[0].path.name
+            example = self.rows[0].shown.name
             raise InputError(
                 "group_regex_no_match",
                 f"{OPTION} {self.group_regex}: matches no file name, such as {example}",
@@ -105,6 +115,8 @@ class RowCollector:
             self.rows, key=lambda row: (row.split != "train", row.split, row.label, str(row.path))
         )
         classes = tuple(sorted({row.label for row in rows}))
+        summary = self.dicom.summary([row.path for row in self.rows])
+        found += header_warnings(summary)
         scale, depths = self._pixel_scale(source)
         found += depths
         found += _similar_labels(classes)
@@ -115,6 +127,7 @@ class RowCollector:
             warnings=tuple(found),
             group_regex=self.group_regex,
             pixel_scale=scale,
+            dicom=summary,
         )
 
     def _patient_warnings(self) -> list[DataWarning]:
@@ -131,8 +144,11 @@ class RowCollector:
     def _pixel_scale(self, source: str) -> tuple[PixelScale, list[DataWarning]]:
         """Return the grey scale of all files, and a warning if the classes differ in depth."""
         by_class: dict[str, list[GreyRange]] = {}
-        for row, found in zip(self.rows, scan_ranges([r.path for r in self.rows]), strict=True):
-            if found is not None:
+        paths = [row.path for row in self.rows if row.path not in self.dicom.headers]
+        ranges = dict(zip(paths, scan_ranges(paths), strict=True))
+        ranges |= {path: header.grey_range() for path, header in self.dicom.headers.items()}
+        for row in self.rows:
+            if (found := ranges.get(row.path)) is not None and not self.dicom.fault(row.path):
                 by_class.setdefault(row.label, []).append(found)
         try:
             scale = choose_scale(each for ranges in by_class.values() for each in ranges)
@@ -162,7 +178,7 @@ def _bad_name(name: str, label: str) -> tuple[str, str] | None:
 def _in_two_classes(rows: Sequence[Row]) -> list[tuple[str, str]]:
     places: dict[str, dict[str, Path]] = {}
     for row in rows:
-        places.setdefault(row.sha256, {}).setdefault(row.label, row.path)
+        places.setdefault(row.sha256, {}).setdefault(row.label, row.shown)
     return [
         (
             "two_classes",

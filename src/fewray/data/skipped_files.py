@@ -7,13 +7,12 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from fewray.data.dicom.files import DicomFiles
 from fewray.data.manifest import MANIFEST, SOURCES, DataWarning, Row
 from fewray.imaging.decode import SUFFIXES
 
 NAMED = 3
 """How many files a warning lists before it counts the rest."""
-DICOM = (".dcm", ".dicom")
-NO_DICOM = "DICOM is not supported yet: convert it to 16-bit PNG first"
 
 
 def files_below(folder: Path) -> Iterator[Path]:
@@ -25,15 +24,20 @@ def files_below(folder: Path) -> Iterator[Path]:
                 yield Path(place) / name
 
 
-def is_image(path: Path) -> bool:
-    """Whether the file name has the suffix of a supported format."""
+def is_image(path: Path, dicom: DicomFiles | None = None) -> bool:
+    """Whether the file name has the suffix of a supported format, or ``dicom`` says it is one."""
+    if dicom is not None and (path in dicom.headers or path in dicom.damaged):
+        return dicom.is_image(path)
     return path.suffix.lower() in SUFFIXES
 
 
-def no_images_text(files: Sequence[Path]) -> str:
+def no_images_text(files: Sequence[Path], dicom: DicomFiles) -> str:
     """Return what is wrong with a class folder that holds ``files`` and no image."""
-    dicom = f"{NO_DICOM}; or " if any(path.suffix.lower() in DICOM for path in files) else ""
-    return f"no images ({', '.join(SUFFIXES)}); {dicom}add images or remove the folder"
+    others = [path for path in files if dicom.is_other(path)]
+    found = f"; {plural(others, 'DICOM file')} without an image" if others else ""
+    if damaged := [path for path in files if path in dicom.damaged]:
+        found += f"; {plural(damaged, 'DICOM file')} that cannot be read"
+    return f"no images ({', '.join(SUFFIXES)}, DICOM){found}; add images or remove the folder"
 
 
 def skipped_warning(code: str, noun: str, names: Sequence[str], why: str) -> list[DataWarning]:
@@ -41,8 +45,6 @@ def skipped_warning(code: str, noun: str, names: Sequence[str], why: str) -> lis
     if not names:
         return []
     text = f"skipped {plural(names, noun)} {why}: {listed(names)}"
-    if any(name.lower().endswith(DICOM) for name in names):
-        text += f"; {NO_DICOM}"
     return [DataWarning(code, text, tuple(names))]
 
 

@@ -6,11 +6,13 @@ Every boundary carries ``uint8 (n, 1, H, W)`` in 0 to 255; networks see ``float3
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,6 +25,7 @@ from fewray.compute.process import cores
 from fewray.errors import InputError
 from fewray.imaging.decode import DEEP_MODES, Unreadable, read_file, read_image
 from fewray.imaging.depth import GreyRange, PixelScale, choose_scale
+from fewray.imaging.dicom.header import has_marker, is_dicom, read_header
 from fewray.imaging.preprocess import check_size, resize
 from fewray.storage.cache import cache_folder, keep, recall
 from fewray.storage.files import write_bytes
@@ -40,6 +43,8 @@ WORTH_KEEPING = 1 << 16
 """Smaller files (in bytes) decode as fast as a cached copy is found."""
 DECODER = f"2-{PIL.__version__}"
 """Part of every cache key; raise the number when decoding or resizing gives other pixels."""
+DICOM_DECODER = "1"
+"""The same for the grey values of DICOM files."""
 
 
 def load_images(
@@ -49,13 +54,15 @@ def load_images(
     *,
     scale: PixelScale | None = None,
     cache: bool = True,
+    names: Sequence[Path] = (),
 ) -> np.ndarray:
     """Return the images as uint8 (n, 1, size, size), decoded in parallel.
 
     ``scale`` is the grey scale of the data set; images of more than 8 bits that it does not cover
     are scaled together. With ``cache``, resized copies of large files are kept
     (:mod:`fewray.storage.cache`, folder ``images``) under the hash of the file, the size and the
-    fit. Raises InputError that lists the unreadable files, at most ten.
+    fit. Raises InputError that lists the unreadable files, at most ten, by their ``names`` if these
+    are given.
     """
     check_size(size, fit)
     store = cache_folder("images") if cache else None
@@ -70,7 +77,8 @@ def load_images(
             try:
                 square = _load(Path(paths[row]), size, fit, scale, store)
             except Unreadable as error:
-                failed.append(error)
+                shown = names[row] if names else error.path
+                failed.append(Unreadable(shown, error.reason, error.code))
                 return True
             if square is not None:
                 made[row, 0] = square
@@ -95,15 +103,17 @@ def load_images(
 
 
 def scan_ranges(paths: Sequence[Path], *, cache: bool = True) -> list[GreyRange | None]:
-    """Return the grey range of each image of more than 8 bits, None for other files.
+    """Return the grey range of each DICOM image and image of more than 8 bits, None for others.
 
-    Only the header of an 8-bit file is read. Ranges of large files are kept in the cache (folder
-    ``ranges``).
+    Only the header of a DICOM file and of an 8-bit file is read. Ranges of large files are kept in
+    the cache (folder ``ranges``).
     """
     store = cache_folder("ranges") if cache else None
 
     def one(path: Path) -> GreyRange | None:
         try:
+            if is_dicom(path):
+                return read_header(path).grey_range()
             with Image.open(path) as image:
                 deep = image.mode in DEEP_MODES
             return _scan(path, store) if deep else None
@@ -145,7 +155,15 @@ def _place(store: Path | None, content: bytes, what: str) -> Path | None:
     """Return where a result for this file is cached; None for a small file, or without a cache."""
     if store is None or len(content) < WORTH_KEEPING:
         return None
-    return store / f"{hashlib.sha256(content).hexdigest()}-{what}-{DECODER}"
+    decoder = _dicom_decoder() if has_marker(content) else DECODER
+    return store / f"{hashlib.sha256(content).hexdigest()}-{what}-{decoder}"
+
+
+@functools.cache
+def _dicom_decoder() -> str:
+    """Return the versions of the packages that decode DICOM, as a part of cache keys."""
+    parts = "-".join(version(name) for name in ("pydicom", "python-gdcm", "pylibjpeg-openjpeg"))
+    return f"{DICOM_DECODER}-{DECODER}-{parts}"
 
 
 def in_threads(function: Callable[[T], R], items: Sequence[T]) -> list[R]:

@@ -10,8 +10,11 @@ import numpy as np
 import PIL
 from PIL import Image, ImageOps
 
-from fewray.errors import InputError
 from fewray.imaging.depth import GreyRange, PixelScale, choose_scale, declared_bits, to_uint8_levels
+from fewray.imaging.dicom.grey import DicomImage, read_dicom
+from fewray.imaging.dicom.header import SUFFIXES as DICOM_SUFFIXES
+from fewray.imaging.dicom.header import has_marker
+from fewray.imaging.unreadable import Unreadable
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 MOST_PIXELS = 80_000_000
@@ -20,22 +23,6 @@ pixels."""
 DEEP_MODES = ("I;16", "I;16B", "I;16L", "I", "F")
 """Pillow's modes of more than 8 bits per pixel."""
 PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
-
-
-class Unreadable(InputError):
-    """An image file that cannot be used: ``path`` and, in a few words, ``reason``."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(
-            "unreadable_image",
-            f"{path}: {reason}. Repair or remove the file.",
-            path=str(path),
-            reason=reason,
-        )
-        self.path, self.reason = path, reason
-
-    def __reduce__(self) -> tuple[type[Unreadable], tuple[Path, str]]:
-        return Unreadable, (self.path, self.reason)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,10 +62,10 @@ def decode(path: Path, scale: PixelScale | None = None) -> np.ndarray:
     """Return the first page of an image as grey uint8 (H, W), rotated by its EXIF orientation.
 
     Colours become ITU-R 601 luma; transparent pixels become black. Images of more than 8 bits are
-    mapped to 0 to 255 by ``scale``, the scale of their data set (:mod:`fewray.imaging.depth`).
-    Without one, the file decides alone. TIFFs whose zero is white are inverted. Raises
-    :class:`Unreadable` for a file that is missing, empty, damaged, truncated, or larger than 80
-    megapixels.
+    mapped to 0 to 255 by ``scale``, the scale of their data set (:mod:`fewray.imaging.depth`), and
+    so are DICOM images. Without one, the file decides alone. TIFFs whose zero is white are
+    inverted. Raises :class:`Unreadable` for a file that is missing, empty, damaged, truncated, or
+    larger than 80 megapixels, and for DICOM that is no single grey radiograph.
     """
     return read_image(read_file(path), path).grey(scale or PixelScale())
 
@@ -95,8 +82,13 @@ def read_file(path: Path) -> bytes:
     return content
 
 
-def read_image(content: bytes, path: Path) -> RawImage:
-    """Decode an image file without scaling. Raises Unreadable with the reason."""
+def read_image(content: bytes, path: Path) -> RawImage | DicomImage:
+    """Decode an image file without scaling. Raises Unreadable with the reason.
+
+    DICOM is recognised by its content, or by its suffix.
+    """
+    if has_marker(content) or path.suffix.lower() in DICOM_SUFFIXES:
+        return read_dicom(content, path)
     try:
         with Image.open(io.BytesIO(content)) as image:
             width, height = image.size
@@ -119,15 +111,13 @@ def read_image(content: bytes, path: Path) -> RawImage:
     except Unreadable:
         raise
     except Exception as error:  # Pillow's parsers raise whatever a damaged file leads them to
-        raise Unreadable(path, f"cannot be decoded ({_reason(error, content)})") from None
+        raise Unreadable(path, f"cannot be decoded ({_reason(error)})") from None
     if halved and grey.max(initial=0) < 64:
         raise Unreadable(path, "16-bit colour image that is nearly black; save it as 16-bit grey")
     return RawImage(pixels=grey)
 
 
-def _reason(error: Exception, content: bytes) -> str:
-    if content[128:132] == b"DICM":
-        return "DICOM is not supported: convert it to 16-bit PNG"
+def _reason(error: Exception) -> str:
     if isinstance(error, PIL.UnidentifiedImageError):
         return "not an image"
     return " ".join(str(error).split()) or type(error).__name__

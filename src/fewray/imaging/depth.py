@@ -3,7 +3,9 @@
 Integer images: the smallest of 8, 10, 12, 14 and 16 bits that holds the levels of every file. A
 file that declares its own depth (see :func:`declared_bits`) keeps it. Float images: 0 to 1, else -1
 to 1, else a bit depth as for integers. In each file, the darkest and the brightest 0.4% of the
-pixels do not count, so that a burnt-in letter decides nothing.
+pixels do not count, so that a burnt-in letter decides nothing. DICOM files say themselves what is
+black and white (:mod:`fewray.imaging.dicom.grey`): by their windows if every file of the data set
+has one, else by BitsStored.
 """
 
 from __future__ import annotations
@@ -25,6 +27,11 @@ clipped."""
 SMALLEST_FLOAT_TOP = 64
 """Float images whose brightest level lies between 1 and this fit no known range, such as
 z-scores."""
+DICOM_SCALES = {
+    True: ("window", "the VOI LUT or window of each file"),
+    False: ("bits", "the full range of BitsStored"),
+}
+"""The two ways to read DICOM files: part of cache keys, and in words."""
 TIFF_BITS, TIFF_MAXIMUM = 258, 281
 
 
@@ -39,9 +46,13 @@ class GreyRange:
     maximum: float
     declared_bits: int = 0
     """The depth that the file itself declares; 0 for none."""
+    dicom_window: bool | None = None
+    """Whether a DICOM file has a VOI LUT or window; None for other files."""
 
     @classmethod
-    def of(cls, values: np.ndarray, declared: int = 0) -> GreyRange:
+    def of(
+        cls, values: np.ndarray, declared: int = 0, *, dicom_window: bool | None = None
+    ) -> GreyRange:
         """Return the range of one image's grey levels (H, W)."""
         flat = values.ravel()
         ignored = int(OUTLIERS * len(flat))
@@ -53,6 +64,7 @@ class GreyRange:
             minimum=float(flat.min()),
             maximum=float(flat.max()),
             declared_bits=declared,
+            dicom_window=dicom_window,
         )
 
     def outside(self, bounds: tuple[float, float]) -> bool:
@@ -70,6 +82,9 @@ class PixelScale:
 
     integers: tuple[float, float] | None = None
     floats: tuple[float, float] | None = None
+    dicom_window: bool | None = None
+    """DICOM files: whether the VOI LUT or window of each file is used, or the full range of its
+    BitsStored."""
 
     def bounds(self, *, floating: bool, declared: int = 0) -> tuple[float, float] | None:
         """Return the levels shown as black and white, or None if they are not known."""
@@ -80,14 +95,19 @@ class PixelScale:
     def merged(self, other: PixelScale) -> PixelScale:
         """Return this scale, completed by ``other``."""
         return PixelScale(
-            integers=self.integers or other.integers, floats=self.floats or other.floats
+            integers=self.integers or other.integers,
+            floats=self.floats or other.floats,
+            dicom_window=other.dicom_window if self.dicom_window is None else self.dicom_window,
         )
 
     def key(self) -> str:
         """Return a text that is part of cache keys; empty for a data set of 8-bit images only."""
         if self == PixelScale():
             return ""
-        return f"-{self.integers}-{self.floats}".replace(" ", "")
+        known = f"-{self.integers}-{self.floats}".replace(" ", "")
+        return (
+            known if self.dicom_window is None else f"{known}-{DICOM_SCALES[self.dicom_window][0]}"
+        )
 
     def describe(self) -> str:
         """Return the scale in words; empty for a data set of 8-bit images only."""
@@ -98,6 +118,8 @@ class PixelScale:
             parts.append(f"{bits}-bit images: {low:g} to {high:g}")
         if self.floats:
             parts.append(f"float images: {self.floats[0]:g} to {self.floats[1]:g}")
+        if self.dicom_window is not None:
+            parts.append(f"DICOM images: {DICOM_SCALES[self.dicom_window][1]}")
         return "; ".join(parts)
 
 
@@ -108,11 +130,14 @@ def choose_scale(ranges: Iterable[GreyRange]) -> PixelScale:
     ``float_range_mixed`` if some files reach 1 and others 64 or more.
     """
     ranges = list(ranges)
+    windows = [r.dicom_window for r in ranges if r.dicom_window is not None]
+    ranges = [r for r in ranges if r.dicom_window is None]
     integers = [r for r in ranges if not r.floating and not r.declared_bits]
     floats = [r for r in ranges if r.floating]
     return PixelScale(
         integers=_integer_bounds(integers) if integers else None,
         floats=_float_bounds(floats) if floats else None,
+        dicom_window=all(windows) if windows else None,
     )
 
 

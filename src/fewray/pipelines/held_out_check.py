@@ -25,14 +25,14 @@ def check_held_out(real: Manifest, held_out: Manifest, sources: Sources) -> list
         *(training_hashes(sources, label) for label in sources)
     )
     remedy = "Hold out images that no generator saw."
-    if both := [row.path for row in held_out.rows if row.sha256 in seen]:
+    if both := [row.shown for row in held_out.rows if row.sha256 in seen]:
         message = f"--held-out: {len(both)} of {len(held_out)} files are training images, first "
         raise InputError("held_out_seen", f"{message}{both[0]}. {remedy}", paths=both)
     if duplicates := _duplicates(real, held_out):
         index, image = min(duplicates.items())
         message = (
             f"--held-out: {len(duplicates)} of {len(held_out)} files duplicate real images, first "
-            f"{held_out.rows[index].path} ({real.rows[image].path}). {remedy}"
+            f"{held_out.rows[index].shown} ({real.rows[image].shown}). {remedy}"
         )
         raise InputError("held_out_duplicates", message, count=len(duplicates))
     known = {row.group for row in real.rows if has_global_name(row)}

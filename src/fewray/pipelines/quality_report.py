@@ -162,9 +162,9 @@ def image_sets(
     found = {}
     for label in classes:
         rows = manifest.where(label=label)
-        names = [row.path.name for row in rows.rows]
+        names = [row.shown.name for row in rows.rows]
         if len(set(names)) < len(names):  # equal names in several folders
-            names = [row.path.as_posix() for row in rows.rows]
+            names = [row.shown.as_posix() for row in rows.rows]
         images = ImageSource(rows).at(size, fit)
         found[label] = ImageSet.of(images, names, [row.group for row in rows.rows])
     return found

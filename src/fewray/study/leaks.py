@@ -116,7 +116,7 @@ def _near_duplicates(train: np.ndarray, test: np.ndarray) -> list[tuple[int, int
 
 
 def _short(row: Row) -> str:
-    return f"{row.path.parent.name}/{row.path.name}"
+    return f"{row.shown.parent.name}/{row.shown.name}"
 
 
 def _some(texts: Iterable[str]) -> str:

@@ -44,11 +44,11 @@ def image_names(rows: Manifest) -> list[str]:
 
     The path is used where several rows share class and file name.
     """
-    short = [f"{row.label}/{row.path.name}" for row in rows.rows]
+    short = [f"{row.label}/{row.shown.name}" for row in rows.rows]
     times = Counter(short)
     if len(times) == len(short):
         return short
-    root = os.path.commonpath([path.parent.absolute() for path in rows.paths()])
-    long = [path.absolute().relative_to(root).as_posix() for path in rows.paths()]
+    root = os.path.commonpath([path.parent.absolute() for path in rows.shown_paths()])
+    long = [path.absolute().relative_to(root).as_posix() for path in rows.shown_paths()]
     names = [path if times[name] > 1 else name for name, path in zip(short, long, strict=True)]
     return names if len(set(names)) == len(names) else long

@@ -77,6 +77,7 @@ def audit(manifest: Manifest) -> Audit:
         groups=len(splits),
         groups_across_splits=sorted(group for group, found in splits.items() if len(found) > 1),
         pixel_scale=manifest.pixel_scale.describe(),
+        dicom=manifest.dicom,
         outliers=_outliers(names, files, manifest.pixel_scale),
         shortcut=metadata_shortcut(
             np.array([files[i].facts.vector() for i in readable]),
@@ -128,7 +129,7 @@ def _outliers(names: Sequence[str], files: Sequence[_File], scale: PixelScale) -
     """Return the files with pixels outside their scale; these pixels are clipped."""
     found = []
     for name, file in zip(names, files, strict=True):
-        if (grey := file.grey_range) is None:
+        if (grey := file.grey_range) is None or grey.dicom_window is not None:
             continue
         bounds = scale.bounds(floating=grey.floating, declared=grey.declared_bits)
         if bounds and grey.outside(bounds):
@@ -138,7 +139,7 @@ def _outliers(names: Sequence[str], files: Sequence[_File], scale: PixelScale) -
 
 def _short_names(manifest: Manifest) -> list[str]:
     """Return the rows' paths without the folder that all share."""
-    paths = [os.path.abspath(path) for path in manifest.paths()]  # noqa: PTH100 (keeps links)
+    paths = [os.path.abspath(path) for path in manifest.shown_paths()]  # noqa: PTH100 (keeps links)
     folders = [os.path.dirname(path) for path in paths]  # noqa: PTH120
     root = os.path.commonpath([*paths, *folders]) if paths else ""
     return [Path(path).relative_to(root).as_posix() for path in paths]

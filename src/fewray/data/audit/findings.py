@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fewray.data.audit.shortcuts import Shortcut
+from fewray.data.dicom.summary import DicomSummary
 from fewray.data.manifest import DataWarning, Manifest
 from fewray.data.skipped_files import listed, plural
 
@@ -68,6 +69,8 @@ class Audit:
     pixel_scale: str
     """How images of more than 8 bits are read; empty without such images."""
     outliers: list[Outlier]
+    dicom: DicomSummary | None
+    """What the headers of DICOM files say; None without such files."""
     shortcut: Shortcut | None
     warnings: tuple[DataWarning, ...] = ()
 
@@ -102,6 +105,7 @@ class Audit:
             ("Byte-equal files", ("files",), [(", ".join(same),) for same in self.duplicates]),
             ("In two classes", ("files",), [(", ".join(same),) for same in self.two_classes]),
             ("Near-duplicates", ("first", "second", "correlation"), near),
+            ("DICOM files", ("what", "found"), self.dicom.lines() if self.dicom else []),
             (f"Grey scale: {self.pixel_scale}", ("class", "its own"), depths),
             ("Pixels outside the grey scale", ("file", "minimum", "maximum"), outliers),
         ]
@@ -127,7 +131,8 @@ def _synthetic(manifest: Manifest) -> list[DataWarning]:
 def _files(found: Audit) -> list[DataWarning]:
     warnings = []
     if names := tuple(found.unreadable):
-        text = f"skipped {plural(names, 'unreadable file')}: training refuses this data set"
+        shown = listed([f"{name} ({why})" for name, why in found.unreadable.items()], NAMED)
+        text = f"skipped {plural(names, 'unreadable file')}, which training refuses: {shown}"
         warnings.append(DataWarning("unreadable_files", text, names))
     if two := _equal(found.two_classes):
         text = (

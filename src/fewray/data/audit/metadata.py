@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fewray.imaging.decode import Unreadable
+from fewray.imaging.dicom.header import is_dicom, read_header
+from fewray.imaging.unreadable import Unreadable
 
 COLUMNS = (
     "log pixels",
@@ -48,6 +49,12 @@ class FileFacts:
 def file_facts(path: Path) -> FileFacts:
     """Read the header of an image. Raises OSError, or whatever Pillow raises for a damaged file."""
     size = path.stat().st_size
+    if is_dicom(path):
+        header = read_header(path)
+        mode = f"{header.photometric} {header.bits} bit"
+        return FileFacts(
+            width=header.columns, height=header.rows, mode=mode, format="DICOM", bytes=size
+        )
     with Image.open(path) as image:
         return FileFacts(
             width=image.width,
@@ -58,16 +65,19 @@ def file_facts(path: Path) -> FileFacts:
         )
 
 
-def file_metadata(paths: Sequence[Path]) -> np.ndarray:
-    """Return float64 (n, 7), the columns named in ``COLUMNS``; Unreadable for a bad file."""
+def file_metadata(paths: Sequence[Path], names: Sequence[Path] = ()) -> np.ndarray:
+    """Return float64 (n, 7), the columns named in ``COLUMNS``; Unreadable for a bad file.
+
+    Errors show the ``names`` of the files, if these are given.
+    """
     rows = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's remarks on unusual metadata
-        for path in paths:
+        for path, name in zip(paths, names or paths, strict=True):
             try:
                 rows.append(file_facts(Path(path)).vector())
             except (
                 Exception
             ) as error:  # Pillow's parsers raise whatever a damaged file leads them to
-                raise Unreadable(path, f"cannot be decoded ({type(error).__name__})") from None
+                raise Unreadable(name, f"cannot be decoded ({type(error).__name__})") from None
     return np.array(rows, dtype=np.float64).reshape(len(rows), len(COLUMNS))

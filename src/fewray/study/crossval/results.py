@@ -85,7 +85,7 @@ def assemble_study(
         analysed["pretrained"] = _pretrained(primary, outcomes, correct, draws)
     audit = shortcut_audit(
         cohort.source.at(options.classifier.image_size, options.classifier.fit),
-        file_metadata(cohort.rows.paths()),
+        file_metadata(cohort.rows.paths(), cohort.rows.shown_paths()),
         cohort.labels,
         cohort.repeats[0].fold_of,
         cohort.rows.classes,

@@ -154,11 +154,11 @@ def split_rows(manifest: Manifest) -> tuple[Manifest, Manifest]:
                     f"{where}: class {label} has no {name} images; expected at least 1.",
                     label=label,
                 )
-    seen = {row.sha256: row.path for row in train.rows}
+    seen = {row.sha256: row.shown for row in train.rows}
     if shared := [row for row in test.rows if row.sha256 in seen]:
         raise InputError(
             "leak_file",
-            f"{seen[shared[0].sha256]} and {shared[0].path}: the same file in train and test "
+            f"{seen[shared[0].sha256]} and {shared[0].shown}: the same file in train and test "
             f"({len(shared)} in all). Remove them from one of the two.",
             count=len(shared),
         )

@@ -1,0 +1,151 @@
+"""Find the DICOM files of a data set and read their headers, once, before the rows are made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from fewray.data.dicom.names import NameMask
+from fewray.data.dicom.patient_key import PatientKey, patient_key
+from fewray.data.dicom.summary import DicomSummary
+from fewray.imaging.arrays import in_threads
+from fewray.imaging.dicom.header import DicomHeader, is_dicom, read_header
+from fewray.imaging.unreadable import Unreadable
+
+DIRECTORY = "dicomdir"
+NO_VIEW = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DicomOptions:
+    """How the DICOM files of a data set are chosen and shown."""
+
+    views: tuple[str, ...] = ()
+    """The ViewPositions to keep, in capitals; empty for all."""
+    show_names: bool = False
+    """Whether errors show the names of files as they are, which may name patients."""
+    key_file: Path | None = None
+    """The file of the patient key, if it is that of another data set."""
+
+
+ALL = DicomOptions()
+
+
+@dataclass(kw_only=True)
+class DicomFiles:
+    """The DICOM files among the files of one data set."""
+
+    headers: dict[Path, DicomHeader] = field(default_factory=dict)
+    damaged: dict[Path, Unreadable] = field(default_factory=dict)
+    directories: set[Path] = field(default_factory=set)
+    """DICOMDIR files: tables of contents, which are passed over."""
+    views: tuple[str, ...] = ()
+    key: PatientKey | None = None
+    mask: NameMask = field(default_factory=lambda: NameMask(root=Path()))
+
+    @classmethod
+    def scan(
+        cls, root: Path, files: Iterable[Path], options: DicomOptions, keep: Iterable[str] = ()
+    ) -> DicomFiles:
+        """Read the headers of the DICOM files among ``files``, all below ``root``.
+
+        ``keep`` are the names of classes and splits. Raises InputError ``patient_key``.
+        """
+        paths, found, own = list(files), cls(views=options.views), dict[Path, frozenset[str]]()
+        for path, header in zip(paths, in_threads(_header, paths), strict=True):
+            if isinstance(header, DicomHeader):
+                own[path] = header.identifiers
+                found.headers[path] = replace(header, identifiers=frozenset())
+            elif isinstance(header, Unreadable):
+                found.damaged[path] = header
+            elif header == DIRECTORY:
+                found.directories.add(path)
+        if found.headers or found.damaged:
+            found.key = patient_key(root, options.key_file)
+            shown = None if options.show_names else found.key
+            found.mask = NameMask(root=root, key=shown, own=own, keep=frozenset(keep))
+        return found
+
+    def is_image(self, path: Path) -> bool:
+        """Whether a file claims to be a DICOM image, damaged or not."""
+        return path in self.damaged or (path in self.headers and self.headers[path].is_image)
+
+    def is_other(self, path: Path) -> bool:
+        """Whether a file is DICOM without an image, such as a report."""
+        return path in self.headers and not self.headers[path].is_image
+
+    def has_view(self, path: Path) -> bool:
+        """Whether a file has one of the views asked for; only DICOM files have views."""
+        if not self.views or path in self.damaged:
+            return True
+        return path in self.headers and self.headers[path].view in self.views
+
+    def fault(self, path: Path) -> tuple[str, str] | None:
+        """Return code and reason if a DICOM file cannot be used."""
+        if (damaged := self.damaged.get(path)) is not None:
+            return damaged.code, damaged.reason
+        return self.headers[path].refusal if path in self.headers else None
+
+    def group(self, path: Path, given: str) -> str:
+        """Return the patient of a file: hashed, if it is DICOM; ``given`` is from elsewhere."""
+        if self.key is None or (path not in self.headers and path not in self.damaged):
+            return given
+        name = given or (self.headers[path].patient if path in self.headers else "")
+        return self.key.patient(name) if name else ""
+
+    def knows_patients(self) -> bool:
+        """Whether there are DICOM files, and the header of each names the patient."""
+        headers = self.headers.values()
+        return bool(headers) and all(header.patient for header in headers if header.is_image)
+
+    def alias(self, path: Path) -> Path | None:
+        """Return how a path is shown, or None if it is shown as it is."""
+        shown = self.mask.shown(path)
+        return None if shown == path else shown
+
+    def summary(self, paths: Sequence[Path]) -> DicomSummary | None:
+        """Return what the headers of ``paths`` say; None if none of them is DICOM."""
+        found = [self.headers[path] for path in paths if path in self.headers]
+        if not found or self.key is None:
+            return None
+
+        def counted(values: Iterable[str]) -> dict[str, int]:
+            return dict(Counter(value or NO_VIEW for value in values).most_common())
+
+        def named(attribute: str) -> tuple[str, ...]:
+            return tuple(
+                self.mask.shown(path).relative_to(self.mask.root).as_posix()
+                for path in paths
+                if path in self.headers and getattr(self.headers[path], attribute)
+            )
+
+        return DicomSummary(
+            files=len(found),
+            views=counted(header.view for header in found),
+            laterality=counted(header.laterality for header in found),
+            modalities=counted(header.modality for header in found),
+            photometric=counted(header.photometric for header in found),
+            bits=counted(str(header.bits) for header in found),
+            windows=sum(header.window for header in found),
+            without_patient=sum(not header.patient for header in found),
+            burned_in=named("burned_in"),
+            for_processing=named("for_processing"),
+            key_file=str(self.key.file),
+        )
+
+
+def _header(path: Path) -> DicomHeader | Unreadable | str:
+    """Return the header of a DICOM file, or why it is damaged; empty for other files."""
+    if path.name.lower().partition(".")[0] == DIRECTORY:
+        return DIRECTORY
+    try:
+        if not is_dicom(path):
+            return ""
+        header = read_header(path)
+    except Unreadable as error:
+        return error
+    except (OSError, ValueError):  # a name with a null byte, too
+        return ""  # whoever reads the file reports it
+    return DIRECTORY if header.is_directory else header

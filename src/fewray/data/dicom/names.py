@@ -1,0 +1,72 @@
+"""Hide identifiers in the names of files and folders, as outputs and errors show them.
+
+Exports name files after people, patient IDs, examinations or UIDs. A part of a path that contains
+a value of an identifying element of the data set (``IDENTIFYING`` in
+:mod:`fewray.imaging.dicom.header`), or any UID, is shown as ``~`` and a keyed hash. Other names are
+shown as they are: what stands in a name but in no header cannot be recognised.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fewray.data.dicom.patient_key import PatientKey
+from fewray.imaging.dicom.elements import squashed, words
+
+UID = re.compile(r"\d+(\.\d+){4,}")
+WITHIN = 6
+"""Identifiers of at least this length are also found inside longer words of their own file."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NameMask:
+    """What must not be shown of the paths below ``root``."""
+
+    root: Path
+    key: PatientKey | None = None
+    """None for a data set without DICOM files, whose names are shown as they are."""
+    own: Mapping[Path, frozenset[str]] = field(default_factory=dict)
+    """The identifiers of each file: letters and digits only, in lower case."""
+    keep: frozenset[str] = frozenset()
+    """Parts that are shown whatever they contain: classes and splits."""
+    known: frozenset[str] = field(default=frozenset(), init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "known", frozenset().union(*self.own.values()))
+
+    def shown(self, path: Path) -> Path:
+        """Return ``path`` with the parts below the root hidden that contain an identifier."""
+        if self.key is None or not path.is_relative_to(self.root):
+            return path
+        below = path.relative_to(self.root)
+        return self.root / self._below(below, self.own.get(path, frozenset()))
+
+    def shown_name(self, name: str) -> str:
+        """Return a path relative to the root, or its name in a table, as :meth:`shown` does."""
+        if self.key is None:
+            return name
+        path = Path(name)
+        if path.is_absolute():
+            return str(self.shown(path))
+        return self._below(path, self.own.get(self.root / path, frozenset())).as_posix()
+
+    def _below(self, path: Path, own: Iterable[str]) -> Path:
+        return Path(*(self._part(part, own) for part in path.parts))
+
+    def _part(self, part: str, own: Iterable[str]) -> str:
+        assert self.key is not None
+        if part in self.keep or part in ("..", "/"):
+            return part
+        low = part.lower()
+        plain = squashed(low)
+        hidden = (
+            UID.search(low) is not None
+            or plain in self.known
+            or squashed(Path(low).stem) in self.known
+            or any(word in self.known for word in words(low))
+            or any(len(value) >= WITHIN and value in plain for value in own)
+        )
+        return f"~{self.key.word(part)}" if hidden else part

@@ -1,0 +1,189 @@
+"""Turn the stored values of a DICOM image into grey levels of 8 bits.
+
+Stored values pass the modality LUT or rescale, then the VOI LUT or the first window, both as
+pydicom applies them (DICOM PS3.3, C.11.1 and C.11.2). What is black and what is white follows from
+the header alone: the window, or the full range of BitsStored after the modality transform. No pixel
+decides it, so that neither padding nor a marker does. MONOCHROME1 is inverted. Padding is black.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from fewray.imaging.depth import GreyRange, PixelScale
+from fewray.imaging.dicom.elements import number, text, values
+from fewray.imaging.dicom.header import has_window, read_dataset
+from fewray.imaging.dicom.refusals import refusal
+from fewray.imaging.unreadable import Unreadable
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+BLOCK = 64
+"""Rows of pixels looked up at a time: the indices, 8 bytes each, stay in the processor's cache."""
+SQUARE = 0.01
+"""Pixels whose height and width differ by more than this share are made square."""
+WIDEST = 4
+"""Larger ratios of height to width are errors of the header, and ignored."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DicomImage:
+    """One decoded DICOM image: stored values (H, W), and grey tables over all stored values."""
+
+    stored: np.ndarray
+    lowest: int
+    """The stored value of the first entry of the tables."""
+    plain: np.ndarray
+    """uint8 (2^BitsStored,): grey levels by the full range of BitsStored."""
+    windowed: np.ndarray | None
+    """The same by the VOI LUT or window; None if the file has none that can be used."""
+    height_by_width: float = 1.0
+    """Height of a pixel divided by its width."""
+
+    is_deep = True
+    """The grey levels depend on the data set, like those of images of more than 8 bits."""
+
+    def grey_range(self) -> GreyRange:
+        """Return the range of the stored values, and whether there is a window."""
+        return GreyRange.of(self.stored, dicom_window=self.windowed is not None)
+
+    def scaled(self, scale: PixelScale) -> np.ndarray | None:
+        """Return uint8 (H, W); None if ``scale`` does not say how DICOM images are read."""
+        if scale.dicom_window is None:
+            return None
+        with_window = scale.dicom_window and self.windowed is not None
+        table = self.windowed if with_window else self.plain
+        assert table is not None
+        grey = np.empty(self.stored.shape, np.uint8)
+        for top in range(0, len(grey), BLOCK):
+            index = self.stored[top : top + BLOCK]
+            if self.lowest:
+                index = np.subtract(index, self.lowest, dtype=np.int32)
+            table.take(index, mode="clip", out=grey[top : top + BLOCK])
+        return _square_pixels(grey, self.height_by_width)
+
+    def grey(self, scale: PixelScale) -> np.ndarray:
+        """Return uint8 (H, W), by the image's own window if ``scale`` does not cover DICOM."""
+        if (grey := self.scaled(scale)) is None:
+            grey = self.scaled(PixelScale(dicom_window=True))
+        assert grey is not None
+        return grey
+
+
+def read_dicom(content: bytes, path: Path) -> DicomImage:
+    """Decode a DICOM file without choosing its scale. Raises Unreadable with code and reason."""
+    data = read_dataset(content, path)
+    left = len(data.get("PixelData") or b"")
+    if found := refusal(data, str(data.get("SOPClassUID") or ""), left):
+        raise Unreadable(path, found[1], found[0])
+    try:
+        data.PhotometricInterpretation = text(data, "PhotometricInterpretation").upper()
+        stored = data.pixel_array
+        lowest, plain, windowed = _tables(data)
+    except Exception as error:  # whatever a damaged file or a missing decoder leads to
+        raise Unreadable(path, _undecoded(data, error), "dicom_damaged") from None
+    if stored.ndim != 2:
+        raise Unreadable(
+            path, "DICOM image with more than one grey value per pixel", "dicom_colour"
+        )
+    return DicomImage(
+        stored=stored,
+        lowest=lowest,
+        plain=plain,
+        windowed=windowed,
+        height_by_width=_height_by_width(data),
+    )
+
+
+def _undecoded(data: Dataset, error: Exception) -> str:
+    syntax = getattr(data.file_meta, "TransferSyntaxUID", None)
+    name = syntax.name if syntax is not None and syntax.is_transfer_syntax else "unknown encoding"
+    return f"DICOM pixels that cannot be decoded ({name}: {type(error).__name__})"
+
+
+def _tables(data: Dataset) -> tuple[int, np.ndarray, np.ndarray | None]:
+    """Return the lowest stored value, and the grey levels of all stored values."""
+    from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
+
+    bits, signed = number(data, "BitsStored"), number(data, "PixelRepresentation") == 1
+    lowest = -(1 << (bits - 1)) if signed else 0
+    every = np.arange(lowest, lowest + (1 << bits), dtype=np.int32)
+    if data.get("ModalityLUTSequence"):
+        for keyword in ("RescaleSlope", "RescaleIntercept"):  # invalid beside a LUT
+            data.pop(keyword, None)
+        full_range, ends = _widened(data.ModalityLUTSequence[0]), (0.0, 65535.0)
+        values_of = apply_modality_lut(every, data)
+    else:
+        values_of = apply_modality_lut(every, data)
+        ends = float(values_of[0]), float(values_of[-1])
+        full_range = min(ends), max(ends)
+    inverted = data.PhotometricInterpretation == "MONOCHROME1"
+    padding = _padding(data, every)
+
+    def levels(found: np.ndarray, black: float, white: float) -> np.ndarray:
+        share = (found.astype(np.float64) - black) / ((white - black) or 1)
+        grey = np.clip(np.round(share * 255), 0, 255).astype(np.uint8)
+        grey = 255 - grey if inverted else grey
+        grey[padding] = 0
+        return grey
+
+    plain = levels(values_of, *full_range)
+    if not has_window(data):
+        return lowest, plain, None
+    whole = np.round(values_of)
+    given = whole.astype(np.int32) if np.array_equal(whole, values_of) else values_of
+    if data.get("VOILUTSequence"):
+        ends = _widened(data.VOILUTSequence[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a VOI LUT on values that are no integers
+        shown = apply_voi_lut(given, data)
+    return lowest, plain, levels(shown, *ends)
+
+
+def _widened(table: Dataset) -> tuple[float, float]:
+    """Declare the entries of a LUT as 16 bits, and return the range of its own depth.
+
+    pydicom 3.0 refuses modality LUTs of 10 to 14 bits, and takes the index into a VOI LUT of 8 bits
+    modulo 256.
+    """
+    entries, first, bits = (int(each) for each in table.LUTDescriptor)
+    table.LUTDescriptor = [entries, first, 16]
+    return 0.0, 2.0**bits - 1
+
+
+def _padding(data: Dataset, every: np.ndarray) -> np.ndarray:
+    """Return bool: which of the stored values ``every`` are padding."""
+    ends = [
+        int(found[0])
+        for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit")
+        if (found := values(data.get(keyword))) and isinstance(found[0], int)
+    ]
+    if not ends or data.get("PixelPaddingValue") is None:
+        return np.zeros(len(every), bool)
+    return (every >= min(ends)) & (every <= max(ends))
+
+
+def _height_by_width(data: Dataset) -> float:
+    for keyword in ("PixelAspectRatio", "PixelSpacing", "ImagerPixelSpacing"):
+        try:
+            height, width = (float(each) for each in values(data.get(keyword)))
+            ratio = height / width
+        except (TypeError, ValueError, ZeroDivisionError):
+            continue
+        return ratio if 1 / WIDEST <= ratio <= WIDEST else 1.0
+    return 1.0
+
+
+def _square_pixels(grey: np.ndarray, ratio: float) -> np.ndarray:
+    if abs(ratio - 1) <= SQUARE:
+        return grey
+    height, width = grey.shape
+    size = (width, round(height * ratio)) if ratio > 1 else (round(width / ratio), height)
+    return np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BICUBIC))

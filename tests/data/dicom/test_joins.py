@@ -1,0 +1,108 @@
+"""Tables that label DICOM files by an identifier."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pydicom
+import pytest
+
+from fewray.data.loading import load_dataset
+from fewray.data.manifest import Manifest
+from tests.dicom_files import pixels_of, write_dicom
+from tests.helpers import refused
+
+COLUMNS = {
+    "SOPInstanceUID": "SOPInstanceUID",
+    "sop_instance_uid": "SOPInstanceUID",
+    "Study Instance UID": "StudyInstanceUID",
+    "AccessionNumber": "AccessionNumber",
+}
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> list[Path]:
+    """Six examinations in a flat folder without suffixes; the last one has two images."""
+    study = pydicom.uid.generate_uid()
+    found = []
+    for index in range(7):
+        elements = {
+            "AccessionNumber": f"00{min(index, 5) + 1}",
+            "PatientID": f"person {index // 2}",
+        }
+        elements |= {"StudyInstanceUID": study} if index >= 5 else {}
+        found.append(
+            write_dicom(tmp_path / "export" / "d" / f"{index}", pixels_of(index), **elements)
+        )
+    return found
+
+
+def table(path: Path, column: str, rows: list[tuple[str, str]], more: str = "") -> Path:
+    lines = [f"{column},label{more}", *(f"{value},{label}" for value, label in rows)]
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def values(files: list[Path], keyword: str) -> list[str]:
+    found = [str(pydicom.dcmread(path, stop_before_pixels=True)[keyword].value) for path in files]
+    return list(dict.fromkeys(found))
+
+
+def codes(data: Manifest) -> list[str]:
+    return [warning.code for warning in data.warnings]
+
+
+@pytest.mark.parametrize("column", list(COLUMNS))
+def test_rows_are_joined_by_identifiers(export: list[Path], tmp_path: Path, column: str):
+    names = values(export, COLUMNS[column])
+    rows = [(name, "ab"[index % 2]) for index, name in enumerate(names)]
+    data = load_dataset(table(tmp_path / "export" / "labels.csv", column, rows))
+    assert len(data) == 7
+    assert len({row.group for row in data.rows}) == 4
+    label = dict(zip(names, "abababa", strict=False))
+    for row in data.rows:
+        assert row.label == label[values([row.path], COLUMNS[column])[0]]
+    assert not codes(data)
+    apart = table(tmp_path / "elsewhere" / "t.csv", column, rows)
+    source = f"dicom:{tmp_path / 'export'},labels={apart}"
+    assert [row.sha256 for row in load_dataset(source).rows] == [row.sha256 for row in data.rows]
+    assert load_dataset(source).source == source
+
+
+def test_paths_still_work(export: list[Path], tmp_path: Path):
+    rows = [(f"d/{index}", "ab"[index % 2]) for index in range(7)]
+    data = load_dataset(table(tmp_path / "export" / "labels.csv", "path", rows))
+    assert len(data) == 7
+    assert all(row.group.startswith("patient-") for row in data.rows)
+
+
+def test_what_does_not_match_is_counted(export: list[Path], tmp_path: Path):
+    rows = [("1", "a"), ("002", "b"), ("3", "a"), ("99", "b"), ("98", "b"), ("4", "a")]
+    data = load_dataset(table(tmp_path / "export" / "labels.csv", "AccessionNumber", rows))
+    assert len(data) == 4
+    found = {warning.code: warning for warning in data.warnings}
+    assert found["dicom_rows_without_file"].items == ("5", "6")
+    assert found["dicom_not_in_table"].items == ("d/4", "d/5", "d/6")
+
+
+def test_contradictions_are_refused_without_identifiers(export: list[Path], tmp_path: Path):
+    (uid, *_) = values(export, "SOPInstanceUID")
+    path = tmp_path / "export" / "labels.csv"
+    with refused("dicom_two_labels", "rows 2 and 3") as caught:
+        load_dataset(table(path, "SOPInstanceUID", [(uid, "a"), (uid, "b")]))
+    assert uid not in str(caught.value)
+    with refused("dicom_no_match") as caught:
+        load_dataset(table(path, "SOPInstanceUID", [("1.2.3.4.5.6", "a")]))
+    assert "1.2.3.4" not in str(caught.value)
+    with refused("csv_columns", "SOPInstanceUID"):
+        load_dataset(table(path, "name", [("x", "a")]))
+
+
+def test_a_group_in_the_table_is_hashed_like_a_patient_id(export: list[Path], tmp_path: Path):
+    lines = ["path,label,group", *(f"d/{i},a,PERSON {i // 2}" for i in range(7))]
+    path = tmp_path / "export" / "labels.csv"
+    path.write_text("\n".join(lines))
+    named = load_dataset(path)
+    path.write_text("\n".join(["path,label", *(f"d/{i},a" for i in range(7))]))
+    assert [row.group for row in named.rows] == [row.group for row in load_dataset(path).rows]
