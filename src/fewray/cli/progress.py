@@ -67,6 +67,8 @@ class ProgressBars:
         terminal = self.console.is_terminal
         self.progress = Progress(*columns, console=self.console) if terminal else None
         self.bars: dict[str, Any] = {}
+        self.first_lines: list[str] = []
+        """Printed when training begins, so not before an error in the input."""
 
     def __enter__(self) -> ProgressBars:
         if self.progress is not None:
@@ -97,6 +99,8 @@ class ProgressBars:
 
     def batch(self, label: str, event: Mapping[str, Any]) -> None:
         """Move the bar of the epoch that ``label`` is in."""
+        while self.first_lines:
+            self.line(self.first_lines.pop(0))
         text = f"{label} epoch {event['epoch']}/{event['epochs']}"
         self.advance(label, event["batch"], event["batches"], text)
 

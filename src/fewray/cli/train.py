@@ -158,15 +158,16 @@ def train(
         plan = plan_training(rows, options, labels, Machine(**machine), on_progress=log_stage)
         print_plan(plan, as_json=as_json)
         return
-    for name, epoch in epochs_done(out).items() if resume else ():
-        log(f"{name}: resumes after epoch {epoch} of {options.epochs}")
+    done = epochs_done(out) if resume else {}
+    notes = [f"{name}: resumes after epoch {epoch}" for name, epoch in done.items()]
     if options.pooled and not threads and executor == "local" and (have := cores()) > 1:
-        log(f"one generator trains on one of {have} cores; --threads {have} uses all of them")
+        notes.append(f"training uses one of {have} cores; --threads {have} would use all of them")
     for label, count in rows.counts().get("train", {}).items():
         size = options.batch_size if options.family == "dcgan" else 0  # the others draw at random
         if count + options.classic_images < size and (not chosen or label in chosen):
             log(f"{label}: {count} images do not fill a batch of {size}, so some are repeated")
     with ProgressBars() as bars:
+        bars.first_lines = notes
         last = api.train_generator(
             rows,
             out,
