@@ -276,6 +276,7 @@ def test_gpu_rows_are_marked_without_a_gpu():
     ] * 2
 
 
+@pytest.mark.long
 def test_gpu_parts_do_the_work_they_time(monkeypatch: pytest.MonkeyPatch):
     data = load_dataset("phantom:train=4,test=0")
     assert gpu.generators(0, data=data, options=gpu.SMOKE.gan, device="cpu")() == [2] * 4

@@ -359,6 +359,7 @@ def test_tls_without_certificates_is_an_error():
     assert caught.value.code == "no_scheduler"
 
 
+@pytest.mark.long
 def test_a_lost_worker_s_task_is_repeated_but_not_for_ever(tmp_path: Path):
     with connected("dask:1", tmp_path):
         assert do(die_once, [{"folder": tmp_path}], "dask:1") != [os.getpid()]

@@ -204,7 +204,7 @@ def test_a_non_finite_loss_stops_and_keeps_the_last_good_checkpoint(
 
     fit = Dcgan.fit
 
-    def poisoned(state: Dcgan, images: np.ndarray, **options: object):
+    def poisoned(state: Dcgan, images: np.ndarray, labels: None, **options: object):
         for tick in fit(state, images, **options):  # pyright: ignore[reportArgumentType]
             with torch.no_grad():
                 next(state.G.parameters()).fill_(float("nan"))
@@ -231,7 +231,7 @@ def test_the_row_of_an_epoch_without_finite_losses_is_json(
 ):
     fit = Dcgan.fit
 
-    def poisoned(state: Dcgan, images: np.ndarray, **options: object):
+    def poisoned(state: Dcgan, images: np.ndarray, labels: None, **options: object):
         for tick in fit(state, images, **options):  # pyright: ignore[reportArgumentType]
             yield replace(tick, values={**tick.values, "loss_d": math.nan, "loss_g": math.inf})
 
@@ -255,7 +255,8 @@ def test_the_probe_is_called_at_its_cadence_and_at_the_end(tmp_path: Path):
     class Probe:
         extractor_name = "counted"
 
-        def __call__(self, images: np.ndarray) -> ProbeResult:
+        def __call__(self, fakes: list[np.ndarray]) -> ProbeResult:
+            (images,) = fakes
             seen.append(len(images))
             return ProbeResult(
                 fid=1.0,

@@ -130,7 +130,7 @@ def test_metrics_do_not_depend_on_the_order_of_images(films: np.ndarray):
         assert getattr(turned, name) == expected, name
 
 
-@pytest.mark.parametrize("fault", ["blur", "noise"])
+@pytest.mark.parametrize("fault", ["blur", pytest.param("noise", marks=pytest.mark.long)])
 def test_distances_grow_with_the_severity_of_a_fault(fault: str, films: np.ndarray):
     first, second = films[::2], films[1::2].astype(float)
     rng = np.random.default_rng(0)

@@ -165,7 +165,11 @@ def border(manifest: Manifest, split: str) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize(
     ("confound", "found"),
-    [("mark", True), pytest.param("border", True, marks=pytest.mark.long), ("none", False)],
+    [
+        pytest.param("mark", True, marks=pytest.mark.long),
+        pytest.param("border", True, marks=pytest.mark.long),
+        ("none", False),
+    ],
 )
 def test_a_model_of_the_border_alone_finds_the_planted_fault(confound, found, tmp_path):
     options = PhantomOptions(

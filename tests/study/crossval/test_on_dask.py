@@ -82,6 +82,7 @@ def test_training_survives_a_kill_without_resume(phantoms: Manifest, tmp_path: P
     assert found["local"] == found["cluster"]
 
 
+@pytest.mark.long
 def test_training_runs_begun_locally_resume_on_a_cluster(phantoms: Manifest, tmp_path: Path):
     options = SMALL.gan.with_(epochs=3)
     labels = [
