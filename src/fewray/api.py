@@ -56,7 +56,7 @@ def train_generator(
     on_batch: OnProgress = lambda kind, event: None,
     **machine: Unpack[MachineOptions],
 ) -> dict[str, dict[str, Any]]:
-    """Train one generator per class into ``out/<class>``; return the last log row of each class.
+    """Train generators, one for all classes or one per class; return the last log row of each.
 
     The test split is never used. ``options`` is the name of a recipe or a GanOptions. With
     ``resume``, training continues from the checkpoints in ``out``; on a CPU the result is identical

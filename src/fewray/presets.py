@@ -165,5 +165,5 @@ def _flat(options: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in options.items():
         nested = isinstance(value, dict)
-        found |= _flat(value, f"{name}.") if nested else {f"{prefix}{name}": value}
+        found |= _flat(value, f"{prefix}{name}.") if nested else {f"{prefix}{name}": value}
     return found

@@ -142,18 +142,18 @@ def study(
         panel=PUBLISHED,
     ),
     mixtures: bool | None = preset_option(
-        "Also train on a grid of numbers of classic and synthetic images.",
+        "Also train on every combination of --mixture-classic and --mixture-synthetic.",
         "",
         "--mixtures",
         panel=PUBLISHED,
     ),
     mixture_classic: str | None = preset_option(
-        "Numbers of classic-augmentation images per class in the grid.",
+        "Numbers of classic-augmentation images per class to combine.",
         "mixture_classic",
         panel=PUBLISHED,
     ),
     mixture_synthetic: str | None = preset_option(
-        "Numbers of synthetic images per class in the grid.", "mixture_synthetic", panel=PUBLISHED
+        "Numbers of synthetic images per class to combine.", "mixture_synthetic", panel=PUBLISHED
     ),
     device: Device = "auto",
     precision: Precision = "auto",

@@ -147,6 +147,11 @@ class Diffusion:
         check_training_images(images, options.image_size)
         data = torch.from_numpy(images).to(device)
         given = np.zeros(len(images), np.int64) if labels is None else labels
+        if (count := int(given.max()) + 1) > CLASSES:
+            message = (
+                f"{count} classes: one generator learns at most {CLASSES}. Train with --classes."
+            )
+            raise InputError("too_many_classes", message, found=count, expected=CLASSES)
         classes = torch.from_numpy(given).to(device)
         batch, batches = options.batch_size, self.batches_per_epoch(len(images), options)
         draws = torch.Generator(device)

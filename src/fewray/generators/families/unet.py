@@ -36,11 +36,24 @@ def inverse_haar(y: Tensor) -> Tensor:
     return functional.pixel_shuffle(pixels, 2)
 
 
+class KeptConv2d(nn.Conv2d):
+    """A 3x3 convolution of channels that training zeroed, without scaling the others up.
+
+    The weights are scaled down by ``keep`` outside training instead, which costs nothing.
+    """
+
+    keep = 1.0
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return (n, channels, H, W)."""
+        weight = self.weight if self.training or self.keep == 1 else self.weight * self.keep
+        return self._conv_forward(input, weight, self.bias)
+
+
 class Block(nn.Module):
     """Two 3x3 convolutions with a shortcut; the embedding scales and shifts between them.
 
-    In training a share ``dropout`` of the channels between them is zeroed. The others are not
-    scaled up; the second convolution's weights are scaled down otherwise, which costs nothing.
+    In training a share ``dropout`` of the channels between them is zeroed.
     """
 
     generator: torch.Generator | None = None
@@ -51,22 +64,18 @@ class Block(nn.Module):
         self.norm = NormSilu(GROUPS, channels)
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.modulate = nn.Linear(embedding, 2 * channels)
-        self.keep = 1 - dropout
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = KeptConv2d(channels, channels, 3, padding=1)
+        self.second.keep = 1 - dropout
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         """Return (n, channels, H, W) for ``embedding`` (n, embedding)."""
         y = self.first(self.norm(x))
         scale, shift = self.modulate(embedding)[:, :, None, None].chunk(2, 1)
         scale = scale + 1
-        weight = self.second.weight
-        if self.keep < 1 and self.training:
-            kept = torch.empty_like(scale).bernoulli_(self.keep, generator=self.generator)
+        if self.training and self.second.keep < 1:
+            kept = torch.empty_like(scale).bernoulli_(self.second.keep, generator=self.generator)
             scale, shift = scale * kept, shift * kept  # silu(0) = 0
-        elif self.keep < 1:
-            weight = weight * self.keep
-        y = affine_silu(y, scale, shift)
-        return x + functional.conv2d(y, weight, self.second.bias, padding=1)
+        return x + self.second(affine_silu(y, scale, shift))
 
 
 class Attention(nn.Module):
