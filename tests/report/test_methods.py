@@ -53,7 +53,7 @@ def test_the_paragraph_follows_the_fields():
         "one generator per class was trained on the training images only (fewray recipe `fast`: 40 epochs, 1400 "
         "steps)",
         "In four arms (PCA samples, ",
-        "shuffled labels), one image was added for each real image",
+        "shuffled labels), one image of the same class was added for each real image",
         "2nd percentile",
         f"({rejected} rejected, 960 kept)",
         "clustered by patient and by training run",
