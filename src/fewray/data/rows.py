@@ -9,8 +9,9 @@ from pathlib import Path
 
 from fewray.data.dicom.files import DicomFiles
 from fewray.data.dicom.warnings import header_warnings
+from fewray.data.layout.outputs import PHANTOM, Outputs
 from fewray.data.manifest import PATIENTS, DataWarning, Manifest, Origin, Row
-from fewray.data.patients import OPTION, patient_in_name, patient_pattern
+from fewray.data.patients import OPTION, no_match_text, patient_in_path, patient_pattern
 from fewray.errors import InputError
 from fewray.imaging.arrays import scan_ranges
 from fewray.imaging.depth import GreyRange, PixelScale, choose_scale
@@ -34,6 +35,7 @@ class RowCollector:
     without_patient: int = 0
     dicom: DicomFiles = field(default_factory=DicomFiles)
     """The headers of the DICOM files among the files that will be added."""
+    outputs: Outputs = field(default_factory=Outputs)
 
     def __post_init__(self) -> None:
         self.pattern = patient_pattern(self.group_regex)
@@ -53,7 +55,8 @@ class RowCollector:
         sha256: str = "",
         origin: Origin = "real",
     ) -> None:
-        """Add one file; its patient is ``group``, or found in the file name, or ``name``."""
+        """Add one file; its patient is ``group``, or found in the path ``name``, or ``name``."""
+        found = self._patient_in(path, name, label)
         alias, name = self.dicom.alias(path), self.dicom.mask.shown_name(name)
         if fault := _bad_name(name, label):
             self.faults.append(fault)
@@ -62,6 +65,12 @@ class RowCollector:
             self.unreadable.append((refusal[0], f"{name}: {refusal[1]}"))
         if path in self.dicom.headers and self.dicom.headers[path].synthetic:
             origin = "synthetic"
+        if origin == "real" and (output := self.outputs.kind(path)) is not None:
+            if not output.generated:
+                text = f"{name}: fewray wrote this file ({output.name}); it is no data"
+                self.fault("own_output", text)
+                return
+            origin = "phantom" if output.name == PHANTOM else "synthetic"
         try:
             if path.stat().st_size == 0:
                 self.unreadable.append(("empty_file", f"{name}: empty file"))
@@ -74,12 +83,19 @@ class RowCollector:
         if sha256 and digest != sha256.lower():
             text = f"{alias or path}: the file has changed: sha256 {digest[:12]}, not {sha256[:12]}"
             self.fault("file_changed", text)
-        group = self.dicom.group(path, group or patient_in_name(self.pattern, path))
+        group = self.dicom.group(path, group or found)
         self.without_patient += not group
         row = Row(
             path=path, label=label, split=split, group=group or name, sha256=digest, origin=origin
         )
         self.rows.append(replace(row, alias=alias))
+
+    def _patient_in(self, path: Path, name: str, label: str) -> str:
+        """Return the patient that the pattern finds in ``name``, a path below the data folder."""
+        if Path(name).is_absolute():
+            name = path.name
+        splits = [part for part in Path(name).parts if part.lower() in SPLITS]
+        return patient_in_path(self.pattern, name, {label, *splits})
 
     def manifest(self, name: str, source: str, warnings: Sequence[DataWarning]) -> Manifest:
         """Return all rows, train first. Raises InputError ``invalid_data`` with every fault."""
@@ -95,10 +111,10 @@ class RowCollector:
                 texts=[text for _, text in faults],
             )
         if self.pattern and self.without_patient == len(self.rows):
-            example = self.rows[0].shown.name
+            example = self.rows[0].group
             raise InputError(
                 "group_regex_no_match",
-                f"{OPTION} {self.group_regex}: matches no file name, such as {example}",
+                no_match_text(self.pattern.pattern, example),
                 pattern=self.group_regex,
                 example=example,
             )
