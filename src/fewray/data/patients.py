@@ -64,8 +64,8 @@ def no_match_text(pattern: str, example: str) -> str:
     """Return why ``--group-regex`` failed for every file, such as ``example``, and what to do."""
     return (
         f"{OPTION} {pattern}: matches no file name and no path below the data folder, such as "
-        f"{example}. Put the part that names the patient in parentheses, as in '(patient\\d+)/' for "
-        "a folder per patient, or give patients in the column `group` of a CSV file"
+        f"{example}. Put the part that names the patient in parentheses, as in '(patient\\d+)/' "
+        "for a folder per patient, or give patients in the column `group` of a CSV file"
     )
 
 
