@@ -31,6 +31,7 @@ SLOW = (
     "compute/test_workers.py",
     "data/audit/",
     "data/dicom/test_privacy.py::test_no_identifier_is_written",
+    "data/layout/test_outputs.py",
     "data/phantom/test_cohort.py",
     "data/phantom/test_drawing.py",
     "data/test_covid4.py::test_the_real_set",

@@ -177,8 +177,8 @@ Seed = Annotated[int, typer.Option(help="Base random seed.")]
 GroupRegex = Annotated[
     str | None,
     typer.Option(
-        help="Regular expression applied to each file name; its first capture group is the "
-        "patient ID."
+        help="Regular expression applied to each file name, or else to the path below the data "
+        "folder; its first capture group is the patient ID."
     ),
 ]
 View = Annotated[

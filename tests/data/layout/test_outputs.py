@@ -8,27 +8,23 @@ import pytest
 
 from fewray import api
 from fewray.data.audit.check import audit
-from fewray.data.layout.outputs import Outputs, check_apart
+from fewray.data.layout.outputs import check_apart
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.imaging.arrays import load_images
 from fewray.pipelines.train_generators import train_generators
 from fewray.report.render import write_report
 from fewray.storage import files
-from tests.helpers import GAN, SERIAL, noise_dataset, refused, run_cli, save_noise
-
-
-def visible(folder: Path) -> list[Path]:
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return [
-        p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts)
-    ]
-
-
-def not_recognised(folder: Path) -> list[str]:
-    """Return the visible files below ``folder`` that are not known as outputs."""
-    outputs = Outputs()
-    return [path.name for path in visible(folder) if outputs.kind(path) is None]
+from tests.helpers import (
+    GAN,
+    SERIAL,
+    noise_dataset,
+    not_recognised,
+    refused,
+    run_cli,
+    save_noise,
+    visible_files,
+)
 
 
 @pytest.fixture
@@ -48,7 +44,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_report(folder / "runs")
         api.generate(folder / "runs", folder / "synthetic", per_class=4)
         api.measure_quality(
-            rows, folder / "synthetic", out=folder / "quality", extractor="pixels", k=2
+            rows,
+            folder / "synthetic",
+            out=folder / "quality",
+            extractor="pixels",
+            k=2,
+            classes=["normal"],
         )
         load_dataset("phantom:size=64,train=2,test=1")
         save_noise(folder / "large.png", 1, (400, 400))
@@ -62,7 +63,7 @@ OUTPUTS = ("runs", "synthetic", "quality", "cache")
 
 def test_every_file_of_every_command_is_recognised(made: Path):
     for name in OUTPUTS:
-        assert visible(made / name)
+        assert visible_files(made / name)
         assert not_recognised(made / name) == []
     assert len(not_recognised(made / "data")) == 12
 
@@ -77,7 +78,7 @@ def test_outputs_inside_the_data_change_nothing(data: Path, made: Path, name: st
     assert after.classes == ("normal", "pneumonia")
     (warning,) = [found for found in after.warnings if found.code == "outputs_skipped"]
     assert all(f"my {name}" in item for item in warning.items)
-    assert len(warning.items) == len(visible(made / name))
+    assert len(warning.items) == len(visible_files(made / name))
     assert warning in audit(after).warnings
 
 
@@ -187,7 +188,8 @@ def test_a_run_stopped_at_any_write_leaves_the_data_unchanged_and_resumes(
         )
 
     monkeypatch.setattr(files, "replace_file", checked)
-    for stop in (1, 3, 5):
+    for number in (1, 3, 5):
+        stop = number
         writes.clear()
         with pytest.raises(KeyboardInterrupt):
             train()
