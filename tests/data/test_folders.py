@@ -97,7 +97,7 @@ def test_group_regex_finds_patients_in_the_path_below_the_data(
     for source in (tmp_path, tmp_path / "own.csv"):
         if groups is None:
             with pytest.raises(
-                InputError, match="matches no file name and no path.*column"
+                InputError, match=r"matches no file name and no path.*column"
             ) as caught:
                 load_dataset(source, group_regex=pattern)
             assert caught.value.code == "group_regex_no_match"

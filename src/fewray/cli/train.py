@@ -138,7 +138,7 @@ def train(
     from fewray.compute.machine import Machine, MachineOptions
     from fewray.compute.process import cores
     from fewray.data.hold_out import check_no_synthetic, training_rows
-    from fewray.data.layout.outputs import check_apart
+    from fewray.data.layout.outputs import check_out_folder
     from fewray.generators.run import epochs_done
     from fewray.presets import recipe as options_of
     from fewray.results.training import ALL_CLASSES, piece_warnings
@@ -152,7 +152,7 @@ def train(
     machine = MachineOptions(
         device=device, precision=precision, processes=processes, threads=threads, executor=executor
     )
-    check_apart(rows, out, (*rows.classes, ALL_CLASSES))
+    check_out_folder(rows, out, (*rows.classes, ALL_CLASSES))
     if dry_run:
         from fewray.pipelines.estimate import plan_training
 

@@ -14,14 +14,7 @@ from fewray.data.layout.outputs import Outputs
 from fewray.data.layout.tree import Tree
 from fewray.data.manifest import DataWarning, Manifest
 from fewray.data.rows import SPLITS, RowCollector
-from fewray.data.skipped_files import (
-    NAMED,
-    is_image,
-    listed,
-    no_images_text,
-    plural,
-    skipped_warning,
-)
+from fewray.data.skipped_files import is_image, listed, no_images_text, plural, skipped_warning
 from fewray.errors import InputError
 
 
@@ -39,6 +32,9 @@ def load_folder(
     classes.
     """
     whole = Tree.of(root)
+    if root in whole.unreadable:
+        message = f"{root}: this folder cannot be read; change its permissions"
+        raise InputError("unreadable_folder", message, folder=str(root))
     outputs = Outputs().among(whole.below(root), root)
     masks = masks_in(own := whole.without(outputs))
     tree = own.without(masks)
@@ -62,7 +58,7 @@ def load_folder(
         others += [path for path in images if not scan.has_view(path)]
         if not chosen or scan.damaged.keys() >= set(chosen):
             text = no_view_text(scan) if images and not chosen else no_images_text(files, scan)
-            text += _left_out(folder, whole, masks)
+            text += _left_out(folder, whole, masks, scan)
             raise InputError("empty_class", f"{folder}: {text}", folder=str(folder))
         for path in chosen:
             name = path.relative_to(root).as_posix()
@@ -89,25 +85,26 @@ def load_folder(
         *skipped_warning("outside_classes", "image", shown(outside), "outside the class folders"),
         *skipped_warning("masks_skipped", "file", shown(masks), "that are masks or annotations"),
         *_outputs_warning(Counter(kind.name for kind in outputs.values()), shown(outputs)),
-        *skipped_warning("links_skipped", "linked folder", shown(whole.circular), "that lead back"),
+        *skipped_warning(
+            "links_skipped", "linked folder", shown(whole.circular), "leading back to the data"
+        ),
         *skipped_warning("unusable_files", "file", shown(whole.unusable), "that cannot be opened"),
     ]
     return collector.manifest(root.resolve().name, str(given), warnings)
 
 
-def _left_out(folder: Path, whole: Tree, masks: Collection[Path]) -> str:
+def _left_out(folder: Path, whole: Tree, masks: Collection[Path], scan: DicomFiles) -> str:
     """Return what was skipped below an empty class folder, as the end of its error."""
-    found = [
-        ("linked folder that leads back to this data set", whole.circular),
-        ("folder that cannot be read", whole.unreadable),
-        ("broken link or special file", whole.unusable),
-        ("mask", masks),
-    ]
     parts = []
-    for what, paths in found:
-        if here := [path for path in paths if path == folder or folder in path.parents]:
-            names = listed([path.relative_to(folder).as_posix() for path in here], NAMED)
-            parts.append(f"{len(here)} of kind: {what} ({names})")
+    for noun, why, paths in (
+        ("linked folder", " leading back", whole.circular),
+        ("folder", " that cannot be read", whole.unreadable),
+        ("broken link or special file", "", whole.unusable),
+        ("mask", "", masks),
+    ):
+        if here := [path for path in paths if folder in (path, *path.parents)]:
+            names = [scan.mask.shown_name(path.relative_to(folder).as_posix()) for path in here]
+            parts.append(f"{plural(here, noun)}{why} ({listed(names)})")
     return f". Skipped: {'; '.join(parts)}" if parts else ""
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from fewray.config import ClassifierOptions
 from fewray.data.images import ImageSource
-from fewray.data.layout.outputs import check_apart
+from fewray.data.layout.outputs import check_out_folder
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError, check_range
 from fewray.generators.generate import run_classes
@@ -67,7 +67,7 @@ def quality_report(
     check_range("--tstr-steps", tstr_steps, 0)
     for images in (real, held_out):
         if out is not None and images is not None:
-            check_apart(images, out)
+            check_out_folder(images, out)
     measured = _classes(real, synthetic, classes)
     check_percentile(copy_percentile)
     if tstr_steps and len(measured) < 2:

@@ -101,3 +101,9 @@ def test_another_layout_is_refused_with_what_to_do(tmp_path: Path, names: list[s
     make(tmp_path, *names)
     with refused("folder_layout", pattern):
         load_dataset(tmp_path)
+
+
+def test_archives_are_to_be_unpacked(tmp_path: Path):
+    (tmp_path / "normal.zip").write_bytes(b"PK")
+    with refused("folder_layout", r"Unpack normal\.zip"):
+        load_dataset(tmp_path)

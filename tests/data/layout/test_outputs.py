@@ -8,7 +8,7 @@ import pytest
 
 from fewray import api
 from fewray.data.audit.check import audit
-from fewray.data.layout.outputs import check_apart
+from fewray.data.layout.outputs import check_out_folder
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.imaging.arrays import load_images
@@ -152,13 +152,13 @@ def test_out_among_the_images_is_refused_before_anything_is_written(
 def test_folders_inside_and_above_the_data_are_safe(data: Path):
     rows = load_dataset(data)
     for out in (data / "runs", data.parent, data / "normal" / "runs", data.parent / "elsewhere"):
-        check_apart(rows, out, ("generators", "jobs"))
+        check_out_folder(rows, out, ("generators", "jobs"))
     with refused("out_among_images"):
-        check_apart(rows, data, rows.classes)
+        check_out_folder(rows, data, rows.classes)
     table = data.parent / "own.csv"
     table.write_text("path,label\ndata/normal/normal0.png,data\n")
     with refused("out_among_images"):
-        check_apart(load_dataset(table), data / "normal")
+        check_out_folder(load_dataset(table), data / "normal")
 
 
 def test_a_run_stopped_at_any_write_leaves_the_data_unchanged_and_resumes(

@@ -28,6 +28,7 @@ DOCUMENTS = (
     ".py",
 )
 """Suffixes of files that cannot be images."""
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 PATIENT = re.compile(
     r"(patients?|pat|pt|p|subjects?|subj?|s|cases?|person|participant|study|studies|series|exam|"
     r"visit|accession|scan|mrn)[ _.-]*\d+|\d{4,}|\d+([._-]\d+){2,}",
@@ -120,6 +121,8 @@ def _mixed(tree: Tree, root: Path, others: Sequence[Path], splits: Mapping[str, 
 
 
 def _no_classes(tree: Tree, root: Path) -> InputError:
+    if packed := [p.name for p in tree.files[root] if p.suffix.lower() in ARCHIVES]:
+        return _fault(root, f"no class folders. Unpack {', '.join(packed[:SHOWN])}; {LAYOUT}")
     if _may_be_images(tree, root):
         parent = root.resolve().parent
         what = (

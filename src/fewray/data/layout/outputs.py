@@ -81,7 +81,7 @@ KINDS = (
         name="generated images",
         markers=(SOURCES,),
         up=1,
-        files=_names(r"seed\d+\.png"),
+        files=_names(r"seed\d+\.(png|dcm)"),
         generated=True,
     ),
     *(
@@ -146,7 +146,7 @@ class Outputs:
         return self.listed[folder]
 
 
-def check_apart(manifest: Manifest, out: Path, names: Iterable[str] = ()) -> None:
+def check_out_folder(manifest: Manifest, out: Path, names: Iterable[str] = ()) -> None:
     """Raise InputError if outputs in ``out`` would lie among the images of ``manifest``.
 
     ``names`` are folders that will be made in ``out``. Folders below the data are safe: what fewray
