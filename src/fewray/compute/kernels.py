@@ -17,6 +17,7 @@ from numba.core import config
 from fewray.storage.cache import cache_folder
 
 KIND = "kernels"
+_settings: Any = config  # its attributes are set from the environment, when it is imported
 
 
 def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -24,19 +25,19 @@ def compiled(**options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any
 
     The machine code is kept in ``NUMBA_CACHE_DIR`` if that is set, else in ``kernels`` below
     ``FEWRAY_CACHE`` or the user's cache folder. If that folder cannot be written to, nothing is
-    kept, and each process compiles anew.
+    kept, and each process compiles again.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        before = config.CACHE_DIR
+        before = _settings.CACHE_DIR
         place = Path(before) if before else cache_folder(KIND)
         if place is None or not _is_writable(place):
             return njit(**options)(function)
-        config.CACHE_DIR = str(place)
+        _settings.CACHE_DIR = str(place)
         try:
             return njit(cache=True, **options)(function)
         finally:  # the place of other packages' kernels is not ours to choose
-            config.CACHE_DIR = before
+            _settings.CACHE_DIR = before
 
     return decorate
 

@@ -43,7 +43,7 @@ class Tree:
         """Return the tree of ``root``. Folders that cannot be read are listed, not raised."""
         tree = cls(root)
         top = os.path.realpath(root)
-        waiting = [(root, (top,))]
+        waiting: list[tuple[Path, tuple[str, ...]]] = [(root, (top,))]
         while waiting:
             folder, chain = waiting.pop()
             inside = tree._list(folder)
