@@ -163,7 +163,9 @@ def test_other_images_are_refused_with_a_reason(tmp_path: Path, code: str):
         decode(path)
     assert caught.value.code == code
     header = read_header(path)
+    assert header
     assert header.refusal
+    assert header
     assert header.refusal[0] == code
 
 
@@ -173,7 +175,9 @@ def test_other_images_are_refused_with_a_reason(tmp_path: Path, code: str):
 )
 def test_other_storage_classes_are_refused(tmp_path: Path, kind: str):
     header = read_header(write_dicom(tmp_path / "a", pixels_of(), SOPClassUID=kind, Modality="OT"))
+    assert header
     assert header.refusal
+    assert header
     assert header.refusal[0] in ("dicom_modality", "dicom_multiframe")
 
 

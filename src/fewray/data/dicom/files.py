@@ -11,7 +11,7 @@ from fewray.data.dicom.names import NameMask
 from fewray.data.dicom.patient_key import PatientKey, patient_key
 from fewray.data.dicom.summary import DicomSummary
 from fewray.imaging.arrays import in_threads
-from fewray.imaging.dicom.header import DicomHeader, is_dicom, read_header
+from fewray.imaging.dicom.header import DicomHeader, read_header
 from fewray.imaging.unreadable import Unreadable
 
 DIRECTORY = "dicomdir"
@@ -136,16 +136,14 @@ class DicomFiles:
         )
 
 
-def _header(path: Path) -> DicomHeader | Unreadable | str:
-    """Return the header of a DICOM file, or why it is damaged; empty for other files."""
+def _header(path: Path) -> DicomHeader | Unreadable | str | None:
+    """Return the header of a DICOM file, or why it is damaged; None for other files."""
     if path.name.lower().partition(".")[0] == DIRECTORY:
         return DIRECTORY
     try:
-        if not is_dicom(path):
-            return ""
         header = read_header(path)
     except Unreadable as error:
         return error
     except (OSError, ValueError):  # a name with a null byte, too
-        return ""  # whoever reads the file reports it
-    return DIRECTORY if header.is_directory else header
+        return None  # whoever reads the file reports it
+    return DIRECTORY if header is not None and header.is_directory else header

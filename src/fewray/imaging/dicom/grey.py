@@ -17,8 +17,9 @@ import numpy as np
 from PIL import Image
 
 from fewray.imaging.depth import GreyRange, PixelScale
-from fewray.imaging.dicom.elements import number, text, values
-from fewray.imaging.dicom.header import has_window, read_dataset
+from fewray.imaging.dicom.elements import Elements, values
+from fewray.imaging.dicom.header import has_window
+from fewray.imaging.dicom.reading import read_dataset
 from fewray.imaging.dicom.refusals import refusal
 from fewray.imaging.unreadable import Unreadable
 
@@ -81,12 +82,13 @@ def read_dicom(content: bytes, path: Path) -> DicomImage:
     """Decode a DICOM file without choosing its scale. Raises Unreadable with code and reason."""
     data = read_dataset(content, path)
     left = len(data.get("PixelData") or b"")
-    if found := refusal(data, str(data.get("SOPClassUID") or ""), left):
+    elements = Elements.of(data)
+    if found := refusal(elements, elements.text("SOPClassUID"), left):
         raise Unreadable(path, found[1], found[0])
     try:
-        data.PhotometricInterpretation = text(data, "PhotometricInterpretation").upper()
+        data.PhotometricInterpretation = elements.text("PhotometricInterpretation").upper()
         stored = data.pixel_array
-        lowest, plain, windowed = _tables(data)
+        lowest, plain, windowed = _tables(data, elements)
     except Exception as error:  # whatever a damaged file or a missing decoder leads to
         raise Unreadable(path, _undecoded(data, error), "dicom_damaged") from None
     if stored.ndim != 2:
@@ -108,11 +110,11 @@ def _undecoded(data: Dataset, error: Exception) -> str:
     return f"DICOM pixels that cannot be decoded ({name}: {type(error).__name__})"
 
 
-def _tables(data: Dataset) -> tuple[int, np.ndarray, np.ndarray | None]:
+def _tables(data: Dataset, elements: Elements) -> tuple[int, np.ndarray, np.ndarray | None]:
     """Return the lowest stored value, and the grey levels of all stored values."""
     from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 
-    bits, signed = number(data, "BitsStored"), number(data, "PixelRepresentation") == 1
+    bits, signed = elements.number("BitsStored"), elements.number("PixelRepresentation") == 1
     lowest = -(1 << (bits - 1)) if signed else 0
     every = np.arange(lowest, lowest + (1 << bits), dtype=np.int32)
     if data.get("ModalityLUTSequence"):
@@ -135,7 +137,7 @@ def _tables(data: Dataset) -> tuple[int, np.ndarray, np.ndarray | None]:
         return grey
 
     plain = levels(values_of, *full_range)
-    if not has_window(data):
+    if not has_window(elements):
         return lowest, plain, None
     whole = np.round(values_of)
     given = whole.astype(np.int32) if np.array_equal(whole, values_of) else values_of
