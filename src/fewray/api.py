@@ -120,6 +120,7 @@ def generate(
     real: str | Path | Manifest | None = None,
     copy_percentile: float = 2.0,
     group_regex: str | None = None,
+    views: Sequence[str] = (),
 ) -> Manifest:
     """Write ``per_class`` synthetic images per class of ``run`` to ``out``; return their manifest.
 
@@ -130,7 +131,7 @@ def generate(
     (extractor ``lite0``, the same ``copy_percentile``) would flag it as a copy of a training image.
     ``about["rejected"]`` counts these by class; ``about["copy_threshold"]``, ``about["sentences"]``
     and ``about["warnings"]`` describe the threshold. ``real`` is the training data if it is not
-    found where the run recorded it; ``group_regex`` finds its patients.
+    found where the run recorded it; ``group_regex`` finds its patients, ``views`` its DICOM views.
     """
     from fewray.generators.generate import generate as make
 
@@ -139,11 +140,19 @@ def generate(
         from fewray.pipelines.copy_rejection import copy_rejection
 
         reject = copy_rejection(
-            Path(run), real, percentile=copy_percentile, device=device, group_regex=group_regex
+            Path(run),
+            real,
+            percentile=copy_percentile,
+            device=device,
+            group_regex=group_regex,
+            views=views,
         )
     elif group_regex is not None:
         unused = f"--group-regex {group_regex}: only used with --reject-copies."
         raise InputError("group_regex_unused", unused, pattern=group_regex)
+    elif views:
+        unused = f"--view {','.join(views)}: only used with --reject-copies."
+        raise InputError("view_unused", unused, views=list(views))
     made = make(
         Path(run),
         Path(out),
@@ -177,6 +186,7 @@ def measure_quality(
     device: str = "auto",
     cache: bool = True,
     group_regex: str | None = None,
+    views: Sequence[str] = (),
 ) -> QualityReport:
     """Measure ``synthetic`` against the training split of ``real``: fidelity, diversity, copying.
 
@@ -189,7 +199,8 @@ def measure_quality(
     ``tstr_steps`` above 0 trains classifiers for that many steps (TSTR and TRTS). ``extractor`` may
     be any in docs/metrics.md but those that trained a generator or selected its checkpoint
     (InputError). ``cache`` keeps features in the user's cache folder. ``group_regex`` finds
-    patients in file names, by default as in training. ``out`` receives quality.json, copies.csv,
+    patients in file names, by default as in training. ``views`` are the DICOM views to use of
+    ``real`` and ``held_out``. ``out`` receives quality.json, copies.csv,
     copied-areas.csv and pictures of close pairs and areas.
     """
     from fewray.data.hold_out import held_out_rows, training_rows
@@ -199,11 +210,12 @@ def measure_quality(
     run = None if run is None else Path(run)
     made = _dataset(synthetic, "--synthetic")
     stored = patient_pattern(generator_sources(made, run))
-    images = load_images_of(real, group_regex, stored, option="--real")
+    images = load_images_of(real, group_regex, stored, option="--real", views=views)
     others = None
     if held_out is not None:
         pattern = group_regex or stored
-        others = held_out_rows(load_images_of(held_out, None, pattern, option="--held-out"))
+        others = load_images_of(held_out, None, pattern, option="--held-out", views=views)
+        others = held_out_rows(others)
     return quality_report(
         training_rows(images),
         made,

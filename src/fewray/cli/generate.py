@@ -15,9 +15,11 @@ from fewray.cli.params import (
     Device,
     GroupRegex,
     Out,
+    View,
     listed,
     option,
     path,
+    views,
 )
 
 
@@ -37,6 +39,7 @@ def generate(
         None, "Training data, for --reject-copies.", shown="as recorded in the run"
     ),
     group_regex: GroupRegex = None,
+    view: View = "",
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -58,6 +61,7 @@ def generate(
         real=real,
         copy_percentile=copy_percentile,
         group_regex=group_regex,
+        views=views(view),
     )
     if as_json:
         found = {"out": str(out), "images": len(made)}

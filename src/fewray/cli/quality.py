@@ -14,9 +14,11 @@ from fewray.cli.params import (
     Device,
     GroupRegex,
     Seed,
+    View,
     listed,
     option,
     path_option,
+    views,
 )
 from fewray.cli.progress import log
 
@@ -63,6 +65,7 @@ def quality(
     ),
     seed: Seed = 0,
     group_regex: GroupRegex = None,
+    view: View = "",
     out: Path | None = path_option(
         "Folder for quality.json, CSV tables, and pictures of close pairs and copied areas.",
         "--out",
@@ -97,6 +100,7 @@ def quality(
         device=device,
         cache=not no_cache,
         group_regex=group_regex,
+        views=views(view),
     )
     if as_json:
         print_json(msgspec.to_builtins(measured))

@@ -40,6 +40,9 @@ def load_dataset(
     patient_pattern(group_regex)  # an invalid one is an error for every source
     if views:
         dicom = replace(dicom, views=tuple(view.upper() for view in views))
+    if dicom.views and text.partition(":")[0] in ("phantom", "covid4") and not Path(text).exists():
+        message = f"--view {','.join(dicom.views)}: {text} holds no DICOM images"
+        raise InputError("view_unused", message, views=list(dicom.views))
     found = _load(source, group_regex=group_regex, strict=strict, option=option, dicom=dicom)
     return replace(found, source=_recorded(text))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fewray.data.dicom.files import DicomFiles
-from fewray.data.dicom.warnings import header_warnings
+from fewray.data.dicom.warnings import dark_warnings, header_warnings
 from fewray.data.manifest import PATIENTS, DataWarning, Manifest, Origin, Row
 from fewray.data.patients import OPTION, patient_in_name, patient_pattern
 from fewray.errors import InputError
@@ -111,14 +111,16 @@ class RowCollector:
             text = f"{who} have no split and are counted as training images"
             found.append(DataWarning("no_split", text))
             self.rows = [row if row.split else replace(row, split="train") for row in self.rows]
+        groups = {row.path: row.group for row in self.rows}
+        place = self.dicom.order(groups)
         rows = sorted(
-            self.rows, key=lambda row: (row.split != "train", row.split, row.label, str(row.path))
+            self.rows, key=lambda row: (row.split != "train", row.split, row.label, place(row.path))
         )
         classes = tuple(sorted({row.label for row in rows}))
-        summary = self.dicom.summary([row.path for row in self.rows])
+        summary = self.dicom.summary(groups)
         found += header_warnings(summary)
         scale, depths = self._pixel_scale(source)
-        found += depths
+        found += [*depths, *dark_warnings(self.dicom, list(groups), scale)]
         found += _similar_labels(classes)
         return Manifest(
             name=name,

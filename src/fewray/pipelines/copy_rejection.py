@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,7 @@ def copy_rejection(
     device: str,
     extractor: str = "lite0",
     group_regex: str | None = None,
+    views: Sequence[str] = (),
 ) -> CopyRejection:
     """Return what finds copies of ``run``'s training images.
 
@@ -77,7 +78,7 @@ def copy_rejection(
     check_percentile(percentile)
     sources = {label: provenance(path) for label, path in run_classes(run).items()}
     seen = {sha for source in sources.values() for sha in source.training_set.training_hashes}
-    data = _training_data(run, real, seen, group_regex, patient_pattern(sources))
+    data = _training_data(run, real, seen, group_regex, patient_pattern(sources), views)
     compute = open_extractor(extractor, device=device, cache=False)  # new images are seldom reused
     size = next(iter(sources.values())).options.image_size
     data, notes = keep_training_images(data, sources)
@@ -95,6 +96,7 @@ def _training_data(
     seen: set[str],
     group_regex: str | None,
     stored: str | None,
+    views: Sequence[str],
 ) -> Manifest:
     """Return the training rows of the data; InputError if a generator saw others.
 
@@ -107,7 +109,7 @@ def _training_data(
     option = "--data" if real is None else "--real"
     remedy = "Name the training data with --real."
     try:
-        data = load_images_of(source, group_regex, stored, option=option)
+        data = load_images_of(source, group_regex, stored, option=option, views=views)
     except InputError as error:
         if real is not None or error.code.startswith("group_regex"):
             raise

@@ -68,11 +68,13 @@ def load_images_of(
     stored: str | None = None,
     *,
     option: str,
+    views: Sequence[str] = (),
 ) -> Manifest:
     """Return the rows of ``source``, with patients by ``group_regex``, else by ``stored``.
 
     A stored pattern that fits no file name is ignored. InputError as for
     :func:`fewray.data.load_dataset`, and for a pattern beside a manifest, which names its patients.
+    ``views`` are the DICOM views to use.
     """
     if isinstance(source, Manifest):
         if group_regex is not None:
@@ -81,11 +83,11 @@ def load_images_of(
         return source
     if group_regex is None and stored is not None:
         try:
-            return load_dataset(source, group_regex=stored, option=option)
+            return load_dataset(source, group_regex=stored, option=option, views=views)
         except InputError as error:
             if error.code != "group_regex_no_match":
                 raise
-    return load_dataset(source, group_regex=group_regex, option=option)
+    return load_dataset(source, group_regex=group_regex, option=option, views=views)
 
 
 def settled_fit(fit: str | None, sources: Sources, classes: Sequence[str]) -> str:

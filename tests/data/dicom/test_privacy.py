@@ -10,13 +10,14 @@ from typing import Any
 import pydicom
 import pytest
 
-from fewray import api
 from fewray.data.loading import load_dataset
 from fewray.errors import InputError
 from tests.dicom_files import pixels_of, secrets_of, write_dicom
-from tests.helpers import GAN, OPTIONS, run_cli
+from tests.helpers import run_cli
 
-FEW = OPTIONS.with_(seeds=1, arms=("classic", "synthetic"), reference="classic")
+STUDY = "--preset quick --folds 2 --seeds 1 --steps 4 --arms classic,synthetic --recipe patches"
+STUDY = (*STUDY.split(), *"--ratios= --no-resnet --copy-percentile 0 --device cpu".split())
+STUDY = (*STUDY, "--augmented-copies", 1, "--precision", "fp32", "--processes", 1)
 
 
 def searched(value: Any) -> list[bytes]:
@@ -109,15 +110,25 @@ def test_no_identifier_is_written(
     monkeypatch.setenv("FEWRAY_CACHE", str(tmp_path / "cache"))
     assert leaks_below(root, identifiers)  # the search finds them where they are
     out = tmp_path / "out"
-    machine = {"device": "cpu", "precision": "fp32", "processes": 1}
-    api.run_study(f"dicom:{root},labels={table}", out / "study", options=FEW, **machine)
-    api.train_generator(str(root), out / "trained", options=GAN, seed=1, **machine)
-    api.generate(out / "trained", out / "made", per_class=4, device="cpu")
+    view = ("--view", "PA,")
+    data = ("--data", f"dicom:{root},labels={table}")
+    study = ("study", *data, *view, *STUDY, "--out", out / "study")
+    assert run_cli(monkeypatch, *study, "--dry-run") == 0
+    assert run_cli(monkeypatch, *study) == 0
+    train = ("train", "--data", root, *view, "--recipe", "patches", "--device", "cpu")
+    assert run_cli(monkeypatch, *train, "--out", out / "trained") == 0
+    made = ("generate", out / "trained", "--per-class", 3, "--device", "cpu", "--out", out / "made")
+    assert run_cli(monkeypatch, *made, *view) == 2  # only with --reject-copies
+    assert run_cli(monkeypatch, *made) == 0
+    real = ("quality", "--real", root, *view, "--synthetic", out / "made", "--device", "cpu")
+    assert run_cli(monkeypatch, *real, "--extractor", "pixels", "--out", out / "quality") == 0
     assert run_cli(monkeypatch, "report", out / "study") == 0
     assert run_cli(monkeypatch, "data", "check", root) == 0
     assert run_cli(monkeypatch, "data", "check", root, "--json") == 0
     written = [path for path in out.rglob("*") if path.is_file()]
-    assert {"predictions.csv", "study.json", "report.html"} <= {path.name for path in written}
+    assert {"predictions.csv", "study.json", "report.html", "quality.json"} <= {
+        path.name for path in written
+    }
     assert not leaks_below(out, identifiers)
     assert not leaks_below(tmp_path / "cache", identifiers)
     printed = capfd.readouterr()

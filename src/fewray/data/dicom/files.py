@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -105,8 +105,26 @@ class DicomFiles:
         shown = self.mask.shown(path)
         return None if shown == path else shown
 
-    def summary(self, paths: Sequence[Path]) -> DicomSummary | None:
-        """Return what the headers of ``paths`` say; None if none of them is DICOM."""
+    def order(self, groups: Mapping[Path, str]) -> Callable[[Path], tuple[str, str, str]]:
+        """Return a sort key: by path, but the DICOM images of a patient by their date.
+
+        ``groups`` are the patients of the files.
+        """
+        first: dict[str, str] = {}
+        for path, group in groups.items():
+            first[group] = min(first.get(group, str(path)), str(path))
+
+        def key(path: Path) -> tuple[str, str, str]:
+            header = self.headers.get(path)
+            if header is None:
+                return str(path), "", str(path)
+            return first[groups[path]], header.when, str(path)
+
+        return key
+
+    def summary(self, groups: Mapping[Path, str]) -> DicomSummary | None:
+        """Return what the headers say; None if no file is DICOM. ``groups``: patients by file."""
+        paths = list(groups)
         found = [self.headers[path] for path in paths if path in self.headers]
         if not found or self.key is None:
             return None
@@ -129,11 +147,19 @@ class DicomFiles:
             photometric=counted(header.photometric for header in found),
             bits=counted(str(header.bits) for header in found),
             windows=sum(header.window for header in found),
+            several_dates=self._several_dates(groups),
             without_patient=sum(not header.patient for header in found),
             burned_in=named("burned_in"),
             for_processing=named("for_processing"),
             key_file=str(self.key.file),
         )
+
+    def _several_dates(self, groups: Mapping[Path, str]) -> int:
+        dates = defaultdict[str, set[str]](set)
+        for path, group in groups.items():
+            if path in self.headers and (date := self.headers[path].when.partition(" ")[0]):
+                dates[group].add(date)
+        return sum(len(each) > 1 for each in dates.values())
 
 
 def _header(path: Path) -> DicomHeader | Unreadable | str | None:
