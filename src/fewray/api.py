@@ -27,15 +27,22 @@ OnProgress = Callable[[str, Mapping[str, Any]], None]
 
 
 def load_dataset(
-    source: str | Path, *, group_regex: str | None = None, views: Sequence[str] = ()
+    source: str | Path,
+    *,
+    group_regex: str | None = None,
+    views: Sequence[str] = (),
+    skip_unreadable: bool = False,
 ) -> Manifest:
     """Return the manifest of ``phantom[:key=value,...]``, ``covid4``, a folder, or a CSV file.
 
     Group 1 of ``group_regex`` in a file name is the patient. ``views``: DICOM views to use.
+    ``skip_unreadable`` leaves out files that cannot be decoded, with a warning.
     """
     from fewray.data import loading
 
-    return loading.load_dataset(source, group_regex=group_regex, views=views)
+    return loading.load_dataset(
+        source, group_regex=group_regex, views=views, skip_unreadable=skip_unreadable
+    )
 
 
 def train_generator(
@@ -121,10 +128,11 @@ def generate(
     copy_percentile: float = 2.0,
     group_regex: str | None = None,
     views: Sequence[str] = (),
+    format: str = "png",
 ) -> Manifest:
     """Write ``per_class`` synthetic images per class of ``run`` to ``out``; return their manifest.
 
-    Image i is generated from seed ``first_seed + i``. Images from an earlier call are removed;
+    Image i is generated from seed ``first_seed + i``; ``format`` is ``png`` or ``dicom``. Images from an earlier call are removed;
     InputError if ``out`` holds files that fewray did not write. ``about["warnings"]`` are notes.
 
     With ``reject_copies``, an image is replaced by that of the next seed if :func:`measure_quality`
@@ -160,6 +168,7 @@ def generate(
         classes=classes,
         first_seed=first_seed,
         device=device,
+        format=format,
         reject=reject,
         copy_threshold=None if reject is None else reject.threshold,
         copy_extractor=None if reject is None else reject.compute.name,

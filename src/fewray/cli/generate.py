@@ -31,6 +31,9 @@ def generate(
     per_class: int = option(100, "Number of images per class."),
     classes: Classes = "",
     first_seed: int = option(0, "Image i is generated from seed FIRST_SEED + i."),
+    format: str = option(
+        "png", "File format: png, or dicom (secondary capture, SyntheticData YES)."
+    ),
     reject_copies: bool = option(
         False, "Replace images that are copies of training images.", "--reject-copies"
     ),
@@ -45,7 +48,7 @@ def generate(
 ) -> None:
     """Generate synthetic images from trained generators.
 
-    Writes OUT/<class>/seedNNNNNN.png; the same seed always gives the same image. Images from an
+    Writes OUT/<class>/seedNNNNNN.png (or .dcm); the same seed always gives the same image. Images from an
     earlier call are removed from OUT.
     """
     from fewray import api
@@ -62,6 +65,7 @@ def generate(
         copy_percentile=copy_percentile,
         group_regex=group_regex,
         views=views(view),
+        format=format,
     )
     if as_json:
         found = {"out": str(out), "images": len(made)}

@@ -188,6 +188,13 @@ View = Annotated[
         show_default="all views",
     ),
 ]
+SkipUnreadable = Annotated[
+    bool,
+    typer.Option(
+        "--skip-unreadable",
+        help="Leave out image files that cannot be read, with a warning, instead of stopping.",
+    ),
+]
 Device = Annotated[
     str, typer.Option(help="Device: auto, cuda, mps or cpu.", rich_help_panel=MACHINE)
 ]

@@ -20,6 +20,7 @@ from fewray.cli.params import (
     Precision,
     Processes,
     Seed,
+    SkipUnreadable,
     Threads,
     View,
     listed,
@@ -51,6 +52,7 @@ def study(
     ),
     group_regex: GroupRegex = None,
     view: View = "",
+    skip_unreadable: SkipUnreadable = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
     recipe: str | None = preset_option(
@@ -217,7 +219,9 @@ def study(
         device=device, precision=precision, processes=processes, threads=threads, executor=executor
     )
     chosen = views(view)
-    rows = api.load_dataset(data, group_regex=group_regex, views=chosen)
+    rows = api.load_dataset(
+        data, group_regex=group_regex, views=chosen, skip_unreadable=skip_unreadable
+    )
     tested = None
     if external is not None:
         dicom = DicomOptions(views=chosen)

@@ -22,6 +22,7 @@ from fewray.cli.params import (
     Precision,
     Processes,
     Seed,
+    SkipUnreadable,
     Threads,
     View,
     listed,
@@ -99,6 +100,7 @@ def train(
     seed: Seed = 0,
     group_regex: GroupRegex = None,
     view: View = "",
+    skip_unreadable: SkipUnreadable = False,
     resume: bool = option(False, "Resume the training runs in OUT.", "--resume"),
     checkpoint_every: int = option(5, "Number of epochs between checkpoints."),
     dry_run: DryRun = False,
@@ -145,7 +147,10 @@ def train(
     options = options_of(recipe)
     if epochs is not None:
         options = options.with_(epochs=epochs)
-    rows = training_rows(api.load_dataset(data, group_regex=group_regex, views=views(view)))
+    rows = api.load_dataset(
+        data, group_regex=group_regex, views=views(view), skip_unreadable=skip_unreadable
+    )
+    rows = training_rows(rows)
     check_no_synthetic(rows)
     chosen = listed(classes)
     machine = MachineOptions(

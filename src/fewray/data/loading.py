@@ -9,6 +9,7 @@ from pathlib import Path
 from fewray.data.dicom.files import ALL, DicomOptions
 from fewray.data.manifest import MANIFEST, DataWarning, Manifest
 from fewray.data.patients import patient_pattern
+from fewray.data.readable import readable_rows
 from fewray.errors import InputError
 
 EXPECTED = (
@@ -26,13 +27,15 @@ def load_dataset(
     option: str = "--data",
     dicom: DicomOptions = ALL,
     views: Sequence[str] = (),
+    skip_unreadable: bool = False,
 ) -> Manifest:
     """Return the rows of ``phantom[:key=value,...]``, ``covid4``, a folder, or a CSV file.
 
     A folder with a ``manifest.csv`` is read from that file. ``group_regex`` finds the patient in a
     file name (its first group in parentheses). ``strict=False`` accepts what only an audit may see:
     unreadable files, and files in two classes. ``option`` is named in errors. ``views`` are the
-    ViewPositions of the DICOM images to use. Raises InputError.
+    ViewPositions of the DICOM images to use. ``skip_unreadable`` leaves out files that cannot be
+    decoded, with a warning. Raises InputError.
     """
     text = str(source)
     if not text.strip():
@@ -43,7 +46,9 @@ def load_dataset(
     if dicom.views and text.partition(":")[0] in ("phantom", "covid4") and not Path(text).exists():
         message = f"--view {','.join(dicom.views)}: {text} holds no DICOM images"
         raise InputError("view_unused", message, views=list(dicom.views))
+    strict = strict and not skip_unreadable
     found = _load(source, group_regex=group_regex, strict=strict, option=option, dicom=dicom)
+    found = readable_rows(found) if skip_unreadable else found
     return replace(found, source=_recorded(text))
 
 

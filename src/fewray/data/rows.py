@@ -85,7 +85,7 @@ class RowCollector:
         """Return all rows, train first. Raises InputError ``invalid_data`` with every fault."""
         faults = list(self.faults)
         if self.strict:
-            faults += [*self.unreadable, *_in_two_classes(self.rows)]
+            faults += [*self.unreadable, *two_class_faults(self.rows)]
         if faults:
             more = f"; and {len(faults) - NAMED} more" if len(faults) > NAMED else ""
             raise InputError(
@@ -177,7 +177,8 @@ def _bad_name(name: str, label: str) -> tuple[str, str] | None:
     return None
 
 
-def _in_two_classes(rows: Sequence[Row]) -> list[tuple[str, str]]:
+def two_class_faults(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """Return code and text of each file that is in more than one class."""
     places: dict[str, dict[str, Path]] = {}
     for row in rows:
         places.setdefault(row.sha256, {}).setdefault(row.label, row.shown)

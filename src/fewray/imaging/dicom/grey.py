@@ -18,6 +18,7 @@ from PIL import Image
 
 from fewray.imaging.depth import OUTLIERS, GreyRange, PixelScale
 from fewray.imaging.dicom.elements import Elements, values
+from fewray.imaging.dicom.extended_jpeg import decode_extended, is_deep_extended
 from fewray.imaging.dicom.header import has_window
 from fewray.imaging.dicom.reading import read_dataset
 from fewray.imaging.dicom.refusals import refusal
@@ -105,7 +106,7 @@ def read_dicom(content: bytes, path: Path) -> DicomImage:
         raise Unreadable(path, found[1], found[0])
     try:
         data.PhotometricInterpretation = elements.text("PhotometricInterpretation").upper()
-        stored = data.pixel_array
+        stored = decode_extended(data) if is_deep_extended(data) else data.pixel_array
         lowest, plain, windowed, padding = _tables(data, elements)
     except Exception as error:  # whatever a damaged file or a missing decoder leads to
         raise Unreadable(path, _undecoded(data, error), "dicom_damaged") from None

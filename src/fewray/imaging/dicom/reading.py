@@ -6,6 +6,7 @@ Texts of pydicom's errors are never passed on, because they quote the values of 
 from __future__ import annotations
 
 import io
+import logging
 import os
 import struct
 from collections.abc import Sequence
@@ -38,6 +39,11 @@ SYNTAX, KIND = 0x00020010, 0x00020002
 PIXELS = frozenset([0x7FE00008, 0x7FE00009, 0x7FE00010])
 
 
+def quiet() -> None:
+    """Keep the log messages of pydicom to itself: they quote the values of damaged files."""
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
+
+
 def is_dicom(path: Path) -> bool:
     """Whether a file is DICOM by its content, or by its suffix. Raises OSError."""
     if path.suffix.lower() in SUFFIXES:
@@ -56,6 +62,7 @@ def read_elements(path: Path, keywords: Sequence[str]) -> tuple[Elements, int] |
 
     None if the file is not DICOM. Raises Unreadable for a damaged file, and OSError.
     """
+    quiet()
     with path.open("rb", buffering=0) as stream:
         head = stream.read(HEAD)
         named = path.suffix.lower() in SUFFIXES
@@ -67,7 +74,8 @@ def read_elements(path: Path, keywords: Sequence[str]) -> tuple[Elements, int] |
                 elements, end = found
                 return elements, size - end
             stream.seek(0)
-            return _any(io.BufferedReader(stream), size, keywords, force=named)
+            with io.BufferedReader(stream) as whole:
+                return _any(whole, size, keywords, force=named)
         except Exception as error:  # pydicom raises whatever a damaged file leads it to
             raise damaged(path, type(error).__name__) from None
 
@@ -127,6 +135,7 @@ def read_dataset(content: bytes, path: Path) -> Dataset:
     from pydicom import dcmread
     from pydicom.uid import UID
 
+    quiet()
     try:
         data = dcmread(io.BytesIO(content), force=path.suffix.lower() in SUFFIXES)
         if "TransferSyntaxUID" not in data.file_meta:  # pydicom has guessed it

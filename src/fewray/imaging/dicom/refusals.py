@@ -50,7 +50,7 @@ def _content(data: Elements, kind: str) -> tuple[str, str] | None:
 def _pixels(data: Elements) -> tuple[str, str] | None:
     rows, columns = data.number("Rows"), data.number("Columns")
     if rows < 1 or columns < 1:
-        return "dicom_damaged", "DICOM file without an image size"
+        return "dicom_damaged", "DICOM file without an image size; it may be truncated"
     if rows * columns > MOST_PIXELS:
         limit = MOST_PIXELS // 10**6
         return "dicom_size", f"{columns}x{rows} pixels, more than {limit} million"
