@@ -31,9 +31,15 @@ def main(
 ) -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory() as folder:
-        found = {"headers": headers(Path(folder) / "headers", files)}
-        found |= {"decoding": decoding(Path(folder) / "images", rounds)}
-    print(json.dumps(found, indent=1))
+        show("headers", headers(Path(folder) / "headers", files))
+        for syntax in ENCODINGS:
+            name = f"decoding {syntax}"
+            show(name, decoding(Path(folder) / syntax, syntax, rounds))
+
+
+def show(name: str, found: dict[str, Any]) -> None:
+    """Print one result."""
+    print(json.dumps({name: found}, indent=1), flush=True)
 
 
 def headers(folder: Path, count: int) -> dict[str, Any]:
@@ -61,12 +67,8 @@ def headers(folder: Path, count: int) -> dict[str, Any]:
     }
 
 
-def decoding(folder: Path, rounds: int) -> dict[str, Any]:
-    """Return images per processor second of both ways, and the median ratio, by encoding."""
-    return {syntax: _decoding(folder / syntax, syntax, rounds) for syntax in ENCODINGS}
-
-
-def _decoding(folder: Path, syntax: str, rounds: int) -> dict[str, Any]:
+def decoding(folder: Path, syntax: str, rounds: int) -> dict[str, Any]:
+    """Return images per processor second of both ways, and the median ratio."""
     from fewray.imaging.arrays import load_images
     from fewray.imaging.depth import PixelScale
 
