@@ -15,11 +15,9 @@ from fewray.cli.params import (
     Device,
     GroupRegex,
     Out,
-    View,
     listed,
     option,
     path,
-    views,
 )
 
 
@@ -42,7 +40,6 @@ def generate(
         None, "Training data, for --reject-copies.", shown="as recorded in the run"
     ),
     group_regex: GroupRegex = None,
-    view: View = "",
     device: Device = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -60,12 +57,11 @@ def generate(
         classes=listed(classes),
         first_seed=first_seed,
         device=device,
+        format=format,
         reject_copies=reject_copies,
         real=real,
         copy_percentile=copy_percentile,
         group_regex=group_regex,
-        views=views(view),
-        format=format,
     )
     if as_json:
         found = {"out": str(out), "images": len(made)}

@@ -14,15 +14,16 @@ from fewray.cli.params import (
     Device,
     GroupRegex,
     Seed,
-    View,
     listed,
     option,
     path_option,
-    views,
 )
 from fewray.cli.progress import log
+from fewray.cli.reading import reads_data
+from fewray.config import AS_IT_IS, ReadOptions
 
 
+@reads_data
 def quality(
     real: str = option(
         ...,
@@ -65,7 +66,7 @@ def quality(
     ),
     seed: Seed = 0,
     group_regex: GroupRegex = None,
-    view: View = "",
+    read: ReadOptions = AS_IT_IS,
     out: Path | None = path_option(
         "Folder for quality.json, CSV tables, and pictures of close pairs and copied areas.",
         "--out",
@@ -100,7 +101,7 @@ def quality(
         device=device,
         cache=not no_cache,
         group_regex=group_regex,
-        views=views(view),
+        read=None if read == AS_IT_IS else read,
     )
     if as_json:
         print_json(msgspec.to_builtins(measured))
