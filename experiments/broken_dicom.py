@@ -25,6 +25,7 @@ def main(
     broken: Annotated[int, typer.Option(help="Broken files among them.")] = 30,
 ) -> None:
     """Measure and print."""
+    from fewray.config import ReadOptions
     from fewray.data.audit.check import audit
     from fewray.data.loading import load_dataset
     from fewray.errors import InputError
@@ -43,7 +44,7 @@ def main(
             return {_name(name) for name in audit(load_dataset(folder, strict=False)).unreadable}
 
         def skipped() -> set[str]:
-            data = load_dataset(folder, skip_unreadable=True)
+            data = load_dataset(folder, read=ReadOptions(skip_unreadable=True))
             (warning,) = (each for each in data.warnings if each.code == "skipped_unreadable")
             assert len(data) == files - len(warning.items)
             return {_name(name) for name in warning.items}

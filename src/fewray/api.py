@@ -126,7 +126,8 @@ def generate(
     """Write ``per_class`` synthetic images per class of ``run`` to ``out``; return their manifest.
 
     Image i is generated from seed ``first_seed + i``; ``format`` is ``png`` or ``dicom``. Images
-    from an earlier call are removed; InputError if ``out`` holds files that fewray did not write. ``about["warnings"]`` are notes.
+    from an earlier call are removed; InputError if ``out`` holds files that fewray did not write.
+    ``about["warnings"]`` are notes.
 
     With ``reject_copies``, an image is replaced by that of the next seed if :func:`measure_quality`
     (extractor ``lite0``, the same ``copy_percentile``) would flag it as a copy of a training image.

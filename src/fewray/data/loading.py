@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from fewray.config import AS_IT_IS, ReadOptions
+from fewray.data.dicom.classes import check_classes
 from fewray.data.dicom.files import ALL, DIRECTORY, DicomOptions
 from fewray.data.findings import with_labels
 from fewray.data.manifest import MANIFEST, DataWarning, Manifest
@@ -90,6 +91,7 @@ def _load(
                 path / MANIFEST, group_regex=group_regex, strict=strict, dicom=dicom, read=read
             )
         found = load_folder(path, group_regex=group_regex, strict=strict, dicom=dicom)
+        found = check_classes(found, path)
         return with_labels(found, read)
     if path.is_file() and path.suffix.lower() in SUFFIXES:
         return load_csv(path, group_regex=group_regex, strict=strict, dicom=dicom, read=read)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from fewray.config import ReadOptions
 from fewray.data.audit.check import audit
 from fewray.data.images import ImageSource
 from fewray.data.loading import load_dataset
@@ -15,6 +17,7 @@ from tests.broken_dicom import BROKEN, write_broken
 from tests.dicom_files import pixels_of, write_dicom
 from tests.helpers import run_cli
 
+SKIP = ReadOptions(skip_unreadable=True)
 AT_DECODING = ("no fragments", "an empty fragment", "noise as JPEG 2000", "noise as RLE")
 """What the header does not show."""
 
@@ -54,31 +57,24 @@ def test_every_broken_file_is_named(folder: Path, capfd: pytest.CaptureFixture[s
 
 
 def test_a_run_goes_on_without_broken_files_if_asked_to(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ):
-    data = load_dataset(folder, skip_unreadable=True)
+    data = load_dataset(folder, read=SKIP)
     assert len(data) == len(BROKEN)
     assert all(row.path.name.startswith("IM") for row in data.rows)
     (warning,) = [each for each in data.warnings if each.code == "skipped_unreadable"]
     assert {Path(name).stem for name in warning.items} == set(BROKEN)
     assert ImageSource(data).at(16).std(axis=(1, 2, 3)).min() > 5
-    planned = (
-        "train",
-        "--data",
-        folder,
-        "--recipe",
-        "patches",
-        "--dry-run",
-        "--out",
-        tmp_path / "o",
-    )
-    assert run_cli(monkeypatch, *planned) == 2
-    assert run_cli(monkeypatch, *planned, "--skip-unreadable") == 0
+    checked = ("data", "check", folder, "--skip-unreadable", "--json")
+    assert run_cli(monkeypatch, *checked) == 0
+    printed = json.loads(capfd.readouterr().out)
+    assert not printed["unreadable"]
+    assert "skipped_unreadable" in [each["code"] for each in printed["findings"]]
 
 
 def test_a_class_without_a_readable_file_stops_the_run(tmp_path: Path):
     write_dicom(tmp_path / "a" / "x", pixels_of(1))
     write_broken(tmp_path / "b" / "x.dcm", "noise as RLE")
     with pytest.raises(InputError) as caught:
-        load_dataset(tmp_path, skip_unreadable=True)
+        load_dataset(tmp_path, read=SKIP)
     assert caught.value.code == "no_readable_images"

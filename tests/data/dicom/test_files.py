@@ -232,3 +232,20 @@ def test_values_of_fewer_bits_than_declared(
 def test_views_of_data_that_have_none_are_refused():
     with refused("view_unused"):
         load_dataset("phantom", views=("PA",))
+
+
+def test_folders_of_patients_are_no_classes(tmp_path: Path):
+    for person in "xyz":
+        for index in range(2):
+            write_dicom(tmp_path / f"Doe {person}" / f"{index}", pixels_of(index), PatientID=person)
+    (tmp_path / "labels.csv").write_text("PatientID,label\nx,a\ny,b\nz,a\n")
+    with refused("not_classes", "labels.csv") as caught:
+        load_dataset(tmp_path)
+    assert "Doe" not in str(caught.value)
+    data = load_dataset(tmp_path / "labels.csv")
+    assert data.counts() == {"": {"a": 4, "b": 2}}
+    (tmp_path / "DICOMDIR").write_bytes(bytes(128) + b"DICM")
+    same = load_dataset(f"dicom:{tmp_path / 'DICOMDIR'},labels={tmp_path / 'labels.csv'}")
+    assert [row.sha256 for row in same.rows] == [row.sha256 for row in data.rows]
+    with refused("not_classes"):
+        load_dataset(tmp_path / "DICOMDIR")

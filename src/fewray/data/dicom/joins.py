@@ -1,7 +1,8 @@
 """Find the DICOM files that the rows of a table name by an identifier in their headers.
 
 A table may name an image by SOPInstanceUID, all images of an examination by StudyInstanceUID or
-AccessionNumber, or all images of a patient by PatientID. Messages give the numbers of rows, never the identifiers.
+AccessionNumber, or all images of a patient by PatientID. Messages give the numbers of rows, never
+the identifiers.
 """
 
 from __future__ import annotations
