@@ -69,11 +69,6 @@ def listed(text: str | None) -> tuple[str, ...] | None:
     return names or None
 
 
-def views(text: str) -> tuple[str, ...]:
-    """Return the views in a comma-separated list, in capitals."""
-    return tuple(name.upper() for name in listed(text) or ())
-
-
 def numbers(option: str, text: str | None, kind: type[int] | type[float]) -> Any:
     """Return the numbers in a comma-separated list; None for None."""
     if text is None:
@@ -186,6 +181,13 @@ View = Annotated[
     typer.Option(
         help="DICOM: comma-separated views (ViewPosition) to use, such as PA,AP.",
         show_default="all views",
+    ),
+]
+SkipUnreadable = Annotated[
+    bool,
+    typer.Option(
+        "--skip-unreadable",
+        help="Leave out image files that cannot be read, with a warning, instead of stopping.",
     ),
 ]
 Device = Annotated[

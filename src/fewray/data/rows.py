@@ -8,10 +8,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fewray.data.dicom.files import DicomFiles
-from fewray.data.dicom.warnings import header_warnings
+from fewray.data.dicom.warnings import dark_warnings, header_warnings
 from fewray.data.layout.outputs import PHANTOM, Outputs
 from fewray.data.manifest import PATIENTS, DataWarning, Manifest, Origin, Row
-from fewray.data.patients import OPTION, no_match_text, patient_in_path, patient_pattern
+from fewray.data.patients import (
+    OPTION,
+    merge_spellings,
+    no_match_text,
+    patient_in_path,
+    patient_pattern,
+    plain_patient,
+)
 from fewray.errors import InputError
 from fewray.imaging.arrays import scan_ranges
 from fewray.imaging.depth import GreyRange, PixelScale, choose_scale
@@ -36,6 +43,9 @@ class RowCollector:
     dicom: DicomFiles = field(default_factory=DicomFiles)
     """The headers of the DICOM files among the files that will be added."""
     outputs: Outputs = field(default_factory=Outputs)
+
+    plain: dict[str, str] = field(default_factory=dict)
+    """The plain spelling of each known patient. It is compared and never shown."""
 
     def __post_init__(self) -> None:
         self.pattern = patient_pattern(self.group_regex)
@@ -83,8 +93,11 @@ class RowCollector:
         if sha256 and digest != sha256.lower():
             text = f"{alias or path}: the file has changed: sha256 {digest[:12]}, not {sha256[:12]}"
             self.fault("file_changed", text)
-        group = self.dicom.group(path, group or found)
+        given = group or found
+        group = self.dicom.group(path, given)
         self.without_patient += not group
+        if group:
+            self.plain[group] = plain_patient(self.dicom.patient(path, given))
         row = Row(
             path=path, label=label, split=split, group=group or name, sha256=digest, origin=origin
         )
@@ -101,7 +114,7 @@ class RowCollector:
         """Return all rows, train first. Raises InputError ``invalid_data`` with every fault."""
         faults = list(self.faults)
         if self.strict:
-            faults += [*self.unreadable, *_in_two_classes(self.rows)]
+            faults += [*self.unreadable, *two_class_faults(self.rows)]
         if faults:
             more = f"; and {len(faults) - NAMED} more" if len(faults) > NAMED else ""
             raise InputError(
@@ -118,7 +131,8 @@ class RowCollector:
                 pattern=self.group_regex,
                 example=example,
             )
-        found = [*self._patient_warnings(), *warnings]
+        self.rows, spelled = merge_spellings(self.rows, self.plain)
+        found = [*self._patient_warnings(), *spelled, *warnings]
         if max(Counter(row.sha256 for row in self.rows).values()) > 1:
             text = "some files are byte-identical; `fewray data check` lists them"
             found.append(DataWarning("byte_equal", text))
@@ -127,14 +141,16 @@ class RowCollector:
             text = f"{who} have no split and are counted as training images"
             found.append(DataWarning("no_split", text))
             self.rows = [row if row.split else replace(row, split="train") for row in self.rows]
+        groups = {row.path: row.group for row in self.rows}
+        place = self.dicom.order(groups)
         rows = sorted(
-            self.rows, key=lambda row: (row.split != "train", row.split, row.label, str(row.path))
+            self.rows, key=lambda row: (row.split != "train", row.split, row.label, place(row.path))
         )
         classes = tuple(sorted({row.label for row in rows}))
-        summary = self.dicom.summary([row.path for row in self.rows])
+        summary = self.dicom.summary(groups)
         found += header_warnings(summary)
         scale, depths = self._pixel_scale(source)
-        found += depths
+        found += [*depths, *dark_warnings(self.dicom, list(groups), scale)]
         found += _similar_labels(classes)
         return Manifest(
             name=name,
@@ -191,7 +207,8 @@ def _bad_name(name: str, label: str) -> tuple[str, str] | None:
     return None
 
 
-def _in_two_classes(rows: Sequence[Row]) -> list[tuple[str, str]]:
+def two_class_faults(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """Return code and text of each file that is in more than one class."""
     places: dict[str, dict[str, Path]] = {}
     for row in rows:
         places.setdefault(row.sha256, {}).setdefault(row.label, row.shown)
