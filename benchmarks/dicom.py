@@ -19,7 +19,7 @@ import numpy as np
 import typer
 
 SIDE, BITS, SIZE = 1024, 12, 64
-DRAWN = 24
+DRAWN = 8
 """Images decoded in each round."""
 ENCODINGS = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.90")
 """Uncompressed, RLE and JPEG 2000."""

@@ -19,7 +19,7 @@ from fewray.imaging.depth import PixelScale
 from fewray.imaging.dicom.header import read_header
 from fewray.imaging.dicom.writing import synthetic_dicom
 from tests.dicom_files import pixels_of
-from tests.helpers import refused, run_cli
+from tests.helpers import refused
 
 MADE = {"label": "covid", "recipe": "small", "version": "0.1.0"}
 PIXELS = pixels_of(1, size=63, bits=8)
@@ -92,22 +92,3 @@ def test_dcmtk_reads_them(tmp_path: Path):
     assert not found.stderr
     subprocess.run(["dcm2pnm", "+op", path, tmp_path / "a.pgm"], check=True, capture_output=True)
     assert np.array_equal(np.asarray(Image.open(tmp_path / "a.pgm")), PIXELS)
-
-
-def test_generate_writes_dicom_and_removes_what_it_wrote(tmp_path: Path, monkeypatch):
-    data = "phantom:size=64,train=8,test=2"
-    train = ("train", "--data", data, "--recipe", "patches", "--device", "cpu")
-    assert run_cli(monkeypatch, *train, "--out", tmp_path / "run") == 0
-    made = ("generate", tmp_path / "run", "--per-class", 2, "--device", "cpu")
-    out = tmp_path / "made"
-    assert run_cli(monkeypatch, *made, "--format", "dicom", "--out", out) == 0
-    files = sorted(out.rglob("seed*"))
-    assert {path.suffix for path in files} == {".dcm"}
-    first = {path: path.read_bytes() for path in files}
-    found = load_dataset(out)
-    assert len(found.where(origin="synthetic")) == len(found) == len(files)
-    assert run_cli(monkeypatch, *made, "--format", "dicom", "--out", out) == 0
-    assert {path: path.read_bytes() for path in files} == first
-    assert run_cli(monkeypatch, *made, "--out", out) == 0
-    assert {path.suffix for path in out.rglob("seed*")} == {".png"}
-    assert run_cli(monkeypatch, *made, "--format", "tiff", "--out", out) == 2

@@ -117,7 +117,6 @@ def test_no_identifier_is_written(
     view = ("--view", "PA,")
     data = ("--data", f"dicom:{root},labels={table}")
     study = ("study", *data, *view, *STUDY, "--out", out / "study")
-    assert run_cli(monkeypatch, *study, "--dry-run") == 0
     assert run_cli(monkeypatch, *study) == 0
     train = ("train", "--data", root, *view, "--recipe", "patches", "--device", "cpu")
     assert run_cli(monkeypatch, *train, "--out", out / "trained") == 0

@@ -36,6 +36,8 @@ HEAD = 1 << 15
 META_LENGTH = struct.Struct("<HH2sHL")
 META_PLACE = MARKER_PLACE + len(MARKER)
 SYNTAX, KIND = 0x00020010, 0x00020002
+SHORTEST_START = 8
+"""Bytes before the value of an element: its tag and length, and often more."""
 PIXELS = frozenset([0x7FE00008, 0x7FE00009, 0x7FE00010])
 
 
@@ -104,12 +106,12 @@ def _usual(head: bytes, wanted: Sequence[int]) -> tuple[Elements, int] | None:
         return None
     if implicit != (syntax == IMPLICIT) or head[end : end + 2] < b"\x04":
         return None
-    stream, reached = io.BytesIO(head), False
+    stream, pixels = io.BytesIO(head), 0
 
     def at_pixels(tag: Any, vr: str | None, length: int) -> bool:
-        nonlocal reached
-        reached = tag in PIXELS
-        return reached
+        nonlocal pixels
+        pixels = stream.tell() if tag in PIXELS else 0
+        return bool(pixels)
 
     stream.seek(end)
     found = {
@@ -117,7 +119,7 @@ def _usual(head: bytes, wanted: Sequence[int]) -> tuple[Elements, int] | None:
         for each in elements_of(stream, implicit, True, at_pixels, specific_tags=[*wanted])
     }
     kind = about.text("MediaStorageSOPClassUID")
-    return (Elements(found=found, syntax=syntax, kind=kind), stream.tell()) if reached else None
+    return (Elements(found=found, syntax=syntax, kind=kind), pixels) if pixels else None
 
 
 def _any(
@@ -127,7 +129,7 @@ def _any(
 
     wanted: list[Any] = [*tags(keywords)]
     data = dcmread(stream, stop_before_pixels=True, force=force, specific_tags=wanted)
-    return Elements.of(data), size - stream.tell()
+    return Elements.of(data), size - stream.tell() - SHORTEST_START
 
 
 def read_dataset(content: bytes, path: Path) -> Dataset:

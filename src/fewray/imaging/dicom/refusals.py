@@ -25,7 +25,7 @@ COLOUR = ("RGB", "YBR", "PALETTE", "HSV", "ARGB", "CMYK")
 def refusal(data: Elements, kind: str, left: int) -> tuple[str, str] | None:
     """Return code and reason if a data set cannot be used.
 
-    ``kind`` is its SOP class. ``left`` is the number of bytes after the header.
+    ``kind`` is its SOP class. ``left`` is the number of bytes of its pixels.
     """
     return _content(data, kind) or _pixels(data) or _length(data, left)
 
