@@ -22,7 +22,7 @@ def _text(help: str, shown: str | bool = False) -> Any:
     return Annotated[str, typer.Option(help=help, rich_help_panel=PANEL, show_default=shown)]
 
 
-READING: dict[str, tuple[Any, str]] = {
+READING: dict[str, tuple[Any, str | bool]] = {
     "labels": (
         _text(
             "Comma-separated labels to compare, for images with several findings. Images with "

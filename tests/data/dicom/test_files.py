@@ -72,6 +72,7 @@ def test_views_are_chosen_and_counted(tmp_path: Path):
     assert found.laterality == {"U": 8, "unknown": 3}
     data = load_dataset(root, views=("pa", "AP"))
     assert len(data) == 9
+    assert data.read.views == ("PA", "AP")  # recorded with what is trained on it
     (warning,) = warned(data, "other_views")
     assert warning.items == ("a/lateral", "a/none")
     with refused("empty_class", "AP, LL, PA"):

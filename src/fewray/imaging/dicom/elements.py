@@ -74,8 +74,8 @@ class Elements:
         from pydicom import Dataset
         from pydicom.tag import BaseTag
 
-        wanted = {key: self.found[key] for key in (CHARACTER_SET, tag) if key in self.found}
-        data = Dataset({BaseTag(key): element for key, element in wanted.items()})
+        needed = {key: self.found[key] for key in (CHARACTER_SET, tag) if key in self.found}
+        data = Dataset({BaseTag(key): element for key, element in needed.items()})
         return data.get(BaseTag(tag))
 
 

@@ -82,7 +82,7 @@ def read_elements(path: Path, keywords: Sequence[str]) -> tuple[Elements, int] |
             raise damaged(path, type(error).__name__) from None
 
 
-def _usual(head: bytes, wanted: Sequence[int]) -> tuple[Elements, int] | None:
+def _usual(head: bytes, needed: Sequence[int]) -> tuple[Elements, int] | None:
     """Return the elements of a file in little endian, and where its pixels begin.
 
     None for any other file, and for one whose pixels do not begin within ``head``. This does what
@@ -116,7 +116,7 @@ def _usual(head: bytes, wanted: Sequence[int]) -> tuple[Elements, int] | None:
     stream.seek(end)
     found = {
         int(each.tag): each
-        for each in elements_of(stream, implicit, True, at_pixels, specific_tags=[*wanted])
+        for each in elements_of(stream, implicit, True, at_pixels, specific_tags=[*needed])
     }
     kind = about.text("MediaStorageSOPClassUID")
     return (Elements(found=found, syntax=syntax, kind=kind), pixels) if pixels else None
@@ -127,8 +127,8 @@ def _any(
 ) -> tuple[Elements, int]:
     from pydicom import dcmread
 
-    wanted: list[Any] = [*tags(keywords)]
-    data = dcmread(stream, stop_before_pixels=True, force=force, specific_tags=wanted)
+    needed: list[Any] = [*tags(keywords)]
+    data = dcmread(stream, stop_before_pixels=True, force=force, specific_tags=needed)
     return Elements.of(data), size - stream.tell() - SHORTEST_START
 
 

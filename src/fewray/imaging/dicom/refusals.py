@@ -91,7 +91,7 @@ def _is_native(syntax: str) -> bool:
 @functools.cache
 def _encoding(syntax: str) -> tuple[str, str] | None:
     """Return code and reason if no decoder is installed for a transfer syntax."""
-    from pydicom.pixels import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
     from pydicom.uid import UID
 
     try:

@@ -14,7 +14,6 @@ import uuid
 import numpy as np
 
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
-EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 PROCESSING_EQUIPMENT = ("109102", "DCM", "Processing Equipment")
 LONGEST = 64
 """Characters in a value of representation LO."""
@@ -29,11 +28,12 @@ def synthetic_dicom(
     """
     from pydicom import Dataset, dcmwrite
     from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian
 
     digest = hashlib.sha256(f"{label}\t{seed}\t{recipe}\t".encode() + pixels.tobytes()).hexdigest()
     data = Dataset()
     data.file_meta = FileMetaDataset()
-    data.file_meta.TransferSyntaxUID = EXPLICIT_LITTLE_ENDIAN
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     data.SpecificCharacterSet = "ISO_IR 192"
     data.ImageType = ["DERIVED", "SECONDARY"]
     data.SyntheticData, data.ConversionType, data.Modality = "YES", "SYN", "OT"
