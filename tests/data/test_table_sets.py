@@ -49,7 +49,7 @@ def test_several_findings_per_cell(tmp_path: Path):
     )
     assert data.counts() == {"": {"Cardiomegaly": 2, "No Finding": 2}}
     assert {row.group for row in data.rows} == {"1", "2"}
-    assert warned(data) == {"no_wanted_label": ("1",), "several_wanted_labels": ("1",)}
+    assert warned(data) == {"no_chosen_label": ("1",), "several_chosen_labels": ("1",)}
     assert data.read.labels == ("Cardiomegaly", "No Finding")
     with pytest.raises(InputError) as caught:
         load_dataset(nih(tmp_path), **columns)
@@ -104,7 +104,7 @@ def test_labels_choose_among_folders(tmp_path: Path):
         images(tmp_path / label, 2)
     data = load_dataset(tmp_path, labels=["tb", "Normal"])
     assert data.counts() == {"": {"Normal": 2, "tb": 2}}
-    assert warned(data)["no_wanted_label"] == ("2",)
+    assert warned(data)["no_chosen_label"] == ("2",)
 
 
 def test_excel_and_other_suffixes(tmp_path: Path):
@@ -167,6 +167,6 @@ def test_columns_and_labels_on_the_command_line(
     options = ["--path-column", "Image Index", "--label-column", "Finding Labels"]
     labels = ["--labels", "Cardiomegaly, No Finding"]
     assert run_cli(monkeypatch, "data", "check", str(path), "--json", *options, *labels) == 0
-    assert '"no_wanted_label"' in capsys.readouterr().out
+    assert '"no_chosen_label"' in capsys.readouterr().out
     assert run_cli(monkeypatch, "data", "check", str(path), "--uncertain", "maybe") == 2
     assert run_cli(monkeypatch, "data", "check", str(path), "--separator", "##") == 2

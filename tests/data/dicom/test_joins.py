@@ -120,7 +120,7 @@ def test_labels_are_chosen_after_the_join(export: list[Path], tmp_path: Path):
     assert data.counts() == {"": {"Mass": 3, "No Finding": 1}}  # the last examination has two
     found = {warning.code: warning.items for warning in data.warnings}
     assert "dicom_not_in_table" not in found
-    assert [found[f"{reason}_label"] for reason in ("no_wanted", "uncertain")] == [("1",), ("1",)]
+    assert [found[f"{reason}_label"] for reason in ("no_chosen", "uncertain")] == [("1",), ("1",)]
 
 
 def test_patients_spelled_differently_are_one_and_stay_hidden(tmp_path: Path):

@@ -64,9 +64,9 @@ def test_a_column_per_finding(yes: str, no: str, unsure: str):
     rows = [(yes, no), (no, yes), (yes, yes), (no, no), (unsure, no)]
     found = [reader.label(reader.raw(["a.png", *row], None), "a.png") for row in rows]
     assert found == ["Mass", "Normal", None, None, None]
-    assert dict(reader.chooser.left_out) == {
-        "several_wanted_labels": 1,
-        "no_wanted_label": 1,
+    assert dict(reader.chooser.excluded) == {
+        "several_chosen_labels": 1,
+        "no_chosen_label": 1,
         "uncertain_label": 1,
     }
 
