@@ -36,8 +36,12 @@ def list_(as_json: AsJson = False) -> None:
     rows = [
         (d["name"], d["here"] or f"not here: fewray data fetch {d['name']}", d["what"])
         for d in known
+        if "source" not in d
     ]
     print_table("Data sets", ("name", "location", "description"), rows)
+    rows = [(d["source"], d["what"], d["licence"], d["address"]) for d in known if "source" in d]
+    title = "Public releases (fewray reads them from your disk; it does not download them)"
+    print_table(title, ("--data", "description", "licence", "address"), rows)
     for found in known:
         if found["keys"]:
             print(f"Keys of {found['name']} and their defaults: {found['keys']}")

@@ -7,13 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from fewray.data.dicom.files import ALL, DicomOptions
+from fewray.data.findings import ANY, FindingOptions
 from fewray.data.manifest import MANIFEST, DataWarning, Manifest
 from fewray.data.patients import patient_pattern
+from fewray.data.releases.layout.collect import Request
+from fewray.data.releases.registry import is_release, known_releases, load_release, place_of
 from fewray.errors import InputError
 
 EXPECTED = (
-    "expected phantom, covid4, a folder with one subfolder per class, a CSV file, or "
-    "dicom:FOLDER,labels=TABLE"
+    "expected phantom, covid4, a folder with one subfolder per class, a CSV file, "
+    "dicom:FOLDER,labels=TABLE, or a public release (`fewray data list`)"
 )
 LABELS = ",labels="
 
@@ -26,8 +29,11 @@ def load_dataset(
     option: str = "--data",
     dicom: DicomOptions = ALL,
     views: Sequence[str] = (),
+    read: FindingOptions = ANY,
 ) -> Manifest:
     """Return the rows of ``phantom[:key=value,...]``, ``covid4``, a folder, or a CSV file.
+
+    ``NAME:DIR`` is a public release (:mod:`fewray.data.releases`).
 
     A folder with a ``manifest.csv`` is read from that file. ``group_regex`` finds the patient in a
     file name (its first group in parentheses). ``strict=False`` accepts what only an audit may see:
@@ -40,12 +46,20 @@ def load_dataset(
     patient_pattern(group_regex)  # an invalid one is an error for every source
     if views:
         dicom = replace(dicom, views=tuple(view.upper() for view in views))
-    found = _load(source, group_regex=group_regex, strict=strict, option=option, dicom=dicom)
+    found = _load(
+        source, group_regex=group_regex, strict=strict, option=option, dicom=dicom, read=read
+    )
     return replace(found, source=_recorded(text))
 
 
 def _load(
-    source: str | Path, *, group_regex: str | None, strict: bool, option: str, dicom: DicomOptions
+    source: str | Path,
+    *,
+    group_regex: str | None,
+    strict: bool,
+    option: str,
+    dicom: DicomOptions,
+    read: FindingOptions,
 ) -> Manifest:
     from fewray.data.folders import load_folder
     from fewray.data.tables import load_csv
@@ -60,6 +74,11 @@ def _load(
         from fewray.data.covid4 import load_covid4
 
         return load_covid4()
+    if is_release(text) and not Path(text).exists():
+        request = Request(
+            source=text, read=read, dicom=dicom, group_regex=group_regex, strict=strict
+        )
+        return load_release(request, option)
     if name == "dicom" and LABELS in specification and not Path(text).exists():
         return _with_table(specification, group_regex, strict, option, dicom)
     path = Path(source)
@@ -77,6 +96,8 @@ def _recorded(source: str) -> str:
     """Return ``source`` with absolute paths, so that it is found from another folder too."""
     if Path(source).exists():
         return str(Path(source).resolve())
+    if is_release(source):
+        return f"{source.partition(':')[0].lower()}:{place_of(source).resolve()}"
     if source.startswith("dicom:"):
         folder, labels, table = source.removeprefix("dicom:").rpartition(LABELS)
         return f"dicom:{Path(folder).resolve()}{labels}{Path(table).resolve()}"
@@ -125,7 +146,8 @@ def load_external(
 def known_datasets() -> list[dict[str, str]]:
     """Return the known data sets: ``name``, ``here`` (its place, or empty), ``what``, ``keys``.
 
-    ``keys`` are the options that may follow the name, with their defaults.
+    ``keys`` are the options that may follow the name, with their defaults. Public releases also
+    have ``source`` (how to name them), ``licence`` and ``address``.
     """
     from fewray.data.covid4 import load_covid4
     from fewray.data.phantom.options import PhantomOptions
@@ -151,6 +173,7 @@ def known_datasets() -> list[dict[str, str]]:
             "what": "306 chest X-rays in 4 classes (270 train, 36 test) from different sources",
             "keys": "",
         },
+        *({**each, "here": "", "keys": ""} for each in known_releases()),
     ]
 
 
