@@ -183,7 +183,7 @@ def siim(root: Path) -> Miniature:
         name = f"1.2.276.0.7230010.3.1.4.8323329.{i}.1517875161.9"
         rows += [(name, " 1 2 3 4")] * 2 if i % 2 else [(name, " -1")]
         path = root / "dicom-images-train" / f"study{i}" / f"series{i}" / f"{name}.dcm"
-        write_dicom(path, pixels_of(i, 24), PatientID=f"person {i // 2}", SOPInstanceUID=name)
+        write_dicom(path, pixels_of(i, 24), PatientID=f"ZQ-{i // 2}", SOPInstanceUID=name)
     table(root / "train-rle.csv", rows)
     return Miniature(
         source=f"siim:{root}",

@@ -144,7 +144,7 @@ def test_no_image_left_for_a_label(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("name", "views", "left"),
-    [("nih", ("PA",), 10), ("chexpert", ("AP",), 9), ("padchest", ("PA",), 7)],
+    [("nih", ("PA",), 10), ("chexpert", ("AP",), 8), ("padchest", ("PA",), 7)],
 )
 def test_views_of_the_tables(name: str, views: tuple[str, ...], left: int, tmp_path: Path):
     mini = BUILDERS[name](tmp_path)
@@ -251,7 +251,7 @@ def test_no_identifier_of_a_header_is_shown(tmp_path: Path):
     write_dicom(tmp_path / "dicom-images-train" / "1.2.3.4.5.6.dcm", pixels_of(50, 24))
     data = read(mini)
     told = [str(row.shown) + row.group for row in data.rows] + [w.text for w in data.warnings]
-    assert not re.search(r"person|7230010|1\.2\.3", " ".join(told))
+    assert not re.search(r"ZQ|7230010|1\.2\.3", " ".join(told))
     assert "release_not_listed" in codes(data)
 
 

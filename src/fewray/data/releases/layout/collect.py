@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from fewray.data.findings import FindingOptions, LabelChooser
 from fewray.data.manifest import DataWarning, Manifest
 from fewray.data.releases.layout.listing import ListedImage, Listing, Release
 from fewray.data.rows import RowCollector
-from fewray.data.skipped_files import listed
+from fewray.data.skipped_files import plural
 from fewray.errors import InputError
 
 Kept = list[tuple[ListedImage, str, str]]
@@ -80,30 +79,27 @@ def _present(
     if not present:
         raise InputError(
             "release_no_images",
-            f"{request.source}: none of the {total:,} images that {listing.tables} lists is in "
+            f"{request.source}: none of the {total:,} images listed in {listing.tables} is in "
             f"this folder, which has {len(listing.files):,} images. Expected {release.unpack}.",
             listed=total,
             files=len(listing.files),
         )
-    warnings = []
-
-    def warn(code: str, count: int, text: str, names: Sequence[str]) -> None:
-        examples = "" if release.is_dicom else f", such as {listed(names)}"
-        if count:
-            warnings.append(DataWarning(code, f"{text}{examples}", (str(count),)))
-
     missing = [image.file for image in listing.images if find(image.file) is None]
-    text = f"{len(missing):,} of the {total:,} images that {listing.tables} lists are not there"
-    warn("release_files_missing", len(missing), text, missing[:1])
     strange = [end for end in listing.files.places if end not in ends]
-    text = f"skipped {len(strange):,} image files that {listing.tables} does not list"
-    warn("release_not_listed", len(strange), text, strange[:1])
     doubles = [listing.files.shown(path) for path in listing.files.doubles]
-    text = f"skipped {len(doubles):,} image files that are there twice"
-    warn("release_doubles", len(doubles), text, doubles[:1])
-    if len(ends) < total:
-        text = f"skipped {total - len(ends):,} repeated rows of {listing.tables}"
-        warnings.append(DataWarning("release_rows_repeated", text, (str(total - len(ends)),)))
+    warnings = []
+    for code, names, before, after in (
+        ("release_files_missing", missing, "missing:", f"of {total:,} listed in {listing.tables}"),
+        ("release_not_listed", strange, "skipped", f"that {listing.tables} does not list"),
+        ("release_doubles", doubles, "skipped", "that another folder holds too"),
+    ):
+        if names:
+            example = "" if release.is_dicom else f", such as {names[0]}"
+            text = f"{before} {plural(names, 'image')} {after}{example}"
+            warnings.append(DataWarning(code, text, (str(len(names)),)))
+    if repeated := total - len(ends):
+        text = f"skipped {repeated:,} repeated rows of {listing.tables}"
+        warnings.append(DataWarning("release_rows_repeated", text, (str(repeated),)))
         present = list({image.file: (image, path) for image, path in reversed(present)}.values())
     return present, warnings
 
