@@ -20,6 +20,8 @@ from fewray.cli.params import (
     views,
 )
 from fewray.cli.progress import ProgressBars, log
+from fewray.cli.reading import reads_data
+from fewray.config import AS_IT_IS, ReadOptions
 
 app = typer.Typer(help="List, download and check image data.", no_args_is_help=True)
 
@@ -76,9 +78,11 @@ def fetch(
 
 
 @app.command("check", cls=Sectioned)
+@reads_data
 def check(
     source: Annotated[str, typer.Argument(metavar="DATA", help=SOURCES)],
     group_regex: GroupRegex = None,
+    read: ReadOptions = AS_IT_IS,
     view: View = "",
     show_names: bool = option(
         False,
@@ -99,7 +103,7 @@ def check(
 
     dicom = DicomOptions(views=views(view), show_names=show_names)
     rows = load_dataset(
-        source, group_regex=group_regex, strict=False, option="data check", dicom=dicom
+        source, group_regex=group_regex, strict=False, option="data check", dicom=dicom, read=read
     )
     found = audit(rows)
     if as_json:

@@ -11,13 +11,10 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
 
+from fewray.config.reading import FindingOptions, spelling
 from fewray.data.manifest import DataWarning
-from fewray.errors import InputError, check_choice
-
-Uncertain = Literal["drop", "positive", "negative"]
-UNCERTAIN = ("drop", "positive", "negative")
+from fewray.errors import InputError
 
 
 class LeftOut(StrEnum):
@@ -35,37 +32,6 @@ TEXTS = {
 }
 NAMED = 20
 """How many findings an error lists before it counts the rest."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FindingOptions:
-    """The labels to compare, and what an uncertain finding counts as. InputError if invalid.
-
-    ``labels`` are the classes of the data set; empty if each image has one label anyway. An image
-    with an uncertain finding among them is left out (``drop``), or the finding counts as
-    ``positive`` or ``negative`` (Irvin et al. 2019, CheXpert, arXiv 1901.07031: U-Ignore, U-Ones,
-    U-Zeros).
-    """
-
-    labels: tuple[str, ...] = ()
-    uncertain: Uncertain = "drop"
-
-    def __post_init__(self) -> None:
-        check_choice("--uncertain", self.uncertain, UNCERTAIN)
-        counts = Counter(spelling(label) for label in self.labels)
-        if twice := [label for label in self.labels if counts[spelling(label)] > 1]:
-            message = f"--labels {','.join(self.labels)}: duplicate label; list each label once"
-            raise InputError("duplicate_label", message, labels=twice)
-        if "" in counts:
-            raise InputError("empty_label", "--labels: a label is empty", labels=[*self.labels])
-
-
-ANY = FindingOptions()
-
-
-def spelling(name: str) -> str:
-    """Return a finding without what only spelling differs in: case, blanks and underscores."""
-    return " ".join(name.replace("_", " ").split()).casefold()
 
 
 @dataclass

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from fewray.config import AS_IT_IS, ReadOptions
 from fewray.data.dicom.files import ALL, DicomOptions
-from fewray.data.findings import ANY, FindingOptions
 from fewray.data.manifest import MANIFEST, DataWarning, Manifest
 from fewray.data.patients import patient_pattern
 from fewray.data.releases.layout.collect import Request
@@ -29,7 +30,7 @@ def load_dataset(
     option: str = "--data",
     dicom: DicomOptions = ALL,
     views: Sequence[str] = (),
-    read: FindingOptions = ANY,
+    read: ReadOptions = AS_IT_IS,
 ) -> Manifest:
     """Return the rows of ``phantom[:key=value,...]``, ``covid4``, a folder, or a CSV file.
 
@@ -38,7 +39,8 @@ def load_dataset(
     A folder with a ``manifest.csv`` is read from that file. ``group_regex`` finds the patient in a
     file name (its first group in parentheses). ``strict=False`` accepts what only an audit may see:
     unreadable files, and files in two classes. ``option`` is named in errors. ``views`` are the
-    ViewPositions of the DICOM images to use. Raises InputError.
+    ViewPositions of the DICOM images to use. ``read`` names the labels to compare and the columns
+    of a table. Raises InputError.
     """
     text = str(source)
     if not text.strip():
@@ -49,7 +51,7 @@ def load_dataset(
     found = _load(
         source, group_regex=group_regex, strict=strict, option=option, dicom=dicom, read=read
     )
-    return replace(found, source=_recorded(text))
+    return replace(found, source=_recorded(text), read=read)
 
 
 def _load(
@@ -59,7 +61,7 @@ def _load(
     strict: bool,
     option: str,
     dicom: DicomOptions,
-    read: FindingOptions,
+    read: ReadOptions,
 ) -> Manifest:
     from fewray.data.folders import load_folder
     from fewray.data.tables import load_csv
@@ -124,6 +126,7 @@ def load_external(
     group_regex: str | None = None,
     dicom: DicomOptions = ALL,
     like: Manifest | None = None,
+    read: ReadOptions = AS_IT_IS,
 ) -> Manifest:
     """Return an external test set. ``group_regex`` is the one that finds the patients of the data.
 
@@ -133,13 +136,14 @@ def load_external(
     """
     if like is not None and like.dicom is not None:
         dicom = replace(dicom, key_file=Path(like.dicom.key_file))
+    loaded = partial(load_dataset, option="--external", dicom=dicom, read=read)
     try:
-        return load_dataset(source, option="--external", group_regex=group_regex, dicom=dicom)
+        return loaded(source, group_regex=group_regex)
     except InputError as error:
         if error.code != "group_regex_no_match":
             raise
         warning = DataWarning(error.code, error.message)
-    found = load_dataset(source, option="--external", dicom=dicom)
+    found = loaded(source)
     return replace(found, warnings=(*found.warnings, warning))
 
 
