@@ -29,6 +29,7 @@ SLOW = (
     "data/audit/",
     "data/dicom/test_privacy.py::test_no_identifier_is_written",
     "data/phantom/test_cohort.py",
+    "data/releases/test_study.py",
     "data/phantom/test_drawing.py",
     "data/test_covid4.py::test_the_real_set",
     "experiments/",

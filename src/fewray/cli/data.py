@@ -41,9 +41,11 @@ def list_(as_json: AsJson = False) -> None:
         if "source" not in d
     ]
     print_table("Data sets", ("name", "location", "description"), rows)
-    rows = [(d["source"], d["what"], d["licence"], d["address"]) for d in known if "source" in d]
-    title = "Public releases (fewray reads them from your disk; it does not download them)"
-    print_table(title, ("--data", "description", "licence", "address"), rows)
+    print("Public releases (read from your disk; fewray does not download them)\n")
+    for found in known:
+        if "source" in found:
+            print(f"  {found['source']:<22} {found['what']}")
+            print(f"{'':<24} {found['licence']}\n{'':<24} {found['address']}")
     for found in known:
         if found["keys"]:
             print(f"Keys of {found['name']} and their defaults: {found['keys']}")

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from fewray.data.findings import LeftOut
 from fewray.data.releases.chexpert import FINDINGS
 from tests.dicom_files import pixels_of, write_dicom
 
@@ -66,7 +67,7 @@ def nih(root: Path) -> Miniature:
     (root / "train_val_list.txt").write_text("\n".join(names[:12]))
     (root / "test_list.txt").write_text("\n".join(names[12:]))
     counts = {"train": {"No Finding": 3, "Pneumonia": 6}, "test": {"No Finding": 0, "Pneumonia": 2}}
-    codes = frozenset({"release_files_missing", "release_not_listed", "no_wanted_label"})
+    codes = frozenset({"release_files_missing", "release_not_listed", LeftOut.NONE.value})
     return Miniature(
         source=f"nih:{root}",
         labels=("Pneumonia", "No Finding"),
@@ -99,7 +100,7 @@ def chexpert(root: Path) -> Miniature:
         labels=("Pneumonia", "No Finding"),
         counts=counts,
         patients=5,
-        codes=frozenset({"uncertain_label", "several_wanted_labels"}),
+        codes=frozenset({LeftOut.UNCERTAIN.value, LeftOut.SEVERAL.value}),
     )
 
 
@@ -151,7 +152,7 @@ def vindr_cxr(root: Path) -> Miniature:
         labels=("Pneumonia", "Nodule/Mass", "No finding"),
         counts=counts,
         patients=17,
-        codes=frozenset({"uncertain_label", "patients_unknown"}),
+        codes=frozenset({LeftOut.UNCERTAIN.value, "patients_unknown"}),
     )
 
 
@@ -172,7 +173,7 @@ def padchest(root: Path) -> Miniature:
         labels=("pneumonia", "normal"),
         counts={"": {"normal": 4, "pneumonia": 4}},
         patients=4,
-        codes=frozenset({"no_wanted_label", "several_wanted_labels"}),
+        codes=frozenset({LeftOut.NONE.value, LeftOut.SEVERAL.value}),
     )
 
 
@@ -267,7 +268,7 @@ def ieee8023(root: Path) -> Miniature:
         labels=("COVID-19", "No Finding"),
         counts={"": {"COVID-19": 3, "No Finding": 3}},
         patients=3,
-        codes=frozenset({"confounded_source", "release_not_radiographs", "no_wanted_label"}),
+        codes=frozenset({"confounded_source", "release_not_radiographs", LeftOut.NONE.value}),
     )
 
 

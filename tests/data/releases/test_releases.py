@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from fewray.config import ReadOptions
+from fewray.data.findings import LeftOut
 from fewray.data.loading import known_datasets, load_dataset
 from fewray.data.manifest import Manifest
 from fewray.data.releases import covidx, kermany, padchest
@@ -129,7 +130,7 @@ def test_every_image_of_a_table_is_kept_or_counted(tmp_path: Path):
     data = read(mini, labels=("Pneumonia", "No Finding"))
     counted = {w.code: int(w.items[0]) for w in data.warnings if w.items}
     assert counted["release_not_listed"] == 1
-    left_out = counted["release_files_missing"] + counted["no_wanted_label"]
+    left_out = counted["release_files_missing"] + counted[LeftOut.NONE.value]
     assert len(data) + left_out == 16
 
 

@@ -119,13 +119,13 @@ def _cache(file: Path) -> Path:
 
 def _write(file: Path, folder: Path, chosen: Sequence[ListedImage]) -> None:
     """Write the chosen images that are not in the cache yet. Raises RunFailed if it is full."""
-    wanted: dict[str, list[tuple[int, Path]]] = defaultdict(list)
+    missing: dict[str, list[tuple[int, Path]]] = defaultdict(list)
     for image in chosen:
         split, _, name = image.file.partition("/")
         if not (path := folder / image.file).is_file():
-            wanted[split].append((int(Path(name).stem), path))
+            missing[split].append((int(Path(name).stem), path))
     try:
-        for split, places in wanted.items():
+        for split, places in missing.items():
             (folder / split).mkdir(parents=True, exist_ok=True)
             with np.load(file) as arrays:
                 pixels = arrays[f"{split}_images"]

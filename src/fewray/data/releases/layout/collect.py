@@ -32,7 +32,7 @@ class Request:
 
 
 def collect(release: Release, listing: Listing, request: Request) -> Manifest:
-    """Return the images that are there, have a wanted view, and show exactly one wanted label.
+    """Return the images that are there, have the view, and show exactly one of the labels.
 
     The others are counted by warnings. Raises InputError if no image is left, for a class or at
     all, and for what :class:`RowCollector` refuses.
@@ -107,17 +107,17 @@ def _present(
 def _with_view(
     release: Release, listing: Listing, present: list[tuple[ListedImage, str]], request: Request
 ) -> tuple[list[tuple[ListedImage, str]], list[str]]:
-    """Return the images with a wanted view by the tables, and the names of the others."""
+    """Return the images with one of the views, by the tables, and the names of the others."""
     views = request.dicom.views
     if not views or release.is_dicom:
         return present, []
     if not listing.has_views:
         raise _no_view(request, Counter())
-    wanted = {view.replace("_", " ") for view in views}
-    chosen = [pair for pair in present if _view(pair[0]) in wanted]
+    asked = {view.replace("_", " ") for view in views}
+    chosen = [pair for pair in present if _view(pair[0]) in asked]
     if not chosen:
         raise _no_view(request, Counter(_view(image) for image, _ in present))
-    return chosen, [image.file for image, _ in present if _view(image) not in wanted]
+    return chosen, [image.file for image, _ in present if _view(image) not in asked]
 
 
 def _view(image: ListedImage) -> str:
@@ -137,9 +137,9 @@ def _no_view(request: Request, known: Counter[str]) -> InputError:
 def _labelled(
     listing: Listing, present: list[tuple[ListedImage, str]], request: Request
 ) -> tuple[Kept, LabelChooser]:
-    """Return the images with exactly one wanted label, and the chooser that counted the others."""
-    chooser, wanted = LabelChooser(request.read), request.read.labels
-    if not wanted:
+    """Return the images with exactly one of the labels, and the chooser that counted the others."""
+    chooser, labels = LabelChooser(request.read), request.read.labels
+    if not labels:
         if listing.several:
             for image, _ in present:
                 chooser.found.update({*image.positive, *image.uncertain})
@@ -151,7 +151,7 @@ def _labelled(
         if (label := chooser.label(image.positive, image.uncertain)) is not None
     ]
     chooser.check(request.source)
-    if empty := [label for label in wanted if label not in {label for _, _, label in kept}]:
+    if empty := [label for label in labels if label not in {label for _, _, label in kept}]:
         reasons = "; ".join(warning.text for warning in chooser.warnings())
         raise InputError(
             "empty_class",
