@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from pathlib import Path
@@ -289,6 +290,29 @@ def test_labels_in_cells_of_padchest():
     )
     assert padchest.labels('["devil\'s claw"]') == ("devil's claw",)
     assert padchest.labels("") == padchest.labels("nan") == padchest.labels("[]") == ()
+
+
+def test_a_gzipped_table_and_one_folder_of_images(tmp_path: Path):
+    mini = BUILDERS["padchest"](tmp_path)
+    before = read(mini)
+    (plain,) = tmp_path.glob("*.csv")
+    plain.with_name(f"{plain.name}.gz").write_bytes(gzip.compress(plain.read_bytes()))
+    plain.unlink()
+    for path in list(tmp_path.glob("*/*.png")):
+        path.rename(tmp_path / path.name)
+    data = read(mini)
+    assert data.sha256() == before.sha256()
+    assert data.counts() == mini.counts
+
+
+@pytest.mark.parametrize(
+    "inside", ["", "chest_xray", "chest_xray/chest_xray", "CellData/chest_xray"]
+)
+def test_folders_that_archives_add(inside: str, tmp_path: Path):
+    for label, name in (("NORMAL", "NORMAL-28501-0001"), ("PNEUMONIA", "VIRUS-7422-0001")):
+        save(tmp_path / inside / "train" / label / f"{name}.jpeg", len(name))
+    data = load_dataset(f"kermany:{tmp_path}")
+    assert [row.group for row in data.rows] == ["28501", "7422"]
 
 
 def test_early_lists_of_covidx_name_no_source(tmp_path: Path):

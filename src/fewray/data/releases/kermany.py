@@ -15,7 +15,8 @@ from fewray.errors import InputError
 ADDRESS = "https://www.kaggle.com/datasets/paultimothymooney/chest-xray-pneumonia"
 SPLITS = {"train": "train", "val": "train", "test": "test"}
 CLASSES = ("NORMAL", "PNEUMONIA")
-FOLDER = "chest_xray"
+FOLDERS = ("chest_xray", "chest_xray/chest_xray", "CellData/chest_xray")
+"""Where the archives of Kaggle and of Mendeley hold the splits."""
 PATIENTS = (
     re.compile(r"(person\d+)_"),
     re.compile(r"((?:NORMAL2-)?IM-\d+)-"),
@@ -57,8 +58,8 @@ def patient(name: str) -> str:
 
 
 def _root(folder: Path) -> Path:
-    """Return the folder that holds ``train/NORMAL``; the archive repeats its name."""
-    for place in (folder, folder / FOLDER, folder / FOLDER / FOLDER):
+    """Return the folder that holds ``train/NORMAL``; archives add folders of their own."""
+    for place in (folder, *(folder / name for name in FOLDERS)):
         if all((place / "train" / label).is_dir() for label in CLASSES):
             return place
     raise InputError(
