@@ -300,9 +300,10 @@ def test_a_gzipped_table_and_one_folder_of_images(tmp_path: Path):
     plain.unlink()
     for path in list(tmp_path.glob("*/*.png")):
         path.rename(tmp_path / path.name)
-    data = read(mini)
-    assert data.sha256() == before.sha256()
-    assert data.counts() == mini.counts
+    after = read(mini)
+    known = [{(row.sha256, row.label, row.group) for row in data.rows} for data in (before, after)]
+    assert known[0] == known[1]
+    assert len(after) == len(before)
 
 
 @pytest.mark.parametrize(
