@@ -29,8 +29,14 @@ def list_(as_json: AsJson = False) -> None:
     rows = [
         (d["name"], d["here"] or f"not here: fewray data fetch {d['name']}", d["what"])
         for d in known
+        if "source" not in d
     ]
     print_table("Data sets", ("name", "location", "description"), rows)
+    print("Public releases (read from your disk; fewray does not download them)\n")
+    for found in known:
+        if "source" in found:
+            print(f"  {found['source']:<22} {found['what']}")
+            print(f"{'':<24} {found['licence']}\n{'':<24} {found['address']}")
     for found in known:
         if found["keys"]:
             print(f"Keys of {found['name']} and their defaults: {found['keys']}")
