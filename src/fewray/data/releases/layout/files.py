@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fewray.imaging.decode import SUFFIXES
-from fewray.imaging.dicom.header import SUFFIXES as DICOM_SUFFIXES
+from fewray.imaging.dicom.reading import SUFFIXES as DICOM_SUFFIXES
 
 IMAGES = (*SUFFIXES, *DICOM_SUFFIXES)
 """Suffixes of image files, in lower case."""
