@@ -90,6 +90,7 @@ def check(
     of the images are also reported.
     """
     from fewray.data.audit.check import audit
+    from fewray.data.audit.tables import check_tables
     from fewray.data.dicom.files import DicomOptions
     from fewray.data.loading import load_dataset
 
@@ -101,7 +102,7 @@ def check(
     if as_json:
         print_json(found.to_json())
         return
-    for title, header, rows in found.tables():
+    for title, header, rows in check_tables(found):
         print_table(title, header, rows)
     for warning in found.warnings:
         print(f"warning: {warning}")
