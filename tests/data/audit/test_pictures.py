@@ -139,7 +139,7 @@ def test_nothing_else_is_named(planted: DataCheck):
 def test_every_finding_has_text_advice_and_all_files(planted: DataCheck):
     blank = codes(planted)["blank_images"]
     assert len(blank.items) == 5
-    assert blank.text.startswith("5 images")
+    assert blank.text.startswith("5 blank")
     assert blank.advice
     assert blank.sentence in planted.warnings
     assert planted.to_json()["findings"][0]["code"] == planted.findings[0].code
@@ -158,7 +158,7 @@ def test_unused_bits_are_told_with_the_stored_values(tmp_path: Path):
 def test_all_images_may_be_at_fault(tmp_path: Path):
     for index in range(3):
         write(tmp_path, f"a/{index}.png", np.full((70, 70), 40 * index, np.uint8))
-    assert codes(audit(load_dataset(tmp_path)))["blank_images"].text.startswith("all 3 images")
+    assert codes(audit(load_dataset(tmp_path)))["blank_images"].text.startswith("all 3 images: ")
 
 
 def test_detail_falls_when_an_image_is_enlarged_from_fewer_pixels():

@@ -22,7 +22,7 @@ from fewray.data.audit.findings import (
 )
 from fewray.data.audit.inspection import InspectedFile, inspect_file
 from fewray.data.audit.names import name_findings
-from fewray.data.audit.pictures import image_findings
+from fewray.data.audit.pictures import INVISIBLE, image_findings
 from fewray.data.audit.shortcuts import metadata_shortcut
 from fewray.data.manifest import Manifest
 from fewray.data.near_duplicates import near_pairs, thumbnail_of
@@ -84,12 +84,15 @@ def _findings(
     """Return what a user should act on."""
     readable = {name: file for name, file in zip(names, files, strict=True) if not file.error}
     label_of = {name: row.label for name, row in zip(names, manifest.rows, strict=True)}
+    images = image_findings(readable)
+    invisible = {item for each in images if each.code in INVISIBLE for item in each.items}
+    shown = {name: file for name, file in readable.items() if name not in invisible}
     return (
         *loading_findings(manifest),
         *name_findings(manifest),
         *file_findings(found),
-        *image_findings(readable),
-        *polarity_findings(readable, label_of, manifest.classes),
+        *images,
+        *polarity_findings(shown, label_of, manifest.classes),
         *size_findings(readable),
         *depth_findings(readable),
         *scale_findings(found),

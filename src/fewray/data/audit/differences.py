@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from fewray.data.audit.inspection import InspectedFile
-from fewray.data.audit.pictures import FLAT, NAMED, image_finding
+from fewray.data.audit.pictures import FLAT, NAMED
 from fewray.data.audit.polarity import opposite_classes, polarity
 from fewray.data.skipped_files import listed, plural
 from fewray.errors import InputError
@@ -19,7 +19,7 @@ LEAST_FILES = 5
 """With fewer images, none is called unlike the rest."""
 DEVIATIONS = 5.0
 """Distance from the median of an odd size or shape, in standard deviations, estimated from the
-median absolute deviation (Hampel 1974). Largest in covid4: 4.5 for size, 2.4 for shape."""
+median absolute deviation (Hampel 1974). Largest in covid4: 4.5 for size, 2.5 for shape."""
 LEAST_FACTOR = 2.0
 """Smaller ratios to the median size or shape are never odd."""
 FEW = 0.1
@@ -35,37 +35,19 @@ def size_findings(files: Mapping[str, InspectedFile]) -> list[Finding]:
     middle = int(np.median([np.sqrt(f.width * f.height) for f in facts]))
     usual = f"most are {common}" if 2 * count > len(facts) else f"the median side is {middle}"
     odd = _far(np.log2([f.width * f.height for f in facts]))
-    found = []
-    if odd:
-        shown = [f"{names[i]} ({facts[i].width}x{facts[i].height})" for i in odd[:NAMED]]
-        found.append(
-            _odd(
-                "odd_sizes",
-                [names[i] for i in odd],
-                shown,
-                f"of unusual size ({usual})",
-                "Look for contact sheets, thumbnails and screenshots among them.",
-            )
-        )
     shapes = [i for i in _far(np.log2([f.width / f.height for f in facts])) if i not in odd]
-    if shapes:
-        shown = [f"{names[i]} ({facts[i].width}x{facts[i].height})" for i in shapes[:NAMED]]
-        found.append(
-            _odd(
-                "odd_shapes",
-                [names[i] for i in shapes],
-                shown,
-                "of unusual width / height",
-                "Look for strips, crops and pictures of several views.",
-            )
-        )
+    found = []
+    for code, which, what, advice in (
+        ("odd_sizes", odd, f"size ({usual})", "contact sheets, thumbnails and screenshots"),
+        ("odd_shapes", shapes, "width / height", "strips, crops and pictures of several views"),
+    ):
+        if which:
+            items = tuple(names[i] for i in which)
+            shown = [f"{names[i]} ({facts[i].width}x{facts[i].height})" for i in which]
+            text = f"{plural(items, 'image')} of unusual {what}: {listed(shown, NAMED)}"
+            advice = f"Look for {advice} among them."
+            found.append(Finding(code=code, text=text, advice=advice, items=items))
     return found
-
-
-def _odd(code: str, names: list[str], shown: list[str], what: str, advice: str) -> Finding:
-    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
-    text = f"{plural(names, 'image')} {what}: {', '.join(shown)}{more}"
-    return Finding(code=code, text=text, advice=advice, items=tuple(names))
 
 
 def _far(values: np.ndarray) -> list[int]:
@@ -130,25 +112,23 @@ def polarity_findings(
     files: Mapping[str, InspectedFile], label_of: Mapping[str, str], classes: Sequence[str]
 ) -> list[Finding]:
     """Return the images of opposite polarity within a class, and classes that differ in it."""
-    axes, inverted, seen = {}, list[str](), 0
+    axes, inverted = {}, list[str]()
     for label in classes:
         names = [name for name in files if label_of[name] == label and _shows(files[name])]
         thumbnails = [files[name].thumbnail for name in names]
         found = polarity(np.stack([t for t in thumbnails if t is not None])) if names else None
         if found is not None:
             axes[label] = found
-            seen += len(names)
             inverted += [names[i] for i in found.opposite]
     findings = []
     if inverted:
+        text = (
+            f"{plural(inverted, 'image')} of opposite polarity (black and white swapped) to most "
+            f"of their class: {listed(inverted, NAMED)}"
+        )
+        advice = "Invert them, or the others: bone is bright in radiographs."
         findings.append(
-            image_finding(
-                "opposite_polarity",
-                inverted,
-                -1,
-                f"of {seen} of opposite polarity to most of their class (black and white swapped)",
-                "Invert one of the two kinds, so that bone is bright in all images.",
-            )
+            Finding(code="opposite_polarity", text=text, advice=advice, items=tuple(inverted))
         )
     if others := opposite_classes(axes):
         first = next(iter(axes))

@@ -7,7 +7,7 @@ given with it; docs/data_check.md has the false alarms and the planted faults th
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from fewray.data.audit.appearance import SIDE, Appearance
 from fewray.data.audit.inspection import InspectedFile
@@ -48,53 +48,66 @@ RULES: dict[str, Rule] = {
     "little_detail": lambda file, seen: seen.detail < SOFT,
 }
 """Which images each finding is about. The first rule that holds counts; the others are skipped."""
+INVISIBLE = ("transparent_images", "blank_images", "few_grey_levels", "colour_images")
+"""Codes of images that show no radiograph, and are not compared with the others."""
 WORDS = {
     "transparent_images": (
-        "that cannot be seen: the pixels are transparent, and are read as black",
+        "transparent image",
+        "(the pixels are read as black)",
         "Save them without transparency, or remove them.",
     ),
     "blank_images": (
-        f"that are blank or nearly so: {FLAT:.0%} or more of the pixels have one grey level",
+        "blank or nearly blank image",
+        f"(one grey level has {FLAT:.0%} of the pixels or more)",
         "Remove them, or export them again.",
     ),
     "unused_bits": (
-        "that are read as nearly black, because they use a small part of their bit depth",
+        "nearly black image",
+        "(only a small part of the bit depth is used)",
         "Correct BitsStored or add a window (DICOM), or rescale all images in the same way.",
     ),
     "dark_images": (
-        f"that are nearly black: 99% of the pixels are darker than {DARK} of 255",
+        "nearly black image",
+        f"(99% of the pixels are darker than {DARK} of 255)",
         "Export them again with the window that is used for viewing.",
     ),
     "faint_images": (
-        f"with hardly any contrast: {FAINT} of 255 grey levels or fewer",
+        "image",
+        f"with hardly any contrast (fewer than {FAINT} of 256 grey levels)",
         "Look at them; export them again or remove them.",
     ),
     "few_grey_levels": (
+        "image",
         "with two or three grey levels, like masks, drawings or text",
         "Move masks and drawings out of the data folder, or leave them out of the table.",
     ),
     "colour_images": (
-        "in colour, which no radiograph is",
+        "image",
+        "in colour, like photographs and colour maps",
         "Look at them, and remove what is no radiograph.",
     ),
     "coloured_marks": (
-        "with coloured marks or text on grey",
+        "grey image",
+        "with coloured marks or text",
         "Use the originals without marks: a classifier may learn the marks.",
     ),
     "partly_transparent": (
+        "image",
         f"with transparent areas ({PARTLY:.0%} of the pixels or more), which are read as black",
         "Save them without transparency if these areas belong to the radiograph.",
     ),
     "smaller_than_training": (
-        f"smaller than {SIDE} x {SIDE} pixels, which are enlarged to fit",
+        "image",
+        f"smaller than {SIDE} x {SIDE} pixels, enlarged to fit",
         "Use the originals.",
     ),
     "little_detail": (
-        f"without fine detail, as if they had been enlarged to {SIDE} x {SIDE} pixels",
+        "image",
+        f"without fine detail, as after enlarging to {SIDE} x {SIDE} pixels",
         "Use the originals: a classifier or generator may learn the blur.",
     ),
 }
-"""By code: what is wrong with the images, and what to do."""
+"""By code: what the images are, and what to do."""
 
 
 def _uses_few_levels(file: InspectedFile, seen: Appearance) -> bool:
@@ -113,21 +126,14 @@ def image_findings(files: Mapping[str, InspectedFile]) -> list[Finding]:
             if holds(file, seen):
                 found[code].append(name)
                 break
-    return [
-        image_finding(code, names, len(files), *words, detail=_stored(code, names[0], files))
-        for code, words in WORDS.items()
-        if (names := found[code])
-    ]
-
-
-def image_finding(
-    code: str, names: Sequence[str], total: int, what: str, advice: str, *, detail: str = ""
-) -> Finding:
-    """Return a finding on ``names``, out of ``total`` images; ``detail`` is about the first."""
-    who = f"all {total} images" if len(names) == total > 1 else plural(names, "image")
-    shown = listed(names, NAMED)
-    text = f"{who} {what}: {shown}"
-    return Finding(code=code, text=text + detail, advice=advice, items=tuple(names))
+    findings = []
+    for code, (noun, what, advice) in WORDS.items():
+        if names := found[code]:
+            who = f"all {len(files)} images:" if len(names) == len(files) > 1 else ""
+            which = f"{plural(names, noun)} {what}: {listed(names, NAMED)}"
+            text = " ".join((who, which)).strip() + _stored(code, names[0], files)
+            findings.append(Finding(code=code, text=text, advice=advice, items=tuple(names)))
+    return findings
 
 
 def _stored(code: str, name: str, files: Mapping[str, InspectedFile]) -> str:
