@@ -20,6 +20,8 @@ from fewray.cli.params import (
     views,
 )
 from fewray.cli.progress import ProgressBars, log
+from fewray.cli.reading import reads_data
+from fewray.config import AS_IT_IS, ReadOptions
 from fewray.errors import InputError
 
 if TYPE_CHECKING:
@@ -77,9 +79,11 @@ def fetch(
 
 
 @app.command("check", cls=Sectioned)
+@reads_data
 def check(
     source: Annotated[str, typer.Argument(metavar="DATA", help=SOURCES)],
     group_regex: GroupRegex = None,
+    read: ReadOptions = AS_IT_IS,
     view: View = "",
     show_names: bool = option(
         False,
@@ -107,7 +111,7 @@ def check(
 
     dicom = DicomOptions(views=views(view), show_names=show_names)
     rows = load_dataset(
-        source, group_regex=group_regex, strict=False, option="data check", dicom=dicom
+        source, group_regex=group_regex, strict=False, option="data check", dicom=dicom, read=read
     )
     found = audit(rows)
     if out is not None:

@@ -30,11 +30,13 @@ from fewray.cli.params import (
     views,
 )
 from fewray.cli.progress import ProgressBars, StudyProgress, log, log_stage
-from fewray.config import CROSSVAL_ARMS, PUBLISHED_ARMS, check_external
+from fewray.cli.reading import reads_data
+from fewray.config import AS_IT_IS, CROSSVAL_ARMS, PUBLISHED_ARMS, ReadOptions, check_external
 
 RESCORED = "from the same predictions; nothing is trained again. May be repeated."
 
 
+@reads_data
 def study(
     data: Data,
     out: Out,
@@ -50,6 +52,7 @@ def study(
         "(crossval only). The defaults below are for the standard preset.",
     ),
     group_regex: GroupRegex = None,
+    read: ReadOptions = AS_IT_IS,
     view: View = "",
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -217,11 +220,11 @@ def study(
         device=device, precision=precision, processes=processes, threads=threads, executor=executor
     )
     chosen = views(view)
-    rows = api.load_dataset(data, group_regex=group_regex, views=chosen)
+    rows = api.load_dataset(data, group_regex=group_regex, views=chosen, **vars(read))
     tested = None
     if external is not None:
         dicom = DicomOptions(views=chosen)
-        tested = load_external(external, group_regex=group_regex, dicom=dicom, like=rows)
+        tested = load_external(external, group_regex=group_regex, dicom=dicom, like=rows, read=read)
     for warning in patient_warnings(rows) if crossval else []:
         log(f"note: {warning.text}")
     if dry_run:

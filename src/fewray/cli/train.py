@@ -29,6 +29,8 @@ from fewray.cli.params import (
     views,
 )
 from fewray.cli.progress import HealthWatch, ProgressBars, log, log_stage
+from fewray.cli.reading import reads_data
+from fewray.config import AS_IT_IS, ReadOptions
 
 QUALITY = "Quality during training"
 
@@ -90,6 +92,7 @@ def recipes(as_json: AsJson = False) -> None:
     print_table("Generator recipes", header, rows)
 
 
+@reads_data
 def train(
     data: Data,
     out: Out,
@@ -98,6 +101,7 @@ def train(
     epochs: int | None = option(None, "Number of epochs.", shown="the recipe's"),
     seed: Seed = 0,
     group_regex: GroupRegex = None,
+    read: ReadOptions = AS_IT_IS,
     view: View = "",
     resume: bool = option(False, "Resume the training runs in OUT.", "--resume"),
     checkpoint_every: int = option(5, "Number of epochs between checkpoints."),
@@ -145,7 +149,8 @@ def train(
     options = options_of(recipe)
     if epochs is not None:
         options = options.with_(epochs=epochs)
-    rows = training_rows(api.load_dataset(data, group_regex=group_regex, views=views(view)))
+    loaded = api.load_dataset(data, group_regex=group_regex, views=views(view), **vars(read))
+    rows = training_rows(loaded)
     check_no_synthetic(rows)
     chosen = listed(classes)
     machine = MachineOptions(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from fewray.config import AS_IT_IS, ReadOptions
 from fewray.data.dicom.files import ALL, DicomOptions
 from fewray.data.manifest import MANIFEST, DataWarning, Manifest
 from fewray.data.patients import patient_pattern
@@ -26,13 +28,15 @@ def load_dataset(
     option: str = "--data",
     dicom: DicomOptions = ALL,
     views: Sequence[str] = (),
+    read: ReadOptions = AS_IT_IS,
 ) -> Manifest:
     """Return the rows of ``phantom[:key=value,...]``, ``covid4``, a folder, or a CSV file.
 
     A folder with a ``manifest.csv`` is read from that file. ``group_regex`` finds the patient in a
     file name (its first group in parentheses). ``strict=False`` accepts what only an audit may see:
     unreadable files, and files in two classes. ``option`` is named in errors. ``views`` are the
-    ViewPositions of the DICOM images to use. Raises InputError.
+    ViewPositions of the DICOM images to use. ``read`` names the labels to compare and the columns
+    of a table. Raises InputError.
     """
     text = str(source)
     if not text.strip():
@@ -40,12 +44,20 @@ def load_dataset(
     patient_pattern(group_regex)  # an invalid one is an error for every source
     if views:
         dicom = replace(dicom, views=tuple(view.upper() for view in views))
-    found = _load(source, group_regex=group_regex, strict=strict, option=option, dicom=dicom)
-    return replace(found, source=_recorded(text))
+    found = _load(
+        source, group_regex=group_regex, strict=strict, option=option, dicom=dicom, read=read
+    )
+    return replace(found, source=_recorded(text), read=read)
 
 
 def _load(
-    source: str | Path, *, group_regex: str | None, strict: bool, option: str, dicom: DicomOptions
+    source: str | Path,
+    *,
+    group_regex: str | None,
+    strict: bool,
+    option: str,
+    dicom: DicomOptions,
+    read: ReadOptions,
 ) -> Manifest:
     from fewray.data.folders import load_folder
     from fewray.data.tables import load_csv
@@ -103,6 +115,7 @@ def load_external(
     group_regex: str | None = None,
     dicom: DicomOptions = ALL,
     like: Manifest | None = None,
+    read: ReadOptions = AS_IT_IS,
 ) -> Manifest:
     """Return an external test set. ``group_regex`` is the one that finds the patients of the data.
 
@@ -112,13 +125,14 @@ def load_external(
     """
     if like is not None and like.dicom is not None:
         dicom = replace(dicom, key_file=Path(like.dicom.key_file))
+    loaded = partial(load_dataset, option="--external", dicom=dicom, read=read)
     try:
-        return load_dataset(source, option="--external", group_regex=group_regex, dicom=dicom)
+        return loaded(source, group_regex=group_regex)
     except InputError as error:
         if error.code != "group_regex_no_match":
             raise
         warning = DataWarning(error.code, error.message)
-    found = load_dataset(source, option="--external", dicom=dicom)
+    found = loaded(source)
     return replace(found, warnings=(*found.warnings, warning))
 
 
