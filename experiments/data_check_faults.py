@@ -181,7 +181,7 @@ def planted(images: list[Grey], seed: int = 0) -> dict[str, dict[str, Any]]:
             table[name] = {
                 "code": code,
                 "images": len(images),
-                "named": said[code],
+                "named": said[code] if code else 0,
                 "other": others,
             }
     return table
@@ -225,7 +225,7 @@ def render() -> str:
     lines += ["| --- | --- | ---: | ---: | --- |"]
     for name, each in found["planted"].items():
         other = ", ".join(f"`{code}` {count}" for code, count in each["other"].items())
-        code = f"`{each['code']}`" if each["code"] else "none expected"
+        code = f"`{each['code']}`" if each["code"] else "none"
         lines.append(f"| {name} | {code} | {each['images']} | {each['named']} | {other} |")
     lines += ["", "| inverted in each class | inverted | named | upright | false alarms |"]
     lines += ["| --- | ---: | ---: | ---: | ---: |"]

@@ -1,4 +1,4 @@
-"""Read each file of a data set once, and keep what the check needs: about a kilobyte per image."""
+"""Read each file of a data set once, and keep little of it: a small copy and a few figures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fewray.imaging.depth import GreyRange, PixelScale
 from fewray.imaging.preprocess import resize
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class InspectedFile:
     """One file: its header and its appearance, or why it is unreadable."""
 

@@ -19,7 +19,7 @@ text differ."""
 LEAST_IMAGES = 6
 """Fewer images of a class are not judged: noise would lie along one axis by chance."""
 ALONG_AXIS = 0.5
-"""Mean squared correlation with the axis, at least. In the training images of covid4, it is 0.65 to
+"""Mean squared correlation with the axis, at least. In the training images of covid4, it is 0.64 to
 0.79 in the four classes; noise reaches 0.35 with 6 images."""
 OPPOSITE = -0.25
 """Largest correlation with the axis of an inverted image. The smallest of an upright training image
