@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from fewray.config.reading import FindingOptions, spelling
-from fewray.data.manifest import DataWarning
+from fewray.data.manifest import DataWarning, Manifest
 from fewray.errors import InputError
+
+ANY = FindingOptions()
+"""Each image has one label."""
 
 
 class LeftOut(StrEnum):
@@ -90,6 +93,34 @@ class LabelChooser:
         names = [f"{name} ({count})" for name, count in self.found.most_common(NAMED)]
         more = f" and {len(self.found) - NAMED} more" if len(self.found) > NAMED else ""
         return f"images by finding: {', '.join(names) or 'none'}{more}"
+
+
+def with_labels(data: Manifest, options: FindingOptions) -> Manifest:
+    """Return the images of ``data``, which have one label each, whose label is wanted.
+
+    Without ``options.labels``, all are kept. Raises InputError ``unknown_label``.
+    """
+    if not options.labels:
+        return data
+    chooser = LabelChooser(options)
+    labels = [chooser.label([row.label]) for row in data.rows]
+    chooser.check(data.name)
+    rows = tuple(
+        replace(row, label=label)
+        for row, label in zip(data.rows, labels, strict=True)
+        if label is not None
+    )
+    names = {
+        label: data.display_names.get(row.label)
+        for row, label in zip(data.rows, labels, strict=True)
+    }
+    return replace(
+        data,
+        rows=rows,
+        classes=tuple(sorted({row.label for row in rows})),
+        display_names={label: name for label, name in names.items() if label and name},
+        warnings=(*data.warnings, *chooser.warnings()),
+    )
 
 
 def choose_label(

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from fewray.config import AS_IT_IS, ReadOptions
 from fewray.data.dicom.files import ALL, DicomOptions
+from fewray.data.findings import with_labels
 from fewray.data.manifest import MANIFEST, DataWarning, Manifest
 from fewray.data.patients import patient_pattern
 from fewray.errors import InputError
 
 EXPECTED = (
-    "expected phantom, covid4, a folder with one subfolder per class, a CSV file, or "
-    "dicom:FOLDER,labels=TABLE"
+    "expected phantom, covid4, a folder with one subfolder per class, a table (.csv, .tsv, .txt, "
+    ".xlsx), or dicom:FOLDER,labels=TABLE"
 )
 LABELS = ",labels="
 
@@ -30,7 +31,7 @@ def load_dataset(
     views: Sequence[str] = (),
     read: ReadOptions = AS_IT_IS,
 ) -> Manifest:
-    """Return the rows of ``phantom[:key=value,...]``, ``covid4``, a folder, or a CSV file.
+    """Return the rows of ``phantom[:key=value,...]``, ``covid4``, a folder, or a table.
 
     A folder with a ``manifest.csv`` is read from that file. ``group_regex`` finds the patient in a
     file name (its first group in parentheses). ``strict=False`` accepts what only an audit may see:
@@ -60,28 +61,31 @@ def _load(
     read: ReadOptions,
 ) -> Manifest:
     from fewray.data.folders import load_folder
-    from fewray.data.tables import load_csv
+    from fewray.data.tables import SUFFIXES, load_csv
 
     text = str(source)
     name, _, specification = text.partition(":")
     if name == "phantom" and not Path(text).exists():
         from fewray.data.phantom.cohort import load_phantom
 
-        return load_phantom(_pairs(specification))
+        return with_labels(load_phantom(_pairs(specification)), read)
     if text == "covid4" and not Path(text).exists():
         from fewray.data.covid4 import load_covid4
 
-        return load_covid4()
+        return with_labels(load_covid4(), read)
     if name == "dicom" and LABELS in specification and not Path(text).exists():
-        return _with_table(specification, group_regex, strict, option, dicom)
+        return _with_table(specification, group_regex, strict, option, dicom, read)
     path = Path(source)
     if path.is_dir():
         if (path / MANIFEST).is_file():
-            return load_csv(path / MANIFEST, group_regex=group_regex, strict=strict, dicom=dicom)
-        return load_folder(path, group_regex=group_regex, strict=strict, dicom=dicom)
-    if path.is_file() and path.suffix.lower() == ".csv":
-        return load_csv(path, group_regex=group_regex, strict=strict, dicom=dicom)
-    found = "not a CSV file" if path.is_file() else "not found"
+            return load_csv(
+                path / MANIFEST, group_regex=group_regex, strict=strict, dicom=dicom, read=read
+            )
+        found = load_folder(path, group_regex=group_regex, strict=strict, dicom=dicom)
+        return with_labels(found, read)
+    if path.is_file() and path.suffix.lower() in SUFFIXES:
+        return load_csv(path, group_regex=group_regex, strict=strict, dicom=dicom, read=read)
+    found = "neither a folder nor a table" if path.is_file() else "not found"
     raise InputError("data_source", f"{option} {text}: {found}; {EXPECTED}", source=text)
 
 
@@ -96,7 +100,12 @@ def _recorded(source: str) -> str:
 
 
 def _with_table(
-    text: str, group_regex: str | None, strict: bool, option: str, dicom: DicomOptions
+    text: str,
+    group_regex: str | None,
+    strict: bool,
+    option: str,
+    dicom: DicomOptions,
+    read: ReadOptions,
 ) -> Manifest:
     """Return the DICOM files of FOLDER that a table labels, as in ``FOLDER,labels=TABLE``."""
     from fewray.data.tables import load_csv
@@ -106,7 +115,9 @@ def _with_table(
         if not found:
             message = f"{option} dicom:{text}: {kind} not found; {EXPECTED}"
             raise InputError("data_source", message, source=str(kind))
-    return load_csv(table, group_regex=group_regex, strict=strict, dicom=dicom, images=folder)
+    return load_csv(
+        table, group_regex=group_regex, strict=strict, dicom=dicom, images=folder, read=read
+    )
 
 
 def load_external(

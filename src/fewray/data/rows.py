@@ -10,7 +10,13 @@ from pathlib import Path
 from fewray.data.dicom.files import DicomFiles
 from fewray.data.dicom.warnings import header_warnings
 from fewray.data.manifest import PATIENTS, DataWarning, Manifest, Origin, Row
-from fewray.data.patients import OPTION, patient_in_name, patient_pattern
+from fewray.data.patients import (
+    OPTION,
+    merge_spellings,
+    patient_in_name,
+    patient_pattern,
+    plain_patient,
+)
 from fewray.errors import InputError
 from fewray.imaging.arrays import scan_ranges
 from fewray.imaging.depth import GreyRange, PixelScale, choose_scale
@@ -34,6 +40,9 @@ class RowCollector:
     without_patient: int = 0
     dicom: DicomFiles = field(default_factory=DicomFiles)
     """The headers of the DICOM files among the files that will be added."""
+
+    plain: dict[str, str] = field(default_factory=dict)
+    """The plain spelling of each known patient. It is compared and never shown."""
 
     def __post_init__(self) -> None:
         self.pattern = patient_pattern(self.group_regex)
@@ -74,8 +83,11 @@ class RowCollector:
         if sha256 and digest != sha256.lower():
             text = f"{alias or path}: the file has changed: sha256 {digest[:12]}, not {sha256[:12]}"
             self.fault("file_changed", text)
-        group = self.dicom.group(path, group or patient_in_name(self.pattern, path))
+        given = group or patient_in_name(self.pattern, path)
+        group = self.dicom.group(path, given)
         self.without_patient += not group
+        if group:
+            self.plain[group] = plain_patient(self.dicom.patient(path, given))
         row = Row(
             path=path, label=label, split=split, group=group or name, sha256=digest, origin=origin
         )
@@ -102,7 +114,8 @@ class RowCollector:
                 pattern=self.group_regex,
                 example=example,
             )
-        found = [*self._patient_warnings(), *warnings]
+        self.rows, spelled = merge_spellings(self.rows, self.plain)
+        found = [*self._patient_warnings(), *spelled, *warnings]
         if max(Counter(row.sha256 for row in self.rows).values()) > 1:
             text = "some files are byte-identical; `fewray data check` lists them"
             found.append(DataWarning("byte_equal", text))

@@ -92,8 +92,12 @@ class DicomFiles:
         """Return the patient of a file: hashed, if it is DICOM; ``given`` is from elsewhere."""
         if self.key is None or (path not in self.headers and path not in self.damaged):
             return given
-        name = given or (self.headers[path].patient if path in self.headers else "")
+        name = self.patient(path, given)
         return self.key.patient(name) if name else ""
+
+    def patient(self, path: Path, given: str) -> str:
+        """Return the patient of a file as its header or ``given`` names it; never to be shown."""
+        return given or (self.headers[path].patient if path in self.headers else "")
 
     def knows_patients(self) -> bool:
         """Whether there are DICOM files, and the header of each names the patient."""
