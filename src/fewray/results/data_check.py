@@ -67,6 +67,8 @@ class DicomHeaders(Model, frozen=True, kw_only=True):
     photometric: dict[str, int]
     bits: dict[str, int]
     windows: int
+    several_dates: int = 0
+    """Patients with examinations on more than one date."""
     without_patient: int
     burned_in: tuple[str, ...]
     for_processing: tuple[str, ...]

@@ -1,14 +1,13 @@
-"""Names that say that a class is no class, that a label is in doubt, that two patients are one."""
+"""Names that say that a class is no class, or that a label is in doubt."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from fewray.data.audit.names import name_findings
-from fewray.data.manifest import Manifest
+from fewray.data.manifest import DataWarning, Manifest
 from fewray.results.data_check import Finding
 from tests.helpers import manifest_of
 
@@ -57,42 +56,8 @@ def test_usual_classes_are_quiet(labels: tuple[str, ...]):
     assert codes(manifest_of(*labels * 4)) == {}
 
 
-def with_patients(*names: str) -> Manifest:
-    data = manifest_of(*["a", "b"] * len(names))
-    rows = [
-        replace(row, group=names[index // 2], path=Path(f"{row.label}/{index}.png"))
-        for index, row in enumerate(data.rows)
-    ]
-    return replace(data, rows=tuple(rows))
-
-
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [
-        ("P7", "p7"),
-        ("P 7", "P7"),
-        ("007", "7"),
-        ("P007", "P7"),
-        ("7.0", "7"),
-        ("Ann Lee", "annlee"),
-    ],
-)
-def test_patients_that_differ_in_spelling_are_reported(first: str, second: str):
-    found = codes(with_patients(first, second, "someone"))["similar_patients"]
-    assert found.items == (" = ".join(sorted((first, second))),)
-
-
-@pytest.mark.parametrize(
-    ("first", "second"), [("P70", "P7"), ("100", "1"), ("A1", "B1"), ("1.5", "15")]
-)
-def test_different_patients_are_quiet(first: str, second: str):
-    assert codes(with_patients(first, second)) == {}
-
-
-def test_images_without_a_patient_are_not_compared():
-    data = manifest_of("a", "b")
-    rows = [
-        replace(row, path=Path(name), group=name)
-        for row, name in zip(data.rows, ("a/img1.png", "b/IMG01.png"), strict=True)
-    ]
-    assert "similar_patients" not in codes(replace(data, rows=tuple(rows)))
+def test_what_loading_has_said_is_not_repeated():
+    data = manifest_of("0", "1", "0", "1")
+    assert "label_numbers" in codes(data)
+    said = (DataWarning("label_numbers", "said"),)
+    assert "label_numbers" not in codes(replace(data, warnings=said))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +16,11 @@ from fewray.data.audit.appearance import appearance, detail, reduced_copy
 from fewray.data.audit.check import audit
 from fewray.data.audit.inspection import inspect_file
 from fewray.data.audit.pictures import MARKED, image_findings
+from fewray.data.dicom.summary import DicomSummary
 from fewray.data.loading import load_dataset
 from fewray.imaging.depth import PixelScale
-from fewray.results.data_check import DataCheck, Finding
+from fewray.results.data_check import DataCheck, DicomHeaders, Finding
+from tests.dicom_files import pixels_of, write_dicom
 from tests.helpers import smooth_images
 
 SIDE = 96
@@ -153,6 +157,31 @@ def test_unused_bits_are_told_with_the_stored_values(tmp_path: Path):
     assert found["unused_bits"].items == ("0.png",)
     assert f"{int(radiograph(0).max()) * 4}" in found["unused_bits"].text
     assert "blank_images" not in found
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+def test_12_bits_declared_as_16_are_told_unless_there_is_a_window(tmp_path: Path, photometric: str):
+    for index in range(3):
+        pixels = pixels_of(index, bits=12)
+        elements: dict[str, Any] = {
+            "PhotometricInterpretation": photometric,
+            "PatientID": f"{index}",
+        }
+        write_dicom(tmp_path / f"plain/a/{index}.dcm", pixels, 16, **elements)
+        window = {"WindowCenter": 2048, "WindowWidth": 4096}
+        write_dicom(tmp_path / f"window/a/{index}.dcm", pixels, 16, **elements, **window)
+        write_dicom(tmp_path / f"stored/a/{index}.dcm", pixels, 12, **elements)
+    found = codes(audit(load_dataset(tmp_path / "plain")))["unused_bits"]
+    assert len(found.items) == 3
+    assert "4095" in found.text
+    assert "16 bit" in found.text
+    for kind in ("window", "stored"):
+        assert "unused_bits" not in codes(audit(load_dataset(tmp_path / kind)))
+
+
+def test_the_model_of_dicom_headers_has_all_fields_of_the_summary():
+    fields = {field.name for field in dataclasses.fields(DicomSummary)}
+    assert fields <= {*DicomHeaders.__struct_fields__}
 
 
 def test_all_images_may_be_at_fault(tmp_path: Path):

@@ -10,8 +10,9 @@ from fewray.results.data_check import DataCheck, Finding
 
 NAMED = 5
 """How many files a finding lists in its text before it counts the rest."""
-REPEATED = {"byte_equal", "depth_by_class"}
-"""Warnings of the manifest that the check gives itself, with more detail."""
+REPEATED = {"byte_equal", "depth_by_class", "dicom_dark"}
+"""Warnings of the manifest that the check gives itself, with more detail: ``dicom_dark`` is
+``unused_bits`` here."""
 
 
 def of_warning(warning: DataWarning) -> Finding:

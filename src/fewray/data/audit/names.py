@@ -1,28 +1,29 @@
-"""Findings on names: classes that are no classes, labels in doubt, patients spelled differently."""
+"""Findings on the names of classes: labels in doubt, several findings, folders that are no class.
+
+Tables are checked for the first two when they are loaded; here, so are all other data sets.
+"""
 
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from fewray.data.manifest import Manifest, Row
-from fewray.data.patients import unnamed
+from fewray.data.manifest import Manifest
+from fewray.data.sheets.labels import doubtful_labels, joined_labels
 from fewray.data.skipped_files import listed
 from fewray.results.data_check import Finding
 
 NAMED = 5
 NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
 DOUBT = re.compile(
-    r"\?|^-1(\.0)?$|^(nan|n/?a|null|todo|tbd|unlabell?ed)$|"
-    r"\b(uncertain|unclear|unknown|unsure|not sure|possibl[ey]|probabl[ey]|suspected|maybe|"
-    r"equivocal|indeterminate|doubtful|rule out)\b"
+    r"^(nan|n/?a|null|todo|tbd|unlabell?ed|-1(\.0)?)$|"
+    r"\b(unknown|not sure|possibl[ey]|probabl[ey]|suspected|maybe|doubtful|rule out)\b"
 )
-"""Labels, in lower case with blanks for underscores, that say that nobody knows."""
-SEPARATORS = re.compile(r"\s*[|;]\s*")
-SOFT_SEPARATORS = re.compile(r"\s*[,+&]\s*|\s+and\s+|_and_")
-"""Separators of findings. The second kind is common in names of one finding, and counts only
-between names of classes."""
+"""Labels, in lower case with blanks for underscores, that say that nobody knows, and that
+:func:`fewray.data.sheets.labels.doubtful_labels` lets pass."""
+JOINED_WORDS = re.compile(r"\s*[+&]\s*|\s+and\s+|_and_")
+"""Words and signs that join findings, if one of these is a class."""
 WRAPPERS = re.compile(
     r"archive|data|datasets?|dicom|dcm|downloads?|exports?|files?|images?|imgs?|jpe?g|masks?|"
     r"originals?|outputs?|pictures?|png|radiographs?|raw|results?|segmentations?|stud(y|ies)|x-?rays?"
@@ -39,14 +40,17 @@ folders of patients or files."""
 
 
 def name_findings(manifest: Manifest) -> list[Finding]:
-    """Return what the names of classes and patients suggest."""
-    return [*_labels(manifest.classes), *_folders(manifest), *_patients(manifest.rows)]
+    """Return what the names of classes suggest, but for what loading has said."""
+    said = {warning.code for warning in manifest.warnings}
+    found = [*_labels(manifest.classes), *_folders(manifest)]
+    return [each for each in found if each.code not in said]
 
 
 def _labels(classes: Sequence[str]) -> list[Finding]:
-    doubtful = [name for name in classes if DOUBT.search(name.lower().replace("_", " "))]
+    doubtful = {*doubtful_labels(classes)}
+    doubtful |= {name for name in classes if DOUBT.search(name.lower().replace("_", " "))}
     numbers = [name for name in classes if NUMBER.fullmatch(name) and name not in doubtful]
-    joined = [name for name in classes if _is_joined(name, classes)]
+    joined = {*joined_labels(classes), *(name for name in classes if _is_joined(name, classes))}
     return [
         *_finding(
             "label_numbers",
@@ -56,25 +60,22 @@ def _labels(classes: Sequence[str]) -> list[Finding]:
         ),
         *_finding(
             "label_doubt",
-            doubtful,
+            sorted(doubtful),
             "whose name says that the label is not known",
             "Leave these images out, or decide on a class for each.",
         ),
         *_finding(
             "joined_labels",
-            joined,
-            "that join several findings",
+            sorted(joined),
+            "of several findings",
             "Keep the images with a single finding, or choose one finding for each image.",
         ),
     ]
 
 
 def _is_joined(name: str, classes: Iterable[str]) -> bool:
-    parts = [part for part in SEPARATORS.split(name) if part]
-    if len(parts) > 1:
-        return True
+    parts = [part.casefold() for part in JOINED_WORDS.split(name) if part]
     known = {each.casefold() for each in classes if each != name}
-    parts = [part.casefold() for part in SOFT_SEPARATORS.split(name) if part]
     return len(parts) > 1 and not known.isdisjoint(parts)
 
 
@@ -110,29 +111,6 @@ def _folders(manifest: Manifest) -> list[Finding]:
 def _finding(code: str, names: Sequence[str], what: str, advice: str) -> list[Finding]:
     if not names:
         return []
-    who = f"class {names[0]!r}" if len(names) == 1 else f"{len(names)} classes"
-    text = f"{who} {what}"
-    text += "" if len(names) == 1 else f": {listed([repr(name) for name in names], NAMED)}"
+    shown = listed([repr(name) for name in names], NAMED)
+    text = f"class {what}: {shown}" if len(names) == 1 else f"{len(names)} classes {what}: {shown}"
     return [Finding(code=code, text=text, advice=advice, items=tuple(names))]
-
-
-def _patients(rows: Sequence[Row]) -> list[Finding]:
-    """Return the patients whose names differ only in case, blanks or leading zeros."""
-    alike = defaultdict[str, set[str]](set)
-    for row, unknown in zip(rows, unnamed(rows), strict=True):
-        if not unknown:
-            alike[_plain(row.group)].add(row.group)
-    sets = [" = ".join(sorted(names)) for _, names in sorted(alike.items()) if len(names) > 1]
-    if not sets:
-        return []
-    text = (
-        f"patients whose names differ only in case, blanks or leading zeros: {listed(sets, NAMED)}"
-    )
-    advice = "Spell each patient in one way, or one person is in both training and test data."
-    return [Finding(code="similar_patients", text=text, advice=advice, items=tuple(sets))]
-
-
-def _plain(name: str) -> str:
-    """Return a patient without case, blanks, leading zeros, and the ``.0`` of spreadsheets."""
-    text = "".join(name.casefold().split())
-    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"^(\d+)\.0+$", r"\1", text))

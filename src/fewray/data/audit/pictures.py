@@ -37,7 +37,7 @@ Rule = Callable[[InspectedFile, Appearance], bool]
 RULES: dict[str, Rule] = {
     "transparent_images": lambda file, seen: seen.transparent >= TRANSPARENT,
     "blank_images": lambda file, seen: seen.flat >= FLAT and not _uses_few_levels(file, seen),
-    "unused_bits": lambda file, seen: seen.high < DARK and file.grey_range is not None,
+    "unused_bits": lambda file, seen: file.grey_range is not None and _is_narrow(seen),
     "dark_images": lambda file, seen: seen.high < DARK,
     "faint_images": lambda file, seen: seen.contrast < FAINT,
     "few_grey_levels": lambda file, seen: seen.in_three_levels >= FEW_LEVELS,
@@ -62,8 +62,8 @@ WORDS = {
         "Remove them, or export them again.",
     ),
     "unused_bits": (
-        "nearly black image",
-        "(only a small part of the bit depth is used)",
+        "nearly black, white or grey image",
+        "(at most a quarter of the bit depth is used)",
         "Correct BitsStored or add a window (DICOM), or rescale all images in the same way.",
     ),
     "dark_images": (
@@ -110,10 +110,15 @@ WORDS = {
 """By code: what the images are, and what to do."""
 
 
+def _is_narrow(seen: Appearance) -> bool:
+    """Whether an image uses at most a quarter of the grey levels that its scale has."""
+    return seen.contrast < DARK
+
+
 def _uses_few_levels(file: InspectedFile, seen: Appearance) -> bool:
     """Whether an image of more than 8 bits looks flat only because its scale is too wide."""
     found = file.grey_range
-    return found is not None and seen.high < DARK and found.high - found.low > 2 * SIDE
+    return found is not None and _is_narrow(seen) and found.high - found.low > 2 * SIDE
 
 
 def image_findings(files: Mapping[str, InspectedFile]) -> list[Finding]:

@@ -17,7 +17,7 @@ SIDE, EDGE = 8, 1
 """Images are compared at this side without the outermost pixels, where collimation and burnt-in
 text differ."""
 LEAST_IMAGES = 6
-"""Fewer images of a class are not judged: noise would lie along one axis by chance."""
+"""Classes with fewer images are left alone: noise would lie along one axis by chance."""
 ALONG_AXIS = 0.5
 """Mean squared correlation with the axis, at least. In the training images of covid4, it is 0.64 to
 0.79 in the four classes; noise reaches 0.35 with 6 images."""

@@ -50,6 +50,7 @@ def _dicom(found: DicomHeaders) -> list[tuple[str, str]]:
         ("photometric", _counted(found.photometric)),
         ("bits stored", _counted(found.bits)),
         ("with a window", f"{found.windows} of {found.files}"),
+        ("patients with several dates", str(found.several_dates or "")),
         ("patient key", found.key_file),
     ]
 

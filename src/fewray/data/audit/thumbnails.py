@@ -45,13 +45,13 @@ def thumbnails(manifest: Manifest, findings: Iterable[Finding], *, most: int = S
     paths = dict(zip(short_names(manifest), manifest.paths(), strict=True))
     burned_in = manifest.dicom.burned_in if manifest.dicom else ()
     withheld = frozenset(name for name in paths if _is_among(name, burned_in))
-    wanted = dict.fromkeys(
+    chosen = dict.fromkeys(
         name
         for finding in findings
         for name in [n for n in images_of(finding) if n in paths and n not in withheld][:most]
     )
-    made = in_threads(partial(_small, scale=manifest.pixel_scale), [paths[n] for n in wanted])
-    shown = {name: png for name, png in zip(wanted, made, strict=True) if png is not None}
+    made = in_threads(partial(_small, scale=manifest.pixel_scale), [paths[n] for n in chosen])
+    shown = {name: png for name, png in zip(chosen, made, strict=True) if png is not None}
     return Thumbnails(shown, withheld)
 
 
