@@ -168,7 +168,7 @@ def test_12_bits_declared_as_16_are_told_unless_there_is_a_window(tmp_path: Path
             "PatientID": f"{index}",
         }
         write_dicom(tmp_path / f"plain/a/{index}.dcm", pixels, 16, **elements)
-        window = {"WindowCenter": 2048, "WindowWidth": 4096}
+        window: dict[str, Any] = {"WindowCenter": 2048, "WindowWidth": 4096}
         write_dicom(tmp_path / f"window/a/{index}.dcm", pixels, 16, **elements, **window)
         write_dicom(tmp_path / f"stored/a/{index}.dcm", pixels, 12, **elements)
     found = codes(audit(load_dataset(tmp_path / "plain")))["unused_bits"]

@@ -9,7 +9,15 @@ import numpy as np
 from PIL import Image
 
 from fewray.data.audit.check import audit
-from fewray.data.audit.thumbnails import Thumbnails, images_of, thumbnails
+from fewray.data.audit.thumbnails import (
+    GAP,
+    LINE,
+    SIDE,
+    Thumbnails,
+    contact_sheet,
+    images_of,
+    thumbnails,
+)
 from fewray.data.loading import load_dataset
 from fewray.report.page import page_html
 from fewray.report.pages.data_check import data_check_page
@@ -36,14 +44,25 @@ def test_the_page_shows_what_is_named_and_stands_alone(tmp_path: Path):
     blank = next(each for each in found.findings if each.code == "blank_images")
     assert len([name for name in blank.items if name in pictures.shown]) == 3
     assert "b/broken.png" not in pictures.shown
-    assert Image.open(io.BytesIO(pictures.shown[blank.items[0]])).size == (128, 128)
+    assert pictures.shown[blank.items[0]].shape == (SIDE, SIDE)
     page = HtmlPage(page_html(data_check_page(found, pictures)))
     assert_stands_alone(page)
     shown = [attributes["alt"] for tag, attributes in page.tags if tag == "img"]
-    assert blank.items[0] in shown
+    assert any(blank.items[0] in (alt or "") for alt in shown)
     assert blank.advice in page.text
     assert "broken.png" in page.text
     assert "b/i&4.png" in page.text
+
+
+def test_a_contact_sheet_has_eight_numbered_images_in_a_row():
+    images = [np.full((SIDE, SIDE), 10 * index, np.uint8) for index in range(9)]
+    sheet = np.asarray(Image.open(io.BytesIO(contact_sheet(images))))
+    assert sheet.shape == (2 * SIDE + 2 * LINE + GAP, 8 * SIDE + 7 * GAP)
+    assert (sheet[:SIDE, 7 * (SIDE + GAP) :] == 70).all()
+    assert (sheet[SIDE + LINE + GAP : -LINE, :SIDE] == 80).all()
+    assert (sheet[SIDE + LINE + GAP :, SIDE:] == 255).all()
+    assert sheet[SIDE : SIDE + LINE, :SIDE].min() < 200
+    assert np.asarray(Image.open(io.BytesIO(contact_sheet(images[:1])))).shape[1] == sheet.shape[1]
 
 
 def test_a_clean_data_set_has_a_page_too(tmp_path: Path):

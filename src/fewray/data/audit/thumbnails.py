@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
 from fewray.data.audit.check import short_names
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
@@ -17,16 +20,19 @@ from fewray.imaging.depth import PixelScale
 from fewray.imaging.preprocess import resize
 from fewray.results.data_check import Finding
 
-SIDE = 128
-SHOWN = 12
+SIDE = 96
+COLUMNS = 8
+GAP, LINE = 8, 14
+"""Pixels between the images of a sheet, and below each for its number."""
+SHOWN = 16
 """How many images of a finding are shown."""
 
 
 @dataclass(frozen=True)
 class Thumbnails:
-    """PNG files by name of the image, and the names of images that must not be shown."""
+    """uint8 (96, 96) by name of the image, and the names of images that must not be shown."""
 
-    shown: dict[str, bytes] = field(default_factory=dict)
+    shown: dict[str, np.ndarray] = field(default_factory=dict)
     withheld: frozenset[str] = frozenset()
     """DICOM images whose header says that annotation is burned into the pixels."""
 
@@ -51,7 +57,7 @@ def thumbnails(manifest: Manifest, findings: Iterable[Finding], *, most: int = S
         for name in [n for n in images_of(finding) if n in paths and n not in withheld][:most]
     )
     made = in_threads(partial(_small, scale=manifest.pixel_scale), [paths[n] for n in chosen])
-    shown = {name: png for name, png in zip(chosen, made, strict=True) if png is not None}
+    shown = {name: image for name, image in zip(chosen, made, strict=True) if image is not None}
     return Thumbnails(shown, withheld)
 
 
@@ -60,8 +66,22 @@ def _is_among(name: str, longer: Sequence[str]) -> bool:
     return any(f"/{each}".endswith(f"/{name}") for each in longer)
 
 
-def _small(path: Path, *, scale: PixelScale) -> bytes | None:
+def contact_sheet(images: Sequence[np.ndarray]) -> bytes:
+    """Return a PNG of uint8 (96, 96) images, eight in a row, numbered from 1."""
+    rows = -(-len(images) // COLUMNS)
+    size = COLUMNS * (SIDE + GAP) - GAP, rows * (SIDE + GAP + LINE) - GAP
+    sheet = Image.new("L", size, 255)
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(LINE - 3)
+    for index, image in enumerate(images):
+        row, column = divmod(index, COLUMNS)
+        left, top = column * (SIDE + GAP), row * (SIDE + GAP + LINE)
+        sheet.paste(Image.fromarray(image), (left, top))
+        pen.text((left, top + SIDE), str(index + 1), fill=80, font=font)
+    return png_bytes(np.asarray(sheet))
+
+
+def _small(path: Path, *, scale: PixelScale) -> np.ndarray | None:
     try:
-        return png_bytes(resize(decode(path, scale), SIDE))
+        return resize(decode(path, scale), SIDE)
     except InputError:  # unreadable: the finding says why
         return None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 
 from fewray.data.audit.tables import check_tables
-from fewray.data.audit.thumbnails import SHOWN, Thumbnails, images_of
-from fewray.report.page import Block, Bullets, Details, Group, Page, Picture, Section, Text
+from fewray.data.audit.thumbnails import SHOWN, Thumbnails, contact_sheet, images_of
+from fewray.report.page import Block, Bullets, Details, Page, Picture, Section, Text
 from fewray.report.tables import Table
 from fewray.report.text import count, sentence
 from fewray.results.data_check import DataCheck, Finding
+from fewray.results.names import sentence_case
 
 WITHHELD = (
     "DICOM images with burned-in annotation are not shown here, because they may show names or "
@@ -24,7 +26,11 @@ def data_check_page(found: DataCheck, pictures: Thumbnails) -> Page:
     verdict = f"{count(len(found.findings), 'finding')} to look at"
     verdict = sentence(verdict) if found.findings else "Nothing to look at was found."
     sections = [
-        Section(f"{each.code}-{index}", each.code.replace("_", " "), _blocks(each, pictures))
+        Section(
+            f"{each.code}-{index}",
+            sentence_case(each.code.replace("_", " ")),
+            _blocks(each, pictures),
+        )
         for index, each in enumerate(found.findings)
     ]
     tables = tuple(Table.of(*table) for table in check_tables(found))
@@ -45,7 +51,7 @@ def _blocks(finding: Finding, pictures: Thumbnails) -> tuple[Block, ...]:
         blocks.append(Text(finding.advice))
     shown = [name for name in named if name in pictures.shown][:SHOWN]
     if shown:
-        blocks.append(Group(tuple(_picture(name, pictures.shown[name]) for name in shown)))
+        blocks.append(_sheet(shown, pictures))
     if hidden := [name for name in named if name in pictures.withheld]:
         blocks.append(Text(f"{count(len(hidden), 'image')} not shown. {WITHHELD}", "soft"))
     if len(finding.items) > 1:
@@ -53,6 +59,9 @@ def _blocks(finding: Finding, pictures: Thumbnails) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
-def _picture(name: str, png: bytes) -> Picture:
+def _sheet(names: Sequence[str], pictures: Thumbnails) -> Picture:
+    """Return one picture of the named images, whose caption says which is which."""
+    png = contact_sheet([pictures.shown[name] for name in names])
     address = "data:image/png;base64," + base64.b64encode(png).decode()
-    return Picture(address, name, name)
+    caption = ", ".join(f"{number} {name}" for number, name in enumerate(names, start=1))
+    return Picture(address, f"Images named above: {caption}", caption)
