@@ -31,6 +31,7 @@ SLOW = (
     "data/phantom/test_cohort.py",
     "data/phantom/test_drawing.py",
     "data/test_covid4.py::test_the_real_set",
+    "data/test_table_sets.py::test_columns_and_labels_on",
     "experiments/",
     "generators/test_graphed_training.py",
     "generators/test_health.py",

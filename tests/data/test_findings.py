@@ -49,8 +49,8 @@ def test_every_image_is_kept_or_counted_once(images: list, uncertain: Any):
     chooser = LabelChooser(FindingOptions(labels=TWO, uncertain=uncertain))
     kept = [label for image in images if (label := chooser.label(*image)) is not None]
     assert set(kept) <= set(TWO)
-    assert len(kept) + chooser.left_out.total() == len(images)
-    assert sum(int(warning.items[0]) for warning in chooser.warnings()) == chooser.left_out.total()
+    assert len(kept) + chooser.excluded.total() == len(images)
+    assert sum(int(warning.items[0]) for warning in chooser.warnings()) == chooser.excluded.total()
     assert all(warning.items[0] in warning.text for warning in chooser.warnings())
 
 

@@ -20,7 +20,8 @@ MACHINE = "Machine"
 RECIPE_NAMES = ", ".join(RECIPES)
 SOURCES = (
     "Data set: phantom[:key=value,...] (`fewray data list` shows the keys), covid4, a folder "
-    "with one subfolder per class, a CSV file, or dicom:FOLDER,labels=CSV."
+    "with one subfolder per class, a table (.csv, .tsv, .txt, .xlsx), or "
+    "dicom:FOLDER,labels=TABLE."
 )
 COPY_RULE = (
     "its distance to the nearest training image is below this percentile of the same distance for "

@@ -23,8 +23,8 @@ ANY = FindingOptions()
 class LeftOut(StrEnum):
     """Why an image is left out. The values are the codes of the warnings."""
 
-    NONE = "no_wanted_label"
-    SEVERAL = "several_wanted_labels"
+    NONE = "no_chosen_label"
+    SEVERAL = "several_chosen_labels"
     UNCERTAIN = "uncertain_label"
 
 
@@ -42,12 +42,12 @@ class LabelChooser:
     """Chooses the label of each image of one data set, and counts those left out by reason."""
 
     options: FindingOptions
-    left_out: Counter[LeftOut] = field(default_factory=Counter)
+    excluded: Counter[LeftOut] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)
-    """The number of images with each finding, positive or uncertain, wanted or not."""
+    """The number of images with each finding, positive or uncertain, chosen or not."""
 
     def __post_init__(self) -> None:
-        self._wanted = {spelling(label): label for label in self.options.labels}
+        self._chosen = {spelling(label): label for label in self.options.labels}
 
     def label(self, positive: Collection[str], uncertain: Collection[str] = ()) -> str | None:
         """Return the label of an image, spelled as the user does, or None if it is left out.
@@ -57,14 +57,14 @@ class LabelChooser:
         chosen = choose_label(positive, uncertain, self.options)
         self.found.update({*positive, *uncertain})
         if isinstance(chosen, LeftOut):
-            self.left_out[chosen] += 1
+            self.excluded[chosen] += 1
             return None
         return chosen
 
     def check(self, source: str) -> None:
         """Raise InputError ``unknown_label`` if no image of ``source`` has one of the labels."""
         known = {spelling(name) for name in self.found}
-        if missing := [label for key, label in self._wanted.items() if key not in known]:
+        if missing := [label for key, label in self._chosen.items() if key not in known]:
             message = f"{source}: no image has the label {', '.join(missing)}; {self._listed()}"
             raise InputError("unknown_label", message, labels=missing, known=sorted(self.found))
 
@@ -82,11 +82,11 @@ class LabelChooser:
         return [
             DataWarning(
                 reason.value,
-                f"left out {self.left_out[reason]} images that {text.format(labels=labels)}",
-                (str(self.left_out[reason]),),
+                f"left out {self.excluded[reason]} images that {text.format(labels=labels)}",
+                (str(self.excluded[reason]),),
             )
             for reason, text in TEXTS.items()
-            if self.left_out[reason]
+            if self.excluded[reason]
         ]
 
     def _listed(self) -> str:
@@ -96,7 +96,7 @@ class LabelChooser:
 
 
 def with_labels(data: Manifest, options: FindingOptions) -> Manifest:
-    """Return the images of ``data``, which have one label each, whose label is wanted.
+    """Return the images of ``data`` that have one of the labels; each image has one label.
 
     Without ``options.labels``, all are kept. Raises InputError ``unknown_label``.
     """
@@ -131,13 +131,13 @@ def choose_label(
     An image whose findings among the labels are not all certain is left out with ``drop``, even
     if it certainly shows another one: it may show both.
     """
-    wanted = {spelling(label): label for label in options.labels}
-    shown = {spelling(name) for name in positive} & wanted.keys()
-    doubtful = ({spelling(name) for name in uncertain} & wanted.keys()) - shown
+    known = {spelling(label): label for label in options.labels}
+    shown = {spelling(name) for name in positive} & known.keys()
+    doubtful = ({spelling(name) for name in uncertain} & known.keys()) - shown
     if options.uncertain == "positive":
         shown |= doubtful
     elif options.uncertain == "drop" and doubtful:
         return LeftOut.SEVERAL if len(shown) > 1 else LeftOut.UNCERTAIN
     if len(shown) == 1:
-        return wanted[shown.pop()]
+        return known[shown.pop()]
     return LeftOut.SEVERAL if shown else LeftOut.NONE

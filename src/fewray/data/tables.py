@@ -94,7 +94,7 @@ def load_csv(
     """Return the rows of a table with columns path, label and, if given, group and split.
 
     Text (:mod:`fewray.data.sheets.text`) and Excel workbooks are read. ``read`` names other columns
-    and, where images show several findings, the labels to compare: in a cell, joined by ``|``,
+    and, where images show several findings, the labels to compare: in a cell, separated by ``|``,
     ``;`` or ``,``, or in a column per finding. The columns sha256 and origin are optional too.
     DICOM files may be named by an identifier instead of a path (:mod:`fewray.data.dicom.joins`).
     Paths are relative to the folder ``images``, by default that of the file. A group that is empty,

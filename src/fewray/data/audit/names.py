@@ -50,7 +50,10 @@ def _labels(classes: Sequence[str]) -> list[Finding]:
     doubtful = {*doubtful_labels(classes)}
     doubtful |= {name for name in classes if DOUBT.search(name.lower().replace("_", " "))}
     numbers = [name for name in classes if NUMBER.fullmatch(name) and name not in doubtful]
-    joined = {*joined_labels(classes), *(name for name in classes if _is_joined(name, classes))}
+    several = {
+        *joined_labels(classes),
+        *(name for name in classes if _names_several(name, classes)),
+    }
     return [
         *_finding(
             "label_numbers",
@@ -66,14 +69,14 @@ def _labels(classes: Sequence[str]) -> list[Finding]:
         ),
         *_finding(
             "joined_labels",
-            sorted(joined),
+            sorted(several),
             "of several findings",
             "Keep the images with a single finding, or choose one finding for each image.",
         ),
     ]
 
 
-def _is_joined(name: str, classes: Iterable[str]) -> bool:
+def _names_several(name: str, classes: Iterable[str]) -> bool:
     parts = [part.casefold() for part in JOINED_WORDS.split(name) if part]
     known = {each.casefold() for each in classes if each != name}
     return len(parts) > 1 and not known.isdisjoint(parts)

@@ -42,7 +42,7 @@ def find_columns(columns: Sequence[str], options: ReadOptions, source: str) -> d
 
 
 def finding_columns(columns: Sequence[str], options: ReadOptions, source: str) -> Mapping[str, int]:
-    """Return the index of the column of each wanted label; empty if one of them has none."""
+    """Return the index of the column of each label; empty if one of them has none."""
     found = {label: _index(columns, label, "label", source) for label in options.labels}
     return {} if None in found.values() else {k: v for k, v in found.items() if v is not None}
 

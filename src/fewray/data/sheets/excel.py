@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 import zipfile
-from datetime import date
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,8 @@ def _text(value: object) -> str:
             return ""
         case float() if value.is_integer():
             return str(int(value))
+        case datetime() if value.time() == time():
+            return value.date().isoformat()
         case date():
             return value.isoformat()
         case _:

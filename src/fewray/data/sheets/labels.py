@@ -37,7 +37,7 @@ class LabelReader:
 
     def __post_init__(self) -> None:
         self.chooser = LabelChooser(self.options)
-        self._wanted = {spelling(_plain_number(label)) for label in self.options.labels}
+        self._chosen = {spelling(_plain_number(label)) for label in self.options.labels}
 
     def raw(self, cells: Sequence[str], index: int | None) -> str:
         """Return what a row says of its findings, as one text."""
@@ -60,20 +60,20 @@ class LabelReader:
 
     def _from_cell(self, text: str) -> tuple[set[str], set[str]]:
         whole = _plain_number(text.strip())
-        if spelling(whole) in self._wanted:
-            return {self._as_wanted(whole)}, set()
-        if whole == "-1" and "1" in self._wanted:  # 1 yes, 0 no, -1 uncertain
-            yes, no = self._as_wanted("1"), self._as_wanted("0")
-            if "0" in self._wanted and self.options.uncertain == "negative":
+        if spelling(whole) in self._chosen:
+            return {self._as_chosen(whole)}, set()
+        if whole == "-1" and "1" in self._chosen:  # 1 yes, 0 no, -1 uncertain
+            yes, no = self._as_chosen("1"), self._as_chosen("0")
+            if "0" in self._chosen and self.options.uncertain == "negative":
                 return {no}, set()
             return set(), {yes}
         parts = [part.strip(" []{}'\"") for part in JOINTS.split(text)]
         named = [part for part in parts if part.lower() not in MISSING]
-        sure = {self._as_wanted(part) for part in named if not DOUBT.search(part)}
+        sure = {self._as_chosen(part) for part in named if not DOUBT.search(part)}
         doubtful = {DOUBT.sub("", part).strip(" ()-:") for part in named if DOUBT.search(part)}
-        return sure, {self._as_wanted(part) for part in doubtful if part}
+        return sure, {self._as_chosen(part) for part in doubtful if part}
 
-    def _as_wanted(self, part: str) -> str:
+    def _as_chosen(self, part: str) -> str:
         """Return a finding as the user spells it, where a number may have decimals."""
         plain = _plain_number(part)
         return next((w for w in self.options.labels if _plain_number(w) == plain), part)
@@ -88,11 +88,11 @@ class LabelReader:
             self.chooser.check(source)
             return self.chooser.warnings()
         found = []
-        if joined := joined_labels(self.cells):
+        if combined := joined_labels(self.cells):
             if strict:
-                raise self._needs_labels(source, joined)
-            text = f"labels join several findings: {listed(joined)}; choose some with --labels"
-            found.append(DataWarning("joined_labels", text, tuple(joined)))
+                raise self._needs_labels(source, combined)
+            text = f"labels join several findings: {listed(combined)}; choose some with --labels"
+            found.append(DataWarning("joined_labels", text, tuple(combined)))
         if doubt := doubtful_labels(self.cells):
             text = f"label {', '.join(doubt)} marks doubt, and is no class"
             if strict:
@@ -106,18 +106,18 @@ class LabelReader:
             found.append(DataWarning("label_numbers", text, tuple(numbers)))
         return found
 
-    def _needs_labels(self, source: str, joined: Sequence[str]) -> InputError:
+    def _needs_labels(self, source: str, combined: Sequence[str]) -> InputError:
         counts: dict[str, int] = {}
         for name, count in self.cells.items():
-            for part in JOINTS.split(name) if name in joined else [name]:
+            for part in JOINTS.split(name) if name in combined else [name]:
                 counts[part] = counts.get(part, 0) + count
         shown = [f"{name} ({n})" for name, n in sorted(counts.items(), key=lambda item: -item[1])]
         return InputError(
             "labels_needed",
-            f"{source}: labels join several findings, such as {joined[0]!r}, but each class needs "
-            'a single one: name those to compare, as in --labels "Pneumonia,No Finding"; '
+            f"{source}: labels join several findings, such as {combined[0]!r}, but each class "
+            'needs a single one: name those to compare, as in --labels "Pneumonia,No Finding"; '
             f"images by finding: {listed(shown, 20)}",
-            labels=list(joined),
+            labels=list(combined),
             known=sorted(counts),
         )
 

@@ -71,17 +71,27 @@ def _decoded(path: Path) -> tuple[str, list[DataWarning]]:
         content = path.read_bytes()
     except OSError as error:
         raise _unreadable(path, str(error.strerror)) from None
-    wide = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    encoding = _unicode(content)
     try:
-        return content.decode("utf-16" if wide else "utf-8-sig"), []
+        return content.decode(encoding), []
     except UnicodeDecodeError as error:
-        if wide or b"\0" in content:
+        if encoding != "utf-8-sig" or b"\0" in content:
             raise _unreadable(path, str(error)) from None
     text = (
         f"{path.name} is not UTF-8 and was read as Windows-1252; if names look wrong, save the "
         "table as UTF-8"
     )
     return content.decode("cp1252", errors="replace"), [DataWarning("table_encoding", text)]
+
+
+def _unicode(content: bytes) -> str:
+    """Return the encoding that the first bytes suggest; UTF-16 has a mark or zeros between."""
+    head = content[:40]
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if len(head) > 1 and not any(head[1::2]):
+        return "utf-16-le"
+    return "utf-16-be" if len(head) > 1 and not any(head[::2]) else "utf-8-sig"
 
 
 def _separator(path: Path, header: str) -> str:
