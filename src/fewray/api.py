@@ -27,20 +27,16 @@ OnProgress = Callable[[str, Mapping[str, Any]], None]
 
 
 def load_dataset(
-    source: str | Path,
-    *,
-    group_regex: str | None = None,
-    views: Sequence[str] = (),
-    **read: Unpack[ReadKeywords],
+    source: str | Path, *, group_regex: str | None = None, **read: Unpack[ReadKeywords]
 ) -> Manifest:
     """Return the manifest of ``phantom[:key=value,...]``, ``covid4``, a folder, or a table.
 
-    Group 1 of ``group_regex`` in a file name is the patient. ``views``: DICOM views to use.
-    ``read`` are :class:`fewray.config.ReadOptions`: ``labels`` to compare, and columns of a table.
+    Group 1 of ``group_regex`` in a file name is the patient. ``read`` are
+    :class:`fewray.config.ReadOptions`: labels to compare, columns of a table, images to use.
     """
     from fewray.data.loading import load_dataset as load
 
-    return load(source, group_regex=group_regex, views=views, read=ReadOptions(**read))
+    return load(source, group_regex=group_regex, read=ReadOptions(**read))
 
 
 def train_generator(
@@ -125,11 +121,13 @@ def generate(
     real: str | Path | Manifest | None = None,
     copy_percentile: float = 2.0,
     group_regex: str | None = None,
+    format: str = "png",
 ) -> Manifest:
     """Write ``per_class`` synthetic images per class of ``run`` to ``out``; return their manifest.
 
-    Image i is generated from seed ``first_seed + i``. Images from an earlier call are removed;
-    InputError if ``out`` holds files that fewray did not write. ``about["warnings"]`` are notes.
+    Image i is generated from seed ``first_seed + i``; ``format`` is ``png`` or ``dicom``. Images
+    from an earlier call are removed; InputError if ``out`` holds files that fewray did not write.
+    ``about["warnings"]`` are notes.
 
     With ``reject_copies``, an image is replaced by that of the next seed if :func:`measure_quality`
     (extractor ``lite0``, the same ``copy_percentile``) would flag it as a copy of a training image.
@@ -156,6 +154,7 @@ def generate(
         classes=classes,
         first_seed=first_seed,
         device=device,
+        format=format,
         reject=reject,
         copy_threshold=None if reject is None else reject.threshold,
         copy_extractor=None if reject is None else reject.compute.name,

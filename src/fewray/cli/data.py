@@ -9,16 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fewray.cli.output import print_json, print_table
-from fewray.cli.params import (
-    SOURCES,
-    AsJson,
-    GroupRegex,
-    Sectioned,
-    View,
-    option,
-    path_option,
-    views,
-)
+from fewray.cli.params import SOURCES, AsJson, GroupRegex, Sectioned, option, path_option
 from fewray.cli.progress import ProgressBars, log
 from fewray.cli.reading import reads_data
 from fewray.config import AS_IT_IS, ReadOptions
@@ -84,7 +75,6 @@ def check(
     source: Annotated[str, typer.Argument(metavar="DATA", help=SOURCES)],
     group_regex: GroupRegex = None,
     read: ReadOptions = AS_IT_IS,
-    view: View = "",
     show_names: bool = option(
         False,
         "DICOM: show the names of files and folders as they are. They may identify patients.",
@@ -109,7 +99,7 @@ def check(
     from fewray.data.dicom.files import DicomOptions
     from fewray.data.loading import load_dataset
 
-    dicom = DicomOptions(views=views(view), show_names=show_names)
+    dicom = DicomOptions(show_names=show_names)
     rows = load_dataset(
         source, group_regex=group_regex, strict=False, option="data check", dicom=dicom, read=read
     )

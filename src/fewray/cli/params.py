@@ -70,11 +70,6 @@ def listed(text: str | None) -> tuple[str, ...] | None:
     return names or None
 
 
-def views(text: str) -> tuple[str, ...]:
-    """Return the views in a comma-separated list, in capitals."""
-    return tuple(name.upper() for name in listed(text) or ())
-
-
 def numbers(option: str, text: str | None, kind: type[int] | type[float]) -> Any:
     """Return the numbers in a comma-separated list; None for None."""
     if text is None:
@@ -178,8 +173,8 @@ Seed = Annotated[int, typer.Option(help="Base random seed.")]
 GroupRegex = Annotated[
     str | None,
     typer.Option(
-        help="Regular expression applied to each file name; its first capture group is the "
-        "patient ID."
+        help="Regular expression applied to each file name, or else to the path below the data "
+        "folder; its first capture group is the patient ID."
     ),
 ]
 View = Annotated[
@@ -187,6 +182,13 @@ View = Annotated[
     typer.Option(
         help="DICOM: comma-separated views (ViewPosition) to use, such as PA,AP.",
         show_default="all views",
+    ),
+]
+SkipUnreadable = Annotated[
+    bool,
+    typer.Option(
+        "--skip-unreadable",
+        help="Leave out image files that cannot be read, with a warning, instead of stopping.",
     ),
 ]
 Device = Annotated[

@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from fewray.cli.params import listed
+from fewray.cli.params import SkipUnreadable, View, listed
 from fewray.config import ReadOptions
 
 PANEL = "Tables and labels"
@@ -22,7 +22,7 @@ def _text(help: str, shown: str | bool = False) -> Any:
     return Annotated[str, typer.Option(help=help, rich_help_panel=PANEL, show_default=shown)]
 
 
-READING: dict[str, tuple[Any, str]] = {
+READING: dict[str, tuple[Any, str | bool]] = {
     "labels": (
         _text(
             "Comma-separated labels to compare, for images with several findings. Images with "
@@ -53,6 +53,8 @@ READING: dict[str, tuple[Any, str]] = {
         ),
         "",
     ),
+    "view": (View, ""),
+    "skip_unreadable": (SkipUnreadable, False),
 }
 """Annotation and default of each option."""
 
@@ -74,8 +76,9 @@ def reads_data(command: Command) -> Command:
     @wraps(command)
     def with_options(**given: Any) -> Any:
         chosen = {name: given.pop(name) for name in READING}
-        labels = listed(chosen.pop("labels")) or ()
-        return command(**given, read=ReadOptions(labels=labels, **chosen))
+        lists = {"labels": chosen.pop("labels"), "views": chosen.pop("view")}
+        chosen |= {name: listed(text) or () for name, text in lists.items()}
+        return command(**given, read=ReadOptions(**chosen))
 
     found: Any = with_options
     found.__signature__ = signature.replace(parameters=params, return_annotation=None)

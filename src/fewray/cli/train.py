@@ -23,10 +23,8 @@ from fewray.cli.params import (
     Processes,
     Seed,
     Threads,
-    View,
     listed,
     option,
-    views,
 )
 from fewray.cli.progress import HealthWatch, ProgressBars, log, log_stage
 from fewray.cli.reading import reads_data
@@ -102,7 +100,6 @@ def train(
     seed: Seed = 0,
     group_regex: GroupRegex = None,
     read: ReadOptions = AS_IT_IS,
-    view: View = "",
     resume: bool = option(False, "Resume the training runs in OUT.", "--resume"),
     checkpoint_every: int = option(5, "Number of epochs between checkpoints."),
     dry_run: DryRun = False,
@@ -142,20 +139,22 @@ def train(
     from fewray.compute.machine import Machine, MachineOptions
     from fewray.compute.process import cores
     from fewray.data.hold_out import check_no_synthetic, training_rows
+    from fewray.data.layout.outputs import check_out_folder
     from fewray.generators.run import epochs_done
     from fewray.presets import recipe as options_of
-    from fewray.results.training import piece_warnings
+    from fewray.results.training import ALL_CLASSES, piece_warnings
 
     options = options_of(recipe)
     if epochs is not None:
         options = options.with_(epochs=epochs)
-    loaded = api.load_dataset(data, group_regex=group_regex, views=views(view), **vars(read))
+    loaded = api.load_dataset(data, group_regex=group_regex, **vars(read))
     rows = training_rows(loaded)
     check_no_synthetic(rows)
     chosen = listed(classes)
     machine = MachineOptions(
         device=device, precision=precision, processes=processes, threads=threads, executor=executor
     )
+    check_out_folder(rows, out, (*rows.classes, ALL_CLASSES))
     if dry_run:
         from fewray.pipelines.estimate import plan_training
 

@@ -55,11 +55,13 @@ class ReadKeywords(TypedDict, total=False):
     group_column: str
     split_column: str
     separator: str
+    views: Sequence[str]
+    skip_unreadable: bool
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadOptions(FindingOptions):
-    """Labels, and which columns of a table hold what. InputError if invalid.
+    """Labels, which columns of a table hold what, and which images to use. InputError if invalid.
 
     A column that is not named here is found by its name: ``path``, ``label``, ``group`` (the
     patient), ``split``.
@@ -71,9 +73,15 @@ class ReadOptions(FindingOptions):
     split_column: str = ""
     separator: str = ""
     """One character, or its name in ``SEPARATORS``; empty: as the file suggests."""
+    views: Sequence[str] = ()
+    """The ViewPositions of the DICOM images to use, such as PA; empty for all."""
+    skip_unreadable: bool = False
+    """Whether images that cannot be decoded are left out, with a warning; else they are errors."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        views = (view.strip().upper() for view in self.views)
+        object.__setattr__(self, "views", tuple(dict.fromkeys(filter(None, views))))
         separator = SEPARATORS.get(self.separator.strip().lower(), self.separator)
         separator = "\t" if separator == "\\t" else separator
         if len(separator) > 1 or separator in ('"', "\r", "\n"):

@@ -8,10 +8,12 @@ from functools import partial
 from pathlib import Path
 
 from fewray.config import AS_IT_IS, ReadOptions
-from fewray.data.dicom.files import ALL, DicomOptions
+from fewray.data.dicom.classes import check_classes
+from fewray.data.dicom.files import ALL, DIRECTORY, DicomOptions
 from fewray.data.findings import with_labels
 from fewray.data.manifest import MANIFEST, DataWarning, Manifest
 from fewray.data.patients import patient_pattern
+from fewray.data.readable import readable_rows
 from fewray.errors import InputError
 
 EXPECTED = (
@@ -35,19 +37,25 @@ def load_dataset(
 
     A folder with a ``manifest.csv`` is read from that file. ``group_regex`` finds the patient in a
     file name (its first group in parentheses). ``strict=False`` accepts what only an audit may see:
-    unreadable files, and files in two classes. ``option`` is named in errors. ``views`` are the
-    ViewPositions of the DICOM images to use. ``read`` names the labels to compare and the columns
-    of a table. Raises InputError.
+    unreadable files, and files in two classes. ``option`` is named in errors. ``read`` names
+    the labels to compare, the columns of a table and the images to use; ``views`` are short for
+    its ``views``. Raises InputError.
     """
     text = str(source)
     if not text.strip():
         raise InputError("data_source", f"{option} is empty, as from an unset variable; {EXPECTED}")
     patient_pattern(group_regex)  # an invalid one is an error for every source
     if views:
-        dicom = replace(dicom, views=tuple(view.upper() for view in views))
+        read = replace(read, views=views)
+    dicom = replace(dicom, views=tuple(read.views)) if read.views else dicom
+    if read.views and text.partition(":")[0] in ("phantom", "covid4") and not Path(text).exists():
+        message = f"--view {','.join(read.views)}: {text} holds no DICOM images"
+        raise InputError("view_unused", message, views=[*read.views])
+    strict = strict and not read.skip_unreadable
     found = _load(
         source, group_regex=group_regex, strict=strict, option=option, dicom=dicom, read=read
     )
+    found = readable_rows(found) if read.skip_unreadable else found
     return replace(found, source=_recorded(text), read=read)
 
 
@@ -75,13 +83,15 @@ def _load(
         return with_labels(load_covid4(), read)
     if name == "dicom" and LABELS in specification and not Path(text).exists():
         return _with_table(specification, group_regex, strict, option, dicom, read)
-    path = Path(source)
+    path = Path(specification if name == "dicom" and not Path(text).exists() else source)
+    path = path.parent if path.name.lower() == DIRECTORY and path.is_file() else path
     if path.is_dir():
         if (path / MANIFEST).is_file():
             return load_csv(
                 path / MANIFEST, group_regex=group_regex, strict=strict, dicom=dicom, read=read
             )
         found = load_folder(path, group_regex=group_regex, strict=strict, dicom=dicom)
+        found = check_classes(found, path)
         return with_labels(found, read)
     if path.is_file() and path.suffix.lower() in SUFFIXES:
         return load_csv(path, group_regex=group_regex, strict=strict, dicom=dicom, read=read)
@@ -111,6 +121,7 @@ def _with_table(
     from fewray.data.tables import load_csv
 
     folder, _, table = (Path(each) for each in text.rpartition(LABELS))
+    folder = folder.parent if folder.name.lower() == DIRECTORY and folder.is_file() else folder
     for found, kind in ((folder.is_dir(), folder), (table.is_file(), table)):
         if not found:
             message = f"{option} dicom:{text}: {kind} not found; {EXPECTED}"

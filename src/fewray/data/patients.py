@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from fewray.data.manifest import UNREAD, DataWarning, Row
 from fewray.errors import InputError
@@ -47,10 +46,32 @@ def patient_pattern(text: str | None) -> re.Pattern[str] | None:
     return pattern
 
 
-def patient_in_name(pattern: re.Pattern[str] | None, path: Path) -> str:
-    """Return the patient that ``pattern`` finds in a file's name; empty if it finds none."""
-    found = pattern.search(path.name) if pattern else None
-    return (found.group(1) if found else None) or ""
+def patient_in_path(pattern: re.Pattern[str] | None, name: str, skip: Container[str] = ()) -> str:
+    """Return the patient that ``pattern`` finds in a file's name, else in its path; empty if none.
+
+    ``name`` is the path below the data folder. The folders at its start that ``skip`` holds, which
+    are splits and classes, may be matched but name no patient.
+    """
+    if pattern is None:
+        return ""
+    parts = name.replace("\\", "/").split("/")
+    if (found := pattern.search(parts[-1])) and found.group(1):
+        return found.group(1)
+    first = next((i for i, part in enumerate(parts) if part not in skip), 0)
+    start = sum(len(part) + 1 for part in parts[:first])
+    matches = pattern.finditer("/".join(parts))
+    return next(
+        (found.group(1) for found in matches if found.group(1) and found.end(1) > start), ""
+    )
+
+
+def no_match_text(pattern: str, example: str) -> str:
+    """Return why ``--group-regex`` failed for every file, such as ``example``, and what to do."""
+    return (
+        f"{OPTION} {pattern}: matches no file name and no path below the data folder, such as "
+        f"{example}. Put the part that names the patient in parentheses, as in '(patient\\d+)/' "
+        "for a folder per patient, or give patients in the column `group` of a CSV file"
+    )
 
 
 def patient_in_cell(cell: str) -> str:
