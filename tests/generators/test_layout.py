@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fewray.generators.families.edm import SIGMA_DATA, noise_levels, solve
-from fewray.generators.families.layout import FACTOR, Layout, coarse, fit_layout, start
+from fewray.generators.families.layout import FACTOR, Layout, coarse, fit_layout, noisy_layout
 from fewray.generators.families.unet import haar, inverse_haar
 
 SIDE, HIGH, LOW = 16, 80.0, 1.5
@@ -48,9 +48,9 @@ def test_the_start_lies_on_the_path_that_the_exact_network_follows():
         return (best - SIGMA_DATA**2 / total * noisy) / (sigma * SIGMA_DATA / total**0.5)
 
     levels = noise_levels(400, 0.01, HIGH)
-    whole = solve(exact, start(layout, white, HIGH), levels)
+    whole = solve(exact, noisy_layout(layout, white, HIGH), levels)
     later = levels[levels < LOW]
-    rest = solve(exact, start(layout, white, float(later[0])), later)
+    rest = solve(exact, noisy_layout(layout, white, float(later[0])), later)
     assert torch.allclose(whole, rest, atol=0.02)
     assert float(whole.std()) > 0.2
 
@@ -61,7 +61,7 @@ def test_starts_have_mean_and_covariance_of_the_noisy_training_images():
     images[:3, :, :8] += 100
     layout = fit_layout(images)
     rows = coarse(torch.from_numpy(images).float() / 127.5 - 1)
-    starts = coarse(inverse_haar(start(layout, noise(20000), LOW)))
+    starts = coarse(inverse_haar(noisy_layout(layout, noise(20000), LOW)))
     assert torch.allclose(starts.mean(0), rows.mean(0), atol=0.05)
     wanted = torch.cov(rows.T) + LOW**2 * torch.eye(rows.shape[1])
     assert torch.allclose(torch.cov(starts.T), wanted, atol=0.15)
@@ -72,5 +72,5 @@ def test_few_or_equal_images_start_at_their_mean(count: int):
     images = np.full((count, 1, SIDE, SIDE), 200, np.uint8)
     layout = fit_layout(images)
     assert layout.axes.shape == (0, (SIDE // FACTOR) ** 2)
-    found = start(layout, 0 * noise(1), LOW)
+    found = noisy_layout(layout, 0 * noise(1), LOW)
     assert torch.allclose(inverse_haar(found), torch.full((1, 1, SIDE, SIDE), 200 / 127.5 - 1))

@@ -18,7 +18,7 @@ from fewray.errors import InputError
 from fewray.generators.adam import adam_tensors, below, load_adam
 from fewray.generators.families.augmentation import PARAMETERS, augment
 from fewray.generators.families.edm import denoising_loss, noise_levels, solve
-from fewray.generators.families.layout import FACTOR, Layout, fit_layout, start
+from fewray.generators.families.layout import FACTOR, Layout, fit_layout, noisy_layout
 from fewray.generators.families.unet import UNet, haar, initialise, inverse_haar
 from fewray.generators.family import OnBatch, Tick, check_training_images, ignore_batch
 from fewray.imaging.arrays import to_uint8
@@ -98,7 +98,7 @@ class Diffusion:
                     return self.average(x, level, described)
 
             if self.layouts:
-                noisy = start(self.layouts[self.class_index], noise, highest)
+                noisy = noisy_layout(self.layouts[self.class_index], noise, highest)
             else:
                 noisy = noise * highest
             clean = solve(network, noisy.to(self.device), levels)

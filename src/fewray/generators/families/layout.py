@@ -43,7 +43,7 @@ def fit_layout(images: np.ndarray) -> Layout:
     return Layout(torch.from_numpy(mean).float(), torch.from_numpy(axes).float())
 
 
-def start(layout: Layout, noise: Tensor, sigma: float) -> Tensor:
+def noisy_layout(layout: Layout, noise: Tensor, sigma: float) -> Tensor:
     """Return Haar coefficients (n, 4, H, W) at noise level ``sigma`` for white ``noise`` like them.
 
     They are where the exact path of the Gaussian arrives that begins with this noise.
