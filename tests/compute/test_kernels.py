@@ -1,9 +1,12 @@
 """Compiled functions are kept in the user's cache, or not at all; they always run."""
 
+import errno
 from pathlib import Path
+from typing import Any
 
 import pytest
 from numba.core import config
+from numba.core.caching import IndexDataCacheFile
 
 from fewray.compute.kernels import compiled
 
@@ -50,3 +53,28 @@ def test_without_a_place_nothing_is_kept(
     monkeypatch.chdir(tmp_path)
     assert compiled()(double)(1.5) == 3
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
+@pytest.mark.parametrize("content", [b"", b"no pickle"])
+def test_a_damaged_cache_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, content: bytes
+):
+    monkeypatch.setenv("FEWRAY_CACHE", str(tmp_path))
+    assert compiled()(double)(2.0) == 4
+    (file,) = tmp_path.rglob(f"*.{suffix}")
+    file.write_bytes(content)
+    assert compiled()(double)(2.0) == 4
+    assert file.read_bytes() != content
+    again: Any = compiled()(double)
+    assert again(2.0) == 4
+    assert again.stats.cache_hits
+
+
+def test_a_full_disk_does_not_stop_a_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(*args: object):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setenv("FEWRAY_CACHE", str(tmp_path))
+    monkeypatch.setattr(IndexDataCacheFile, "_save_data", full)
+    assert compiled()(double)(2.0) == 4
