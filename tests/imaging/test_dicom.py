@@ -215,3 +215,24 @@ def test_a_headerless_file_is_read_by_its_suffix_only(tmp_path: Path):
     assert np.array_equal(grey(path), np.round(pixels.astype(float) * 255 / 4095))
     with pytest.raises(Unreadable):
         read_image(path.read_bytes(), tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    ("code", "elements"),
+    [
+        ("dicom_bits", {"HighBit": 15}),
+        ("dicom_damaged", {"RescaleSlope": 0, "RescaleIntercept": 5}),
+        ("dicom_damaged", {"RescaleSlope": 0, "RescaleIntercept": 5, "WindowWidth": 9}),
+    ],
+)
+def test_values_that_would_be_wrong_are_refused(
+    tmp_path: Path, code: str, elements: dict[str, int]
+):
+    path = write_dicom(tmp_path / "a", pixels_of(), **elements)
+    header = read_header(path)
+    assert header is not None
+    assert header.refusal
+    assert header.refusal[0] == code
+    with pytest.raises(Unreadable) as caught:
+        decode(path)
+    assert caught.value.code == code

@@ -7,6 +7,7 @@ panoramic radiographs) with one frame and one grey value per pixel.
 from __future__ import annotations
 
 import functools
+import math
 
 from fewray.imaging.dicom.elements import Elements
 
@@ -64,7 +65,23 @@ def _pixels(data: Elements) -> tuple[str, str] | None:
     if allocated not in BITS or not 1 < stored <= allocated:
         reason = f"DICOM image of {stored} bits in {allocated}: expected 2 to 16 in 8 or 16"
         return "dicom_bits", reason
-    return None
+    if (high := data.text("HighBit")) and high != str(stored - 1):
+        reason = f"DICOM image of {stored} bits with HighBit {_quoted(high)}: expected {stored - 1}"
+        return "dicom_bits", reason
+    return _rescale(data)
+
+
+def _rescale(data: Elements) -> tuple[str, str] | None:
+    """Return what is wrong with a rescale that is used: it must not make all values one."""
+    if data.has("ModalityLUTSequence") or not data.has("RescaleSlope"):
+        return None
+    try:
+        numbers = [float(data.text(name) or 0) for name in ("RescaleSlope", "RescaleIntercept")]
+    except ValueError:
+        numbers = [math.nan]
+    if all(map(math.isfinite, numbers)) and numbers[0]:
+        return None
+    return "dicom_damaged", "DICOM image whose RescaleSlope or RescaleIntercept cannot be used"
 
 
 def _length(data: Elements, left: int) -> tuple[str, str] | None:
