@@ -176,3 +176,33 @@ def test_the_key_belongs_to_the_data(export: tuple[Path, list[bytes]], tmp_path:
     with pytest.raises(InputError) as caught:
         load_dataset(root)
     assert caught.value.code == "patient_key"
+
+
+@pytest.mark.parametrize("name", ["kim_ji_1", "Ji Kim PA", "05.12.1980 7", "1980-12-05"])
+def test_names_of_short_words_are_hidden(tmp_path: Path, name: str):
+    for label in ("a", "b"):
+        file = tmp_path / label / f"{name}.dcm"
+        write_dicom(file, pixels_of(), PatientName="Kim^Ji", PatientBirthDate="19801205")
+    assert all(row.shown.name.startswith("~") for row in load_dataset(tmp_path).rows)
+
+
+def test_absolute_paths_in_a_table_are_hidden(tmp_path: Path):
+    names = [tmp_path / f"images/4711-0815/{name}.dcm" for name in "ab"]
+    for name in names:
+        write_dicom(name, pixels_of(), PatientID="4711-0815", BurnedInAnnotation="YES")
+    table = tmp_path / "tables/labels.csv"
+    table.parent.mkdir()
+    table.write_text("\n".join(["path,label", *(f"{name},{name.stem}" for name in names)]))
+    data = load_dataset(table)
+    assert "4711" not in f"{[row.shown for row in data.rows]}{data.warnings}{data.dicom}"
+    assert data.rows[0].shown.parents[1] == tmp_path / "images"
+
+
+def test_names_below_a_wrapper_are_hidden(tmp_path: Path):
+    for index, label in enumerate(("a", "b")):
+        for view in ("PA", "LL"):
+            file = tmp_path / "export" / label / f"x987654{index}{view}y.dcm"
+            write_dicom(file, pixels_of(), PatientID=f"987654{index}", ViewPosition=view)
+    data = load_dataset(tmp_path, views=["PA"])
+    (found,) = [warning for warning in data.warnings if warning.code == "other_views"]
+    assert [item.split("/~")[0] for item in found.items] == ["export/a", "export/b"]

@@ -138,7 +138,7 @@ class DicomFiles:
 
         def named(attribute: str) -> tuple[str, ...]:
             return tuple(
-                self.mask.shown(path).relative_to(self.mask.root).as_posix()
+                self.mask.shown_below(path)
                 for path in paths
                 if path in self.headers and getattr(self.headers[path], attribute)
             )

@@ -117,11 +117,7 @@ def _warnings(
         ("dicom_damaged", broken, "that cannot be read"),
     ):
         if paths:
-            names = [_relative(scan, path) for path in paths]
+            names = [scan.mask.shown_below(path) for path in paths]
             text = f"skipped {plural(names, 'DICOM file')} {why}: {listed(names)}"
             warnings.append(DataWarning(code, text, tuple(names)))
     return warnings
-
-
-def _relative(scan: DicomFiles, path: Path) -> str:
-    return scan.mask.shown(path).relative_to(scan.mask.root).as_posix()

@@ -9,7 +9,7 @@ shown as they are: what stands in a name but in no header cannot be recognised.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from fewray.imaging.dicom.elements import squashed, words
 UID = re.compile(r"\d+(\.\d+){4,}")
 WITHIN = 6
 """Identifiers of at least this length are also found inside longer words of their own file."""
+LONGEST_RUN = 5
+"""Words of a name or a date that are compared as one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +40,30 @@ class NameMask:
         object.__setattr__(self, "known", frozenset().union(*self.own.values()))
 
     def shown(self, path: Path) -> Path:
-        """Return ``path`` with the parts below the root hidden that contain an identifier."""
-        if self.key is None or not path.is_relative_to(self.root):
+        """Return ``path`` with the parts below the root hidden that contain an identifier.
+
+        The root is shown. If the path is not below it, as in a table of absolute paths, every part
+        may be hidden.
+        """
+        if self.key is None:
             return path
-        below = path.relative_to(self.root)
-        return self.root / self._below(below, self.own.get(path, frozenset()))
+        own = self.own.get(path, frozenset())
+        if not path.is_relative_to(self.root):
+            return self._below(path, own)
+        return self.root / self._below(path.relative_to(self.root), own)
+
+    def shown_below(self, path: Path, folder: Path | None = None) -> str:
+        """Return a path relative to ``folder``, by default the root, as :meth:`shown` does.
+
+        A path that is not below it stays whole.
+        """
+        folder = folder or self.root
+        if not path.is_relative_to(folder):
+            return str(self.shown(path))
+        below = path.relative_to(folder)
+        if self.key is not None:
+            below = self._below(below, self.own.get(path, frozenset()))
+        return below.as_posix()
 
     def shown_name(self, name: str) -> str:
         """Return a path relative to the root, or its name in a table, as :meth:`shown` does."""
@@ -66,7 +87,18 @@ class NameMask:
             UID.search(low) is not None
             or plain in self.known
             or squashed(Path(low).stem) in self.known
-            or any(word in self.known for word in words(low))
+            or any(run in self.known for run in _runs(words(low)))
             or any(len(value) >= WITHIN and value in plain for value in own)
         )
         return f"~{self.key.word(part)}" if hidden else part
+
+
+def _runs(found: Sequence[str]) -> Iterator[str]:
+    """Yield up to ``LONGEST_RUN`` neighbouring words as one, in both orders.
+
+    So ``ji_kim_1`` has the name ``kimji``, and ``05.12.1980`` the date ``19801205``.
+    """
+    for start in range(len(found)):
+        for end in range(start + 1, min(start + LONGEST_RUN, len(found)) + 1):
+            yield "".join(found[start:end])
+            yield "".join(reversed(found[start:end]))

@@ -49,7 +49,7 @@ def dark_warnings(dicom: DicomFiles, paths: Sequence[Path], scale: PixelScale) -
     mine = [path for path in paths if path in dicom.headers and not dicom.fault(path)]
     seen = mine[:: max(1, -(-len(mine) // SEEN))]
     dark = [path for path in seen if _is_narrow(path)]
-    names = [dicom.mask.shown(path).relative_to(dicom.mask.root).as_posix() for path in dark]
+    names = [dicom.mask.shown_below(path) for path in dark]
     return dark_warning(names, len(seen))
 
 
