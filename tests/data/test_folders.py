@@ -9,6 +9,7 @@ from PIL import Image
 from fewray.data.loading import load_dataset, load_external
 from fewray.data.manifest import PATIENTS, UNREAD, DataWarning, Manifest
 from fewray.errors import InputError
+from tests.dicom_files import pixels_of, write_dicom
 from tests.helpers import save_noise
 
 
@@ -281,3 +282,17 @@ def test_classes_of_different_depth_are_a_warning_of_the_data_set(tmp_path: Path
             Image.fromarray(levels).save(tmp_path / label / f"{index}.png")
     (found,) = [w for w in load_dataset(tmp_path).warnings if w.code == "depth_by_class"]
     assert found.items == ("a", "b")
+
+
+def test_images_outside_the_classes_are_named(tmp_path: Path):
+    for index, name in enumerate(("train/1.png", "test/a/2.png", "test/b/3.png")):
+        save_noise(tmp_path / name, index)
+    write_dicom(tmp_path / "test/IM1", pixels_of(), PatientID="4711-0815")
+    write_dicom(tmp_path / "x4711-0815.dcm", pixels_of(), PatientID="4711-0815")
+    save_noise(tmp_path / "0.png")
+    data = load_dataset(tmp_path)
+    assert data.counts() == {"test": {"a": 1, "b": 1}}
+    (found,) = [warning for warning in data.warnings if warning.code == "outside_classes"]
+    *names, hidden = found.items
+    assert names == ["0.png", "test/IM1", "train/1.png"]
+    assert hidden.startswith("~")

@@ -46,7 +46,9 @@ def load_folder(
     given, root, places = root, layout.root, layout.places
     below = {folder: list(tree.below(folder)) for _, folder in places}
     kept = {part for _, folder in places for part in folder.relative_to(root).parts}
-    scan = DicomFiles.scan(root, (path for each in below.values() for path in each), dicom, kept)
+    inside = {path for each in below.values() for path in each}
+    loose = [path for path in tree.below(given) if path not in inside]
+    scan = DicomFiles.scan(root, sorted(inside) + loose, dicom, kept)
     collector = RowCollector(group_regex, strict, dicom=scan)
     skipped: list[Path] = []
     others: list[Path] = []
@@ -63,18 +65,13 @@ def load_folder(
         for path in chosen:
             name = path.relative_to(root).as_posix()
             collector.add(path, folder.name, split, name=name)
-    outside = [
-        path
-        for folder in {given, root, *(place.parent for _, place in places)}
-        for path in tree.files[folder]
-        if is_image(path)
-    ]
+    outside = [path for path in loose if path not in scan.directories and is_image(path, scan)]
 
     def shown(paths: Iterable[Path]) -> list[str]:
-        return sorted(scan.mask.shown_name(path.relative_to(given).as_posix()) for path in paths)
+        return sorted(scan.mask.shown_below(path, given) for path in paths)
 
-    for folder in whole.unreadable:
-        text = f"{shown([folder])[0]}: this folder cannot be read; change its permissions"
+    for name in shown(whole.unreadable):
+        text = f"{name}: this folder cannot be read; change its permissions"
         collector.unreadable.append(("unreadable_folder", text))
     reports = [path for path in skipped if scan.is_other(path)]
     strange = [path for path in skipped if not scan.is_other(path)]
@@ -85,6 +82,9 @@ def load_folder(
         *skipped_warning("outside_classes", "image", shown(outside), "outside the class folders"),
         *skipped_warning("masks_skipped", "file", shown(masks), "that are masks or annotations"),
         *_outputs_warning(Counter(kind.name for kind in outputs.values()), shown(outputs)),
+        *skipped_warning(
+            "unreadable_folders", "folder", shown(whole.unreadable), "that cannot be read"
+        ),
         *skipped_warning(
             "links_skipped", "linked folder", shown(whole.circular), "leading back to the data"
         ),
@@ -103,7 +103,7 @@ def _left_out(folder: Path, whole: Tree, masks: Collection[Path], scan: DicomFil
         ("mask", "", masks),
     ):
         if here := [path for path in paths if folder in (path, *path.parents)]:
-            names = [scan.mask.shown_name(path.relative_to(folder).as_posix()) for path in here]
+            names = [scan.mask.shown_below(path, folder) for path in here]
             parts.append(f"{plural(here, noun)}{why} ({listed(names)})")
     return f". Skipped: {'; '.join(parts)}" if parts else ""
 

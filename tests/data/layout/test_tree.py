@@ -1,10 +1,12 @@
 """Files below a folder: links, loops, system files, folders without permission."""
 
 import os
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from fewray.config import ReadOptions
 from fewray.data.layout.tree import Tree
 from fewray.data.loading import load_dataset
 from tests.helpers import refused, save_noise
@@ -111,7 +113,10 @@ def test_a_folder_without_permission_is_an_error_and_an_audit_goes_on(
     with refused("invalid_data", "a/p2: this folder cannot be read") as caught:
         load_dataset(tmp_path)
     assert caught.value.fields["faults"] == ["unreadable_folder"]
-    assert len(load_dataset(tmp_path, strict=False)) == 2
+    skip = ReadOptions(skip_unreadable=True)
+    for left in (load_dataset(tmp_path, strict=False), load_dataset(tmp_path, read=skip)):
+        assert len(left) == 2
+        assert ("unreadable_folders", ("a/p2",)) in {(w.code, w.items) for w in left.warnings}
     (tmp_path / "a/1.png").unlink()
     with refused("empty_class", r"cannot be read \(p2\)"):
         load_dataset(tmp_path)
@@ -125,3 +130,28 @@ def test_a_class_of_circular_links_alone_says_so(tmp_path: Path):
     (tmp_path / "b/all").symlink_to(tmp_path / "a")
     with refused("empty_class", r"b: .*1 linked folder leading back \(all\)"):
         load_dataset(tmp_path)
+
+
+def test_links_to_devices_and_pipes_are_not_opened(tmp_path: Path):
+    for index, name in enumerate(("a/1.png", "b/2.png")):
+        save_noise(tmp_path / name, index)
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "a/3.png").symlink_to("/dev/zero")
+    (tmp_path / "a/4.png").symlink_to(tmp_path / "pipe")
+    data = load_dataset(tmp_path)
+    assert len(data) == 2
+    (found,) = [warning for warning in data.warnings if warning.code == "unusable_files"]
+    assert found.items == ("a/3.png", "a/4.png", "pipe")
+
+
+def test_folders_may_be_deeper_than_python_recurses(tmp_path: Path):
+    for index, name in enumerate(("set/a/1.png", "set/b/2.png")):
+        save_noise(tmp_path / name, index)
+    deep = tmp_path / "set/a/x"
+    folders = [deep, *(deep := deep / "x" for _ in range(1200))]
+    tree = Tree.of(tmp_path / "set")
+    tree.folders[tmp_path / "set/a"] = folders[:1]
+    for folder, inside in pairwise(folders):
+        tree.files[folder], tree.folders[folder] = [], [inside]
+    tree.files[deep], tree.folders[deep] = [deep / "3.png"], []
+    assert [path.name for path in tree.below(tmp_path / "set")] == ["1.png", "3.png", "2.png"]

@@ -84,25 +84,23 @@ def class_folders(tree: Tree, splits: Mapping[str, str]) -> ClassFolders:
 
 
 def _wrapped(tree: Tree, root: Path, splits: Mapping[str, str]) -> Path | None:
-    """Return the only folder in ``root``, if it holds classes or splits rather than images."""
-    if len(tree.folders[root]) != 1:
-        return None
-    (only,) = tree.folders[root]
-    if only.name.lower() in splits or _may_be_images(tree, only):
-        return None
-    inside = [path for path in tree.folders[only] if any(tree.below(path))]
-    names = [path.name for path in inside]
-    if any(name.lower() in (*splits, *VALIDATION) for name in names):
-        return only
-    if len(inside) == 1:
-        return only if _wrapped(tree, only, splits) is not None else None
-    if (
-        len(inside) < 2
-        or _kind_of(names)
-        or (len(names) > 10 and all(name.isdigit() for name in names))
-    ):
-        return None
-    return only
+    """Return the folder of classes or splits below ``root``, if it has no other folder beside it.
+
+    Each folder on the way holds one folder and no images.
+    """
+    while len(tree.folders[root]) == 1:
+        (only,) = tree.folders[root]
+        if only.name.lower() in splits or _may_be_images(tree, only):
+            return None
+        inside = [path for path in tree.folders[only] if any(tree.below(path))]
+        names = [path.name for path in inside]
+        if any(name.lower() in (*splits, *VALIDATION) for name in names):
+            return only
+        if len(inside) != 1:
+            many = len(names) > 10 and all(name.isdigit() for name in names)
+            return None if not inside or _kind_of(names) or many else only
+        root = only
+    return None
 
 
 def _mixed(tree: Tree, root: Path, others: Sequence[Path], splits: Mapping[str, str]) -> InputError:

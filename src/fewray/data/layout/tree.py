@@ -88,9 +88,11 @@ class Tree:
 
     def below(self, folder: Path) -> Iterator[Path]:
         """Yield the files below ``folder``, folder by folder."""
-        yield from self.files.get(folder, ())
-        for inside in self.folders.get(folder, ()):
-            yield from self.below(inside)
+        waiting = [folder]
+        while waiting:
+            place = waiting.pop()
+            yield from self.files.get(place, ())
+            waiting.extend(reversed(self.folders.get(place, ())))
 
     def without(self, unwanted: Collection[Path]) -> Tree:
         """Return the tree without the files in ``unwanted``.
@@ -128,7 +130,8 @@ def _kind(entry: os.DirEntry[str]) -> str:
     except OSError:  # a link to itself
         pass
     suffix = Path(entry.name).suffix
-    return "file" if entry.is_symlink() and suffix and suffix[1:].isalnum() else "other"
+    broken = entry.is_symlink() and not os.path.exists(entry.path)  # noqa: PTH110 (of a DirEntry)
+    return "file" if broken and suffix and suffix[1:].isalnum() else "other"
 
 
 def _leads_back(real: str, chain: tuple[str, ...], top: str) -> bool:
