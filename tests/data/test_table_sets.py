@@ -7,10 +7,12 @@ import pytest
 from PIL import Image
 
 from fewray.api import load_dataset
+from fewray.config import ReadOptions
+from fewray.data.loading import load_dataset as load
 from fewray.data.manifest import Manifest
 from fewray.data.patients import SPELLED, plain_patient
 from fewray.errors import InputError
-from tests.helpers import run_cli
+from tests.helpers import refused, run_cli
 
 NIH = [
     ("No Finding", 1),
@@ -170,3 +172,26 @@ def test_columns_and_labels_on_the_command_line(
     assert '"no_chosen_label"' in capsys.readouterr().out
     assert run_cli(monkeypatch, "data", "check", str(path), "--uncertain", "maybe") == 2
     assert run_cli(monkeypatch, "data", "check", str(path), "--separator", "##") == 2
+
+
+def test_a_file_that_several_rows_name_counts_once(tmp_path: Path):
+    first, second = images(tmp_path / "a", 2)
+    table = tmp_path / "table.csv"
+    table.write_text(f"path,label,group\na/{first},x,p\n./a/{first},x,p\na/{second},y,q\n")
+    data = load_dataset(table)
+    assert data.counts() == {"": {"x": 1, "y": 1}}
+    assert warned(data) == {"rows_repeated": ("3",)}
+    table.write_text(f"path,label,group\na/{first},x,p\na/{first},x,r\na/{second},y,q\n")
+    with refused("invalid_data", "rows 2 and 3: .* with different patients or splits"):
+        load_dataset(table)
+    assert len(load(table, strict=False)) == 3
+
+
+def test_leaving_out_unreadable_images_says_nothing_of_labels(tmp_path: Path):
+    first, second = images(tmp_path, 2)
+    table = tmp_path / "table.csv"
+    for label, code in (("Mass|Nodule", "labels_needed"), ("Mass?", "uncertain_labels")):
+        table.write_text(f"path,label\n{first},{label}\n{second},Mass\n")
+        with refused(code):
+            load_dataset(table, skip_unreadable=True)
+        assert len(load(table, strict=False, read=ReadOptions(skip_unreadable=True))) == 2

@@ -55,9 +55,14 @@ def load_dataset(
     if read.views and text.partition(":")[0] in ("phantom", "covid4") and not Path(text).exists():
         message = f"--view {','.join(read.views)}: {text} holds no DICOM images"
         raise InputError("view_unused", message, views=[*read.views])
-    strict = strict and not read.skip_unreadable
     found = _load(
-        source, group_regex=group_regex, strict=strict, option=option, dicom=dicom, read=read
+        source,
+        group_regex=group_regex,
+        strict=strict and not read.skip_unreadable,
+        strict_labels=strict,
+        option=option,
+        dicom=dicom,
+        read=read,
     )
     found = readable_rows(found) if read.skip_unreadable else found
     return replace(found, source=_recorded(text), read=read)
@@ -68,13 +73,22 @@ def _load(
     *,
     group_regex: str | None,
     strict: bool,
+    strict_labels: bool,
     option: str,
     dicom: DicomOptions,
     read: ReadOptions,
 ) -> Manifest:
+    from fewray.data import tables
     from fewray.data.folders import load_folder
-    from fewray.data.tables import SUFFIXES, load_csv
 
+    load_csv = partial(
+        tables.load_csv,
+        group_regex=group_regex,
+        strict=strict,
+        strict_labels=strict_labels,
+        dicom=dicom,
+        read=read,
+    )
     text = str(source)
     name, _, specification = text.partition(":")
     if name == "phantom" and not Path(text).exists():
@@ -91,19 +105,18 @@ def _load(
         )
         return load_release(request, option)
     if name == "dicom" and LABELS in specification and not Path(text).exists():
-        return _with_table(specification, group_regex, strict, option, dicom, read)
+        folder, table = _folder_and_table(specification, option)
+        return load_csv(table, images=folder)
     path = Path(specification if name == "dicom" and not Path(text).exists() else source)
     path = path.parent if path.name.lower() == DIRECTORY and path.is_file() else path
     if path.is_dir():
         if (path / MANIFEST).is_file():
-            return load_csv(
-                path / MANIFEST, group_regex=group_regex, strict=strict, dicom=dicom, read=read
-            )
+            return load_csv(path / MANIFEST)
         found = load_folder(path, group_regex=group_regex, strict=strict, dicom=dicom)
         found = check_classes(found, path)
         return with_labels(found, read)
-    if path.is_file() and path.suffix.lower() in SUFFIXES:
-        return load_csv(path, group_regex=group_regex, strict=strict, dicom=dicom, read=read)
+    if path.is_file() and path.suffix.lower() in tables.SUFFIXES:
+        return load_csv(path)
     found = "neither a folder nor a table" if path.is_file() else "not found"
     raise InputError("data_source", f"{option} {text}: {found}; {EXPECTED}", source=text)
 
@@ -120,26 +133,18 @@ def _recorded(source: str) -> str:
     return source
 
 
-def _with_table(
-    text: str,
-    group_regex: str | None,
-    strict: bool,
-    option: str,
-    dicom: DicomOptions,
-    read: ReadOptions,
-) -> Manifest:
-    """Return the DICOM files of FOLDER that a table labels, as in ``FOLDER,labels=TABLE``."""
-    from fewray.data.tables import load_csv
+def _folder_and_table(text: str, option: str) -> tuple[Path, Path]:
+    """Return the folder of DICOM files, and the table that labels them, in ``FOLDER,labels=TABLE``.
 
+    Raises InputError ``data_source`` if one is not there.
+    """
     folder, _, table = (Path(each) for each in text.rpartition(LABELS))
     folder = folder.parent if folder.name.lower() == DIRECTORY and folder.is_file() else folder
     for found, kind in ((folder.is_dir(), folder), (table.is_file(), table)):
         if not found:
             message = f"{option} dicom:{text}: {kind} not found; {EXPECTED}"
             raise InputError("data_source", message, source=str(kind))
-    return load_csv(
-        table, group_regex=group_regex, strict=strict, dicom=dicom, images=folder, read=read
-    )
+    return folder, table
 
 
 def load_external(

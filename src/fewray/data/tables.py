@@ -17,6 +17,7 @@ from fewray.data.sheets import excel
 from fewray.data.sheets.columns import find_columns, finding_columns
 from fewray.data.sheets.labels import LabelReader
 from fewray.data.sheets.paths import PathFinder
+from fewray.data.sheets.repeated import RepeatedRows
 from fewray.data.sheets.text import Sheet, read_text
 from fewray.data.skipped_files import files_below, not_in_manifest
 from fewray.errors import InputError
@@ -87,6 +88,7 @@ def load_csv(
     *,
     group_regex: str | None = None,
     strict: bool = True,
+    strict_labels: bool = True,
     dicom: DicomOptions = ALL,
     images: Path | None = None,
     read: ReadOptions = AS_IT_IS,
@@ -99,7 +101,9 @@ def load_csv(
     DICOM files may be named by an identifier instead of a path (:mod:`fewray.data.dicom.joins`).
     Paths are relative to the folder ``images``, by default that of the file. A group that is empty,
     NaN, NA, None or null names no patient, and such a label no class. A file must match its sha256
-    if one is given. Raises InputError that lists the faulty rows.
+    if one is given. Rows that repeat another are left out with a warning. ``strict_labels`` refuses
+    labels that join findings or mark doubt, and a file with two patients or splits. Raises
+    InputError that lists the faulty rows.
     """
     folder = images or path.parent
     table = _Table.open(path, folder, read)
@@ -115,6 +119,7 @@ def load_csv(
         table.records, unmatched = match_records(table.records, column, scan, folder)
     collector = RowCollector(group_regex, strict, dicom=scan)
     other_views: list[str] = []
+    repeated = RepeatedRows()
     for number, record in table.records:
         cells = {name: record.get(name) or "" for name in COLUMNS}
         shown = scan.mask.shown_name(cells["path"])
@@ -136,18 +141,25 @@ def load_csv(
         if not scan.has_view(file):
             other_views.append(shown)
             continue
+        group, split = patient_in_cell(cells["group"]), SPLITS[cells["split"].lower()]
+        if (other := repeated.earlier(file, number, label, (group, split))) is not None:
+            if other and strict_labels:
+                text = f"rows {other} and {number}: {shown} with different patients or splits"
+                collector.fault("file_twice", text)
+            if not other or strict_labels:
+                continue
         collector.add(
             file,
             label,
-            SPLITS[cells["split"].lower()],
+            split,
             name=_name(file, folder, cells["path"]),
-            group=patient_in_cell(cells["group"]),
+            group=group,
             sha256=cells["sha256"],
             origin=cast(Origin, cells["origin"] or "real"),
         )
     whole = path.name == MANIFEST
     skipped = not_in_manifest(path.parent, collector.rows, SPLITS) if whole else []
-    strange = [] if collector.faults else table.reader.check(str(path), strict=strict)
+    strange = [] if collector.faults else table.reader.check(str(path), strict=strict_labels)
     if not collector.rows and not collector.faults:
         found = [*strange, *skipped_dicom([], other_views, ",".join(dicom.views))]
         text = "; ".join(warning.text for warning in found)
@@ -155,7 +167,8 @@ def load_csv(
     views = skipped_dicom([], other_views, ",".join(dicom.views))
     unread = [] if scan.knows_patients() else unread_columns(table.unread())
     moved = table.paths.warnings(scan.mask.shown_name)
-    warnings = [*table.sheet.warnings, *unread, *unmatched, *views, *strange, *moved, *skipped]
+    warnings = [*table.sheet.warnings, *unread, *unmatched, *repeated.warnings()]
+    warnings += [*views, *strange, *moved, *skipped]
     name = path.resolve().parent.name if whole else path.stem
     return collector.manifest(name, str(path), warnings)
 

@@ -21,7 +21,7 @@ TEST = ("test_list.txt", "test_list_NIH.txt")
 def nih_patient(number: str) -> str:
     """Return the patient of a ``Patient ID``, or of the start of an image's name.
 
-    The name is the same in all releases of these images: NIH, RSNA and COVIDx.
+    The name is the same in the releases of the NIH and of the RSNA. COVIDx has patients of its own.
     """
     return f"nih-{number.strip().lstrip('0'):0>8}"
 

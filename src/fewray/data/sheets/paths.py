@@ -22,7 +22,7 @@ class PathFinder:
     """Finds the files of one table, relative to ``folder``.
 
     Names match in any Unicode normal form. A path that is not found as it is may have backslashes,
-    another case, or lie below a folder of another computer, which is then left out for all rows.
+    another case, or lie below a folder of another computer. That is left out, row by row.
     """
 
     folder: Path
