@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy.special import logit
 from scipy.stats import binomtest, norm
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
@@ -26,14 +27,18 @@ from fewray.readers.statistics.kappa import cohen_kappa, fleiss_kappa
 from fewray.readers.statistics.obuchowski_rockette import averaged_auc, difference
 
 
-def test_the_mean_placement_is_the_auc():
+@pytest.mark.parametrize("kind", [int, float])
+def test_the_mean_placement_is_the_auc(kind: type):
     draw = np.random.default_rng(0)
     real, synthetic = draw.integers(1, 6, (4, 11)), draw.integers(2, 8, (4, 7))
+    real, synthetic = real.astype(kind), synthetic.astype(kind)
     of_real, of_synthetic = placements(real, synthetic)
     labels = np.r_[np.zeros(11), np.ones(7)]
     expected = [roc_auc_score(labels, np.r_[a, b]) for a, b in zip(real, synthetic, strict=True)]
     assert np.allclose(of_real.mean(-1), expected)
     assert np.allclose(of_synthetic.mean(-1), expected)
+    shares = ((synthetic[0] > real[0, 3]) + (synthetic[0] == real[0, 3]) / 2).mean()
+    assert of_real[0, 3] == pytest.approx(shares)
 
 
 @pytest.mark.parametrize("shared", [False, True])
@@ -134,11 +139,22 @@ def test_without_any_variance_nothing_is_claimed():
 
 
 def test_readers_that_agree_have_infinite_degrees_of_freedom():
-    covariance = np.full((3, 3), 0.001) + 0.001 * np.eye(3)
+    covariance = np.full((3, 3), 0.001) + 0.001 * np.eye(3)  # Var - Cov2 is 0.001
     found = averaged_auc(np.full(3, 0.6), covariance)
     assert np.isinf(found.df)
-    assert found.se == pytest.approx(np.sqrt(0.001))
-    assert found.high - 0.6 == pytest.approx(norm.ppf(0.975) * np.sqrt(0.001))
+    assert found.se == pytest.approx(np.sqrt((0.001 + 3 * 0.001) / 3))
+    half = norm.ppf(0.975) * found.se / 0.24
+    assert logit(found.high) - logit(0.6) == pytest.approx(half)
+    assert found.statistic == pytest.approx(logit(0.6) * 0.24 / found.se)
+
+
+@pytest.mark.parametrize("auc", [0.55, 0.6, 0.65, 0.7])
+def test_the_interval_excludes_one_half_if_p_is_below_5_percent(auc: float):
+    aucs, covariance, _ = analysed([separation_of(auc, STRUCTURES["HH"])], 300, "HH", 9)
+    found = averaged_auc(aucs[:, 0], covariance[:, 0, :, 0])
+    assert np.array_equal(found.p < 0.05, (found.low > 0.5) | (found.high < 0.5))
+    assert (found.low > 0).all()
+    assert (found.high < 1).all()
 
 
 FLEISS_1971 = [

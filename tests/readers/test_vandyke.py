@@ -56,8 +56,12 @@ def test_variances_of_single_readers(example: tuple[np.ndarray, np.ndarray]):
     assert rounded(cov1, 4) == [3.735e-04, 7.602e-04, 3.553e-04, 1.083e-06, 2.430e-04]
 
 
-def test_the_difference_with_readers_and_cases_random(example: tuple[np.ndarray, np.ndarray]):
-    found = difference(*example)
+@pytest.mark.parametrize("as_published", [True, False])
+def test_the_difference_with_readers_and_cases_random(
+    example: tuple[np.ndarray, np.ndarray], as_published: bool
+):
+    """What we add to the published test changes nothing here."""
+    found = difference(*example, as_published=as_published)
     assert rounded(found.value, 3) == [-0.0438]
     assert rounded(found.statistic**2, 4) == [4.456]
     assert rounded(found.df, 4) == [15.26]
@@ -78,10 +82,13 @@ def test_one_modality(
 ):
     aucs, covariance = example
     own = covariance[modality, :, modality]
-    found = averaged_auc(aucs[modality], own)
+    found = averaged_auc(aucs[modality], own, as_published=True)
     cov2 = own[~np.eye(5, dtype=bool)].mean()
     values = [found.value, found.se, found.df, found.low, found.high, cov2]
     assert rounded(values, 4) == list(printed)
+    ours = averaged_auc(aucs[modality], own)
+    assert (ours.se, ours.df) == (found.se, found.df)
+    assert found.low < ours.value < ours.high < 1
 
 
 def test_delong_is_near_the_jackknife(example: tuple[np.ndarray, np.ndarray]):
