@@ -1,9 +1,8 @@
 """The public functions, one per command. ``import fewray`` offers them without loading PyTorch.
 
 All raise :class:`fewray.errors.InputError` for bad input and :class:`fewray.errors.RunFailed` for a
-run that could not continue. They print nothing. Where ``data``, ``real``, ``synthetic``,
-``held_out`` or ``external`` is asked for, give a data set's name, a folder, a CSV file, or a
-manifest that :func:`load_dataset` returned.
+run that could not continue. They print nothing. Data may be given as a data set's name, a folder, a
+CSV file, or a manifest that :func:`load_dataset` returned.
 """
 
 from __future__ import annotations
@@ -16,8 +15,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from fewray.config import CrossvalOptions, GanOptions, PublishedOptions, check_external
 from fewray.errors import InputError, check_range
 from fewray.presets import recipe
-from fewray.readers.api import analyse_reader_study as analyse_reader_study
-from fewray.readers.api import new_reader_study as new_reader_study
+from fewray.readers.api import analyse_reader_study, new_reader_study  # noqa: F401
 
 if TYPE_CHECKING:
     from fewray.compute.machine import MachineOptions
