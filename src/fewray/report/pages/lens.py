@@ -20,7 +20,7 @@ from fewray.report.traced import Name, as_name
 
 SHOWN = 16
 """Synthetic images per class: the first ones, not chosen."""
-REAL = 64
+REAL = 40
 """Training images, at most, that are compared with each other to say what is usual."""
 REACH = 5
 """Pixels that an image is shifted before its difference to another is shown."""
@@ -81,7 +81,7 @@ def _lens(name: Name, images: ClassImages) -> Lens:
 def difference(image: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Return uint8 (H, W): |image - other|, after the shift or mirroring that correlates best.
 
-    Both are brought to the same mean and spread first; black is equal.
+    Both are brought to the same mean and spread first; black is equal, white two SD or more.
     """
     x = _standard(image)
     inner = x[REACH:-REACH, REACH:-REACH]
@@ -93,8 +93,7 @@ def difference(image: np.ndarray, other: np.ndarray) -> np.ndarray:
                 alike = float((inner * moved[REACH:-REACH, REACH:-REACH]).mean())
                 if alike > best:
                     best, chosen = alike, moved
-    scale = max(float(image.std()), 1.0)
-    return np.clip(np.abs(x - chosen) * scale, 0, 255).astype(np.uint8)
+    return np.clip(np.abs(x - chosen) * (255 / 2), 0, 255).astype(np.uint8)
 
 
 def _standard(image: np.ndarray) -> np.ndarray:
