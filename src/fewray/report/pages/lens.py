@@ -18,9 +18,9 @@ from fewray.report.pages.run_images import ClassImages, address
 from fewray.report.text import percent
 from fewray.report.traced import Name, as_name
 
-SHOWN = 16
+SHOWN = 12
 """Synthetic images per class: the first ones, not chosen."""
-REAL = 40
+REAL = 24
 """Training images, at most, that are compared with each other to say what is usual."""
 REACH = 5
 """Pixels that an image is shifted before its difference to another is shown."""

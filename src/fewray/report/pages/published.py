@@ -20,9 +20,19 @@ from fewray.report.pages.generators import (
     took,
 )
 from fewray.report.tables import Column, Field, Table, fields_table
-from fewray.report.text import class_name, count, interval, listed, number, sentence, spelled
+from fewray.report.text import (
+    class_name,
+    count,
+    interval,
+    listed,
+    named_class,
+    number,
+    sentence,
+    spelled,
+)
+from fewray.report.traced import named_arm
 from fewray.results.names import arm_name, sentence_case
-from fewray.results.published import PublishedStudy
+from fewray.results.published import PublishedArm, PublishedStudy
 
 PRINTED = {
     "classic": {
@@ -85,9 +95,16 @@ def published_page(study: PublishedStudy, timing: Timing, folder: Path) -> Page:
             Section("mixtures", "Mixtures of classic and synthetic images", _mixtures(study)),
             Section("table4", "Table 4 of the paper, by arm", _table4_blocks(study)),
             Section("generators", "Generators", _generators(study, timing, folder)),
-            *quality_sections(study.quality),
+            *quality_sections(
+                study.quality,
+                {label: named_class(study.data, label) for label in study.data.classes},
+            ),
             Section("reproducibility", "Reproducibility", _reproducibility(study, timing)),
         ],
+        names=(
+            *map(named_arm, study.arms),
+            *(named_class(study.data, label) for label in study.data.classes),
+        ),
     )
 
 
@@ -107,7 +124,7 @@ def _data_table(study: PublishedStudy) -> Table:
 
 def accuracy_table(study: PublishedStudy) -> Table:
     """Return the accuracy of each arm, by the standard definition and as the paper computed it."""
-    arms = {arm_name(name): arm for name, arm in study.arms.items()}
+    arms: dict[str, PublishedArm] = {named_arm(name): arm for name, arm in study.arms.items()}
     scores = fields_table("", "arm", arms, ACCURACY)
     rows = []
     for row, (name, arm) in zip(scores.rows, study.arms.items(), strict=True):
