@@ -115,9 +115,9 @@ def forest_block(study: CrossvalStudy) -> tuple[Drawing, ...]:
             drawn,
             "Forest plot of the differences in accuracy; the table of comparisons has the same "
             "numbers",
-            "Square: difference in accuracy. Line: its 95% confidence interval. Right of 0: in favour "
-            f"of the arm over {arm_name(study.reference)}. Shaded: differences this study had less "
-            f"than 80% power to detect{holm}.",
+            "Square: difference in accuracy. Line: its 95% confidence interval. Right of 0: in "
+            f"favour of the arm over {arm_name(study.reference)}. Shaded: differences this study "
+            f"had less than 80% power to detect{holm}.",
             narrow=True,
             file=FOREST,
             command=study_command(study),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fewray.compute.process import fixed_threads
 from fewray.quality.area_gallery import COLOUR, OPACITY
 from fewray.quality.copies.alignment import nearest_aligned
 from fewray.quality.copies.owed import owed_areas, owed_map, window_threshold
@@ -28,9 +29,9 @@ REACH = 5
 
 def lens_blocks(found: dict[str, ClassImages]) -> tuple[Block, ...]:
     """Return the lens of each class with its explanation; nothing without images."""
-    lenses = tuple(
-        _lens(as_name(name), images) for name, images in found.items() if len(images.real) > 1
-    )
+    shown = {as_name(name): images for name, images in found.items() if len(images.real) > 1}
+    with fixed_threads(1):  # small work: more threads would only wait for each other
+        lenses = tuple(_lens(name, images) for name, images in shown.items())
     if not lenses:
         return ()
     how = (

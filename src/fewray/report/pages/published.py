@@ -82,6 +82,7 @@ def published_page(study: PublishedStudy, timing: Timing, folder: Path) -> Page:
         "Dots: one per seed, evaluation mode. Bar: 95% Wilson interval of their mean. Crosses: "
         "networks trained and tested as in the paper. Diamond: the paper's value.",
     )
+    classes = [named_class(study.data, label) for label in study.data.classes]
     placements = [Text(sentence(place.text), "soft") for place in study.paper.values()]
     return Page.of(
         f"Does synthetic augmentation help on the {study.data.name} data set?",
@@ -95,16 +96,10 @@ def published_page(study: PublishedStudy, timing: Timing, folder: Path) -> Page:
             Section("mixtures", "Mixtures of classic and synthetic images", _mixtures(study)),
             Section("table4", "Table 4 of the paper, by arm", _table4_blocks(study)),
             Section("generators", "Generators", _generators(study, timing, folder)),
-            *quality_sections(
-                study.quality,
-                {label: named_class(study.data, label) for label in study.data.classes},
-            ),
+            *quality_sections(study.quality, {name.label: name for name in classes}),
             Section("reproducibility", "Reproducibility", _reproducibility(study, timing)),
         ],
-        names=(
-            *map(named_arm, study.arms),
-            *(named_class(study.data, label) for label in study.data.classes),
-        ),
+        names=(*map(named_arm, study.arms), *classes),
     )
 
 

@@ -53,7 +53,7 @@ def quality_tables(quality: QualityReport) -> tuple[Table, ...]:
 def quality_sections(
     quality: QualityReport | None, names: Mapping[str, str] | None = None
 ) -> list[Section]:
-    """Return the section with a dot plot, :func:`quality_tables` and remarks; none without a report.
+    """Return the section with a dot plot, the tables and remarks; none without a report.
 
     ``names`` are the display names of the classes, by label.
     """
