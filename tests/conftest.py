@@ -69,6 +69,7 @@ SLOW = (
 FAST = (
     "pipelines/test_estimate.py",
     "study/crossval/test_conclusion.py",
+    "study/crossval/test_external_comparison.py",
     "study/crossval/test_predictions.py",
 )
 """Exceptions."""
