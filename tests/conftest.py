@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from fewray.storage.cache import cache_folder
 from tests.fake_cuda import fake_cuda  # noqa: F401 (a fixture)
 
+if kernels := cache_folder("kernels"):  # before a module with compiled functions is imported
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(kernels))
 SLOW = (
     "benchmarks/test_benchmarks.py::test_a_gpu_part",
     "benchmarks/test_benchmarks.py::test_an_error",
@@ -28,10 +31,15 @@ SLOW = (
     "compute/test_dask.py",
     "compute/test_workers.py",
     "data/audit/",
+    "data/dicom/test_broken.py::test_a_run",
+    "data/dicom/test_broken.py::test_every",
+    "data/dicom/test_files.py::test_every_broken",
     "data/dicom/test_privacy.py::test_no_identifier_is_written",
+    "data/layout/test_outputs.py",
     "data/phantom/test_cohort.py",
     "data/phantom/test_drawing.py",
     "data/test_covid4.py::test_the_real_set",
+    "data/test_table_sets.py::test_columns_and_labels_on",
     "experiments/",
     "generators/test_graphed_training.py",
     "generators/test_health.py",
@@ -107,7 +115,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Give the tests their own cache folder."""
+    """Give the tests their own cache folder; compiled kernels outlive them."""
     os.environ["FEWRAY_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 

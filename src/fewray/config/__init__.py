@@ -12,6 +12,7 @@ from fewray.config.generator import (
     GanOptions,
     PatchesOptions,
 )
+from fewray.config.reading import AS_IT_IS, FindingOptions, ReadOptions, Uncertain
 from fewray.config.study import (
     CROSSVAL_ARMS,
     PUBLISHED_ARMS,
@@ -23,6 +24,7 @@ from fewray.config.study import (
 )
 
 __all__ = [
+    "AS_IT_IS",
     "CROSSVAL_ARMS",
     "FITS",
     "PUBLISHED_ARMS",
@@ -32,10 +34,13 @@ __all__ = [
     "ClassifierOptions",
     "CrossvalOptions",
     "DiffusionOptions",
+    "FindingOptions",
     "Fit",
     "GanOptions",
     "Options",
     "PatchesOptions",
     "PublishedOptions",
+    "ReadOptions",
+    "Uncertain",
     "check_external",
 ]
