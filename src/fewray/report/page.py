@@ -18,7 +18,7 @@ from fewray.report.blocks import Bullets as Bullets
 from fewray.report.blocks import Code as Code
 from fewray.report.blocks import Details as Details
 from fewray.report.blocks import Drawing as Drawing
-from fewray.report.blocks import Film as Film
+from fewray.report.blocks import Filmstrip as Filmstrip
 from fewray.report.blocks import Group as Group
 from fewray.report.blocks import Lens as Lens
 from fewray.report.blocks import LensItem as LensItem
