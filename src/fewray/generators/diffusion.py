@@ -18,6 +18,7 @@ from fewray.errors import InputError
 from fewray.generators.adam import adam_tensors, below, load_adam
 from fewray.generators.families.augmentation import PARAMETERS, augment
 from fewray.generators.families.edm import denoising_loss, noise_levels, solve
+from fewray.generators.families.layout import FACTOR, Layout, fit_layout, noisy_layout
 from fewray.generators.families.unet import UNet, haar, initialise, inverse_haar
 from fewray.generators.family import OnBatch, Tick, check_training_images, ignore_batch
 from fewray.imaging.arrays import to_uint8
@@ -49,12 +50,13 @@ class Diffusion:
     """
 
     def __init__(self, options: GanOptions, *, seed: int, device: torch.device) -> None:
-        if options.image_size % (2 ** len(options.diffusion.channels)):
-            factor = 2 ** len(options.diffusion.channels)
+        factor = max(FACTOR, 2 ** len(options.diffusion.channels))
+        if options.image_size % factor:
             message = f"image_size {options.image_size}: expected a multiple of {factor}."
             raise InputError("image_size_unsupported", message, value=options.image_size)
         self.options, self.seed, self.device = options, seed, device
         self.epoch = self.class_index = 0
+        self.layouts: list[Layout] = []
         with seeded(0):  # layers draw from the global random state, which must not change
             self.network, self.average = (new_network(options.diffusion) for _ in range(2))
         initialise(self.network, torch.Generator().manual_seed(child_seed(seed, "init")))
@@ -84,7 +86,8 @@ class Diffusion:
         do not matter beyond rounding: images differ by a few grey levels at most.
         """
         options, precision = self.options, choose_precision(self.device, "auto")
-        levels = noise_levels(options.diffusion.sampling_steps, LOWEST, HIGHEST)
+        highest = options.diffusion.layout_sigma if self.layouts else HIGHEST
+        levels = noise_levels(options.diffusion.sampling_steps, LOWEST, highest)
         made = [np.zeros((0, 1, options.image_size, options.image_size), np.uint8)]
         for start in range(0, len(seeds), BATCH):
             noise = torch.stack([self._noise(seed) for seed in seeds[start : start + BATCH]])
@@ -94,7 +97,11 @@ class Diffusion:
                 with autocast(self.device, precision):
                     return self.average(x, level, described)
 
-            clean = solve(network, noise.to(self.device) * HIGHEST, levels)
+            if self.layouts:
+                noisy = noisy_layout(self.layouts[self.class_index], noise, highest)
+            else:
+                noisy = noise * highest
+            clean = solve(network, noisy.to(self.device), levels)
             made.append(to_uint8(inverse_haar(clean).clamp(-1, 1)))
         return np.concatenate(made)
 
@@ -118,16 +125,22 @@ class Diffusion:
         return math.isfinite(float(sum(p.detach().abs().sum() for p in self.network.parameters())))
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the weights, their average and the moments of Adam."""
+        """Return the weights, their average, the moments of Adam and the layouts."""
         found = {f"network.{name}": t for name, t in self.network.state_dict().items()}
         found |= {f"average.{name}": t for name, t in self.average.state_dict().items()}
+        for index, layout in enumerate(self.layouts):
+            found |= {f"layout.{index}.mean": layout.mean, f"layout.{index}.axes": layout.axes}
         return found | adam_tensors("adam", self.optimiser)
 
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Restore the weights, their average and the moments of Adam."""
+        """Restore the weights, their average, the moments of Adam and the layouts."""
         for name, network in (("network", self.network), ("average", self.average)):
             network.load_state_dict(below(tensors, name))
         load_adam("adam", self.optimiser, tensors)
+        found = below(tensors, "layout")
+        self.layouts = [
+            Layout(found[f"{index}.mean"], found[f"{index}.axes"]) for index in range(len(found) // 2)
+        ]
 
     def fit(
         self,
@@ -152,6 +165,8 @@ class Diffusion:
                 f"{count} classes: one generator learns at most {CLASSES}. Train with --classes."
             )
             raise InputError("too_many_classes", message, found=count, expected=CLASSES)
+        if options.diffusion.layout_sigma:
+            self.layouts = [fit_layout(images[given == index]) for index in range(count)]
         classes = torch.from_numpy(given).to(device)
         batch, batches = options.batch_size, self.batches_per_epoch(len(images), options)
         draws = torch.Generator(device)
