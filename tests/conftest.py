@@ -21,6 +21,7 @@ SLOW = (
     "benchmarks/test_subjects.py::test_a_study",
     "benchmarks/test_subjects.py::test_both",
     "benchmarks/test_subjects.py::test_the_textbook",
+    "browser/",
     "classify/test_classifier.py",
     "classify/test_pooled_block.py::test_bfloat16",
     "classify/test_pooled_block.py::test_the_first_block_under_autocast",
@@ -66,6 +67,11 @@ SLOW = (
     "readers/test_analysis.py",
     "readers/test_answers.py",
     "readers/test_statistics.py",
+    "report/test_document.py::test_hostile",
+    "report/test_document.py::test_pdf",
+    "report/test_document.py::test_the_policy",
+    "report/test_images.py::test_a_copy",
+    "report/test_page_numbers.py",
     "study/crossval/",
     "study/published/",
     "study/test_folds.py::test_covid4",
@@ -76,6 +82,7 @@ SLOW = (
 FAST = (
     "pipelines/test_estimate.py",
     "study/crossval/test_conclusion.py",
+    "study/crossval/test_external_comparison.py",
     "study/crossval/test_predictions.py",
 )
 """Exceptions."""
