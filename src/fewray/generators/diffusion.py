@@ -20,6 +20,7 @@ from fewray.generators.families.augmentation import PARAMETERS, augment
 from fewray.generators.families.edm import denoising_loss, noise_levels, solve
 from fewray.generators.families.unet import UNet, haar, initialise, inverse_haar
 from fewray.generators.family import OnBatch, Tick, check_training_images, ignore_batch
+from fewray.generators.sampling import between
 from fewray.imaging.arrays import to_uint8
 
 CLASSES = 16
@@ -83,20 +84,35 @@ class Diffusion:
         The network runs in bfloat16 where the device is fast at it. The batch size and the device
         do not matter beyond rounding: images differ by a few grey levels at most.
         """
-        options, precision = self.options, choose_precision(self.device, "auto")
-        levels = noise_levels(options.diffusion.sampling_steps, LOWEST, HIGHEST)
-        made = [np.zeros((0, 1, options.image_size, options.image_size), np.uint8)]
+        size = self.options.image_size
+        made = [np.zeros((0, 1, size, size), np.uint8)]
         for start in range(0, len(seeds), BATCH):
             noise = torch.stack([self._noise(seed) for seed in seeds[start : start + BATCH]])
-            described = self._conditions(torch.full((len(noise),), self.class_index))
-
-            def network(x: Tensor, level: Tensor, described: Tensor = described) -> Tensor:
-                with autocast(self.device, precision):
-                    return self.average(x, level, described)
-
-            clean = solve(network, noise.to(self.device) * HIGHEST, levels)
-            made.append(to_uint8(inverse_haar(clean).clamp(-1, 1)))
+            made.append(self._denoised(noise))
         return np.concatenate(made)
+
+    @torch.inference_mode()
+    def walk(self, first: int, second: int, at: Sequence[float]) -> np.ndarray:
+        """Return uint8 images (n, 1, S, S) between those of two seeds (0 and 1 in ``at``).
+
+        The starting noise is interpolated; the solver adds none, so images change smoothly.
+        """
+        ends = torch.stack([self._noise(first), self._noise(second)])
+        noise = between(ends.flatten(1), at).reshape(-1, *ends.shape[1:])
+        return self._denoised(noise)
+
+    def _denoised(self, noise: Tensor) -> np.ndarray:
+        """Return the uint8 images (n, 1, S, S) of the class that ``noise`` leads to."""
+        precision = choose_precision(self.device, "auto")
+        levels = noise_levels(self.options.diffusion.sampling_steps, LOWEST, HIGHEST)
+        described = self._conditions(torch.full((len(noise),), self.class_index))
+
+        def network(x: Tensor, level: Tensor) -> Tensor:
+            with autocast(self.device, precision):
+                return self.average(x, level, described)
+
+        clean = solve(network, noise.to(self.device) * HIGHEST, levels)
+        return to_uint8(inverse_haar(clean).clamp(-1, 1))
 
     def _noise(self, seed: int) -> Tensor:
         """Return the noise (4, S/2, S/2) of an image.

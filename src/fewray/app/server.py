@@ -1,0 +1,145 @@
+"""Build the app and run it on a free port."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from fewray.app.context import Context
+from fewray.app.images import pages as image_pages
+from fewray.app.images import walk_pages
+from fewray.app.images.neighbours import Neighbours
+from fewray.app.images.sets import ImageSets, check_data
+from fewray.app.images.walk import Walks
+from fewray.app.library import Library
+from fewray.app.pages import STATIC, Pages
+from fewray.app.runs import pages as run_pages
+from fewray.app.security import Forms, Guard, is_loopback
+from fewray.errors import InputError, RunFailed
+
+TRIES = 100
+"""Ports tried after a busy one."""
+TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+ROUTES: tuple[tuple[str, Callable[[Request], object], tuple[str, ...]], ...] = (
+    ("/runs", run_pages.runs, ("GET",)),
+    ("/runs.json", run_pages.runs, ("GET",)),
+    ("/runs/{name:path}", run_pages.run, ("GET",)),
+    ("/reports/{name:path}", run_pages.report, ("GET",)),
+    ("/grids/{name:path}", run_pages.grid, ("GET",)),
+    ("/compare", run_pages.compare, ("GET",)),
+    ("/compare.json", run_pages.compare, ("GET",)),
+    ("/images", image_pages.sets, ("GET",)),
+    ("/images.json", image_pages.sets, ("GET",)),
+    ("/images/{name:path}", image_pages.browse, ("GET",)),
+    ("/image/{set:path}/{image}", image_pages.image, ("GET",)),
+    ("/pixels/{set:path}/{image}", image_pages.picture, ("GET",)),
+    ("/difference/{set:path}/{image}", image_pages.apart, ("GET",)),
+    ("/walk/{name:path}", walk_pages.walk, ("GET",)),
+    ("/frames/{name:path}", walk_pages.frame, ("GET",)),
+    ("/marks", walk_pages.change_mark, ("POST",)),
+)
+
+
+def create_app(
+    folder: Path, *, data: Sequence[str] = (), host: str = "127.0.0.1", origin: str = ""
+) -> Starlette:
+    """Return the app that serves the runs in ``folder`` and the real images ``data``.
+
+    ``host`` is the address it will listen on. If that is not this machine only, readers of a reader
+    study may come from other machines, to the addresses below ``origin``; all other pages stay
+    closed to them. InputError for a folder or data set that cannot be read.
+    """
+    library = Library(folder)
+    check_data(data)
+    forms = Forms()
+    images = ImageSets(library, data)
+    app = Starlette(
+        routes=[
+            Route("/", lambda request: RedirectResponse("/runs")),
+            Route("/static/{name}", static),
+            *(Route(path, handler, methods=list(methods)) for path, handler, methods in ROUTES),
+        ],
+        middleware=[
+            Middleware(
+                Guard,
+                hosts=() if is_loopback(host) else (host, socket.gethostname()),
+                open_to_others=not is_loopback(host),
+            )
+        ],
+        exception_handlers={
+            HTTPException: problem,
+            InputError: problem,
+            RunFailed: problem,
+            OSError: problem,
+        },
+    )
+    app.state.context = Context(
+        library=library,
+        images=images,
+        neighbours=Neighbours(images),
+        walks=Walks(),
+        forms=forms,
+        pages=Pages(forms, str(folder)),
+        origin=origin,
+    )
+    return app
+
+
+def problem(request: Request, error: Exception) -> Response:
+    """Return the page of an error."""
+    return request.app.state.context.pages.problem(request, error)
+
+
+def static(request: Request) -> Response:
+    """Send one of the app's own files."""
+    name = request.path_params["name"]
+    path = STATIC / name
+    if path.suffix not in TYPES or path.name != name or not path.is_file():
+        raise HTTPException(404)
+    headers = {"cache-control": "no-cache"}
+    return FileResponse(path, media_type=TYPES[path.suffix], headers=headers)
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """Return a listening socket on ``port`` or the next free one; InputError if there is none."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for candidate in range(port, min(port + TRIES, 65536)) if port else (0,):
+        opened = socket.socket(family, socket.SOCK_STREAM)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            opened.bind((host, candidate))
+            opened.listen(128)
+            return opened
+        except (OSError, OverflowError) as error:
+            opened.close()
+            if getattr(error, "errno", None) not in (errno.EADDRINUSE, errno.EACCES):
+                message = f"--host {host}: cannot listen there ({error})."
+                raise InputError("host_unusable", message, host=host) from None
+    message = f"--port {port}: no free port from there on. Choose another --port."
+    raise InputError("no_free_port", message, port=port)
+
+
+def run(app: Starlette, opened: socket.socket) -> None:
+    """Serve until Ctrl-C."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=30,
+        limit_concurrency=200,
+        h11_max_incomplete_event_size=32 * 1024,
+    )
+    uvicorn.Server(config).run(sockets=[opened])
