@@ -53,6 +53,7 @@ SLOW = (
     "quality/test_texture_differences.py::test_radiographs",
     "quality/test_texture_differences.py::test_the_report",
     "quality/test_texture_differences.py::test_too_few",
+    "readers/test_answers.py",
     "study/crossval/",
     "study/published/",
     "study/test_folds.py::test_covid4",

@@ -32,12 +32,13 @@ LAYERS: dict[str, set[str]] = {
     "generators": {*BASE, "results"},
     "quality": {*BASE, "results"},
     "classify": BASE,
+    "readers": {*BASE, "results"},
     "pipelines": {*BASE, "results", *SIBLINGS},
     "study": {*BASE, "results", *SIBLINGS, "pipelines"},
     "report": {*BASE, "results", *SIBLINGS, "pipelines"},
-    "api": {*BASE, "results", *SIBLINGS, "pipelines", "study", "report"},
+    "api": {*BASE, "results", *SIBLINGS, "pipelines", "study", "report", "readers"},
     "": {"api"},
-    "cli": {*BASE, "results", *SIBLINGS, "pipelines", "study", "report", "api", ""},
+    "cli": {*BASE, "results", *SIBLINGS, "pipelines", "study", "report", "readers", "api", ""},
 }
 """The parts of fewray that each part may import; the empty name is the package itself."""
 
@@ -60,6 +61,7 @@ ARRAY_HELPERS = {
 PURE: dict[str, set[str]] = {
     "study.statistics": {*ARRAY_HELPERS, "classify.scores"},
     "quality.metrics": ARRAY_HELPERS,
+    "readers.statistics": ARRAY_HELPERS,
     "classify.networks": {*ARRAY_HELPERS, "config"},
     "generators.families": ARRAY_HELPERS,
     "classify.fused": ARRAY_HELPERS,

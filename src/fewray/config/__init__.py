@@ -12,6 +12,7 @@ from fewray.config.generator import (
     GanOptions,
     PatchesOptions,
 )
+from fewray.config.readers import ReaderStudyOptions
 from fewray.config.study import (
     CROSSVAL_ARMS,
     PUBLISHED_ARMS,
@@ -37,5 +38,6 @@ __all__ = [
     "Options",
     "PatchesOptions",
     "PublishedOptions",
+    "ReaderStudyOptions",
     "check_external",
 ]
