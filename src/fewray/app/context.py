@@ -11,6 +11,7 @@ from fewray.app.images.sets import ImageSets
 from fewray.app.images.walk import Walks
 from fewray.app.library import Library
 from fewray.app.pages import Pages
+from fewray.app.reader_study.access import Readers
 from fewray.app.security import Forms
 
 
@@ -22,6 +23,7 @@ class Context:
     images: ImageSets
     neighbours: Neighbours
     walks: Walks
+    readers: Readers
     forms: Forms
     pages: Pages
     origin: str = ""

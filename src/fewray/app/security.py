@@ -13,7 +13,6 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -169,9 +168,3 @@ class Forms:
     def is_genuine(self, token: str, purpose: str = "owner") -> bool:
         """Return whether ``token`` is that of a form of this server."""
         return hmac.compare_digest(token.encode(), self.token(purpose).encode())
-
-
-def is_owner(request: Request) -> bool:
-    """Return whether a request comes from this machine."""
-    client = request.client.host if request.client else ""
-    return is_loopback(client) and is_loopback(host_of(request.headers.get("host", "")))

@@ -22,6 +22,8 @@ from fewray.app.images.sets import ImageSets, check_data
 from fewray.app.images.walk import Walks
 from fewray.app.library import Library
 from fewray.app.pages import STATIC, Pages
+from fewray.app.reader_study import owner, reading
+from fewray.app.reader_study.access import Readers
 from fewray.app.runs import pages as run_pages
 from fewray.app.security import Forms, Guard, is_loopback
 from fewray.errors import InputError, RunFailed
@@ -46,6 +48,15 @@ ROUTES: tuple[tuple[str, Callable[[Request], object], tuple[str, ...]], ...] = (
     ("/walk/{name:path}", walk_pages.walk, ("GET",)),
     ("/frames/{name:path}", walk_pages.frame, ("GET",)),
     ("/marks", walk_pages.change_mark, ("POST",)),
+    ("/reader-studies", owner.studies, ("GET",)),
+    ("/reader-studies", owner.define, ("POST",)),
+    ("/reader-studies.json", owner.studies, ("GET",)),
+    ("/reader-studies/{name:path}", owner.study, ("GET",)),
+    ("/reader-studies/{name:path}", owner.invite, ("POST",)),
+    ("/read/{token}", reading.read, ("GET",)),
+    ("/read/{token}/grade", reading.choose_grade, ("POST",)),
+    ("/read/{token}/answer", reading.answer, ("POST",)),
+    ("/read/{token}/image/{showing}", reading.picture, ("GET",)),
 )
 
 
@@ -87,6 +98,7 @@ def create_app(
         images=images,
         neighbours=Neighbours(images),
         walks=Walks(),
+        readers=Readers(library),
         forms=forms,
         pages=Pages(forms, str(folder)),
         origin=origin,
