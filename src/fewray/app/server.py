@@ -18,7 +18,7 @@ from fewray.app.context import Context
 from fewray.app.images import pages as image_pages
 from fewray.app.images import walk_pages
 from fewray.app.images.neighbours import Neighbours
-from fewray.app.images.sets import ImageSets, check_data
+from fewray.app.images.sets import ImageSets
 from fewray.app.images.walk import Walks
 from fewray.app.library import Library
 from fewray.app.pages import STATIC, Pages
@@ -70,7 +70,6 @@ def create_app(
     closed to them. InputError for a folder or data set that cannot be read.
     """
     library = Library(folder)
-    check_data(data)
     forms = Forms()
     images = ImageSets(library, data)
     app = Starlette(

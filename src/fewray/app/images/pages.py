@@ -64,7 +64,7 @@ class DetailView(msgspec.Struct, frozen=True, kw_only=True):
 def sets(request: Request) -> Response:
     """Show all sets of images."""
     context = context_of(request)
-    keys = [f"real/{number}" for number in range(len(context.images.data))]
+    keys = [each.key for each in context.images.real()]
     keys += [f"synthetic/{r.name}" for r in context.library.runs() if r.kind == "images"]
     views = []
     for key in keys:

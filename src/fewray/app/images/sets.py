@@ -85,37 +85,26 @@ class ImageSet:
 
 
 class ImageSets:
-    """All sets. Real data are loaded when they are first looked at."""
+    """All sets. InputError for real data that cannot be loaded."""
 
     def __init__(self, library: Library, data: Sequence[str]) -> None:
-        self.library, self.data = library, tuple(data)
+        self.library = library
         self._lock = threading.Lock()
-        self._real: dict[int, ImageSet] = {}
+        self._real = [_real_set(number, source) for number, source in enumerate(data)]
         self._synthetic: dict[str, tuple[float, ImageSet]] = {}
 
     def real(self) -> list[ImageSet]:
         """Return the real sets."""
-        return [self._real_set(number) for number in range(len(self.data))]
+        return list(self._real)
 
     def get(self, key: str) -> ImageSet:
         """Return the set called ``key``; InputError ``no_set`` if there is none."""
         kind, _, name = key.partition("/")
-        if kind == "real" and name.isdecimal() and len(name) < 4 and int(name) < len(self.data):
-            return self._real_set(int(name))
+        if kind == "real" and name.isdecimal() and len(name) < 4 and int(name) < len(self._real):
+            return self._real[int(name)]
         if kind == "synthetic":
             return self._synthetic_set(name)
         raise InputError("no_set", f"{key[:200]}: no such set of images.", key=key[:200])
-
-    def _real_set(self, number: int) -> ImageSet:
-        from fewray.data.loading import load_dataset
-
-        with self._lock:
-            if number not in self._real:
-                manifest = load_dataset(self.data[number])
-                self._real[number] = ImageSet(
-                    key=f"real/{number}", title=manifest.name, origin="real", manifest=manifest
-                )
-            return self._real[number]
 
     def _synthetic_set(self, name: str) -> ImageSet:
         """Return the synthetic images in a folder; read again when they are generated again."""
@@ -152,9 +141,8 @@ class ImageSets:
                 raise InputError("foreign_files", message, folder=str(folder))
 
 
-def check_data(data: Sequence[str]) -> None:
-    """Raise InputError if a data set that is named at start cannot be loaded."""
+def _real_set(number: int, source: str) -> ImageSet:
     from fewray.data.loading import load_dataset
 
-    for source in data:
-        load_dataset(source)
+    manifest = load_dataset(source)
+    return ImageSet(key=f"real/{number}", title=manifest.name, origin="real", manifest=manifest)

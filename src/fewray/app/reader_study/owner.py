@@ -51,7 +51,7 @@ class ReaderStudyView(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def finished(self) -> int:
         """Return how many readers have answered everything."""
-        return sum(bool(each.progress and each.progress.finished) for each in self.readers)
+        return sum(bool(each.progress and each.progress.complete) for each in self.readers)
 
 
 def studies(request: Request) -> Response:

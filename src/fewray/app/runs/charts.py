@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
@@ -83,15 +83,18 @@ def line_chart(title: str, lines: Sequence[Line], *, unit: bool = False) -> Char
 
 
 def interval_bar(
-    value: float | None, ci: tuple[float, float] | None, span: float, label: str
+    value: float | None, ci: tuple[float, float] | None, span: tuple[float, float], label: str
 ) -> Markup:
-    """Return a difference with its interval on a scale from ``-span`` to ``span``."""
-    width, height = 200, 20
+    """Return a difference with its interval on a scale from ``span[0]`` to ``span[1]``."""
+    width, height, margin = 200, 20, 6
+    low, high = span
 
     def place(x: float) -> float:
-        return round(width / 2 + max(-1.0, min(1.0, x / span)) * (width / 2 - 6), 1)
+        share = (x - low) / ((high - low) or 1.0)
+        return round(margin + max(0.0, min(1.0, share)) * (width - 2 * margin), 1)
 
-    parts = [f'<line class="zero" x1="{width / 2}" x2="{width / 2}" y1="0" y2="{height}"/>']
+    zero = place(0.0)
+    parts = [f'<line class="zero" x1="{zero}" x2="{zero}" y1="0" y2="{height}"/>']
     if value is not None and ci is not None:
         parts.append(f'<line class="ci" x1="{place(ci[0])}" x2="{place(ci[1])}" y1="10" y2="10"/>')
         parts.append(f'<circle class="point" cx="{place(value)}" cy="10" r="4"/>')
@@ -100,6 +103,12 @@ def interval_bar(
         f'aria-label="{escape(label)}">{"".join(parts)}</svg>'
     )
     return Markup(svg)
+
+
+def span_of(intervals: Iterable[tuple[float, float] | None]) -> tuple[float, float]:
+    """Return the scale on which ``intervals`` are drawn; it includes 0."""
+    ends = [end for ci in intervals if ci is not None for end in ci]
+    return min([0.0, *ends]), max([0.0, *ends]) if ends else 1.0
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from fewray.app.library import QUALITY, Found
-from fewray.app.runs.charts import Chart
+from fewray.app.runs.charts import Chart, span_of
 from fewray.app.runs.curves import compared_charts
 from fewray.app.runs.study import ArmView, StudyView, view_study
 from fewray.app.runs.training import GeneratorView, TrainingView, view_training
@@ -38,10 +38,9 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
     @property
-    def span(self) -> float:
-        """Return the half-width of the scale of the differences, in points."""
-        arms = [arm for study in self.studies.values() for arm in study.arms]
-        return 1.05 * max((abs(end) for arm in arms if arm.ci for end in arm.ci), default=1.0)
+    def span(self) -> tuple[float, float]:
+        """Return the scale of the differences, in points."""
+        return span_of(arm.ci for study in self.studies.values() for arm in study.arms)
 
     @property
     def labels(self) -> list[str]:

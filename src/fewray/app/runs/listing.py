@@ -61,14 +61,14 @@ def _bare(run: Found, *, state: State = "finished", problem: str = "", about: st
 def _study(run: Found) -> RunRow:
     view = view_study(run.folder)
     about = ", ".join(part for part in (view.data, view.preset) if part)
-    result = view.verdicts[0] if view.verdicts else view.stage
+    result = " ".join(view.verdicts) or view.stage
     return RunRow(
         name=run.name,
         kind=run.kind,
         state=view.state,
         about=about,
-        result=result if view.state != "stopped" else "",
-        progress=view.progress if view.state != "finished" else None,
+        result=result,
+        progress=view.progress if view.state in ("running", "stopped") else None,
         changed=view.changed,
         problem=view.problem,
     )

@@ -12,9 +12,9 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from fewray.app.context import context_of
 from fewray.app.library import QUALITY, Found
 from fewray.app.pages import name_of, see_other
-from fewray.app.runs.charts import interval_bar
+from fewray.app.runs.charts import Chart, interval_bar, span_of
 from fewray.app.runs.compare import comparison
-from fewray.app.runs.curves import training_charts
+from fewray.app.runs.curves import compared_charts, training_charts
 from fewray.app.runs.listing import row_of
 from fewray.app.runs.study import StudyView, view_study
 from fewray.app.runs.training import view_training
@@ -88,7 +88,8 @@ def _study(request: Request, found: Found) -> Response:
         section="runs",
         run=found,
         view=view,
-        span=_span(view),
+        span=span_of(arm.ci for arm in view.arms),
+        charts=_fold_charts(view),
         has_report=_has_report(found.folder),
         live=view.state == "running",
         **_tools(),
@@ -132,10 +133,13 @@ def _has_report(folder: Path) -> bool:
     return (folder / REPORT).is_file()
 
 
-def _span(view: StudyView) -> float:
-    """Return the half-width of the scale on which the arms' differences are drawn."""
-    ends = [abs(end) for arm in view.arms if arm.ci for end in arm.ci]
-    return max(ends, default=1.0) * 1.05
+def _fold_charts(view: StudyView) -> list[Chart]:
+    """Return the curves of a running study, one line per fold, if each fold has one generator."""
+    generators = {fold.name: fold.training.generators for fold in view.folds}
+    if view.state != "running" or any(len(each) != 1 for each in generators.values()):
+        return []
+    logs = {name.replace("-", " "): each[0].rows for name, each in generators.items()}
+    return compared_charts(logs)
 
 
 def _tools() -> dict[str, Any]:

@@ -88,18 +88,13 @@ def view_study(folder: Path) -> StudyView:
     trained = [fold.training for fold in folds]
     progress = None
     if trained:
-        left = [t.progress.seconds_left for t in trained if t.progress.seconds_left is not None]
-        progress = Progress(
-            done=sum(t.progress.done for t in trained),
-            total=sum(t.progress.total for t in trained),
-            seconds_left=max(left, default=None),
-        )
+        progress = _progress(trained, pinned.folds)
     view = StudyView(
         state="running" if running else "stopped",
         data=pinned.data,
         folds=folds,
         classifiers=jobs,
-        stage=_stage(trained, jobs, pinned),
+        stage=_stage(trained, jobs, pinned) if running else "",
         progress=progress,
         facts=_facts(timing, pinned),
         changed=_changed(folder, trained),
@@ -111,7 +106,8 @@ def view_study(folder: Path) -> StudyView:
         study = read_study(folder)
     except InputError as error:
         state: State = "running" if running else "damaged"
-        return msgspec.structs.replace(view, state=state, problem=str(error))
+        stage = view.stage if running else ""
+        return msgspec.structs.replace(view, state=state, stage=stage, problem=str(error))
     conclusion = study.conclusion
     view = msgspec.structs.replace(
         view,
@@ -169,6 +165,18 @@ def _runs(folder: Path) -> list[Path]:
     """Return the folders of generators: one per fold, or the one of the published protocol."""
     below = folder / "generators"
     return [below] if kind_of(below) == "training" else generator_runs(folder)
+
+
+def _progress(trained: Sequence[TrainingView], folds: int) -> Progress:
+    """Return the epochs done and to come; folds that have not begun count as the others do."""
+    done = sum(each.progress.done for each in trained)
+    total = sum(each.progress.total for each in trained)
+    total += max(0, folds - len(trained)) * (total // len(trained))
+    running = [each.progress for each in trained if each.state == "running"]
+    pace = sum(
+        (each.total - each.done) / each.seconds_left for each in running if each.seconds_left
+    )
+    return Progress(done=done, total=total, seconds_left=(total - done) / pace if pace else None)
 
 
 def _stage(trained: Sequence[TrainingView], jobs: int, pinned: Assignment) -> str:

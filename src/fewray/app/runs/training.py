@@ -13,11 +13,11 @@ from fewray.app.runs.state import Progress, State, is_locked, last_change, train
 from fewray.errors import InputError
 from fewray.generators.health import best_epoch, findings
 from fewray.generators.log import LOG, OPTIONS, read_log, read_options
-from fewray.generators.run import BEST, CHECKPOINT
 from fewray.results.training import ALL_CLASSES, EpochRow, piece_warnings
 
 GRID = re.compile(r"fakes-(\d{6,})\.png")
 REALS = "reals.png"
+CHECKPOINTS = "[!.]*.safetensors"
 STRIP = 8
 """Grids in the filmstrip."""
 
@@ -162,7 +162,7 @@ def view_generator(folder: Path) -> GeneratorView:
         rows=tuple(rows),
         grids=tuple(sorted(int(m[1]) for name in names if (m := GRID.fullmatch(name)))),
         reals=(folder / REALS).is_file(),
-        has_checkpoint=any((folder / name).is_file() for name in (BEST, CHECKPOINT)),
+        has_checkpoint=any(folder.glob(CHECKPOINTS)),
         findings=tuple(str(each) for each in findings(rows)),
         best_epoch=best_epoch(rows),
     )
