@@ -119,7 +119,7 @@ def test_marks_feed_a_list_that_generate_honours(served: Served):
     again = api.generate(served.runs / "gan", served.runs / "made", per_class=4, device="cpu")
     names = [row.path.stem for row in again.rows if row.label == "a"]
     assert names == ["seed000002", "seed000003", "seed000005", "seed000006"]
-    assert [row.path.stem for row in again.rows if row.label == "b"][0] == "seed000000"
+    assert next(row.path.stem for row in again.rows if row.label == "b") == "seed000000"
     assert again.about["marked"] == {"a": 3}
     assert any("reject list" in warning for warning in again.about["warnings"])
     sources = json.loads((served.runs / "made" / "generators.json").read_text())

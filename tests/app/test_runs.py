@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 from pathlib import Path
 
 import pytest
@@ -49,7 +48,6 @@ def test_a_training_run_shows_what_its_log_says(client: TestClient, made: Served
     assert [each["label"] for each in found["generators"]] == ["a", "b"]
     for each in found["generators"]:
         log = read_log(made.runs / "gan" / each["label"])
-        assert each["rows"] == json.loads(json.dumps([r for r in each["rows"]]))
         assert [r["loss_g"] for r in each["rows"]] == [r.loss_g for r in log]
         assert each["progress"]["done"] == each["progress"]["total"] == 3
     page = client.get("/runs/gan").text
