@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, quote
 
 import jinja2
 import msgspec
+from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -21,6 +22,8 @@ HERE = Path(__file__).parent
 STATIC = HERE / "static"
 NOT_FOUND = ("no_run", "no_image", "no_set", "reader_not_found", "no_page", "file_not_found")
 """Codes of InputError that mean that an address leads nowhere."""
+POLL_SECONDS = 5.0
+"""How often a page of a running job fetches itself."""
 FIELDS = 40
 """Fields of a form at most."""
 
@@ -40,7 +43,12 @@ class Pages:
         self.environment.filters.update(
             path=quote, ago=ago, duration=duration, number=number, signed=signed
         )
-        self.environment.globals.update(runs_name=runs_name)
+        self.poll_seconds = POLL_SECONDS
+        self.environment.globals.update(runs_name=runs_name, live_mark=self._live_mark)
+
+    def _live_mark(self, live: bool) -> Markup:
+        """Return the attribute of a part of a page that fetches itself again while it is live."""
+        return Markup(f'data-live="{self.poll_seconds:g}"' if live else "data-still")
 
     def html(
         self, template: str, *, status: int = 200, section: str = "", **values: Any
