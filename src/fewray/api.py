@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 from fewray.config import CrossvalOptions, GanOptions, PublishedOptions, check_external
 from fewray.errors import InputError, check_range
 from fewray.presets import recipe
+from fewray.readers.api import analyse_reader_study as analyse_reader_study
+from fewray.readers.api import new_reader_study as new_reader_study
 
 if TYPE_CHECKING:
     from fewray.compute.machine import MachineOptions

@@ -12,6 +12,7 @@ from fewray.cli.data import app as data_app
 from fewray.cli.generate import generate
 from fewray.cli.params import Sectioned
 from fewray.cli.quality import quality
+from fewray.cli.readers import app as readers_app
 from fewray.cli.report import report
 from fewray.cli.serve import serve
 from fewray.cli.study import study
@@ -30,6 +31,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(data_app, name="data")
+app.add_typer(readers_app, name="readers")
 for command in (recipes, summary, train, generate, quality, study, report, serve):
     app.command(cls=Sectioned)(command)
 

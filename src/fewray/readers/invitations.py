@@ -44,14 +44,20 @@ def read_readers(folder: Path) -> tuple[Reader, ...]:
         raise InputError("readers_damaged", message, path=path) from None
 
 
-def invite_reader(folder: Path, grade: Grade | None = None) -> Invitation:
-    """Add a reader and return the token, 256 random bits that no file holds."""
+def invite_reader(
+    folder: Path, grade: Grade | None = None, *, simulated: bool = False
+) -> Invitation:
+    """Add a reader and return the token, 256 random bits that no file holds.
+
+    Results say so if a reader is ``simulated``.
+    """
     _check(grade)
     with locked(folder):
         readers = read_readers(folder)
         token = secrets.token_urlsafe(32)
         number = len(readers) + 1
-        reader = Reader(id=f"reader{number:02d}", grade=grade, token_sha256=_hash(token))
+        name = f"reader{number:02d}"
+        reader = Reader(id=name, grade=grade, token_sha256=_hash(token), simulated=simulated)
         _write(folder, (*readers, reader))
     return Invitation(reader, token)
 

@@ -11,6 +11,8 @@ from fewray.errors import InputError
 from fewray.results.crossval import CrossvalStudy
 from fewray.results.published import PublishedStudy
 from fewray.results.quality import QualityReport
+from fewray.results.reader_study import ReaderStudyFile
+from fewray.results.readers import ReaderResults
 from fewray.results.training import TrainingReport
 from fewray.storage.files import write_bytes
 
@@ -80,5 +82,7 @@ def json_schemas() -> dict[str, dict[str, Any]]:
         "crossval-study.schema.json": msgspec.json.schema(CrossvalStudy),
         "published-study.schema.json": msgspec.json.schema(PublishedStudy),
         "quality.schema.json": msgspec.json.schema(QualityReport),
+        "reader-study.schema.json": msgspec.json.schema(ReaderStudyFile),
+        "reader-results.schema.json": msgspec.json.schema(ReaderResults),
         "training.schema.json": msgspec.json.schema(TrainingReport),
     }

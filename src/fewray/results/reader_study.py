@@ -83,6 +83,8 @@ class Reader(Model, frozen=True, kw_only=True):
     grade: Grade | None
     """None until asked."""
     token_sha256: str
+    simulated: bool = False
+    """Whether a program answers in the place of a person."""
 
 
 class Answer(Model, frozen=True, kw_only=True):

@@ -1,0 +1,102 @@
+"""The tables of a reader study, on the terminal and on pages."""
+
+from __future__ import annotations
+
+from fewray.report.tables import Column, Table
+from fewray.report.text import estimate, interval, number, p_value
+from fewray.results.readers import ImageReadings, ReaderResults, ReaderScores
+
+SHOWN = 10
+"""Images in the table of those most often taken for real."""
+
+
+def reader_tables(results: ReaderResults) -> tuple[Table, ...]:
+    """Return averages, comparisons of generators, single readers and the hardest images."""
+    tables = [_averages(results)]
+    if results.comparisons:
+        tables.append(_comparisons(results))
+    return (*tables, _readers(results), _images(results))
+
+
+def _averages(results: ReaderResults) -> Table:
+    header = ("generator", "AUC", "95% CI", "p against 0.5", "df", "note")
+    rows = [
+        (
+            each.generator,
+            number(each.auc, 3),
+            each.ci and interval(each.ci, 3),
+            None if each.p is None else p_value(each.p),
+            None if each.df is None else f"{each.df:.1f}",
+            each.undefined,
+        )
+        for each in results.averaged
+    ]
+    caption = "0.5: readers cannot tell. Readers and images are random (Obuchowski-Rockette)."
+    return Table.of("AUC averaged over readers", header, rows, caption)
+
+
+def _comparisons(results: ReaderResults) -> Table:
+    header = ("generators", "difference", "95% CI", "F", "df", "p", "p (Holm)", "note")
+    several = len(results.comparisons) > 1
+    rows = [
+        (
+            f"{each.first} - {each.second}",
+            f"{each.difference:+.3f}",
+            each.ci and interval(each.ci, 3),
+            None if each.f is None else f"{each.f:.2f}",
+            None if each.df is None else f"1, {each.df:.1f}",
+            None if each.p is None else p_value(each.p),
+            None if each.p_holm is None or not several else p_value(each.p_holm),
+            each.undefined,
+        )
+        for each in results.comparisons
+    ]
+    caption = "Difference in AUC. Positive: the images of the first are easier to recognise."
+    return Table.of("Generators compared", header, rows, caption)
+
+
+def _readers(results: ReaderResults) -> Table:
+    header = [
+        *("reader", "grade", "accuracy", "sensitivity", "specificity"),
+        *(f"AUC {name}" for name in results.generators),
+        *("class right", "repeats same", Column("time", "s", align="right"), "late"),
+    ]
+    late = any(reader.late for reader in results.readers)
+    rows = [_reader(each, results, late=late) for each in results.readers]
+    caption = (
+        "Sensitivity: share of synthetic images called synthetic. Specificity: share of real "
+        "images called real. Time: median per image."
+    )
+    return Table.of("Readers", header, rows, caption)
+
+
+def _reader(each: ReaderScores, results: ReaderResults, *, late: bool) -> list[object]:
+    return [
+        *(each.reader, each.grade, estimate(each.accuracy)),
+        *(estimate(each.sensitivity), estimate(each.specificity)),
+        *(estimate(each.auc[name]) for name in results.generators),
+        None if each.class_accuracy is None else estimate(each.class_accuracy),
+        f"{each.repeats_same} of {each.repeats}" if each.repeats else None,
+        f"{each.median_seconds:.1f}",
+        each.late if late else None,
+    ]
+
+
+def _images(results: ReaderResults) -> Table:
+    header = ("image", "class", "called real", "mean rating")
+    rows = [
+        (
+            each.source,
+            results.display_names.get(each.label, each.label),
+            f"{each.called_real} of {each.readers}",
+            number(each.mean_rating, 1),
+        )
+        for each in most_convincing(results)
+    ]
+    caption = "Rating: 1, certainly real, to 10, certainly synthetic."
+    return Table.of("Synthetic images most often taken for real", header, rows, caption)
+
+
+def most_convincing(results: ReaderResults) -> list[ImageReadings]:
+    """Return up to ten synthetic images, those with the lowest mean rating first."""
+    return [image for image in results.images if image.kind == "synthetic"][:SHOWN]
