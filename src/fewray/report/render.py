@@ -14,7 +14,7 @@ from fewray.report.files import read_run, read_timing
 from fewray.report.limits import limits
 from fewray.report.page import Bullets, Code, Page, Section, Text, page_html, page_markdown
 from fewray.report.pages import crossval_checks, crossval_tables
-from fewray.report.pages.crossval import comparison_blocks, crossval_page
+from fewray.report.pages.crossval import crossval_page, forest_block
 from fewray.report.pages.generators import read_training, training_page, training_tables
 from fewray.report.pages.published import published_page, published_tables
 from fewray.report.pages.quality import quality_sections
@@ -26,6 +26,11 @@ from fewray.results.quality import QualityReport, read_quality
 from fewray.results.training import TrainingReport
 from fewray.storage.files import write_bytes
 
+LAST = (
+    *("training", "quality", "audit", "data", "folds", "sensitivity", "subsets", "methods"),
+    *("checklist", "limits", "reproducibility", "commands"),
+)
+"""Sections that follow all others, in this order."""
 CAVEATS = 3
 """Caveats on the summary page."""
 
@@ -56,7 +61,17 @@ def page_of(folder: Path) -> Page:
         page = crossval_page(study, timing, folder)
     else:
         page = published_page(study, timing, folder)
-    return replace(page, sections=(*page.sections, *_beside(folder)))
+    return replace(page, sections=ordered((*page.sections, *_beside(folder))))
+
+
+def ordered(sections: Sequence[Section]) -> tuple[Section, ...]:
+    """Return the sections in reading order: those named in :data:`LAST` at the end."""
+    first = [section for section in sections if section.name not in LAST]
+    last = sorted(
+        (section for section in sections if section.name in LAST),
+        key=lambda section: LAST.index(section.name),
+    )
+    return (*first, *last)
 
 
 def _beside(folder: Path) -> list[Section]:
@@ -103,10 +118,12 @@ def render_summary(folder: Path, pictures: Path, more: Sequence[str]) -> str:
         stale = "The present version of fewray gives slightly different numbers"
         made = [Text(f"Made on {run.date} with {run.made_by}. {stale}.")]
     blocks = (
-        *comparison_blocks(study)[:1],
+        *forest_block(study),
         crossval_tables.summary_table(study),
         Bullets(tuple(caveats)),
         *made,
     )
-    short = replace(page, warnings=(), sections=(Section("arms", "Results by arm", blocks),))
+    short = replace(
+        page, warnings=(), lead=(), sections=(Section("arms", "Results by arm", blocks),)
+    )
     return "\n".join([page_markdown(short, pictures), "".join(f"- {line}\n" for line in more)])

@@ -9,6 +9,7 @@ from functools import partial
 
 from fewray.report.page import Bullets, Details, Section
 from fewray.report.pages.copied_areas import area_tables
+from fewray.report.pages.quality_plots import quality_dots
 from fewray.report.tables import Column, Field, Table, fields_table
 from fewray.report.text import interval, number, sentence
 from fewray.results.held_out import COPYING, HeldOutQuality
@@ -54,7 +55,7 @@ def quality_sections(quality: QualityReport | None) -> list[Section]:
     notes = tuple(map(sentence, (*quality.sentences, *quality.remarks)))
     tables = (*_scores(quality), *area_tables(quality))
     details = Details("Each score between real images and noise", _baselines(quality))
-    blocks = (*tables, Bullets(notes), details)
+    blocks = (*quality_dots(quality), *tables, Bullets(notes), details)
     return [Section("quality", "Quality of the synthetic images", blocks)]
 
 
