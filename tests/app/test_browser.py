@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,28 +22,12 @@ from fewray.readers.invitations import invite_reader
 from fewray.readers.study import ReaderStudy, create_study, open_study
 from fewray.storage.files import append_jsonl
 from tests.app.conftest import OPTIONS, Served
+from tests.browser.conftest import browser  # noqa: F401 (a fixture)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Request
 
 ALL = OPTIONS.num_real + OPTIONS.num_synthetic + OPTIONS.num_repeats + OPTIONS.num_practice
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
-)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Return a running Chromium, or skip."""
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM:
-        pytest.skip("no Chromium: install Debian's package chromium")
-    flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with api.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield opened
-        opened.close()
-
 
 @dataclass
 class Site:
@@ -74,7 +56,7 @@ class Site:
 
 
 @contextmanager
-def site_of(served: Served, browser: Browser) -> Iterator[Site]:
+def site_of(served: Served, chromium: Browser) -> Iterator[Site]:
     """Serve ``served`` from a thread while the block runs; fail if a page complained."""
     opened = open_socket("127.0.0.1", 0)
     app = create_app(served.runs, data=[str(served.real)], origin=_origin(opened.getsockname()[1]))
@@ -82,7 +64,7 @@ def site_of(served: Served, browser: Browser) -> Iterator[Site]:
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]})
     thread.start()
-    site = Site(app.state.context.origin, browser)
+    site = Site(app.state.context.origin, chromium)
     try:
         yield site
         assert not site.complaints
@@ -99,7 +81,7 @@ def _origin(port: int) -> str:
 
 
 @pytest.fixture
-def site(served: Served, browser: Browser) -> Iterator[Site]:
+def site(served: Served, browser: Browser) -> Iterator[Site]:  # noqa: F811 (the fixture)
     with site_of(served, browser) as found:
         yield found
 

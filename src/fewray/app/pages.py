@@ -20,7 +20,15 @@ from fewray.errors import InputError, RunFailed
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
-NOT_FOUND = ("no_run", "no_image", "no_set", "reader_not_found", "no_page", "file_not_found")
+NOT_FOUND = (
+    "no_run",
+    "no_image",
+    "no_set",
+    "reader_not_found",
+    "no_page",
+    "no_reader_finished",
+    "file_not_found",
+)
 """Codes of InputError that mean that an address leads nowhere."""
 POLL_SECONDS = 5.0
 """How often a page of a running job fetches itself."""

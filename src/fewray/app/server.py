@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable, Sequence
+from importlib.resources import files
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -22,7 +23,7 @@ from fewray.app.images.sets import ImageSets
 from fewray.app.images.walk import Walks
 from fewray.app.library import Library
 from fewray.app.pages import STATIC, Pages
-from fewray.app.reader_study import owner, reading
+from fewray.app.reader_study import owner, reading, results
 from fewray.app.reader_study.access import Readers
 from fewray.app.runs import pages as run_pages
 from fewray.app.security import Forms, Guard, is_loopback
@@ -30,6 +31,9 @@ from fewray.errors import InputError, RunFailed
 
 TRIES = 100
 """Ports tried after a busy one."""
+REPORT_STATIC = Path(str(files("fewray.report"))) / "static"
+SHARED = ("colours.css", "tables.css")
+"""Stylesheets of the report that the app uses too."""
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 ROUTES: tuple[tuple[str, Callable[[Request], object], tuple[str, ...]], ...] = (
     ("/runs", run_pages.runs, ("GET",)),
@@ -53,6 +57,9 @@ ROUTES: tuple[tuple[str, Callable[[Request], object], tuple[str, ...]], ...] = (
     ("/reader-studies.json", owner.studies, ("GET",)),
     ("/reader-studies/{name:path}", owner.study, ("GET",)),
     ("/reader-studies/{name:path}", owner.invite, ("POST",)),
+    ("/reader-results/{name:path}", results.results, ("GET",)),
+    ("/reader-pictures/{name:path}", results.picture, ("GET",)),
+    ("/reader-exports/{name:path}", results.export, ("GET",)),
     ("/read/{token}", reading.read, ("GET",)),
     ("/read/{token}/grade", reading.choose_grade, ("POST",)),
     ("/read/{token}/answer", reading.answer, ("POST",)),
@@ -113,7 +120,7 @@ def problem(request: Request, error: Exception) -> Response:
 def static(request: Request) -> Response:
     """Send one of the app's own files."""
     name = request.path_params["name"]
-    path = STATIC / name
+    path = (REPORT_STATIC if name in SHARED else STATIC) / name
     if path.suffix not in TYPES or path.name != name or not path.is_file():
         raise HTTPException(404)
     headers = {"cache-control": "no-cache"}

@@ -14,6 +14,7 @@ from fewray.app.context import Context, context_of
 from fewray.app.library import Found
 from fewray.app.pages import integer, name_of, owner_form, see_other
 from fewray.app.reader_study.access import GRADE_OF
+from fewray.app.reader_study.results import found_study
 from fewray.config import ReaderStudyOptions
 from fewray.errors import InputError
 from fewray.readers.invitations import invite_reader, renew_token
@@ -75,7 +76,7 @@ def studies(request: Request) -> Response:
 def study(request: Request) -> Response:
     """Show one reader study."""
     context = context_of(request)
-    run = _found(context, name_of(request))
+    run = found_study(request, name_of(request))
     view = view_of(context, run)
     return _study_page(request, context, view)
 
@@ -94,7 +95,7 @@ async def invite(request: Request) -> Response:
     form = await owner_form(request, context.forms)
 
     def change() -> tuple[ReaderStudyView, str, str]:
-        run = _found(context, request.path_params["name"])
+        run = found_study(request, request.path_params["name"])
         if reader := form.get("renew"):
             made = renew_token(run.folder, reader)
         else:
@@ -166,13 +167,6 @@ def _reader(opened: ReaderStudy, reader: str, grade: Grade | None) -> ReaderView
     except InputError as error:
         return ReaderView(id=reader, grade=grade, progress=None, problem=str(error))
     return ReaderView(id=reader, grade=grade, progress=progress)
-
-
-def _found(context: Context, name: str) -> Found:
-    run = context.library.find(name)
-    if run.kind != "reader_study":
-        raise InputError("no_run", f"{name}: not a reader study.")
-    return run
 
 
 def _define(context: Context, form: dict[str, str]) -> str:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 
@@ -114,6 +115,7 @@ def _training(request: Request, found: Found) -> Response:
 
 
 def _quality(request: Request, found: Found) -> Response:
+    from fewray.report.html.tables import to_html
     from fewray.report.pages.quality import quality_tables
 
     measured = read_quality(found.folder / QUALITY)
@@ -123,7 +125,7 @@ def _quality(request: Request, found: Found) -> Response:
         measured,
         section="runs",
         run=found,
-        tables=quality_tables(measured),
+        tables=[Markup(to_html(table, 2)) for table in quality_tables(measured)],
         sentences=measured.sentences,
         remarks=measured.remarks,
     )
