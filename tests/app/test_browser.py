@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 ALL = OPTIONS.num_real + OPTIONS.num_synthetic + OPTIONS.num_repeats + OPTIONS.num_practice
 
+
 @dataclass
 class Site:
     """A server in a thread, and the pages opened on it."""

@@ -16,7 +16,7 @@ from fewray.results.files import STUDY
 Kind = Literal["study", "training", "quality", "images", "reader_study"]
 QUALITY = "quality.json"
 READER_STUDY = "reader-study.json"
-STARTED = ("fold_assignment.json", "folding.json")
+STARTED = ("fold_assignment.json",)
 """Files of a study that has no results yet."""
 DEPTH = 5
 """Folders below the served one that are searched."""

@@ -48,7 +48,7 @@ ROUTES: tuple[tuple[str, Callable[[Request], object], tuple[str, ...]], ...] = (
     ("/images/{name:path}", image_pages.browse, ("GET",)),
     ("/image/{set:path}/{image}", image_pages.image, ("GET",)),
     ("/pixels/{set:path}/{image}", image_pages.picture, ("GET",)),
-    ("/difference/{set:path}/{image}", image_pages.apart, ("GET",)),
+    ("/difference/{set:path}/{image}", image_pages.difference_picture, ("GET",)),
     ("/walk/{name:path}", walk_pages.walk, ("GET",)),
     ("/frames/{name:path}", walk_pages.frame, ("GET",)),
     ("/marks", walk_pages.change_mark, ("POST",)),

@@ -57,7 +57,7 @@ class Neighbours:
         from fewray.quality.copies.alignment import aligned_distances
 
         fit = found.fit_of(row.label)
-        source = found.sources.get(row.label)
+        source = found.generators.get(row.label)
         seen = set(source.training_set.training_hashes) if source else None
         query = found.compared([row], fit)
         near: list[Neighbour] = []
@@ -85,5 +85,5 @@ def _neighbour(real: ImageSet, row: Row, distance: float, seen: set[str] | None)
 
 def difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Return the absolute difference of two uint8 images, white where it is largest."""
-    apart = np.abs(one.astype(np.int16) - other.astype(np.int16))
-    return np.minimum(apart * 2, 255).astype(np.uint8)
+    gap = np.abs(one.astype(np.int16) - other.astype(np.int16))
+    return np.minimum(gap * 2, 255).astype(np.uint8)

@@ -130,7 +130,7 @@ def picture(request: Request) -> Response:
     return png(png_bytes(found.picture(name, size)))
 
 
-def apart(request: Request) -> Response:
+def difference_picture(request: Request) -> Response:
     """Send the difference of an image and a real one."""
     images = context_of(request).images
     one, other = images.get(request.path_params["set"]), images.get(request.query_params["set"])
@@ -175,9 +175,9 @@ def reject_of(found: ImageSet, row: Row, reason: str = "") -> Reject:
 def _key(found: ImageSet, row: Row) -> tuple[str, int, str] | None:
     """Return class, seed and generator of a synthetic image; None for another image."""
     seed = row.path.stem.removeprefix("seed")
-    if row.label not in found.sources or not seed.isdecimal():
+    if row.label not in found.generators or not seed.isdecimal():
         return None
-    return row.label, int(seed), found.sources[row.label].checkpoint_sha256
+    return row.label, int(seed), found.generators[row.label].checkpoint_sha256
 
 
 def _marks(found: ImageSet) -> dict[tuple[str, int, str], str]:

@@ -40,7 +40,7 @@ class ImageSet:
     manifest: Manifest
     folder: Path | None = None
     """Of synthetic images, where ``rejects.json`` lies."""
-    sources: dict[str, GeneratorSource] = field(default_factory=dict)
+    generators: dict[str, GeneratorSource] = field(default_factory=dict)
 
     @cached_property
     def ids(self) -> dict[str, int]:
@@ -81,7 +81,7 @@ class ImageSet:
 
     def fit_of(self, label: str) -> str:
         """Return how the generator of a class makes images square; ``squash`` if unknown."""
-        return self.sources[label].options.fit if label in self.sources else "squash"
+        return self.generators[label].options.fit if label in self.generators else "squash"
 
 
 class ImageSets:
@@ -127,7 +127,7 @@ class ImageSets:
                     origin="synthetic",
                     manifest=found,
                     folder=folder,
-                    sources=read_sources(folder),
+                    generators=read_sources(folder),
                 )
                 kept = self._synthetic[name] = (changed, made)
             return kept[1]

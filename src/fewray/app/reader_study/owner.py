@@ -50,7 +50,7 @@ class ReaderStudyView(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
 
     @property
-    def finished(self) -> int:
+    def complete(self) -> int:
         """Return how many readers have answered everything."""
         return sum(bool(each.progress and each.progress.complete) for each in self.readers)
 
@@ -185,7 +185,7 @@ def _define(context: Context, form: dict[str, str]) -> str:
         message = "Choose real images and at least one set of synthetic images."
         raise InputError("no_generator", message)
     synthetic = {each.title: each.manifest for each in chosen}
-    fits = {source.options.fit for each in chosen for source in each.sources.values()}
+    fits = {source.options.fit for each in chosen for source in each.generators.values()}
     fit = fits.pop() if len(fits) == 1 else "squash"
     options = ReaderStudyOptions(
         num_real=integer(form, "num_real", 60, 2, 1000),

@@ -29,7 +29,8 @@ def results(request: Request) -> Response:
     context = context_of(request)
     run = found_study(request, name_of(request))
     measured = analyse_study(context.readers.open(run.folder))
-    tables = [Markup(to_html(table, 2)) for table in reader_tables(measured)]
+    # The last table lists the images that the page shows.
+    tables = [Markup(to_html(table, 2)) for table in reader_tables(measured)[:-1]]
     return context.pages.show(
         request,
         "reader_results.html.j2",

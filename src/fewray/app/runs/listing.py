@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from fewray.app.library import QUALITY, Found, Kind
+from fewray.app.library import QUALITY, READER_STUDY, Found, Kind
 from fewray.app.runs.state import Progress, State, last_change
 from fewray.app.runs.study import view_study
 from fewray.app.runs.training import view_training
 from fewray.data.manifest import MANIFEST, SOURCES
 from fewray.errors import InputError
+from fewray.readers.session import ReadingSession
+from fewray.readers.study import open_study
 from fewray.results.quality import read_quality
 
 KINDS: dict[Kind, str] = {
@@ -48,14 +50,14 @@ def row_of(run: Found) -> RunRow:
     try:
         row = ROWS[run.kind](run)
     except InputError as error:
-        row = _bare(run, state="damaged", problem=str(error))
+        row = _damaged(run, str(error))
     except OSError as error:
-        row = _bare(run, state="damaged", problem=f"cannot be read ({error.strerror})")
+        row = _damaged(run, f"cannot be read ({error.strerror})")
     return msgspec.structs.replace(row, has_report=(run.folder / "report.html").is_file())
 
 
-def _bare(run: Found, *, state: State = "finished", problem: str = "", about: str = "") -> RunRow:
-    return RunRow(name=run.name, kind=run.kind, state=state, about=about, problem=problem)
+def _damaged(run: Found, problem: str) -> RunRow:
+    return RunRow(name=run.name, kind=run.kind, state="damaged", about="", problem=problem)
 
 
 def _study(run: Found) -> RunRow:
@@ -103,7 +105,7 @@ def _quality(run: Found) -> RunRow:
     return RunRow(
         name=run.name,
         kind=run.kind,
-        state="finished",
+        state="complete",
         about=f"{len(found.classes)} classes, {found.extractor}",
         result=f"KID {pooled.kid:.2f}, FID {pooled.fid:.1f}",
         changed=last_change([path]),
@@ -115,19 +117,31 @@ def _images(run: Found) -> RunRow:
 
     sources = read_sources(run.folder)
     complete = (run.folder / MANIFEST).is_file()
+    images = sum(1 for label in sources for _ in (run.folder / label).glob("seed*.png"))
     return RunRow(
         name=run.name,
         kind=run.kind,
-        state="finished" if complete else "stopped",
+        state="complete" if complete else "stopped",
         about=", ".join(sorted({source.options.recipe for source in sources.values()})),
-        result=f"{len(sources)} classes",
+        result=f"{images} images of {', '.join(sources)}" if complete else "",
         changed=last_change([run.folder / MANIFEST, run.folder / SOURCES]),
         problem="" if complete else "Images are being generated, or an earlier call failed.",
     )
 
 
 def _reader_study(run: Found) -> RunRow:
-    return _bare(run, about="")
+    study = open_study(run.folder)
+    readers = study.readers
+    done = sum(ReadingSession(study, each.id).progress().complete for each in readers)
+    logs = [study.answers_folder(each.id) / "answers.jsonl" for each in readers]
+    return RunRow(
+        name=run.name,
+        kind=run.kind,
+        state="complete" if readers and done == len(readers) else "stopped",
+        about=f"{study.file.real} against {', '.join(study.file.generators)}",
+        result=f"{done} of {len(readers)} readers have finished" if readers else "nobody invited",
+        changed=last_change([run.folder / READER_STUDY, *logs]),
+    )
 
 
 ROWS = {

@@ -11,7 +11,7 @@ import msgspec
 
 from fewray.results.training import EpochRow
 
-State = Literal["running", "finished", "stopped", "damaged"]
+State = Literal["running", "complete", "stopped", "damaged"]
 RECENT = 120.0
 """Seconds after which a file that grows is no sign of life any more, where locks are unknown."""
 

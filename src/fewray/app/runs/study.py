@@ -56,7 +56,7 @@ class FoldView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StudyView(msgspec.Struct, frozen=True, kw_only=True):
-    """A study, finished or not."""
+    """A study, complete or not."""
 
     state: State
     data: str
@@ -111,7 +111,7 @@ def view_study(folder: Path) -> StudyView:
     conclusion = study.conclusion
     view = msgspec.structs.replace(
         view,
-        state="running" if running else "finished",
+        state="running" if running else "complete",
         data=study.data.name,
         preset=study.preset,
         stage="",
@@ -180,10 +180,10 @@ def _progress(trained: Sequence[TrainingView], folds: int) -> Progress:
 
 
 def _stage(trained: Sequence[TrainingView], jobs: int, pinned: Assignment) -> str:
-    """Return what the study is doing, judged by its files."""
+    """Return what the study is doing, as far as its files show."""
     if jobs:
         return "Classifiers are being trained."
-    if any(each.state != "finished" for each in trained):
+    if any(each.state != "complete" for each in trained):
         return "Generators are being trained."
     if trained and len(trained) >= pinned.folds:
         return "Image sets are being made."

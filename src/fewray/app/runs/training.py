@@ -152,7 +152,7 @@ def view_generator(folder: Path) -> GeneratorView:
         state = "running"
     else:
         whole = last is not None and last.finite and last.epoch >= last.epochs
-        state = "finished" if whole else "stopped"
+        state = "complete" if whole else "stopped"
     return GeneratorView(
         label=folder.name,
         classes=known or (folder.name,),
@@ -173,7 +173,7 @@ def overall(states: Sequence[State]) -> State:
     for state in ("running", "damaged", "stopped"):
         if state in states:
             return state
-    return "finished" if states else "stopped"
+    return "complete" if states else "stopped"
 
 
 def _images(folder: Path) -> int:
