@@ -8,6 +8,7 @@ import pytest
 from tests.fake_cuda import fake_cuda  # noqa: F401 (a fixture)
 
 SLOW = (
+    "app/",
     "benchmarks/test_benchmarks.py::test_a_gpu_part",
     "benchmarks/test_benchmarks.py::test_an_error",
     "benchmarks/test_benchmarks.py::test_both",
@@ -62,6 +63,7 @@ SLOW = (
 )
 """Start of the paths of tests that take about a second or more, or use a fixture that does."""
 FAST = (
+    "app/test_charts.py",
     "pipelines/test_estimate.py",
     "study/crossval/test_conclusion.py",
     "study/crossval/test_predictions.py",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import signal
 import socket
 import subprocess
 import sys
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -139,6 +141,31 @@ def test_a_reader_goes_through_the_whole_study(reading: Reading, study: ReaderSt
     stored = read_answers(study.answers_folder("reader01"))[-1]
     assert (stored.synthetic, stored.confidence, stored.x, stored.y) == (False, 5, 0.25, 0.75)
     assert (stored.label, stored.ms) == ("a", 1500)
+
+
+def test_results_are_for_the_owner(reading: Reading, served: Served, study: ReaderStudy):
+    client = reading.client
+    assert client.get("/reader-results/readers").status_code == 404  # nobody has finished
+    assert client.get("/reader-exports/readers.zip").status_code == 404
+    while reading.view()["due"] is not None:
+        reading.answer(x="0.5", y="0.25")
+    page = client.get("/reader-results/readers")
+    assert page.status_code == 200
+    assert "do not show them to" in page.text
+    found = client.get("/reader-results/readers.json").json()
+    assert found["readers"][0]["sensitivity"]["value"] == 1.0  # everything was called synthetic
+    assert found["readers"][0]["specificity"]["value"] == 0.0
+    item = study.file.items[0]
+    sent = client.get(f"/reader-pictures/readers/{item.id}.png")
+    assert (picture_of(sent.content) == picture_of(study.picture(item.id).read_bytes())).all()
+    assert client.get("/reader-pictures/readers/none.png").status_code == 404
+    with zipfile.ZipFile(io.BytesIO(client.get("/reader-exports/readers.zip").content)) as archive:
+        lines = archive.read("readings.csv").decode().splitlines()
+    assert len(lines) == 1 + TEST
+    assert not (study.folder / "reader-results.json").exists()
+    other = client_of(served, client="10.0.0.7", host="0.0.0.0")
+    for address in ("/reader-results/readers", "/reader-exports/readers.zip"):
+        assert other.get(address, headers={"host": "10.0.0.1:8765"}).status_code == 403
 
 
 def test_nothing_that_a_reader_gets_tells_the_truth(reading: Reading, study: ReaderStudy):

@@ -9,7 +9,6 @@ import pytest
 from starlette.testclient import TestClient
 
 from fewray.app.library import Library, kind_of
-from fewray.app.runs.charts import Line, interval_bar, line_chart, span_of, ticks
 from fewray.app.runs.state import is_locked, training_progress
 from fewray.app.server import open_socket
 from fewray.generators.log import read_log
@@ -153,35 +152,6 @@ def test_the_time_left_follows_the_pace():
     assert training_progress([]).total == 0
     assert training_progress([row(1)]).seconds_left is None
     assert training_progress([row(e) for e in range(1, 5)]).seconds_left == pytest.approx(12.0)
-
-
-def test_charts_hold_their_values():
-    chart = line_chart("loss", [Line("a", [(1, 2.0), (2, None), (3, 1.0)]), Line("b", [(1, None)])])
-    assert chart is not None
-    assert chart.names == ("a",)
-    assert "Last: a 1." in chart.svg
-    assert chart.svg.count("<polyline") == 1
-    assert line_chart("none", [Line("a", [(1, None)])]) is None
-    assert line_chart("flat", [Line("a", [(1, 0.0), (2, 0.0)])]) is not None
-    long = line_chart("long", [Line("a", [(i, float(i)) for i in range(10_000)])])
-    assert long is not None
-    assert long.svg.count(",") < 1000
-
-
-def test_ticks_are_round_and_inside():
-    for low, high in ((0, 1), (0.013, 0.029), (-3, 250), (1, 2)):
-        found = ticks(low, high)
-        assert 3 <= len(found) <= 7
-        assert low <= found[0] < found[-1] <= high
-
-
-def test_intervals_share_one_scale_with_zero():
-    assert span_of([(-5.0, -1.0), None, (-2.0, 3.0)]) == (-5.0, 3.0)
-    assert span_of([(1.0, 2.0)]) == (0.0, 2.0)
-    assert span_of([]) == (0.0, 1.0)
-    bar = interval_bar(1.0, (0.0, 2.0), (-2.0, 2.0), "x < y")
-    assert 'cx="147.0"' in bar
-    assert "x &lt; y" in bar
 
 
 def test_nested_runs_are_found_once(made: Served):

@@ -27,7 +27,7 @@ from fewray.app.reader_study import owner, reading, results
 from fewray.app.reader_study.access import Readers
 from fewray.app.runs import pages as run_pages
 from fewray.app.security import Forms, Guard, is_loopback
-from fewray.errors import InputError, RunFailed
+from fewray.errors import InputError, RunFailed, check_range
 
 TRIES = 100
 """Ports tried after a busy one."""
@@ -129,6 +129,7 @@ def static(request: Request) -> Response:
 
 def open_socket(host: str, port: int) -> socket.socket:
     """Return a listening socket on ``port`` or the next free one; InputError if there is none."""
+    check_range("--port", port, 0, 65535)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for candidate in range(port, min(port + TRIES, 65536)) if port else (0,):
         opened = socket.socket(family, socket.SOCK_STREAM)
@@ -137,10 +138,10 @@ def open_socket(host: str, port: int) -> socket.socket:
             opened.bind((host, candidate))
             opened.listen(128)
             return opened
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             opened.close()
-            if getattr(error, "errno", None) not in (errno.EADDRINUSE, errno.EACCES):
-                message = f"--host {host}: cannot listen there ({error})."
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                message = f"--host {host}: cannot listen there ({error.strerror})."
                 raise InputError("host_unusable", message, host=host) from None
     message = f"--port {port}: no free port from there on. Choose another --port."
     raise InputError("no_free_port", message, port=port)

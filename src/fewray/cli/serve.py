@@ -38,16 +38,15 @@ def serve(
     from fewray.app import server
     from fewray.app.security import is_loopback
 
-    opened = server.open_socket(host, port)
-    found = opened.getsockname()[1]
-    if port and found != port:
-        log(f"port {port} is busy; using {found}")
-    local = is_loopback(host)
-    shown = f"[{host}]" if ":" in host else host
-    origin = f"http://{shown}:{found}"
-    app = server.create_app(runs, data=data, host=host, origin=origin)
-    own = origin if local else f"http://127.0.0.1:{found}"
-    print(f"{runs}: {own}", flush=True)
-    if not local:
-        log(f"readers on other machines: {origin}/read/...; the connection is not encrypted")
-    server.run(app, opened)
+    with server.open_socket(host, port) as opened:
+        found = opened.getsockname()[1]
+        if port and found != port:
+            log(f"port {port} is busy; using {found}")
+        shown = f"[{host}]" if ":" in host else host
+        origin = f"http://{shown}:{found}"
+        app = server.create_app(runs, data=data, host=host, origin=origin)
+        local = is_loopback(host)
+        print(f"{runs}: {origin if local else f'http://127.0.0.1:{found}'}", flush=True)
+        if not local:
+            log(f"readers on other machines: {origin}/read/...; the connection is not encrypted")
+        server.run(app, opened)
