@@ -13,7 +13,7 @@ import msgspec
 import pytest
 import uvicorn
 
-from fewray.app.server import create_app, open_socket
+from fewray.app.server import create_app, open_sockets
 from fewray.config import ReaderStudyOptions
 from fewray.data.loading import load_dataset
 from fewray.generators.log import read_log
@@ -59,7 +59,7 @@ class Site:
 @contextmanager
 def site_of(served: Served, chromium: Browser) -> Iterator[Site]:
     """Serve ``served`` from a thread while the block runs; fail if a page complained."""
-    opened = open_socket("127.0.0.1", 0)
+    opened = open_sockets("127.0.0.1", 0)[0]
     app = create_app(served.runs, data=[str(served.real)], origin=_origin(opened.getsockname()[1]))
     app.state.context.pages.poll_seconds = 0.2
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
@@ -275,6 +275,9 @@ def test_two_readers_at_once(site: Site, served: Served):
     owner = site.page()
     owner.goto("/reader-studies/readers")
     assert owner.get_by_text(f"{ALL - 2} of {ALL - 2}").count() == 2
+    owner.get_by_role("link", name="Results").click()
+    owner.get_by_role("heading", name="Results of").wait_for()
+    check_accessible(owner)
 
 
 def test_the_image_is_covered_when_the_time_is_over(site: Site, served: Served):

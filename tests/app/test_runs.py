@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from fewray.app.library import Library, kind_of
 from fewray.app.runs.state import is_locked, training_progress
-from fewray.app.server import open_socket
+from fewray.app.server import open_sockets
 from fewray.generators.log import read_log
 from fewray.results.training import EpochRow
 from tests.app.conftest import Served, client_of
@@ -142,9 +142,9 @@ def test_comparison(client: TestClient):
 
 
 def test_a_busy_port_gives_the_next_free_one():
-    with open_socket("127.0.0.1", 0) as first:
+    with open_sockets("127.0.0.1", 0)[0] as first:
         port = first.getsockname()[1]
-        with open_socket("127.0.0.1", port) as second:
+        with open_sockets("127.0.0.1", port)[0] as second:
             assert second.getsockname()[1] > port
 
 

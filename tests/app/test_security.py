@@ -238,6 +238,25 @@ def test_names_are_escaped(served: Served):
     assert "<img src=x" not in shown.text
 
 
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.9.1", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("localhost", True),
+        ("10.0.0.1", False),
+        ("::ffff:10.0.0.1", False),
+        ("localhost.evil.example", False),
+        ("2130706433", False),
+        ("", False),
+    ],
+)
+def test_what_counts_as_this_machine(host: str, own: bool):
+    assert security.is_loopback(host) is own
+
+
 def test_the_served_folder_must_exist(tmp_path: Path):
     with refused("runs_folder"):
         Library(tmp_path / "none")

@@ -29,6 +29,8 @@ from fewray.app.runs import pages as run_pages
 from fewray.app.security import Forms, Guard, is_loopback
 from fewray.errors import InputError, RunFailed, check_range
 
+WILDCARDS = ("0.0.0.0", "::")
+"""All addresses of the machine."""
 TRIES = 100
 """Ports tried after a busy one."""
 REPORT_STATIC = Path(str(files("fewray.report"))) / "static"
@@ -127,19 +129,24 @@ def static(request: Request) -> Response:
     return FileResponse(path, media_type=TYPES[path.suffix], headers=headers)
 
 
-def open_socket(host: str, port: int) -> socket.socket:
-    """Return a listening socket on ``port`` or the next free one; InputError if there is none."""
+def open_sockets(host: str, port: int) -> list[socket.socket]:
+    """Return sockets that listen on ``port`` or the next free one, the first of them on ``host``.
+
+    With another address than this machine's own, one on 127.0.0.1 follows for the owner. InputError
+    ``host_unusable`` or ``no_free_port``.
+    """
     check_range("--port", port, 0, 65535)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    addresses = [host] if is_loopback(host) or host in WILDCARDS else [host, "127.0.0.1"]
     for candidate in range(port, min(port + TRIES, 65536)) if port else (0,):
-        opened = socket.socket(family, socket.SOCK_STREAM)
-        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened: list[socket.socket] = []
         try:
-            opened.bind((host, candidate))
-            opened.listen(128)
+            for address in addresses:
+                opened.append(_listening(address, candidate))
+                candidate = opened[0].getsockname()[1]
             return opened
         except OSError as error:
-            opened.close()
+            for each in opened:
+                each.close()
             if error.errno not in (errno.EADDRINUSE, errno.EACCES):
                 message = f"--host {host}: cannot listen there ({error.strerror})."
                 raise InputError("host_unusable", message, host=host) from None
@@ -147,7 +154,34 @@ def open_socket(host: str, port: int) -> socket.socket:
     raise InputError("no_free_port", message, port=port)
 
 
-def run(app: Starlette, opened: socket.socket) -> None:
+def _listening(address: str, port: int) -> socket.socket:
+    opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind((address, port))
+        opened.listen(128)
+    except OSError:
+        opened.close()
+        raise
+    return opened
+
+
+def origin_of(host: str, port: int) -> str:
+    """Return the start of the addresses of an app that listens on ``host``.
+
+    For all addresses of the machine (0.0.0.0), it is the one that other machines would see.
+    """
+    if host in WILDCARDS:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(("192.0.2.1", 9))  # chooses an interface, sends nothing
+                host = probe.getsockname()[0]
+            except OSError:
+                host = socket.gethostname()
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def run(app: Starlette, opened: list[socket.socket]) -> None:
     """Serve until Ctrl-C."""
     import uvicorn
 
@@ -161,4 +195,4 @@ def run(app: Starlette, opened: socket.socket) -> None:
         limit_concurrency=200,
         h11_max_incomplete_event_size=32 * 1024,
     )
-    uvicorn.Server(config).run(sockets=[opened])
+    uvicorn.Server(config).run(sockets=opened)

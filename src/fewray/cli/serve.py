@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -38,12 +39,12 @@ def serve(
     from fewray.app import server
     from fewray.app.security import is_loopback
 
-    with server.open_socket(host, port) as opened:
-        found = opened.getsockname()[1]
+    with ExitStack() as stack:
+        opened = [stack.enter_context(each) for each in server.open_sockets(host, port)]
+        found = opened[0].getsockname()[1]
         if port and found != port:
             log(f"port {port} is busy; using {found}")
-        shown = f"[{host}]" if ":" in host else host
-        origin = f"http://{shown}:{found}"
+        origin = server.origin_of(host, found)
         app = server.create_app(runs, data=data, host=host, origin=origin)
         local = is_loopback(host)
         print(f"{runs}: {origin if local else f'http://127.0.0.1:{found}'}", flush=True)
