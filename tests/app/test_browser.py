@@ -148,6 +148,9 @@ def test_the_slider_walks(site: Site):
     page.locator("input[type=range]").focus()
     page.keyboard.press("End")
     assert "/8.png" in (page.locator(".big").get_attribute("src") or "")
+    page.wait_for_url("**&step=8")  # every view is a link
+    page.reload()
+    assert "/8.png" in (page.locator(".big").get_attribute("src") or "")
 
 
 def test_a_mark_is_made_and_removed(site: Site):

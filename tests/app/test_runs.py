@@ -10,10 +10,10 @@ from starlette.testclient import TestClient
 
 from fewray.app.library import Library, kind_of
 from fewray.app.runs.state import is_locked, training_progress
-from fewray.app.server import open_sockets
+from fewray.app.server import create_app, open_sockets
 from fewray.generators.log import read_log
 from fewray.results.training import EpochRow
-from tests.app.conftest import Served, client_of
+from tests.app.conftest import ORIGIN, Served, client_of
 
 
 def row(epoch: int, **values: float) -> EpochRow:
@@ -158,3 +158,37 @@ def test_nested_runs_are_found_once(made: Served):
     library = Library(made.runs)
     assert kind_of(made.runs) is None
     assert len({run.folder for run in library.runs()}) == len(library.runs())
+
+
+def test_an_error_of_the_app_is_a_page_without_traceback(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+):
+    app = create_app(served.runs, data=[str(served.real)])
+    client = TestClient(
+        app, base_url=ORIGIN, client=("127.0.0.1", 1), raise_server_exceptions=False
+    )
+
+    def broken(folder: Path) -> None:
+        raise ZeroDivisionError("inside")
+
+    monkeypatch.setattr("fewray.app.runs.pages.view_training", broken)
+    answer = client.get("/runs/gan")
+    assert answer.status_code == 500
+    assert "inside" not in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+    def unreadable(folder: Path) -> None:
+        raise PermissionError(13, "Permission denied", "stats.jsonl")
+
+    monkeypatch.setattr("fewray.app.runs.pages.view_training", unreadable)
+    answer = client.get("/runs/gan.json")
+    assert (answer.status_code, answer.json()["error"]) == (422, "unreadable")
+    assert answer.json()["message"] == "stats.jsonl: cannot be read (Permission denied)."
+
+
+def test_a_study_is_read_again_when_it_changes(served: Served):
+    client = client_of(served)
+    assert client.get("/runs/study.json").json()["verdicts"] == ["It harms."]
+    path = served.runs / "study" / "study.json"
+    path.write_text(path.read_text().replace("It harms.", "It helps a bit."))
+    assert client.get("/runs/study.json").json()["verdicts"] == ["It helps a bit."]

@@ -91,6 +91,9 @@ class Pages:
                 status, code, text = 422, error.code, error.message
             case RunFailed():
                 status, code, text = 500, error.code, error.message
+            case OSError():
+                status, code = 422, "unreadable"
+                text = f"{error.filename or 'A file'}: cannot be read ({error.strerror or error})."
             case HTTPException():
                 status, code = error.status_code, "http"
                 text = {404: "There is no such page.", 405: "This page takes no such request."}.get(

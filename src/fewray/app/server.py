@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from fewray.app.pages import STATIC, Pages
 from fewray.app.reader_study import owner, reading, results
 from fewray.app.reader_study.access import Readers
 from fewray.app.runs import pages as run_pages
-from fewray.app.security import Forms, Guard, is_loopback
+from fewray.app.security import HEADERS, Forms, Guard, is_loopback
 from fewray.errors import InputError, RunFailed, check_range
 
 WILDCARDS = ("0.0.0.0", "::")
@@ -99,6 +100,7 @@ def create_app(
             InputError: problem,
             RunFailed: problem,
             OSError: problem,
+            Exception: failure,
         },
     )
     app.state.context = Context(
@@ -117,6 +119,13 @@ def create_app(
 def problem(request: Request, error: Exception) -> Response:
     """Return the page of an error."""
     return request.app.state.context.pages.problem(request, error)
+
+
+def failure(request: Request, error: Exception) -> Response:
+    """Return the page of an error in the app itself; the server prints its traceback."""
+    answer = problem(request, error)
+    answer.headers.update(HEADERS)
+    return answer
 
 
 def static(request: Request) -> Response:
@@ -182,7 +191,7 @@ def origin_of(host: str, port: int) -> str:
 
 
 def run(app: Starlette, opened: list[socket.socket]) -> None:
-    """Serve until Ctrl-C."""
+    """Serve until Ctrl-C. Answers that are being stored are finished first."""
     import uvicorn
 
     config = uvicorn.Config(
@@ -192,7 +201,9 @@ def run(app: Starlette, opened: list[socket.socket]) -> None:
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=30,
+        timeout_graceful_shutdown=5,
         limit_concurrency=200,
         h11_max_incomplete_event_size=32 * 1024,
     )
-    uvicorn.Server(config).run(sockets=opened)
+    with suppress(KeyboardInterrupt):  # uvicorn raises it again when it has ended
+        uvicorn.Server(config).run(sockets=opened)

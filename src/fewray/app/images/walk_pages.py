@@ -27,6 +27,8 @@ class WalkView(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     first: int
     second: int
+    step: int = 0
+    """The step that is shown large."""
     steps: int = STEPS
     checkpoint: str = ""
     """Start of the checkpoint's SHA-256: the addresses of frames change with it."""
@@ -47,7 +49,8 @@ def walk(request: Request) -> Response:
     label = query.get("class") or classes[0]
     first = integer(query, "from", 0, 0, MAX_SEED)
     second = integer(query, "to", 1, 0, MAX_SEED)
-    view = WalkView(run=name, classes=classes, label=label, first=first, second=second)
+    step = integer(query, "step", 0, 0, STEPS - 1)
+    view = WalkView(run=name, classes=classes, label=label, first=first, second=second, step=step)
     checkpoint = checkpoint_of(folder, label)
     try:
         context.walks.between(checkpoint, label, first, second)

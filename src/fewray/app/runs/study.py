@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ from fewray.errors import InputError
 from fewray.results.crossval import CrossvalStudy
 from fewray.results.files import STUDY, read_study
 from fewray.results.names import VERDICT_NAMES, arm_name
+from fewray.results.published import PublishedStudy
 from fewray.results.scores import Interval
 
 T = TypeVar("T")
@@ -103,7 +105,7 @@ def view_study(folder: Path) -> StudyView:
     if not (folder / STUDY).is_file():
         return view
     try:
-        study = read_study(folder)
+        study = _study_of(folder)
     except InputError as error:
         state: State = "running" if running else "damaged"
         stage = view.stage if running else ""
@@ -139,6 +141,20 @@ def view_study(folder: Path) -> StudyView:
         )
         view = msgspec.structs.replace(view, arms=arms)
     return view
+
+
+def _study_of(folder: Path) -> CrossvalStudy | PublishedStudy:
+    """Return ``study.json``, read again only when it has changed."""
+    try:
+        found = (folder / STUDY).stat()
+    except OSError:
+        return read_study(folder)  # which says what is wrong
+    return _read_once(folder, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=64)
+def _read_once(folder: Path, changed: int, size: int) -> CrossvalStudy | PublishedStudy:
+    return read_study(folder)
 
 
 def _arms(study: CrossvalStudy) -> list[ArmView]:

@@ -50,8 +50,14 @@
       big.src = frames[step].querySelector("img").src;
       frames.forEach((frame, i) => frame.classList.toggle("now", i === step));
     };
+    const remember = () => {  // every view is a link
+      const address = new URL(location.href);
+      address.searchParams.set("step", slider.value);
+      history.replaceState(null, "", address);
+    };
     slider.addEventListener("input", show);
-    frames.forEach((frame, i) => frame.addEventListener("click", () => { slider.value = i; show(); }));
+    slider.addEventListener("change", remember);
+    frames.forEach((frame, i) => frame.addEventListener("click", () => { slider.value = i; show(); remember(); }));
     show();
   }
 
