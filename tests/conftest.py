@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from fewray.storage.cache import cache_folder
 from tests.fake_cuda import fake_cuda  # noqa: F401 (a fixture)
 
+if kernels := cache_folder("kernels"):  # before a module with compiled functions is imported
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(kernels))
 SLOW = (
     "app/",
     "benchmarks/test_benchmarks.py::test_a_gpu_part",
@@ -19,6 +22,7 @@ SLOW = (
     "benchmarks/test_subjects.py::test_a_study",
     "benchmarks/test_subjects.py::test_both",
     "benchmarks/test_subjects.py::test_the_textbook",
+    "browser/",
     "classify/test_classifier.py",
     "classify/test_pooled_block.py::test_bfloat16",
     "classify/test_pooled_block.py::test_the_first_block_under_autocast",
@@ -28,10 +32,15 @@ SLOW = (
     "compute/test_dask.py",
     "compute/test_workers.py",
     "data/audit/",
+    "data/dicom/test_broken.py::test_a_run",
+    "data/dicom/test_broken.py::test_every",
+    "data/dicom/test_files.py::test_every_broken",
     "data/dicom/test_privacy.py::test_no_identifier_is_written",
+    "data/layout/test_outputs.py",
     "data/phantom/test_cohort.py",
     "data/phantom/test_drawing.py",
     "data/test_covid4.py::test_the_real_set",
+    "data/test_table_sets.py::test_columns_and_labels_on",
     "experiments/",
     "generators/test_graphed_training.py",
     "generators/test_health.py",
@@ -55,6 +64,11 @@ SLOW = (
     "quality/test_texture_differences.py::test_the_report",
     "quality/test_texture_differences.py::test_too_few",
     "readers/test_answers.py",
+    "report/test_document.py::test_hostile",
+    "report/test_document.py::test_pdf",
+    "report/test_document.py::test_the_policy",
+    "report/test_images.py::test_a_copy",
+    "report/test_page_numbers.py",
     "study/crossval/",
     "study/published/",
     "study/test_folds.py::test_covid4",
@@ -66,6 +80,7 @@ FAST = (
     "app/test_charts.py",
     "pipelines/test_estimate.py",
     "study/crossval/test_conclusion.py",
+    "study/crossval/test_external_comparison.py",
     "study/crossval/test_predictions.py",
 )
 """Exceptions."""
@@ -103,7 +118,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Give the tests their own cache folder."""
+    """Give the tests their own cache folder; compiled kernels outlive them."""
     os.environ["FEWRAY_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 

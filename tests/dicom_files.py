@@ -116,4 +116,6 @@ def secrets_of() -> dict[str, Any]:
     )
     for keyword in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"):
         found[keyword] = generate_uid()
+    for keyword in ("StudyDate", "SeriesDate", "AcquisitionDate", "ContentDate"):
+        found[keyword] = f"{1900 + secrets.randbelow(99)}{secrets.randbelow(12) + 1:02}17"
     return found

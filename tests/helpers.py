@@ -16,6 +16,7 @@ from PIL import Image
 from fewray.compute.machine import Machine
 from fewray.config import ClassifierOptions, CrossvalOptions, GanOptions, PublishedOptions
 from fewray.data.images import COMPARISON_FIT, COMPARISON_SIZE, ImageSource
+from fewray.data.layout.outputs import Outputs
 from fewray.data.manifest import Manifest, Row
 from fewray.errors import InputError
 
@@ -128,3 +129,15 @@ def source_of(data: Manifest, images: np.ndarray) -> ImageSource:
     source = ImageSource(data)
     source._decoded[COMPARISON_SIZE, COMPARISON_FIT] = images
     return source
+
+
+def visible_files(folder: Path) -> list[Path]:
+    """Return the files below ``folder`` that are not hidden."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [f for f in files if not any(p.startswith(".") for p in f.relative_to(folder).parts)]
+
+
+def not_recognised(folder: Path) -> list[str]:
+    """Return the visible files below ``folder`` that are not known as outputs of fewray."""
+    outputs = Outputs()
+    return [path.name for path in visible_files(folder) if outputs.kind(path) is None]

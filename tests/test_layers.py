@@ -58,7 +58,7 @@ NEVER: dict[str, set[str]] = {
 
 ARRAY_HELPERS = {
     *("errors", "imaging.arrays", "imaging.decode"),
-    *("compute.bfloat16", "compute.device", "compute.seeds"),
+    *("compute.bfloat16", "compute.device", "compute.kernels", "compute.seeds"),
 }
 PURE: dict[str, set[str]] = {
     "study.statistics": {*ARRAY_HELPERS, "classify.scores"},

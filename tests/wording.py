@@ -200,7 +200,7 @@ TERMS = (
     ),
     Term(name="film", pattern=word("films?", "Films?"), use="image"),
     Term(name="twins", pattern=word("twins?", "Twins?"), use="near-duplicates"),
-    Term(name="joined", pattern=word("joined", "Joined"), use="merged"),
+    Term(name="joined", pattern=word("joined", "Joined"), use="merged", allow="joined_labels"),
     Term(
         name="trial",
         pattern=word("trials?", "Trials?", "TRIAL"),

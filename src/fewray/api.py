@@ -1,9 +1,8 @@
 """The public functions, one per command. ``import fewray`` offers them without loading PyTorch.
 
 All raise :class:`fewray.errors.InputError` for bad input and :class:`fewray.errors.RunFailed` for a
-run that could not continue. They print nothing. Where ``data``, ``real``, ``synthetic``,
-``held_out`` or ``external`` is asked for, give a data set's name, a folder, a CSV file, or a
-manifest that :func:`load_dataset` returned.
+run that could not continue. They print nothing. ``data``, ``real``, ``synthetic``, ``held_out`` and
+``external`` are a data set's name, a folder, a table, or a manifest of :func:`load_dataset`.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from fewray.config import CrossvalOptions, GanOptions, PublishedOptions, check_external
+from fewray.config import CrossvalOptions, GanOptions, PublishedOptions, ReadOptions, check_external
 from fewray.errors import InputError, check_range
 from fewray.presets import recipe
 from fewray.readers.api import analyse_reader_study as analyse_reader_study
@@ -21,6 +20,7 @@ from fewray.readers.api import new_reader_study as new_reader_study
 
 if TYPE_CHECKING:
     from fewray.compute.machine import MachineOptions
+    from fewray.config.reading import ReadKeywords
     from fewray.data.manifest import Manifest
     from fewray.results.quality import QualityReport
 
@@ -29,15 +29,16 @@ OnProgress = Callable[[str, Mapping[str, Any]], None]
 
 
 def load_dataset(
-    source: str | Path, *, group_regex: str | None = None, views: Sequence[str] = ()
+    source: str | Path, *, group_regex: str | None = None, **read: Unpack[ReadKeywords]
 ) -> Manifest:
-    """Return the manifest of ``phantom[:key=value,...]``, ``covid4``, a folder, or a CSV file.
+    """Return the manifest of ``phantom[:key=value,...]``, ``covid4``, a folder, or a table.
 
-    Group 1 of ``group_regex`` in a file name is the patient. ``views``: DICOM views to use.
+    Group 1 of ``group_regex`` in a file name is the patient. ``read`` are
+    :class:`fewray.config.ReadOptions`: labels to compare, columns of a table, images to use.
     """
-    from fewray.data import loading
+    from fewray.data.loading import load_dataset as load
 
-    return loading.load_dataset(source, group_regex=group_regex, views=views)
+    return load(source, group_regex=group_regex, read=ReadOptions(**read))
 
 
 def train_generator(
@@ -122,11 +123,13 @@ def generate(
     real: str | Path | Manifest | None = None,
     copy_percentile: float = 2.0,
     group_regex: str | None = None,
+    format: str = "png",
 ) -> Manifest:
     """Write ``per_class`` synthetic images per class of ``run`` to ``out``; return their manifest.
 
-    Image i is generated from seed ``first_seed + i``. Images from an earlier call are removed;
-    InputError if ``out`` holds files that fewray did not write. ``about["warnings"]`` are notes.
+    Image i is generated from seed ``first_seed + i``; ``format`` is ``png`` or ``dicom``. Images
+    from an earlier call are removed; InputError if ``out`` holds files that fewray did not write.
+    ``about["warnings"]`` are notes.
 
     With ``reject_copies``, an image is replaced by that of the next seed if :func:`measure_quality`
     (extractor ``lite0``, the same ``copy_percentile``) would flag it as a copy of a training image.
@@ -153,6 +156,7 @@ def generate(
         classes=classes,
         first_seed=first_seed,
         device=device,
+        format=format,
         reject=reject,
         copy_threshold=None if reject is None else reject.threshold,
         copy_extractor=None if reject is None else reject.compute.name,
@@ -179,6 +183,7 @@ def measure_quality(
     device: str = "auto",
     cache: bool = True,
     group_regex: str | None = None,
+    read: ReadOptions | None = None,
 ) -> QualityReport:
     """Measure ``synthetic`` against the training split of ``real``: fidelity, diversity, copying.
 
@@ -190,24 +195,18 @@ def measure_quality(
     ``run`` is the folder of the generators, for the membership score of their discriminators.
     ``tstr_steps`` above 0 trains classifiers for that many steps (TSTR and TRTS). ``extractor`` may
     be any in docs/metrics.md but those that trained a generator or selected its checkpoint
-    (InputError). ``cache`` keeps features in the user's cache folder. ``group_regex`` finds
-    patients in file names, by default as in training. ``out`` receives quality.json, copies.csv,
-    copied-areas.csv and pictures of close pairs and areas.
+    (InputError). ``cache`` keeps features in the user's cache folder. ``group_regex`` and ``read``
+    are for ``real`` and ``held_out``, by default those of the training. ``out`` receives
+    quality.json, copies.csv, copied-areas.csv and pictures of close pairs and areas.
     """
-    from fewray.data.hold_out import held_out_rows, training_rows
-    from fewray.pipelines.provenance import generator_sources, load_images_of, patient_pattern
+    from fewray.pipelines.provenance import real_images
     from fewray.pipelines.quality_report import quality_report
 
     run = None if run is None else Path(run)
     made = _dataset(synthetic, "--synthetic")
-    stored = patient_pattern(generator_sources(made, run))
-    images = load_images_of(real, group_regex, stored, option="--real")
-    others = None
-    if held_out is not None:
-        pattern = group_regex or stored
-        others = held_out_rows(load_images_of(held_out, None, pattern, option="--held-out"))
+    images, others = real_images(real, held_out, made, run, group_regex=group_regex, read=read)
     return quality_report(
-        training_rows(images),
+        images,
         made,
         held_out=others,
         classes=None if classes is None else tuple(classes),

@@ -32,8 +32,14 @@ WIDTHS = (390, 1280, 1920)
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of an invented study with every section: images, training, quality."""
-    folder = tmp_path_factory.mktemp("run")
+    """Return the folder of an invented study with every section, and its report."""
+    folder = make_run(tmp_path_factory.mktemp("run"))
+    write_report(folder)
+    return folder
+
+
+def make_run(folder: Path) -> Path:
+    """Write an invented study with images, training logs and a quality report."""
     study = crossval_study(1, repeats=2)
     study = changed(
         study, provenance={"keys": {"synthetic/0/0/0": "made"}}, data={"origin": "phantom"}
@@ -51,7 +57,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for epoch in (1, 2):
             append_jsonl(home / "stats.jsonl", row(epoch=epoch, epochs=2))
     (folder / "quality.json").write_bytes(msgspec.json.encode(quality_of(held_out=True)))
-    write_report(folder)
     return folder
 
 
@@ -123,7 +128,7 @@ def test_the_lens_follows_clicks_and_arrow_keys(opened: Watched):
 def test_figures_and_tables_are_exported_singly_and_as_one_archive(opened: Watched, run: Path):
     page = opened.page
     with page.expect_download() as svg:
-        page.locator("figure.drawing").first.get_by_text("SVG").click()
+        page.locator("figure.drawing .exports").first.get_by_text("SVG").click()
     text = svg.value.path().read_text()
     assert "var(--" not in text
     assert 'xmlns="http://www.w3.org/2000/svg"' in text

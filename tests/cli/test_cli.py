@@ -47,6 +47,7 @@ def test_study_help_is_in_sections_with_defaults_arms_and_recipes(
     sections = [line for line in out.splitlines() if line.endswith(":") and line[0] != " "]
     assert sections == [
         "Options:",
+        "Tables and labels:",
         "Both protocols:",
         "Cross-validation (--protocol crossval):",
         "Published protocol (--protocol published):",

@@ -67,6 +67,47 @@ def test_group_regex_names_patients(folder: Path):
     assert warnings(data)[PATIENTS].text.startswith("1 of 5 images")
 
 
+@pytest.mark.parametrize(
+    ("pattern", "groups"),
+    [
+        (r"(patient\d+)", {"patient1", "patient2", "patient3"}),
+        (r"(patient\d+)/study", {"patient1", "patient2", "patient3"}),
+        (r"^(?:train|test)/[^/]+/(patient\d+)", {"patient1", "patient2", "patient3"}),
+        (r"/(patient\d+/study\d+)/", {"patient1/study1", "patient2/study1", "patient3/study2"}),
+        (r"(\d+)", {"7", "8", "9"}),  # in the file name first, and never in class or split
+        (r"a(?=\d)(\d)|(x)", None),
+    ],
+)
+def test_group_regex_finds_patients_in_the_path_below_the_data(
+    tmp_path: Path, pattern: str, groups: set[str] | None
+):
+    for index, name in enumerate(
+        (
+            "train/a1/patient1/study1/view7.png",
+            "train/a1/patient1/study1/view7b.png",
+            "train/b2/patient2/study1/view8.png",
+            "test/a1/patient3/study2/view9.png",
+        )
+    ):
+        save_noise(tmp_path / name, index)
+    (tmp_path / "own.csv").write_text(
+        "path,label\n"
+        + "".join(f"{p.relative_to(tmp_path)},{p.parts[-4]}\n" for p in tmp_path.rglob("*.png"))
+    )
+    for source in (tmp_path, tmp_path / "own.csv"):
+        if groups is None:
+            with pytest.raises(
+                InputError, match=r"matches no file name and no path.*column"
+            ) as caught:
+                load_dataset(source, group_regex=pattern)
+            assert caught.value.code == "group_regex_no_match"
+            assert "/view" in caught.value.fields["example"]
+        else:
+            data = load_dataset(source, group_regex=pattern)
+            assert {row.group for row in data.rows} == groups
+            assert PATIENTS not in warnings(data)
+
+
 def test_link_loops_are_harmless(folder: Path, tmp_path: Path):
     (folder / "train/a/loop").symlink_to(folder / "train")
     (folder / "loop").symlink_to(folder)
@@ -209,7 +250,7 @@ def test_a_patient_column_that_is_ignored_is_reported(folder: Path, column: str)
     (folder / "own.csv").write_text(
         f"path,label,{column},patient_age\ntrain/a/p1_1.png,a,p1,60\ntrain/b/p2_1.jpg,b,p2,70\n"
     )
-    assert warnings(load_dataset(folder / "own.csv"))[UNREAD].items == (column.lower(),)
+    assert warnings(load_dataset(folder / "own.csv"))[UNREAD].items == (column,)
 
 
 def test_an_external_set_whose_names_do_not_match_keeps_unknown_patients(folder: Path):

@@ -84,15 +84,13 @@ def test_classes_that_differ_only_in_case_or_blanks_are_reported(tmp_path: Path)
     assert "similar_classes" not in {warning.code for warning in other.warnings}
 
 
-def test_csv_accepts_semicolons_and_capitals_but_only_utf_8(tmp_path: Path):
+def test_csv_accepts_semicolons_capitals_and_utf_16(tmp_path: Path):
     path = table(tmp_path, "Path ; Label;Split\n1.png;a, b;Training\n2.png;c;\n")
     data = load_dataset(path)  # no split among rows that have one: training
     assert data.counts() == {"train": {"a, b": 1, "c": 1}}
     (found,) = [warning for warning in data.warnings if warning.code == "no_split"]
     assert found.text.startswith("1 of 2 images have no split")
-    with pytest.raises(InputError) as caught:
-        load_dataset(table(tmp_path, "path,label\n1.png,a\n", "utf-16"))
-    assert caught.value.code == "csv_unreadable"
+    assert len(load_dataset(table(tmp_path, "path,label\n1.png,a\n", "utf-16"))) == 1
 
 
 def test_one_file_under_two_labels_of_a_csv_is_an_error(tmp_path: Path):

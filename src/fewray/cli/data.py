@@ -9,17 +9,10 @@ from typing import Annotated
 import typer
 
 from fewray.cli.output import print_json, print_table
-from fewray.cli.params import (
-    SOURCES,
-    AsJson,
-    GroupRegex,
-    Sectioned,
-    View,
-    option,
-    path_option,
-    views,
-)
+from fewray.cli.params import SOURCES, AsJson, GroupRegex, Sectioned, option, path_option
 from fewray.cli.progress import ProgressBars, log
+from fewray.cli.reading import reads_data
+from fewray.config import AS_IT_IS, ReadOptions
 
 app = typer.Typer(help="List, download and check image data.", no_args_is_help=True)
 
@@ -72,10 +65,11 @@ def fetch(
 
 
 @app.command("check", cls=Sectioned)
+@reads_data
 def check(
     source: Annotated[str, typer.Argument(metavar="DATA", help=SOURCES)],
     group_regex: GroupRegex = None,
-    view: View = "",
+    read: ReadOptions = AS_IT_IS,
     show_names: bool = option(
         False,
         "DICOM: show the names of files and folders as they are. They may identify patients.",
@@ -93,9 +87,9 @@ def check(
     from fewray.data.dicom.files import DicomOptions
     from fewray.data.loading import load_dataset
 
-    dicom = DicomOptions(views=views(view), show_names=show_names)
+    dicom = DicomOptions(show_names=show_names)
     rows = load_dataset(
-        source, group_regex=group_regex, strict=False, option="data check", dicom=dicom
+        source, group_regex=group_regex, strict=False, option="data check", dicom=dicom, read=read
     )
     found = audit(rows)
     if as_json:

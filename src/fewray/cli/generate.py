@@ -29,6 +29,9 @@ def generate(
     per_class: int = option(100, "Number of images per class."),
     classes: Classes = "",
     first_seed: int = option(0, "Image i is generated from seed FIRST_SEED + i."),
+    format: str = option(
+        "png", "File format: png, or dicom (secondary capture, SyntheticData YES)."
+    ),
     reject_copies: bool = option(
         False, "Replace images that are copies of training images.", "--reject-copies"
     ),
@@ -42,8 +45,8 @@ def generate(
 ) -> None:
     """Generate synthetic images from trained generators.
 
-    Writes OUT/<class>/seedNNNNNN.png; the same seed always gives the same image. Images from an
-    earlier call are removed from OUT.
+    Writes OUT/<class>/seedNNNNNN.png (or .dcm); the same seed always gives the same image.
+    Images from an earlier call are removed from OUT.
     """
     from fewray import api
 
@@ -54,6 +57,7 @@ def generate(
         classes=listed(classes),
         first_seed=first_seed,
         device=device,
+        format=format,
         reject_copies=reject_copies,
         real=real,
         copy_percentile=copy_percentile,

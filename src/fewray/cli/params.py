@@ -20,7 +20,8 @@ MACHINE = "Machine"
 RECIPE_NAMES = ", ".join(RECIPES)
 SOURCES = (
     "Data set: phantom[:key=value,...] (`fewray data list` shows the keys), covid4, a folder "
-    "with one subfolder per class, a CSV file, or dicom:FOLDER,labels=CSV."
+    "with one subfolder per class, a table (.csv, .tsv, .txt, .xlsx), or "
+    "dicom:FOLDER,labels=TABLE."
 )
 COPY_RULE = (
     "its distance to the nearest training image is below this percentile of the same distance for "
@@ -67,11 +68,6 @@ def listed(text: str | None) -> tuple[str, ...] | None:
     """Return the names in a comma-separated list; None for None or an empty list."""
     names = tuple(name.strip() for name in (text or "").split(",") if name.strip())
     return names or None
-
-
-def views(text: str) -> tuple[str, ...]:
-    """Return the views in a comma-separated list, in capitals."""
-    return tuple(name.upper() for name in listed(text) or ())
 
 
 def numbers(option: str, text: str | None, kind: type[int] | type[float]) -> Any:
@@ -177,8 +173,8 @@ Seed = Annotated[int, typer.Option(help="Base random seed.")]
 GroupRegex = Annotated[
     str | None,
     typer.Option(
-        help="Regular expression applied to each file name; its first capture group is the "
-        "patient ID."
+        help="Regular expression applied to each file name, or else to the path below the data "
+        "folder; its first capture group is the patient ID."
     ),
 ]
 View = Annotated[
@@ -186,6 +182,13 @@ View = Annotated[
     typer.Option(
         help="DICOM: comma-separated views (ViewPosition) to use, such as PA,AP.",
         show_default="all views",
+    ),
+]
+SkipUnreadable = Annotated[
+    bool,
+    typer.Option(
+        "--skip-unreadable",
+        help="Leave out image files that cannot be read, with a warning, instead of stopping.",
     ),
 ]
 Device = Annotated[

@@ -19,8 +19,11 @@ from fewray.cli.params import (
     path_option,
 )
 from fewray.cli.progress import log
+from fewray.cli.reading import reads_data
+from fewray.config import AS_IT_IS, ReadOptions
 
 
+@reads_data
 def quality(
     real: str = option(
         ...,
@@ -63,6 +66,7 @@ def quality(
     ),
     seed: Seed = 0,
     group_regex: GroupRegex = None,
+    read: ReadOptions = AS_IT_IS,
     out: Path | None = path_option(
         "Folder for quality.json, CSV tables, and pictures of close pairs and copied areas.",
         "--out",
@@ -97,6 +101,7 @@ def quality(
         device=device,
         cache=not no_cache,
         group_regex=group_regex,
+        read=None if read == AS_IT_IS else read,
     )
     if as_json:
         print_json(msgspec.to_builtins(measured))

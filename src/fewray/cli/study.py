@@ -21,20 +21,20 @@ from fewray.cli.params import (
     Processes,
     Seed,
     Threads,
-    View,
     listed,
     numbers,
     option,
     path_option,
     preset_option,
-    views,
 )
 from fewray.cli.progress import ProgressBars, StudyProgress, log, log_stage
-from fewray.config import CROSSVAL_ARMS, PUBLISHED_ARMS, check_external
+from fewray.cli.reading import reads_data
+from fewray.config import AS_IT_IS, CROSSVAL_ARMS, PUBLISHED_ARMS, ReadOptions, check_external
 
 RESCORED = "from the same predictions; nothing is trained again. May be repeated."
 
 
+@reads_data
 def study(
     data: Data,
     out: Out,
@@ -50,7 +50,7 @@ def study(
         "(crossval only). The defaults below are for the standard preset.",
     ),
     group_regex: GroupRegex = None,
-    view: View = "",
+    read: ReadOptions = AS_IT_IS,
     dry_run: DryRun = False,
     as_json: AsJson = False,
     recipe: str | None = preset_option(
@@ -172,7 +172,6 @@ def study(
     """
     from fewray import api
     from fewray.compute.machine import MachineOptions
-    from fewray.data.dicom.files import DicomOptions
     from fewray.data.loading import load_external
     from fewray.report.render import terminal_tables
     from fewray.report.tables import print_table
@@ -216,12 +215,10 @@ def study(
     machine = MachineOptions(
         device=device, precision=precision, processes=processes, threads=threads, executor=executor
     )
-    chosen = views(view)
-    rows = api.load_dataset(data, group_regex=group_regex, views=chosen)
+    rows = api.load_dataset(data, group_regex=group_regex, **vars(read))
     tested = None
     if external is not None:
-        dicom = DicomOptions(views=chosen)
-        tested = load_external(external, group_regex=group_regex, dicom=dicom, like=rows)
+        tested = load_external(external, group_regex=group_regex, like=rows, read=read)
     for warning in patient_warnings(rows) if crossval else []:
         log(f"note: {warning.text}")
     if dry_run:

@@ -23,12 +23,12 @@ from fewray.cli.params import (
     Processes,
     Seed,
     Threads,
-    View,
     listed,
     option,
-    views,
 )
 from fewray.cli.progress import HealthWatch, ProgressBars, log, log_stage
+from fewray.cli.reading import reads_data
+from fewray.config import AS_IT_IS, ReadOptions
 
 QUALITY = "Quality during training"
 
@@ -90,6 +90,7 @@ def recipes(as_json: AsJson = False) -> None:
     print_table("Generator recipes", header, rows)
 
 
+@reads_data
 def train(
     data: Data,
     out: Out,
@@ -98,7 +99,7 @@ def train(
     epochs: int | None = option(None, "Number of epochs.", shown="the recipe's"),
     seed: Seed = 0,
     group_regex: GroupRegex = None,
-    view: View = "",
+    read: ReadOptions = AS_IT_IS,
     resume: bool = option(False, "Resume the training runs in OUT.", "--resume"),
     checkpoint_every: int = option(5, "Number of epochs between checkpoints."),
     dry_run: DryRun = False,
@@ -138,19 +139,22 @@ def train(
     from fewray.compute.machine import Machine, MachineOptions
     from fewray.compute.process import cores
     from fewray.data.hold_out import check_no_synthetic, training_rows
+    from fewray.data.layout.outputs import check_out_folder
     from fewray.generators.run import epochs_done
     from fewray.presets import recipe as options_of
-    from fewray.results.training import piece_warnings
+    from fewray.results.training import ALL_CLASSES, piece_warnings
 
     options = options_of(recipe)
     if epochs is not None:
         options = options.with_(epochs=epochs)
-    rows = training_rows(api.load_dataset(data, group_regex=group_regex, views=views(view)))
+    loaded = api.load_dataset(data, group_regex=group_regex, **vars(read))
+    rows = training_rows(loaded)
     check_no_synthetic(rows)
     chosen = listed(classes)
     machine = MachineOptions(
         device=device, precision=precision, processes=processes, threads=threads, executor=executor
     )
+    check_out_folder(rows, out, (*rows.classes, ALL_CLASSES))
     if dry_run:
         from fewray.pipelines.estimate import plan_training
 

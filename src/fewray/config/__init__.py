@@ -13,6 +13,7 @@ from fewray.config.generator import (
     PatchesOptions,
 )
 from fewray.config.readers import ReaderStudyOptions
+from fewray.config.reading import AS_IT_IS, FindingOptions, ReadOptions, Uncertain
 from fewray.config.study import (
     CROSSVAL_ARMS,
     PUBLISHED_ARMS,
@@ -24,6 +25,7 @@ from fewray.config.study import (
 )
 
 __all__ = [
+    "AS_IT_IS",
     "CROSSVAL_ARMS",
     "FITS",
     "PUBLISHED_ARMS",
@@ -33,11 +35,14 @@ __all__ = [
     "ClassifierOptions",
     "CrossvalOptions",
     "DiffusionOptions",
+    "FindingOptions",
     "Fit",
     "GanOptions",
     "Options",
     "PatchesOptions",
     "PublishedOptions",
+    "ReadOptions",
     "ReaderStudyOptions",
+    "Uncertain",
     "check_external",
 ]

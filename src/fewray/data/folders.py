@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from fewray.data.dicom.files import ALL, DicomFiles, DicomOptions
 from fewray.data.dicom.warnings import no_view_text, skipped_dicom
-from fewray.data.manifest import Manifest, Origin
+from fewray.data.layout.classes import class_folders
+from fewray.data.layout.masks import masks_in
+from fewray.data.layout.outputs import Outputs
+from fewray.data.layout.tree import Tree
+from fewray.data.manifest import DataWarning, Manifest
 from fewray.data.rows import SPLITS, RowCollector
-from fewray.data.skipped_files import (
-    files_below,
-    generated_classes,
-    is_image,
-    no_images_text,
-    skipped_warning,
-)
+from fewray.data.skipped_files import is_image, listed, no_images_text, plural, skipped_warning
 from fewray.errors import InputError
-
-LAYOUT = "expected <class>/* or <split>/<class>/* with splits train and test"
 
 
 def load_folder(
@@ -26,14 +23,28 @@ def load_folder(
 ) -> Manifest:
     """Return the images of ``root/<class>/**`` or ``root/<split>/<class>/**``.
 
-    Each file is a patient of its own unless ``group_regex`` finds one in its name, or it is DICOM.
-    DICOM files are recognised by their content (:mod:`fewray.data.dicom`). Hidden files are
-    ignored. Files that are not images, and images outside the class folders, are skipped with a
-    warning. Raises InputError for an empty class folder, another layout and, if ``strict``, for
-    unreadable files and files in two classes.
+    Each file is a patient of its own unless ``group_regex`` finds one in its name or in its path
+    below ``root``, or it is DICOM. DICOM files are recognised by their content
+    (:mod:`fewray.data.dicom`). Links are followed. Hidden and system files are ignored. Outputs of
+    fewray, masks beside images, files that are not images, and images outside the class folders are
+    skipped with a warning. Raises InputError for an empty class folder, another layout, folders
+    that cannot be classes and, if ``strict``, for unreadable files and folders and files in two
+    classes.
     """
-    places, generated = _class_folders(root), generated_classes(root)
-    below = {folder: list(files_below(folder)) for _, folder in places}
+    whole = Tree.of(root)
+    if root in whole.unreadable:
+        message = f"{root}: this folder cannot be read; change its permissions"
+        raise InputError("unreadable_folder", message, folder=str(root))
+    outputs = Outputs().among(whole.below(root), root)
+    masks = masks_in(own := whole.without(outputs))
+    tree = own.without(masks)
+    if outputs and not any(tree.below(root)):
+        kinds = ", ".join(sorted({kind.name for kind in outputs.values()}))
+        message = f"{root}: holds only what fewray wrote ({kinds}), and no data"
+        raise InputError("only_outputs", message, folder=str(root))
+    layout = class_folders(tree, SPLITS)
+    given, root, places = root, layout.root, layout.places
+    below = {folder: list(tree.below(folder)) for _, folder in places}
     kept = {part for _, folder in places for part in folder.relative_to(root).parts}
     scan = DicomFiles.scan(root, (path for each in below.values() for path in each), dicom, kept)
     collector = RowCollector(group_regex, strict, dicom=scan)
@@ -47,58 +58,67 @@ def load_folder(
         others += [path for path in images if not scan.has_view(path)]
         if not chosen or scan.damaged.keys() >= set(chosen):
             text = no_view_text(scan) if images and not chosen else no_images_text(files, scan)
+            text += _left_out(folder, whole, masks, scan)
             raise InputError("empty_class", f"{folder}: {text}", folder=str(folder))
         for path in chosen:
-            synthetic = folder.name in generated and path.match("seed*.png")
-            origin: Origin = "synthetic" if synthetic else "real"
             name = path.relative_to(root).as_posix()
-            collector.add(path, folder.name, split, name=name, origin=origin)
-    outside = sorted(
-        scan.mask.shown_name(path.relative_to(root).as_posix())
-        for folder in {root, *(place.parent for _, place in places)}
-        for path in folder.iterdir()
-        if is_image(path) and not path.name.startswith(".") and path.is_file()
-    )
+            collector.add(path, folder.name, split, name=name)
+    outside = [
+        path
+        for folder in {given, root, *(place.parent for _, place in places)}
+        for path in tree.files[folder]
+        if is_image(path)
+    ]
 
     def shown(paths: Iterable[Path]) -> list[str]:
-        return [scan.mask.shown_name(path.relative_to(root).as_posix()) for path in paths]
+        return sorted(scan.mask.shown_name(path.relative_to(given).as_posix()) for path in paths)
 
+    for folder in whole.unreadable:
+        text = f"{shown([folder])[0]}: this folder cannot be read; change its permissions"
+        collector.unreadable.append(("unreadable_folder", text))
     reports = [path for path in skipped if scan.is_other(path)]
     strange = [path for path in skipped if not scan.is_other(path)]
     warnings = [
+        *_stepped(shown([root])[0] if root != given else ""),
         *skipped_warning("not_images", "file", shown(strange), "in unsupported formats"),
         *skipped_dicom(shown(reports), shown(others), ",".join(dicom.views)),
-        *skipped_warning("outside_classes", "image", outside, "outside the class folders"),
+        *skipped_warning("outside_classes", "image", shown(outside), "outside the class folders"),
+        *skipped_warning("masks_skipped", "file", shown(masks), "that are masks or annotations"),
+        *_outputs_warning(Counter(kind.name for kind in outputs.values()), shown(outputs)),
+        *skipped_warning(
+            "links_skipped", "linked folder", shown(whole.circular), "leading back to the data"
+        ),
+        *skipped_warning("unusable_files", "file", shown(whole.unusable), "that cannot be opened"),
     ]
-    return collector.manifest(root.resolve().name, str(root), warnings)
+    return collector.manifest(root.resolve().name, str(given), warnings)
 
 
-def _class_folders(root: Path) -> list[tuple[str, Path]]:
-    """Return the split and the folder of each class."""
-
-    def fault(place: Path, what: str) -> InputError:
-        return InputError("folder_layout", f"{place}: {what}; {LAYOUT}", folder=str(place))
-
-    top = _folders(root)
-    others = [path.name for path in top if path.name.lower() not in SPLITS]
-    if top and not others:
-        places = [(SPLITS[split.name.lower()], each) for split in top for each in _folders(split)]
-    elif len(others) < len(top):
-        raise fault(root, f"folders {', '.join(others)} beside train or test")
-    else:
-        places = [("", folder) for folder in top]
-        for folder in top:
-            if inside := [p for p in _folders(folder) if p.name.lower() in SPLITS]:
-                raise fault(inside[0], "a split inside a class")
-    if not places:
-        raise fault(root, "no class folders")
-    return places
+def _left_out(folder: Path, whole: Tree, masks: Collection[Path], scan: DicomFiles) -> str:
+    """Return what was skipped below an empty class folder, as the end of its error."""
+    parts = []
+    for noun, why, paths in (
+        ("linked folder", " leading back", whole.circular),
+        ("folder", " that cannot be read", whole.unreadable),
+        ("broken link or special file", "", whole.unusable),
+        ("mask", "", masks),
+    ):
+        if here := [path for path in paths if folder in (path, *path.parents)]:
+            names = [scan.mask.shown_name(path.relative_to(folder).as_posix()) for path in here]
+            parts.append(f"{plural(here, noun)}{why} ({listed(names)})")
+    return f". Skipped: {'; '.join(parts)}" if parts else ""
 
 
-def _folders(root: Path) -> list[Path]:
-    """Return the visible folders in ``root``, without links to ``root`` or its parents."""
-    here = root.resolve()
-    found = (
-        path for path in root.iterdir() if path.is_dir() and not path.name.startswith((".", "__"))
-    )
-    return sorted(path for path in found if not here.is_relative_to(path.resolve()))
+def _stepped(name: str) -> list[DataWarning]:
+    """Return a note that the classes lie in the only folder of the one that was given."""
+    if not name:
+        return []
+    text = f"the classes are the folders in {name}, the only folder with images here"
+    return [DataWarning("wrapper_folder", text, (name,))]
+
+
+def _outputs_warning(kinds: Counter[str], names: list[str]) -> list[DataWarning]:
+    if not names:
+        return []
+    what = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()))
+    text = f"skipped {plural(names, 'file')} that fewray wrote ({what}): {listed(names)}"
+    return [DataWarning("outputs_skipped", text, tuple(names))]

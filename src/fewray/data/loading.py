@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from fewray.data.dicom.files import ALL, DicomOptions
+from fewray.config import AS_IT_IS, ReadOptions
+from fewray.data.dicom.classes import check_classes
+from fewray.data.dicom.files import ALL, DIRECTORY, DicomOptions
+from fewray.data.findings import with_labels
 from fewray.data.manifest import MANIFEST, DataWarning, Manifest
 from fewray.data.patients import patient_pattern
+from fewray.data.readable import readable_rows
 from fewray.errors import InputError
 
 EXPECTED = (
-    "expected phantom, covid4, a folder with one subfolder per class, a CSV file, or "
-    "dicom:FOLDER,labels=TABLE"
+    "expected phantom, covid4, a folder with one subfolder per class, a table (.csv, .tsv, .txt, "
+    ".xlsx), or dicom:FOLDER,labels=TABLE"
 )
 LABELS = ",labels="
 
@@ -26,50 +31,71 @@ def load_dataset(
     option: str = "--data",
     dicom: DicomOptions = ALL,
     views: Sequence[str] = (),
+    read: ReadOptions = AS_IT_IS,
 ) -> Manifest:
-    """Return the rows of ``phantom[:key=value,...]``, ``covid4``, a folder, or a CSV file.
+    """Return the rows of ``phantom[:key=value,...]``, ``covid4``, a folder, or a table.
 
     A folder with a ``manifest.csv`` is read from that file. ``group_regex`` finds the patient in a
     file name (its first group in parentheses). ``strict=False`` accepts what only an audit may see:
-    unreadable files, and files in two classes. ``option`` is named in errors. ``views`` are the
-    ViewPositions of the DICOM images to use. Raises InputError.
+    unreadable files, and files in two classes. ``option`` is named in errors. ``read`` names
+    the labels to compare, the columns of a table and the images to use; ``views`` are short for
+    its ``views``. Raises InputError.
     """
     text = str(source)
     if not text.strip():
         raise InputError("data_source", f"{option} is empty, as from an unset variable; {EXPECTED}")
     patient_pattern(group_regex)  # an invalid one is an error for every source
     if views:
-        dicom = replace(dicom, views=tuple(view.upper() for view in views))
-    found = _load(source, group_regex=group_regex, strict=strict, option=option, dicom=dicom)
-    return replace(found, source=_recorded(text))
+        read = replace(read, views=views)
+    dicom = replace(dicom, views=tuple(read.views)) if read.views else dicom
+    if read.views and text.partition(":")[0] in ("phantom", "covid4") and not Path(text).exists():
+        message = f"--view {','.join(read.views)}: {text} holds no DICOM images"
+        raise InputError("view_unused", message, views=[*read.views])
+    strict = strict and not read.skip_unreadable
+    found = _load(
+        source, group_regex=group_regex, strict=strict, option=option, dicom=dicom, read=read
+    )
+    found = readable_rows(found) if read.skip_unreadable else found
+    return replace(found, source=_recorded(text), read=read)
 
 
 def _load(
-    source: str | Path, *, group_regex: str | None, strict: bool, option: str, dicom: DicomOptions
+    source: str | Path,
+    *,
+    group_regex: str | None,
+    strict: bool,
+    option: str,
+    dicom: DicomOptions,
+    read: ReadOptions,
 ) -> Manifest:
     from fewray.data.folders import load_folder
-    from fewray.data.tables import load_csv
+    from fewray.data.tables import SUFFIXES, load_csv
 
     text = str(source)
     name, _, specification = text.partition(":")
     if name == "phantom" and not Path(text).exists():
         from fewray.data.phantom.cohort import load_phantom
 
-        return load_phantom(_pairs(specification))
+        return with_labels(load_phantom(_pairs(specification)), read)
     if text == "covid4" and not Path(text).exists():
         from fewray.data.covid4 import load_covid4
 
-        return load_covid4()
+        return with_labels(load_covid4(), read)
     if name == "dicom" and LABELS in specification and not Path(text).exists():
-        return _with_table(specification, group_regex, strict, option, dicom)
-    path = Path(source)
+        return _with_table(specification, group_regex, strict, option, dicom, read)
+    path = Path(specification if name == "dicom" and not Path(text).exists() else source)
+    path = path.parent if path.name.lower() == DIRECTORY and path.is_file() else path
     if path.is_dir():
         if (path / MANIFEST).is_file():
-            return load_csv(path / MANIFEST, group_regex=group_regex, strict=strict, dicom=dicom)
-        return load_folder(path, group_regex=group_regex, strict=strict, dicom=dicom)
-    if path.is_file() and path.suffix.lower() == ".csv":
-        return load_csv(path, group_regex=group_regex, strict=strict, dicom=dicom)
-    found = "not a CSV file" if path.is_file() else "not found"
+            return load_csv(
+                path / MANIFEST, group_regex=group_regex, strict=strict, dicom=dicom, read=read
+            )
+        found = load_folder(path, group_regex=group_regex, strict=strict, dicom=dicom)
+        found = check_classes(found, path)
+        return with_labels(found, read)
+    if path.is_file() and path.suffix.lower() in SUFFIXES:
+        return load_csv(path, group_regex=group_regex, strict=strict, dicom=dicom, read=read)
+    found = "neither a folder nor a table" if path.is_file() else "not found"
     raise InputError("data_source", f"{option} {text}: {found}; {EXPECTED}", source=text)
 
 
@@ -84,17 +110,25 @@ def _recorded(source: str) -> str:
 
 
 def _with_table(
-    text: str, group_regex: str | None, strict: bool, option: str, dicom: DicomOptions
+    text: str,
+    group_regex: str | None,
+    strict: bool,
+    option: str,
+    dicom: DicomOptions,
+    read: ReadOptions,
 ) -> Manifest:
     """Return the DICOM files of FOLDER that a table labels, as in ``FOLDER,labels=TABLE``."""
     from fewray.data.tables import load_csv
 
     folder, _, table = (Path(each) for each in text.rpartition(LABELS))
+    folder = folder.parent if folder.name.lower() == DIRECTORY and folder.is_file() else folder
     for found, kind in ((folder.is_dir(), folder), (table.is_file(), table)):
         if not found:
             message = f"{option} dicom:{text}: {kind} not found; {EXPECTED}"
             raise InputError("data_source", message, source=str(kind))
-    return load_csv(table, group_regex=group_regex, strict=strict, dicom=dicom, images=folder)
+    return load_csv(
+        table, group_regex=group_regex, strict=strict, dicom=dicom, images=folder, read=read
+    )
 
 
 def load_external(
@@ -103,6 +137,7 @@ def load_external(
     group_regex: str | None = None,
     dicom: DicomOptions = ALL,
     like: Manifest | None = None,
+    read: ReadOptions = AS_IT_IS,
 ) -> Manifest:
     """Return an external test set. ``group_regex`` is the one that finds the patients of the data.
 
@@ -112,13 +147,14 @@ def load_external(
     """
     if like is not None and like.dicom is not None:
         dicom = replace(dicom, key_file=Path(like.dicom.key_file))
+    loaded = partial(load_dataset, option="--external", dicom=dicom, read=read)
     try:
-        return load_dataset(source, option="--external", group_regex=group_regex, dicom=dicom)
+        return loaded(source, group_regex=group_regex)
     except InputError as error:
         if error.code != "group_regex_no_match":
             raise
         warning = DataWarning(error.code, error.message)
-    found = load_dataset(source, option="--external", dicom=dicom)
+    found = loaded(source)
     return replace(found, warnings=(*found.warnings, warning))
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 
 import numpy as np
 
+from fewray.config import AS_IT_IS, ReadOptions
 from fewray.data.dicom.summary import DicomSummary
 from fewray.errors import InputError
 from fewray.imaging.depth import PixelScale
@@ -72,6 +73,8 @@ class Manifest:
     warnings: tuple[DataWarning, ...] = ()
     group_regex: str | None = None
     """The pattern that found the patients in file names, if one was given."""
+    read: ReadOptions = AS_IT_IS
+    """The labels that were chosen, and the columns that were read."""
     display_names: dict[str, str] = field(default_factory=dict)
     """How classes are called in reports, where that differs from their names."""
     source: str = ""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from fewray.data.manifest import UNREAD, DataWarning, Row
 from fewray.errors import InputError
@@ -14,6 +15,9 @@ OPTION = "--group-regex"
 MISSING = ("", "nan", "na", "n/a", "none", "null")
 """Cells, in lower case, that programs write where there is no value."""
 COLUMN = "group"
+SPELLED = "similar_patients"
+"""Code of the warning that patients were spelled differently."""
+NAMED = 5
 OTHER_COLUMN = re.compile(
     r"(patient|subject|case|person|participant)s?"
     r"(id|ids|no|nr|num|number|name|code|key|hash|identifier|index)?|pid|mrn"
@@ -42,15 +46,76 @@ def patient_pattern(text: str | None) -> re.Pattern[str] | None:
     return pattern
 
 
-def patient_in_name(pattern: re.Pattern[str] | None, path: Path) -> str:
-    """Return the patient that ``pattern`` finds in a file's name; empty if it finds none."""
-    found = pattern.search(path.name) if pattern else None
-    return (found.group(1) if found else None) or ""
+def patient_in_path(pattern: re.Pattern[str] | None, name: str, skip: Container[str] = ()) -> str:
+    """Return the patient that ``pattern`` finds in a file's name, else in its path; empty if none.
+
+    ``name`` is the path below the data folder. The folders at its start that ``skip`` holds, which
+    are splits and classes, may be matched but name no patient.
+    """
+    if pattern is None:
+        return ""
+    parts = name.replace("\\", "/").split("/")
+    if (found := pattern.search(parts[-1])) and found.group(1):
+        return found.group(1)
+    first = next((i for i, part in enumerate(parts) if part not in skip), 0)
+    start = sum(len(part) + 1 for part in parts[:first])
+    matches = pattern.finditer("/".join(parts))
+    return next(
+        (found.group(1) for found in matches if found.group(1) and found.end(1) > start), ""
+    )
+
+
+def no_match_text(pattern: str, example: str) -> str:
+    """Return why ``--group-regex`` failed for every file, such as ``example``, and what to do."""
+    return (
+        f"{OPTION} {pattern}: matches no file name and no path below the data folder, such as "
+        f"{example}. Put the part that names the patient in parentheses, as in '(patient\\d+)/' "
+        "for a folder per patient, or give patients in the column `group` of a CSV file"
+    )
 
 
 def patient_in_cell(cell: str) -> str:
     """Return the patient that a table cell names; empty if it names none."""
     return "" if cell.strip().lower() in MISSING else cell.strip()
+
+
+def plain_patient(name: str) -> str:
+    """Return a patient without what two tables may spell differently in one name.
+
+    That is case, Unicode form, leading zeros, the ``.0`` of spreadsheets, and blanks, hyphens and
+    underscores except between digits.
+    """
+    text = unicodedata.normalize("NFKC", name).casefold().strip()
+    text = re.sub(r"[\s_-]+", "-", re.sub(r"^(\d+)[.,]0+$", r"\1", text)).strip("-")
+    text = re.sub(r"(?<!\d)-|-(?!\d)", "", text)
+    return re.sub(r"(?<![\d.])0+(?=\d)", "", text)
+
+
+def merge_spellings(
+    rows: Sequence[Row], plain: Mapping[str, str]
+) -> tuple[list[Row], list[DataWarning]]:
+    """Return ``rows`` with one name for each patient, and a warning if some names are alike.
+
+    ``plain`` has the :func:`plain_patient` of each known patient. Names that are alike count as one
+    patient: if that is wrong, folds are a little coarser, but if they were two, the same person
+    could be in training and test data. The most frequent name is kept.
+    """
+    counts = Counter(row.group for row in rows if row.group in plain)
+    alike = defaultdict[str, list[str]](list)
+    for name in sorted(counts, key=lambda name: (-counts[name], name)):
+        alike[plain[name]].append(name)
+    several = [names for names in alike.values() if len(names) > 1]
+    if not several:
+        return list(rows), []
+    kept = {name: names[0] for names in several for name in names}
+    sets = sorted(" = ".join(sorted(names)) for names in several)
+    text = (
+        f"{len(sets)} patients are spelled differently, and count as one patient each: "
+        f"{', '.join(sets[:NAMED])}"
+    )
+    text += f" and {len(sets) - NAMED} more" if len(sets) > NAMED else ""
+    warning = DataWarning(SPELLED, text, tuple(sets))
+    return [replace(row, group=kept.get(row.group, row.group)) for row in rows], [warning]
 
 
 def unread_columns(columns: Iterable[object]) -> list[DataWarning]:
@@ -62,7 +127,7 @@ def unread_columns(columns: Iterable[object]) -> list[DataWarning]:
     ]
     if not found:
         return []
-    text = f"column {', '.join(found)} is ignored: name the column of patients `{COLUMN}`"
+    text = f"column {', '.join(found)} is ignored: name the column of patients with --group-column"
     return [DataWarning(UNREAD, text, tuple(found))]
 
 

@@ -8,9 +8,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fewray.data.dicom.files import DicomFiles
-from fewray.data.dicom.warnings import header_warnings
+from fewray.data.dicom.warnings import dark_warnings, header_warnings
+from fewray.data.layout.outputs import PHANTOM, Outputs
 from fewray.data.manifest import PATIENTS, DataWarning, Manifest, Origin, Row
-from fewray.data.patients import OPTION, patient_in_name, patient_pattern
+from fewray.data.patients import (
+    OPTION,
+    merge_spellings,
+    no_match_text,
+    patient_in_path,
+    patient_pattern,
+    plain_patient,
+)
 from fewray.errors import InputError
 from fewray.imaging.arrays import scan_ranges
 from fewray.imaging.depth import GreyRange, PixelScale, choose_scale
@@ -34,6 +42,10 @@ class RowCollector:
     without_patient: int = 0
     dicom: DicomFiles = field(default_factory=DicomFiles)
     """The headers of the DICOM files among the files that will be added."""
+    outputs: Outputs = field(default_factory=Outputs)
+
+    plain: dict[str, str] = field(default_factory=dict)
+    """The plain spelling of each known patient. It is compared and never shown."""
 
     def __post_init__(self) -> None:
         self.pattern = patient_pattern(self.group_regex)
@@ -53,7 +65,8 @@ class RowCollector:
         sha256: str = "",
         origin: Origin = "real",
     ) -> None:
-        """Add one file; its patient is ``group``, or found in the file name, or ``name``."""
+        """Add one file; its patient is ``group``, or found in the path ``name``, or ``name``."""
+        found = self._patient_in(path, name, label)
         alias, name = self.dicom.alias(path), self.dicom.mask.shown_name(name)
         if fault := _bad_name(name, label):
             self.faults.append(fault)
@@ -62,6 +75,12 @@ class RowCollector:
             self.unreadable.append((refusal[0], f"{name}: {refusal[1]}"))
         if path in self.dicom.headers and self.dicom.headers[path].synthetic:
             origin = "synthetic"
+        if origin == "real" and (output := self.outputs.kind(path)) is not None:
+            if not output.generated:
+                text = f"{name}: fewray wrote this file ({output.name}); it is no data"
+                self.fault("own_output", text)
+                return
+            origin = "phantom" if output.name == PHANTOM else "synthetic"
         try:
             if path.stat().st_size == 0:
                 self.unreadable.append(("empty_file", f"{name}: empty file"))
@@ -74,18 +93,28 @@ class RowCollector:
         if sha256 and digest != sha256.lower():
             text = f"{alias or path}: the file has changed: sha256 {digest[:12]}, not {sha256[:12]}"
             self.fault("file_changed", text)
-        group = self.dicom.group(path, group or patient_in_name(self.pattern, path))
+        given = group or found
+        group = self.dicom.group(path, given)
         self.without_patient += not group
+        if group:
+            self.plain[group] = plain_patient(self.dicom.patient(path, given))
         row = Row(
             path=path, label=label, split=split, group=group or name, sha256=digest, origin=origin
         )
         self.rows.append(replace(row, alias=alias))
 
+    def _patient_in(self, path: Path, name: str, label: str) -> str:
+        """Return the patient that the pattern finds in ``name``, a path below the data folder."""
+        if Path(name).is_absolute():
+            name = path.name
+        splits = [part for part in Path(name).parts if part.lower() in SPLITS]
+        return patient_in_path(self.pattern, name, {label, *splits})
+
     def manifest(self, name: str, source: str, warnings: Sequence[DataWarning]) -> Manifest:
         """Return all rows, train first. Raises InputError ``invalid_data`` with every fault."""
         faults = list(self.faults)
         if self.strict:
-            faults += [*self.unreadable, *_in_two_classes(self.rows)]
+            faults += [*self.unreadable, *two_class_faults(self.rows)]
         if faults:
             more = f"; and {len(faults) - NAMED} more" if len(faults) > NAMED else ""
             raise InputError(
@@ -95,14 +124,15 @@ class RowCollector:
                 texts=[text for _, text in faults],
             )
         if self.pattern and self.without_patient == len(self.rows):
-            example = self.rows[0].shown.name
+            example = self.rows[0].group
             raise InputError(
                 "group_regex_no_match",
-                f"{OPTION} {self.group_regex}: matches no file name, such as {example}",
+                no_match_text(self.pattern.pattern, example),
                 pattern=self.group_regex,
                 example=example,
             )
-        found = [*self._patient_warnings(), *warnings]
+        self.rows, spelled = merge_spellings(self.rows, self.plain)
+        found = [*self._patient_warnings(), *spelled, *warnings]
         if max(Counter(row.sha256 for row in self.rows).values()) > 1:
             text = "some files are byte-identical; `fewray data check` lists them"
             found.append(DataWarning("byte_equal", text))
@@ -111,14 +141,16 @@ class RowCollector:
             text = f"{who} have no split and are counted as training images"
             found.append(DataWarning("no_split", text))
             self.rows = [row if row.split else replace(row, split="train") for row in self.rows]
+        groups = {row.path: row.group for row in self.rows}
+        place = self.dicom.order(groups)
         rows = sorted(
-            self.rows, key=lambda row: (row.split != "train", row.split, row.label, str(row.path))
+            self.rows, key=lambda row: (row.split != "train", row.split, row.label, place(row.path))
         )
         classes = tuple(sorted({row.label for row in rows}))
-        summary = self.dicom.summary([row.path for row in self.rows])
+        summary = self.dicom.summary(groups)
         found += header_warnings(summary)
         scale, depths = self._pixel_scale(source)
-        found += depths
+        found += [*depths, *dark_warnings(self.dicom, list(groups), scale)]
         found += _similar_labels(classes)
         return Manifest(
             name=name,
@@ -175,7 +207,8 @@ def _bad_name(name: str, label: str) -> tuple[str, str] | None:
     return None
 
 
-def _in_two_classes(rows: Sequence[Row]) -> list[tuple[str, str]]:
+def two_class_faults(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """Return code and text of each file that is in more than one class."""
     places: dict[str, dict[str, Path]] = {}
     for row in rows:
         places.setdefault(row.sha256, {}).setdefault(row.label, row.shown)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from fewray.data.dicom.files import DicomFiles
-from fewray.data.manifest import MANIFEST, SOURCES, DataWarning, Row
+from fewray.data.layout.outputs import Outputs
+from fewray.data.layout.tree import Tree
+from fewray.data.manifest import MANIFEST, DataWarning, Row
 from fewray.imaging.decode import SUFFIXES
 
 NAMED = 3
@@ -16,12 +17,8 @@ NAMED = 3
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Yield the visible files below ``folder``. Links to folders are not followed."""
-    for place, folders, names in os.walk(folder, followlinks=False):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith("."):
-                yield Path(place) / name
+    """Yield the visible files below ``folder``, as :class:`fewray.data.layout.tree.Tree` does."""
+    yield from Tree.of(folder).below(folder)
 
 
 def is_image(path: Path, dicom: DicomFiles | None = None) -> bool:
@@ -52,23 +49,18 @@ def not_in_manifest(root: Path, rows: Sequence[Row], splits: Collection[str]) ->
     """Return a warning about images in class or split folders that the manifest omits."""
     known = {os.path.abspath(row.path) for row in rows}  # noqa: PTH100 (keeps links)
     labels = {row.label for row in rows}
+    files = list(files_below(root))
+    outputs = Outputs().among(files, root)
     skipped = [
         place.as_posix()
-        for path in files_below(root)
-        if is_image(path) and len((place := path.relative_to(root)).parts) > 1
+        for path in files
+        if is_image(path)
+        and path not in outputs
+        and len((place := path.relative_to(root)).parts) > 1
         if place.parts[0] in labels or place.parts[0].lower() in splits
         if os.path.abspath(path) not in known  # noqa: PTH100
     ]
     return skipped_warning("not_in_manifest", "image", skipped, f"that {MANIFEST} does not list")
-
-
-def generated_classes(root: Path) -> set[str]:
-    """Return the classes whose images ``fewray generate`` wrote into ``root``."""
-    try:
-        found = json.loads((root / SOURCES).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return set()
-    return set(found) if isinstance(found, dict) else set()
 
 
 def plural(names: Sequence[object], noun: str) -> str:

@@ -1,23 +1,85 @@
-"""Read a data set from a CSV file: one row per image with its class, patient and split."""
+"""Read a data set from a table: one row per image with its class, patient and split."""
 
 from __future__ import annotations
 
-import csv
-import io
-import os
-from pathlib import Path, PurePath
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 
+from fewray.config import AS_IT_IS, ReadOptions
 from fewray.data.dicom.files import ALL, DicomFiles, DicomOptions
-from fewray.data.dicom.joins import TITLES, join_column, match_records
+from fewray.data.dicom.joins import join_column, match_records
 from fewray.data.dicom.warnings import skipped_dicom
 from fewray.data.manifest import COLUMNS, MANIFEST, ORIGINS, Manifest, Origin
-from fewray.data.patients import MISSING, patient_in_cell, unread_columns
+from fewray.data.patients import patient_in_cell, unread_columns
 from fewray.data.rows import SPLITS, RowCollector
+from fewray.data.sheets import excel
+from fewray.data.sheets.columns import find_columns, finding_columns
+from fewray.data.sheets.labels import LabelReader
+from fewray.data.sheets.paths import PathFinder
+from fewray.data.sheets.text import Sheet, read_text
 from fewray.data.skipped_files import files_below, not_in_manifest
 from fewray.errors import InputError
 
 Record = dict[str | None, str | None]
+SUFFIXES = (".csv", ".tsv", ".tab", ".txt", *excel.SUFFIXES)
+
+
+@dataclass
+class _Table:
+    """A table whose rows are being checked."""
+
+    read: ReadOptions
+    sheet: Sheet
+    found: dict[str, int]
+    """The index of each column that is read."""
+    reader: LabelReader
+    paths: PathFinder
+    records: list[tuple[int, Record]] = field(default_factory=list)
+    """Cells of each row, by column and by what they hold, with the line number."""
+
+    @classmethod
+    def open(cls, path: Path, folder: Path, read: ReadOptions) -> _Table:
+        workbook = path.suffix.lower() in excel.SUFFIXES
+        sheet = excel.read_excel(path) if workbook else read_text(path, read.separator)
+        if not sheet.columns:
+            raise _empty(path)
+        found = find_columns(sheet.columns, read, str(path))
+        if not sheet.rows:
+            raise _empty(path)
+        findings = {} if "label" in found else finding_columns(sheet.columns, read, str(path))
+        table = cls(read, sheet, found, LabelReader(read, findings), PathFinder(folder))
+        for number, cells in sheet.rows:
+            record: Record = dict(zip(sheet.columns, cells, strict=False))
+            record |= {role: cells[found[role]] if role in found else "" for role in COLUMNS}
+            record["label"] = table.reader.raw(cells, found.get("label"))
+            if len(cells) > len(sheet.columns):
+                record[None] = cells[len(sheet.columns)]
+            table.records.append((number, record))
+        return table
+
+    def unread(self) -> list[str]:
+        """Return the columns that hold nothing that is read."""
+        used = self.found.values()
+        return [name for index, name in enumerate(self.sheet.columns) if index not in used]
+
+    def fault(self, record: Record, cells: dict[str, str], label: str) -> tuple[str, str] | None:
+        """Return code and text of what is wrong with a row, its file aside."""
+        if None in record:
+            sign = self.read.separator or "separator"
+            return "too_many_cells", f"more cells than columns; quote cells that contain a {sign!r}"
+        if not cells["path"] or not label:
+            got = f"path {cells['path']!r}, label {cells['label']!r}"
+            return "missing_cell", f"expected a path and a label, got {got}"
+        if cells["split"].lower() not in SPLITS:
+            return (
+                "unknown_split",
+                f"split {cells['split']!r} is not recognised: use train, test, or leave it empty",
+            )
+        if cells["origin"] not in ("", *ORIGINS):
+            known = ", ".join(ORIGINS)
+            return "unknown_origin", f"origin {cells['origin']!r}: expected {known} or nothing"
+        return None
 
 
 def load_csv(
@@ -27,105 +89,83 @@ def load_csv(
     strict: bool = True,
     dicom: DicomOptions = ALL,
     images: Path | None = None,
+    read: ReadOptions = AS_IT_IS,
 ) -> Manifest:
-    """Return the rows of a CSV file with columns path, label and, if given, group and split.
+    """Return the rows of a table with columns path, label and, if given, group and split.
 
-    The columns sha256 and origin are optional too. DICOM files may be named by an identifier
-    instead of a path (:mod:`fewray.data.dicom.joins`). Paths are relative to the folder ``images``,
-    by default that of the file. Cells are separated by commas, semicolons or tabs. A group that is
-    empty, NaN, NA, None or null names no patient, and such a label no class. A file must match its
-    sha256 if one is given. Raises InputError that lists the faulty rows.
+    Text (:mod:`fewray.data.sheets.text`) and Excel workbooks are read. ``read`` names other columns
+    and, where images show several findings, the labels to compare: in a cell, separated by ``|``,
+    ``;`` or ``,``, or in a column per finding. The columns sha256 and origin are optional too.
+    DICOM files may be named by an identifier instead of a path (:mod:`fewray.data.dicom.joins`).
+    Paths are relative to the folder ``images``, by default that of the file. A group that is empty,
+    NaN, NA, None or null names no patient, and such a label no class. A file must match its sha256
+    if one is given. Raises InputError that lists the faulty rows.
     """
-    columns, records = _records(path)
     folder = images or path.parent
-    labels = {(record.get("label") or "").strip() for _, record in records}
-    column = None if "path" in columns else join_column(columns)
+    table = _Table.open(path, folder, read)
+    labels = {*read.labels, *(record.get("label") or "" for _, record in table.records)}
+    column = None if "path" in table.found else join_column(table.sheet.columns)
+    files: dict[int, Path | None] = {}
     if column is None:
-        found = {folder / (record.get("path") or "").strip(): None for _, record in records}
-        scan, unmatched = DicomFiles.scan(folder, found, dicom, labels), []
+        files = {n: table.paths.find(record.get("path") or "") for n, record in table.records}
+        known = dict.fromkeys(file for file in files.values() if file is not None)
+        scan, unmatched = DicomFiles.scan(folder, known, dicom, labels), []
     else:
         scan = DicomFiles.scan(folder, files_below(folder), dicom, labels)
-        records, unmatched = match_records(records, column, scan, folder)
+        table.records, unmatched = match_records(table.records, column, scan, folder)
     collector = RowCollector(group_regex, strict, dicom=scan)
     other_views: list[str] = []
-    for number, record in records:
-        cells = {name: (record.get(name) or "").strip() for name in COLUMNS}
-        file = folder / cells["path"]
-        if fault := _fault(record, cells | {"path": scan.mask.shown_name(cells["path"])}, file):
+    for number, record in table.records:
+        cells = {name: record.get(name) or "" for name in COLUMNS}
+        shown = scan.mask.shown_name(cells["path"])
+        try:
+            label = table.reader.label(cells["label"], cells["path"])
+        except ValueError as error:
+            collector.fault("finding_value", f"row {number}: {error}")
+            continue
+        if label is None:
+            continue
+        if fault := table.fault(record, cells | {"path": shown}, label):
             collector.fault(fault[0], f"row {number}: {fault[1]}")
             continue
+        file = folder / cells["path"] if column else files[number]
+        if file is None:
+            where = f"{shown} not found; paths are relative to the CSV file"
+            collector.fault("file_not_found", f"row {number}: {where}")
+            continue
         if not scan.has_view(file):
-            other_views.append(scan.mask.shown_name(cells["path"]))
+            other_views.append(shown)
             continue
         collector.add(
             file,
-            cells["label"],
+            label,
             SPLITS[cells["split"].lower()],
-            name=cells["path"],
+            name=_name(file, folder, cells["path"]),
             group=patient_in_cell(cells["group"]),
             sha256=cells["sha256"],
             origin=cast(Origin, cells["origin"] or "real"),
         )
     whole = path.name == MANIFEST
     skipped = not_in_manifest(path.parent, collector.rows, SPLITS) if whole else []
-    name = path.resolve().parent.name if whole else path.stem
+    strange = [] if collector.faults else table.reader.check(str(path), strict=strict)
+    if not collector.rows and not collector.faults:
+        found = [*strange, *skipped_dicom([], other_views, ",".join(dicom.views))]
+        text = "; ".join(warning.text for warning in found)
+        raise InputError("no_images", f"{path}: no image is left: {text}")
     views = skipped_dicom([], other_views, ",".join(dicom.views))
-    unread = [] if scan.knows_patients() else unread_columns(columns)
-    return collector.manifest(name, str(path), [*unread, *unmatched, *views, *skipped])
+    unread = [] if scan.knows_patients() else unread_columns(table.unread())
+    moved = table.paths.warnings(scan.mask.shown_name)
+    warnings = [*table.sheet.warnings, *unread, *unmatched, *views, *strange, *moved, *skipped]
+    name = path.resolve().parent.name if whole else path.stem
+    return collector.manifest(name, str(path), warnings)
 
 
-def _fault(record: Record, cells: dict[str, str], file: Path) -> tuple[str, str] | None:
-    """Return code and text of what is wrong with a row."""
-    if None in record:
-        return "too_many_cells", "more cells than columns; quote cells that contain a comma"
-    if not cells["path"] or not _label(cells["label"], cells["path"]):
-        got = f"path {cells['path']!r}, label {cells['label']!r}"
-        return "missing_cell", f"expected a path and a label, got {got}"
-    if cells["split"].lower() not in SPLITS:
-        return (
-            "unknown_split",
-            f"split {cells['split']!r} is not recognised: use train, test, or leave it empty",
-        )
-    if cells["origin"] not in ("", *ORIGINS):
-        known = ", ".join(ORIGINS)
-        return "unknown_origin", f"origin {cells['origin']!r}: expected {known} or nothing"
-    if not os.path.isfile(file):  # noqa: PTH113 (never raises)
-        return "file_not_found", f"{cells['path']} not found; paths are relative to the CSV file"
-    return None
+def _name(file: Path, folder: Path, cell: str) -> str:
+    """Return the path in a cell, or that of its file if the cell is of another computer."""
+    same = file == folder / cell or not file.is_relative_to(folder)
+    return cell if same else file.relative_to(folder).as_posix()
 
 
-def _label(cell: str, path: str) -> str:
-    """Return the class that a cell names, or "" for nan, NA, None, null and an empty cell.
-
-    An image in a folder of that very name is of that class: somebody named it so.
-    """
-    label = cell.strip()
-    return "" if label.lower() in MISSING and PurePath(path).parent.name != label else label
-
-
-def _records(path: Path) -> tuple[list[str], list[tuple[int, Record]]]:
-    """Return the column names in lower case, and the line number and cells of each row."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        separator = max(",;\t", key=text.partition("\n")[0].count)
-        table = csv.DictReader(io.StringIO(text), delimiter=separator, strict=True)
-        columns = [name.strip().lower() for name in table.fieldnames or ()]
-        table.fieldnames = columns
-        records = [(table.line_num, cast(Record, record)) for record in table]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            "csv_unreadable", f"{path}: cannot be read as CSV ({error}); expected UTF-8 text"
-        ) from None
-    named = {"path"} if join_column(columns) is None else set[str]()
-    if text.strip() and (missing := {"label", *named} - set(columns)):
-        raise InputError(
-            "csv_columns",
-            f"{path}: no column {', '.join(sorted(missing))}; it has {', '.join(columns)}"
-            + (f". DICOM files may be named by {TITLES}" if "path" in missing else ""),
-            missing=sorted(missing),
-        )
-    if not records:
-        raise InputError(
-            "csv_empty", f"{path}: no rows; expected columns path and label, and one row per image"
-        )
-    return columns, records
+def _empty(path: Path) -> InputError:
+    message = f"{path}: no rows; expected columns path and label, and one row per image"
+    return InputError("csv_empty", message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
@@ -18,11 +19,14 @@ from fewray.generators.output_folder import check_own, publish, waiting_folder
 from fewray.generators.run import BEST, CHECKPOINT
 from fewray.generators.sampling import BATCH
 from fewray.imaging.arrays import png_bytes
+from fewray.imaging.dicom.writing import synthetic_dicom
 from fewray.results.copies import CopyThreshold
 from fewray.results.rejects import rejected_seeds
 from fewray.results.training import ALL_CLASSES, GeneratorSource, piece_warnings
 from fewray.storage.files import locked, sha256_of
 
+SUFFIX_OF = {"png": ".png", "dicom": ".dcm"}
+"""Suffixes of the formats in which images are written."""
 TRIES = 20
 """Seeds tried per image before rejection gives up."""
 
@@ -58,11 +62,14 @@ def generate(
     reject: Reject | None = None,
     copy_threshold: CopyThreshold | None = None,
     copy_extractor: str | None = None,
+    format: str = "png",
 ) -> Manifest:
     """Write ``per_class`` images of each class to ``out`` and return their manifest.
 
-    Image ``seedNNNNNN.png`` depends on the generator and its seed only. Images of earlier calls are
-    removed; a call that fails or is interrupted leaves ``out`` unchanged. ``generators.json`` holds
+    ``format`` is ``png`` or ``dicom`` (:mod:`fewray.imaging.dicom.writing`). Image
+    ``seedNNNNNN.png`` (or ``.dcm``) depends on the generator and its seed only. Images of earlier
+    calls are removed; a call that fails or is interrupted leaves ``out`` unchanged.
+    ``generators.json`` holds
     the provenance of each class. An image that ``reject`` refuses is replaced by the next seed's;
     the refused seeds, ``copy_threshold`` and ``copy_extractor`` are in ``generators.json``, their
     numbers by class in the manifest's ``about``, beside ``warnings`` about the images. Seeds on the
@@ -74,6 +81,9 @@ def generate(
         raise InputError("per_class", f"--per-class {per_class}, expected at least 1.")
     if first_seed < 0:
         raise InputError("first_seed", f"--first-seed {first_seed}, expected 0 or more.")
+    if format not in SUFFIX_OF:
+        known = " or ".join(SUFFIX_OF)
+        raise InputError("image_format", f"--format {format}: expected {known}.", found=format)
     checkpoints = run_classes(run)
     for label in classes or ():
         if label not in checkpoints:
@@ -96,9 +106,10 @@ def generate(
             refused: list[int] = []
             seeds = _unmarked(first_seed, marked[label], passed_over[label])
             images = _kept(loaded[label], label, seeds, per_class, reject, refused)
+            source = found[label]
             for seed, image in images:
-                path = waiting / label / f"seed{seed:06d}.png"
-                _write(path, png_bytes(image[0]))
+                path = waiting / label / f"seed{seed:06d}{SUFFIX_OF[format]}"
+                _write(path, _content(image[0], format, label, seed, source))
                 rows.append(
                     Row(
                         path=out / label / path.name,
@@ -109,9 +120,7 @@ def generate(
                         origin="synthetic",
                     )
                 )
-            sources[label] = msgspec.structs.replace(
-                found[label], marked_seeds=tuple(passed_over[label])
-            )
+            sources[label] = msgspec.structs.replace(source, marked_seeds=tuple(passed_over[label]))
             if reject is not None:
                 rejected[label] = len(refused)
                 sources[label] = msgspec.structs.replace(
@@ -187,6 +196,16 @@ def _kept(
         for number, image, refuse in zip(chunk, images, bad, strict=True):
             if not refuse:
                 yield number, image
+
+
+def _content(
+    pixels: np.ndarray, format: str, label: str, seed: int, source: GeneratorSource
+) -> bytes:
+    """Return uint8 (H, W) as a file."""
+    if format == "png":
+        return png_bytes(pixels)
+    recipe, fewray = source.options.recipe, version("fewray")
+    return synthetic_dicom(pixels, label=label, seed=seed, recipe=recipe, version=fewray)
 
 
 def _write(path: Path, content: bytes) -> None:

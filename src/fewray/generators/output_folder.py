@@ -12,6 +12,7 @@ import msgspec
 from fewray.data.manifest import MANIFEST, SOURCES, Manifest
 from fewray.data.skipped_files import files_below, is_image
 from fewray.errors import InputError
+from fewray.imaging.dicom.reading import SUFFIXES as DICOM_SUFFIXES
 from fewray.results.training import GeneratorSource
 from fewray.storage.files import write_bytes
 
@@ -59,7 +60,7 @@ def check_own(out: Path, labels: Iterable[str]) -> None:
     for label in labels:
         if label not in before and (found := _images(out / label)):
             raise foreign(f"{len(found)} images of class {label}", f"{label}/{found[0].name}")
-    images = [path.relative_to(out) for path in files_below(out) if is_image(path)]
+    images = [path.relative_to(out) for path in files_below(out) if _may_be_image(path)]
     unexpected = [
         image
         for image in images
@@ -122,7 +123,11 @@ def _remove_images(out: Path, labels: Iterable[str]) -> None:
             (out / label).rmdir()
 
 
+def _may_be_image(path: Path) -> bool:
+    return is_image(path) or path.suffix.lower() in DICOM_SUFFIXES
+
+
 def _images(folder: Path) -> list[Path]:
-    """Return the files ``seedNNNNNN.png`` of a class folder."""
-    found = folder.glob("seed*.png")
+    """Return the files ``seedNNNNNN.png`` and ``seedNNNNNN.dcm`` of a class folder."""
+    found = [*folder.glob("seed*.png"), *folder.glob("seed*.dcm")]
     return sorted(path for path in found if path.stem.removeprefix("seed").isdecimal())

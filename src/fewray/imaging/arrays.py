@@ -25,7 +25,8 @@ from fewray.compute.process import cores
 from fewray.errors import InputError
 from fewray.imaging.decode import DEEP_MODES, Unreadable, read_file, read_image
 from fewray.imaging.depth import GreyRange, PixelScale, choose_scale
-from fewray.imaging.dicom.header import has_marker, is_dicom, read_header
+from fewray.imaging.dicom.header import read_header
+from fewray.imaging.dicom.reading import has_marker
 from fewray.imaging.preprocess import check_size, resize
 from fewray.storage.cache import cache_folder, keep, recall
 from fewray.storage.files import write_bytes
@@ -112,8 +113,8 @@ def scan_ranges(paths: Sequence[Path], *, cache: bool = True) -> list[GreyRange 
 
     def one(path: Path) -> GreyRange | None:
         try:
-            if is_dicom(path):
-                return read_header(path).grey_range()
+            if (header := read_header(path)) is not None:
+                return header.grey_range()
             with Image.open(path) as image:
                 deep = image.mode in DEEP_MODES
             return _scan(path, store) if deep else None

@@ -12,8 +12,8 @@ from PIL import Image, ImageOps
 
 from fewray.imaging.depth import GreyRange, PixelScale, choose_scale, declared_bits, to_uint8_levels
 from fewray.imaging.dicom.grey import DicomImage, read_dicom
-from fewray.imaging.dicom.header import SUFFIXES as DICOM_SUFFIXES
-from fewray.imaging.dicom.header import has_marker
+from fewray.imaging.dicom.reading import SUFFIXES as DICOM_SUFFIXES
+from fewray.imaging.dicom.reading import has_marker
 from fewray.imaging.unreadable import Unreadable
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")

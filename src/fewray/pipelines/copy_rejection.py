@@ -16,9 +16,11 @@ from fewray.generators.checkpoint import provenance
 from fewray.generators.generate import run_classes
 from fewray.pipelines.extractors import open_extractor
 from fewray.pipelines.provenance import (
+    Sources,
     keep_training_images,
     load_images_of,
     patient_pattern,
+    read_options,
     settled_fit,
 )
 from fewray.pipelines.quality_report import image_sets
@@ -77,7 +79,7 @@ def copy_rejection(
     check_percentile(percentile)
     sources = {label: provenance(path) for label, path in run_classes(run).items()}
     seen = {sha for source in sources.values() for sha in source.training_set.training_hashes}
-    data = _training_data(run, real, seen, group_regex, patient_pattern(sources))
+    data = _training_data(run, real, seen, group_regex, sources)
     compute = open_extractor(extractor, device=device, cache=False)  # new images are seldom reused
     size = next(iter(sources.values())).options.image_size
     data, notes = keep_training_images(data, sources)
@@ -94,7 +96,7 @@ def _training_data(
     real: str | Path | Manifest | None,
     seen: set[str],
     group_regex: str | None,
-    stored: str | None,
+    sources: Sources,
 ) -> Manifest:
     """Return the training rows of the data; InputError if a generator saw others.
 
@@ -107,7 +109,8 @@ def _training_data(
     option = "--data" if real is None else "--real"
     remedy = "Name the training data with --real."
     try:
-        data = load_images_of(source, group_regex, stored, option=option)
+        stored, read = patient_pattern(sources), read_options(sources)
+        data = load_images_of(source, group_regex, stored, option=option, read=read)
     except InputError as error:
         if real is not None or error.code.startswith("group_regex"):
             raise

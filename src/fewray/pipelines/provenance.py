@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from fewray.config import AS_IT_IS, ReadOptions
+from fewray.data.hold_out import held_out_rows, training_rows
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
@@ -62,17 +64,25 @@ def patient_pattern(sources: Sources) -> str | None:
     return next(iter(found)) if len(found) == 1 else None
 
 
+def read_options(sources: Sources) -> ReadOptions:
+    """Return the labels and columns that the generators' data were read with, if all agree."""
+    found = {source.training_set.read for source in sources.values()}
+    return next(iter(found)) if len(found) == 1 else AS_IT_IS
+
+
 def load_images_of(
     source: str | Path | Manifest,
     group_regex: str | None,
     stored: str | None = None,
     *,
     option: str,
+    read: ReadOptions = AS_IT_IS,
 ) -> Manifest:
     """Return the rows of ``source``, with patients by ``group_regex``, else by ``stored``.
 
-    A stored pattern that fits no file name is ignored. InputError as for
-    :func:`fewray.data.load_dataset`, and for a pattern beside a manifest, which names its patients.
+    A stored pattern that fits no file name is ignored. ``read`` are the labels and columns.
+    InputError as for :func:`fewray.data.load_dataset`, and for a pattern beside a manifest, which
+    names its patients.
     """
     if isinstance(source, Manifest):
         if group_regex is not None:
@@ -81,11 +91,35 @@ def load_images_of(
         return source
     if group_regex is None and stored is not None:
         try:
-            return load_dataset(source, group_regex=stored, option=option)
+            return load_dataset(source, group_regex=stored, option=option, read=read)
         except InputError as error:
             if error.code != "group_regex_no_match":
                 raise
-    return load_dataset(source, group_regex=group_regex, option=option)
+    return load_dataset(source, group_regex=group_regex, option=option, read=read)
+
+
+def real_images(
+    real: str | Path | Manifest,
+    held_out: str | Path | Manifest | None,
+    synthetic: Manifest,
+    run: Path | None,
+    *,
+    group_regex: str | None,
+    read: ReadOptions | None,
+) -> tuple[Manifest, Manifest | None]:
+    """Return the training rows of ``real``, and the rows of ``held_out`` that no generator saw.
+
+    Without ``group_regex`` and ``read``, they are read as the data of the generators were.
+    """
+    sources = generator_sources(synthetic, run)
+    stored = patient_pattern(sources)
+    read = read_options(sources) if read is None else read
+    images = training_rows(load_images_of(real, group_regex, stored, option="--real", read=read))
+    if held_out is None:
+        return images, None
+    pattern = group_regex or stored
+    others = load_images_of(held_out, None, pattern, option="--held-out", read=read)
+    return images, held_out_rows(others)
 
 
 def settled_fit(fit: str | None, sources: Sources, classes: Sequence[str]) -> str:

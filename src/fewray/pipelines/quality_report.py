@@ -11,6 +11,7 @@ import msgspec
 
 from fewray.config import ClassifierOptions
 from fewray.data.images import ImageSource
+from fewray.data.layout.outputs import check_out_folder
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError, check_range
 from fewray.generators.generate import run_classes
@@ -64,6 +65,9 @@ def quality_report(
     check_range("--k", k, 1)
     check_range("--image-size", image_size, 8)
     check_range("--tstr-steps", tstr_steps, 0)
+    for images in (real, held_out):
+        if out is not None and images is not None:
+            check_out_folder(images, out)
     measured = _classes(real, synthetic, classes)
     check_percentile(copy_percentile)
     if tstr_steps and len(measured) < 2:

@@ -14,12 +14,19 @@ from fewray.compute.machine import Machine
 from fewray.compute.seeds import child_seed
 from fewray.config import GanOptions
 from fewray.data.hold_out import check_no_synthetic, split_hold_out
+from fewray.data.layout.outputs import check_out_folder
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError, check_range
 from fewray.generators.log import read_options
 from fewray.generators.run import CHECKPOINT
 from fewray.pipelines.train_one import check_one, train_one
-from fewray.results.training import EpochRow, RunOptions, generator_names, read_run_options
+from fewray.results.training import (
+    ALL_CLASSES,
+    EpochRow,
+    RunOptions,
+    generator_names,
+    read_run_options,
+)
 from fewray.storage.files import locked, write_bytes
 
 OnRow = Callable[[str, Mapping[str, Any]], None]
@@ -56,6 +63,7 @@ def train_generators(
     check_range("--checkpoint-every", checkpoint_every, 1)
     check_range("--quality-every", probe_every, 0)
     check_no_synthetic(manifest)
+    check_out_folder(manifest, out, (*manifest.classes, ALL_CLASSES))
     selected = tuple(dict.fromkeys(classes or manifest.classes))
     names = generator_names(selected, options)
     for label in selected:

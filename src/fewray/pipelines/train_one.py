@@ -180,6 +180,7 @@ def training_set_of(
         rows_sha256=hashlib.sha256("\n".join(seen).encode()).hexdigest(),
         origin="phantom" if all(row.origin == "phantom" for row in rows.rows) else "real",
         group_regex=rows.group_regex,
+        read=rows.read,
     )
 
 

@@ -28,17 +28,18 @@ FITS = {"pad": "padded to a square", "squash": "squashed to a square"}
 def checklist_table(study: CrossvalStudy) -> Table:
     """Return all items in one table; those that only the authors know say so."""
     items = claim_items(study)
-    blank = sum(AUTHORS in reported for _, reported in items)
+    blank = [topic for topic, reported in items if reported == AUTHORS]
     caption = (
-        f"Items of CLAIM 2024, TRIPOD+AI, STARD-AI and MI-CLAIM-GEN by topic. {blank} of "
-        f"{len(items)} wait for the authors. Numbers are items; STARD-AI is given by section and "
-        "MI-CLAIM-GEN by part. The guidelines have further items on the text of the paper itself."
+        "Items of CLAIM 2024, TRIPOD+AI, STARD-AI and MI-CLAIM-GEN by topic: item numbers of the "
+        "first two, sections of STARD-AI, parts of MI-CLAIM-GEN. The guidelines have further items "
+        f"on the text of the paper. {len(blank)} of {len(items)} topics are blank and wait for the "
+        f"authors: {'; '.join(blank)}."
     )
     columns = (
         Column("topic", wrap=True),
         Column("reported", wrap=True),
         *(Column(name, align="left") for name in ("CLAIM 2024", "TRIPOD+AI")),
-        *(Column(name, wrap=True) for name in ("STARD-AI", "MI-CLAIM-GEN")),
+        *(Column(name, align="left") for name in ("STARD-AI", "MI-CLAIM-GEN")),
     )
     rows = [
         (topic, reported, *places)
@@ -69,11 +70,11 @@ TOPICS: tuple[tuple[str, str, str, str, str], ...] = (
     ("Data partitions", "19, 20", "12a", "analysis", "data and resources"),
     ("Class imbalance", "10", "13", "analysis", "data and resources"),
     ("Sample size", "21", "10", "analysis", "study design"),
-    ("Model", "22, 24", "12c, 22", "test methods", "model and optimisation"),
-    ("Generators of synthetic images", "10, 22", "12c", "test methods", "model and optimisation"),
-    ("Training", "25", "12c", "test methods", "model and optimisation"),
-    ("Selection of model or settings", "26", "12c", "test methods", "model and optimisation"),
-    ("Ensembling", "27", "12c", "test methods", "model and optimisation"),
+    ("Model", "22, 24", "12c, 22", "test methods", "optimisation"),
+    ("Generators of synthetic images", "10, 22", "12c", "test methods", "optimisation"),
+    ("Training", "25", "12c", "test methods", "optimisation"),
+    ("Selection of model or settings", "26", "12c", "test methods", "optimisation"),
+    ("Ensembling", "27", "12c", "test methods", "optimisation"),
     ("Performance measures", "28", "12e", "analysis", "evaluation"),
     ("Statistical comparison", "29", "12e", "analysis", "evaluation"),
     ("Robustness, sensitivity analyses", "30", "12e", "analysis", "evaluation"),

@@ -27,13 +27,13 @@ def forest_plot(study: CrossvalStudy) -> str | None:
     found = study.comparisons
     if not found:
         return None
-    figure, (axes,) = new_figure(1, height=0.52 * len(found) + 0.9, width=WIDTH)
+    figure, (axes,) = new_figure(1, height=0.46 * len(found) + 0.9, width=WIDTH)
     for row, (arm, comparison) in enumerate(found.items()):
         _draw_comparison(axes, len(found) - row, named_arm(arm), comparison)
     values = [v for c in found.values() for v in (c.difference, *c.ci, c.minimal_detectable_holm)]
     reach = 106 * max(0.01, *map(abs, values))
     axes.set_xlim(-reach, reach)
-    axes.set_ylim(0.66, len(found) + 0.6)
+    axes.set_ylim(0.66, len(found) + 0.62)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     axes.set_xlabel(

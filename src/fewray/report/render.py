@@ -19,7 +19,7 @@ from fewray.report.pages.generators import read_training, training_page, trainin
 from fewray.report.pages.published import published_page, published_tables
 from fewray.report.pages.quality import quality_sections
 from fewray.report.tables import Table
-from fewray.report.text import sentence
+from fewray.report.text import named_class, sentence
 from fewray.results.crossval import CrossvalStudy
 from fewray.results.files import STUDY, Study, read_study
 from fewray.results.quality import QualityReport, read_quality
@@ -61,7 +61,7 @@ def page_of(folder: Path) -> Page:
         page = crossval_page(study, timing, folder)
     else:
         page = published_page(study, timing, folder)
-    return replace(page, sections=ordered((*page.sections, *_beside(folder))))
+    return replace(page, sections=ordered((*page.sections, *_beside(folder, study))))
 
 
 def ordered(sections: Sequence[Section]) -> tuple[Section, ...]:
@@ -74,13 +74,14 @@ def ordered(sections: Sequence[Section]) -> tuple[Section, ...]:
     return (*first, *last)
 
 
-def _beside(folder: Path) -> list[Section]:
+def _beside(folder: Path, study: Study) -> list[Section]:
     """Return sections on the files that people put beside a committed study."""
     found = []
     if (path := folder / "training.json").exists():
         tables = training_tables(msgspec.json.decode(path.read_bytes(), type=TrainingReport))
         found.append(Section("training", "Training of the generators", tables))
-    found += quality_sections(_quality(folder))
+    names = {label: named_class(study.data, label) for label in study.data.classes}
+    found += quality_sections(_quality(folder), names)
     if run := read_run(folder):
         made = Text(sentence(f"{run.hardware}; {run.date}; {run.made_by}"))
         blocks = (Code("\n".join(run.commands)), made, Bullets(run.caveats))

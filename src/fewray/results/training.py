@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from fewray.config import GanOptions
+from fewray.config import AS_IT_IS, GanOptions, ReadOptions
 from fewray.errors import InputError
 from fewray.results.copies import CopyThreshold
 from fewray.results.scores import Model, Origin, StudyWarning
@@ -103,6 +103,8 @@ class TrainingSet(Model, frozen=True, kw_only=True):
     origin: Origin
     group_regex: str | None = None
     """The pattern that found the patients in the file names."""
+    read: ReadOptions = AS_IT_IS
+    """The labels and columns that were read."""
 
 
 class ClassOptions(Model, frozen=True, kw_only=True):

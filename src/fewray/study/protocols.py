@@ -7,6 +7,7 @@ from typing import Any
 
 from fewray.compute.machine import Machine
 from fewray.config import CrossvalOptions, PublishedOptions
+from fewray.data.layout.outputs import check_out_folder
 from fewray.data.manifest import Manifest
 from fewray.study.crossval.plan import plan_crossval
 from fewray.study.crossval.run import run_crossval
@@ -16,6 +17,7 @@ from fewray.study.published.plan import plan_published
 from fewray.study.published.run import run_published, split_rows
 from fewray.study.resume import FoldAssignment, check_folds, check_protocol
 
+FOLDERS = ("generators", "jobs")
 StudyOptions = CrossvalOptions | PublishedOptions
 
 
@@ -29,7 +31,8 @@ def run_study(
     machine: Machine,
     on_progress: OnProgress,
 ) -> None:
-    """Run the study that ``options`` describe into ``out``."""
+    """Run the study that ``options`` describe into ``out``; InputError if images lie there."""
+    check_out_folder(rows, out, FOLDERS)
     about: dict[str, Any] = {
         "generators": generators,
         "machine": machine,
@@ -53,6 +56,7 @@ def plan_study(
 ) -> list[dict[str, Any]]:
     """Return the jobs of a study; InputError where :func:`run_study` would refuse ``out``."""
     if out is not None:
+        check_out_folder(rows, out, FOLDERS)
         check_protocol(out, options.protocol)
     if isinstance(options, CrossvalOptions):
         if out is not None:

@@ -72,6 +72,7 @@ def test_views_are_chosen_and_counted(tmp_path: Path):
     assert found.laterality == {"U": 8, "unknown": 3}
     data = load_dataset(root, views=("pa", "AP"))
     assert len(data) == 9
+    assert data.read.views == ("PA", "AP")  # recorded with what is trained on it
     (warning,) = warned(data, "other_views")
     assert warning.items == ("a/lateral", "a/none")
     with refused("empty_class", "AP, LL, PA"):
@@ -193,3 +194,59 @@ def test_a_folder_that_cannot_be_written_to(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(InputError) as caught:
         load_dataset(root)
     assert caught.value.code == "patient_key"
+
+
+def test_the_images_of_a_patient_are_in_order_of_their_dates(tmp_path: Path):
+    dates = {"c": "19990101", "a": "20010101", "b": "20000101"}
+    for name, date in dates.items():
+        elements = {"PatientID": "one", "StudyDate": date, "StudyTime": "120000"}
+        write_dicom(tmp_path / "set" / "x" / name, pixels_of(ord(name)), **elements)
+    write_dicom(tmp_path / "set" / "x" / "aa", pixels_of(7), PatientID="two", StudyDate="19500101")
+    data = load_dataset(tmp_path / "set")
+    assert [row.path.name for row in data.rows] == ["c", "b", "a", "aa"]
+    assert data.dicom is not None
+    assert data.dicom.several_dates == 1
+    assert "2001" not in str(audit(data).to_json())
+
+
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+@pytest.mark.parametrize(("bits", "warns"), [(16, True), (12, False)])
+def test_values_of_fewer_bits_than_declared(
+    tmp_path: Path, bits: int, warns: bool, photometric: str
+):
+    root = folder_of(tmp_path / "set", PhotometricInterpretation=photometric)
+    pixels = pixels_of(1, bits=12)
+    pixels[:10] = 2**bits - 1  # padding does not hide it
+    padding = {"PixelPaddingValue": 2**bits - 1, "PhotometricInterpretation": photometric}
+    write_dicom(root / "a" / "x", pixels, bits, **padding)
+    assert [w.items for w in warned(load_dataset(root), "dicom_dark")] == [("a/x",)] * warns
+    write_dicom(root / "a" / "x", pixels, bits, WindowCenter=2000, WindowWidth=4000, **padding)
+    assert len(warned(load_dataset(root), "dicom_dark")) == warns  # no window for the others
+    for path in (root / "b").rglob("IM*"):
+        path.unlink()
+    write_dicom(root / "b" / "y", pixels_of(2), WindowCenter=2000, WindowWidth=4000)
+    for path in (root / "a").rglob("IM*"):
+        path.unlink()
+    assert not warned(load_dataset(root), "dicom_dark")
+
+
+def test_views_of_data_that_have_none_are_refused():
+    with refused("view_unused"):
+        load_dataset("phantom", views=("PA",))
+
+
+def test_folders_of_patients_are_no_classes(tmp_path: Path):
+    for person in "xyz":
+        for index in range(2):
+            write_dicom(tmp_path / f"Doe {person}" / f"{index}", pixels_of(index), PatientID=person)
+    (tmp_path / "labels.csv").write_text("PatientID,label\nx,a\ny,b\nz,a\n")
+    with refused("not_classes", "labels.csv") as caught:
+        load_dataset(tmp_path)
+    assert "Doe" not in str(caught.value)
+    data = load_dataset(tmp_path / "labels.csv")
+    assert data.counts() == {"": {"a": 4, "b": 2}}
+    (tmp_path / "DICOMDIR").write_bytes(bytes(128) + b"DICM")
+    same = load_dataset(f"dicom:{tmp_path / 'DICOMDIR'},labels={tmp_path / 'labels.csv'}")
+    assert [row.sha256 for row in same.rows] == [row.sha256 for row in data.rows]
+    with refused("not_classes"):
+        load_dataset(tmp_path / "DICOMDIR")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
+from fewray.config import ReadOptions
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
 from tests.dicom_files import pixels_of, write_dicom
@@ -106,3 +107,29 @@ def test_a_group_in_the_table_is_hashed_like_a_patient_id(export: list[Path], tm
     named = load_dataset(path)
     path.write_text("\n".join(["path,label", *(f"d/{i},a" for i in range(7))]))
     assert [row.group for row in named.rows] == [row.group for row in load_dataset(path).rows]
+
+
+def test_labels_are_chosen_after_the_join(export: list[Path], tmp_path: Path):
+    names = values(export, "StudyInstanceUID")
+    cells = ["1,0", "0,1", "1,1", "-1,0", "0,0", "1,0"]
+    lines = ["StudyInstanceUID,Mass,No Finding"]
+    lines += [f"{name},{cell}" for name, cell in zip(names, cells, strict=True)]
+    (tmp_path / "export" / "labels.csv").write_text("\n".join(lines))
+    read = ReadOptions(labels=("Mass", "No Finding"))
+    data = load_dataset(tmp_path / "export" / "labels.csv", read=read)
+    assert data.counts() == {"": {"Mass": 3, "No Finding": 1}}  # the last examination has two
+    found = {warning.code: warning.items for warning in data.warnings}
+    assert "dicom_not_in_table" not in found
+    assert [found[f"{reason}_label"] for reason in ("no_chosen", "uncertain")] == [("1",), ("1",)]
+
+
+def test_patients_spelled_differently_are_one_and_stay_hidden(tmp_path: Path):
+    names = ["ZQ0071", "zq71", "ZQ 71", "ZQ72"]
+    for index, name in enumerate(names):
+        folder = tmp_path / "export" / "ab"[index % 2]
+        write_dicom(folder / f"{index}.dcm", pixels_of(index), PatientID=name)
+    data = load_dataset(tmp_path / "export")
+    assert len({row.group for row in data.rows}) == 2
+    (found,) = [warning for warning in data.warnings if warning.code == "similar_patients"]
+    assert not any(name.lower() in str(data.warnings).lower() for name in names)
+    assert len(found.items[0].split(" = ")) == 2  # hashes ignore case and blanks already

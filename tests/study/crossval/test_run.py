@@ -14,7 +14,7 @@ from fewray.classify.scores import balanced_accuracy, confusion_matrix, fold_aur
 from fewray.config import CROSSVAL_ARMS
 from fewray.data.manifest import Manifest
 from fewray.study.crossval.run import run_crossval
-from tests.helpers import MACHINE, OPTIONS
+from tests.helpers import MACHINE, OPTIONS, not_recognised
 
 FIELDS = (
     "difference",
@@ -144,6 +144,10 @@ def test_no_clock_time_and_no_path_stand_in_the_results(trial: Path):
     assert json.loads((trial / "timing.json").read_text())["seconds"] > 0
 
 
+def test_every_file_is_recognised_as_an_output(trial: Path):
+    assert not_recognised(trial) == []
+
+
 def test_the_folds_are_summarised(trial: Path):
     study = study_of(trial)
     for fold in study["folds"]:
@@ -183,7 +187,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from tests.helpers import MACHINE, OPTIONS
+from tests.helpers import MACHINE, OPTIONS, not_recognised
 from fewray.data.loading import load_dataset
 from fewray.study.crossval.run import run_crossval
 if __name__ == "__main__":

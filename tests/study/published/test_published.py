@@ -24,7 +24,7 @@ from fewray.storage.files import sha256_of
 from fewray.study.published.arms import SEED_STRIDE, check_generators
 from fewray.study.published.plan import plan_published
 from fewray.study.published.run import run_published
-from tests.helpers import MACHINE, SERIAL, refused
+from tests.helpers import MACHINE, SERIAL, not_recognised, refused
 
 GAN = GanOptions(recipe="test", base_channels=4, epochs=2, batch_size=16, classic_images=8)
 OPTIONS = PublishedOptions(
@@ -101,6 +101,10 @@ def test_no_clock_time_stands_in_the_results(done: Path):
     assert "seconds" not in text
     assert str(done) not in text
     assert json.loads((done / "timing.json").read_text())["seconds"] > 0
+
+
+def test_every_file_is_recognised_as_an_output(done: Path):
+    assert not_recognised(done) == []
 
 
 def test_what_is_done_is_not_done_again_and_what_is_lost_comes_back_equal(

@@ -117,7 +117,7 @@ def _images(run: Found) -> RunRow:
 
     sources = read_sources(run.folder)
     complete = (run.folder / MANIFEST).is_file()
-    images = sum(1 for label in sources for _ in (run.folder / label).glob("seed*.png"))
+    images = sum(1 for label in sources for _ in (run.folder / label).glob("seed*"))
     return RunRow(
         name=run.name,
         kind=run.kind,

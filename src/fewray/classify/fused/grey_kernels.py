@@ -10,11 +10,11 @@ contain only arithmetic on few arrays, so that the compiler vectorises them.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numba.extending import register_jitable
 
 from fewray.classify.fused.pool_kernels import ZERO
 from fewray.compute.bfloat16 import load, store
+from fewray.compute.kernels import compiled
 
 
 @register_jitable
@@ -83,7 +83,7 @@ def _values(p, taps, k):
     return max(a, ZERO), max(b, ZERO), max(c, ZERO), max(d, ZERO)
 
 
-@njit(cache=True, fastmath={"contract", "nsz"})
+@compiled(fastmath={"contract", "nsz"})
 def grey_forward(padded, taps, negative, pooled, sums):
     """Fill ``pooled`` and add the sums of values and squares, float64 (2, c).
 
@@ -109,7 +109,7 @@ def grey_forward(padded, taps, negative, pooled, sums):
                 sums[1, k] += row[1, k]
 
 
-@njit(cache=True, fastmath={"contract", "nsz"})
+@compiled(fastmath={"contract", "nsz"})
 def grey_backward(padded, grad, taps, negative, slopes, found):
     """Add the gradient of ``taps`` to ``found`` (10, c); for ``slopes`` see ``pool_backward``."""
     n, height, width, channels = grad.shape

@@ -7,14 +7,14 @@ uint16.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from fewray.compute.bfloat16 import load, store
+from fewray.compute.kernels import compiled
 
 ZERO = np.float32(0)
 
 
-@njit(cache=True, fastmath={"contract", "nsz"})
+@compiled(fastmath={"contract", "nsz"})
 def pool_forward(pixels, negative, pooled, sums):
     """Fill ``pooled`` and add the sums of values and squares, float64 (2, c).
 
@@ -42,7 +42,7 @@ def pool_forward(pixels, negative, pooled, sums):
                 sums[1, k] += row[1, k]
 
 
-@njit(cache=True, fastmath={"contract", "nsz"})
+@compiled(fastmath={"contract", "nsz"})
 def add_products(grad, pooled, sums):
     """Add ``grad`` and ``grad * pooled``, summed over all pixels, to ``sums``, float64 (2, c)."""
     n, height, width, c = grad.shape
@@ -60,7 +60,7 @@ def add_products(grad, pooled, sums):
                 sums[1, k] += row[1, k]
 
 
-@njit(cache=True, fastmath={"contract", "nsz"})
+@compiled(fastmath={"contract", "nsz"})
 def pool_backward(pixels, grad, negative, slopes, found):
     """Fill ``found`` with the gradient of ``pixels``.
 

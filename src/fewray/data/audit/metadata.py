@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from fewray.imaging.dicom.header import is_dicom, read_header
+from fewray.imaging.dicom.header import read_header
 from fewray.imaging.unreadable import Unreadable
 
 COLUMNS = (
@@ -49,8 +49,7 @@ class FileFacts:
 def file_facts(path: Path) -> FileFacts:
     """Read the header of an image. Raises OSError, or whatever Pillow raises for a damaged file."""
     size = path.stat().st_size
-    if is_dicom(path):
-        header = read_header(path)
+    if (header := read_header(path)) is not None:
         mode = f"{header.photometric} {header.bits} bit"
         return FileFacts(
             width=header.columns, height=header.rows, mode=mode, format="DICOM", bytes=size

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from fewray.data.dicom.names import NameMask
 from fewray.data.dicom.patient_key import PatientKey, patient_key
 from fewray.data.dicom.summary import DicomSummary
 from fewray.imaging.arrays import in_threads
-from fewray.imaging.dicom.header import DicomHeader, is_dicom, read_header
+from fewray.imaging.dicom.header import DicomHeader, read_header
 from fewray.imaging.unreadable import Unreadable
 
 DIRECTORY = "dicomdir"
@@ -92,8 +92,12 @@ class DicomFiles:
         """Return the patient of a file: hashed, if it is DICOM; ``given`` is from elsewhere."""
         if self.key is None or (path not in self.headers and path not in self.damaged):
             return given
-        name = given or (self.headers[path].patient if path in self.headers else "")
+        name = self.patient(path, given)
         return self.key.patient(name) if name else ""
+
+    def patient(self, path: Path, given: str) -> str:
+        """Return the patient of a file as its header or ``given`` names it; never to be shown."""
+        return given or (self.headers[path].patient if path in self.headers else "")
 
     def knows_patients(self) -> bool:
         """Whether there are DICOM files, and the header of each names the patient."""
@@ -105,8 +109,26 @@ class DicomFiles:
         shown = self.mask.shown(path)
         return None if shown == path else shown
 
-    def summary(self, paths: Sequence[Path]) -> DicomSummary | None:
-        """Return what the headers of ``paths`` say; None if none of them is DICOM."""
+    def order(self, groups: Mapping[Path, str]) -> Callable[[Path], tuple[str, str, str]]:
+        """Return a sort key: by path, but the DICOM images of a patient by their date.
+
+        ``groups`` are the patients of the files.
+        """
+        first: dict[str, str] = {}
+        for path, group in groups.items():
+            first[group] = min(first.get(group, str(path)), str(path))
+
+        def key(path: Path) -> tuple[str, str, str]:
+            header = self.headers.get(path)
+            if header is None:
+                return str(path), "", str(path)
+            return first[groups[path]], header.when, str(path)
+
+        return key
+
+    def summary(self, groups: Mapping[Path, str]) -> DicomSummary | None:
+        """Return what the headers say; None if no file is DICOM. ``groups``: patients by file."""
+        paths = list(groups)
         found = [self.headers[path] for path in paths if path in self.headers]
         if not found or self.key is None:
             return None
@@ -129,23 +151,29 @@ class DicomFiles:
             photometric=counted(header.photometric for header in found),
             bits=counted(str(header.bits) for header in found),
             windows=sum(header.window for header in found),
+            several_dates=self._several_dates(groups),
             without_patient=sum(not header.patient for header in found),
             burned_in=named("burned_in"),
             for_processing=named("for_processing"),
             key_file=str(self.key.file),
         )
 
+    def _several_dates(self, groups: Mapping[Path, str]) -> int:
+        dates = defaultdict[str, set[str]](set)
+        for path, group in groups.items():
+            if path in self.headers and (date := self.headers[path].when.partition(" ")[0]):
+                dates[group].add(date)
+        return sum(len(each) > 1 for each in dates.values())
 
-def _header(path: Path) -> DicomHeader | Unreadable | str:
-    """Return the header of a DICOM file, or why it is damaged; empty for other files."""
+
+def _header(path: Path) -> DicomHeader | Unreadable | str | None:
+    """Return the header of a DICOM file, or why it is damaged; None for other files."""
     if path.name.lower().partition(".")[0] == DIRECTORY:
         return DIRECTORY
     try:
-        if not is_dicom(path):
-            return ""
         header = read_header(path)
     except Unreadable as error:
         return error
     except (OSError, ValueError):  # a name with a null byte, too
-        return ""  # whoever reads the file reports it
-    return DIRECTORY if header.is_directory else header
+        return None  # whoever reads the file reports it
+    return DIRECTORY if header is not None and header.is_directory else header

@@ -1,7 +1,8 @@
 """Find the DICOM files that the rows of a table name by an identifier in their headers.
 
-A table may name an image by SOPInstanceUID, or all images of an examination by StudyInstanceUID or
-AccessionNumber. Messages give the numbers of rows, never the identifiers.
+A table may name an image by SOPInstanceUID, all images of an examination by StudyInstanceUID or
+AccessionNumber, or all images of a patient by PatientID. Messages give the numbers of rows, never
+the identifiers.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ COLUMNS = {
     "sopinstanceuid": "sop_instance",
     "studyinstanceuid": "study_instance",
     "accessionnumber": "accession",
+    "patientid": "patient",
 }
 """Names of columns (letters alone, in lower case), and what they match; the first one counts."""
-TITLES = "SOPInstanceUID, StudyInstanceUID or AccessionNumber"
+TITLES = "SOPInstanceUID, StudyInstanceUID, AccessionNumber or PatientID"
 Record = dict[str | None, str | None]
 Records = Sequence[tuple[int, Record]]
 

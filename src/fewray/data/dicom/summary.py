@@ -19,6 +19,8 @@ class DicomSummary:
     """Files by BitsStored."""
     windows: int
     """Files with a VOI LUT or a usable window."""
+    several_dates: int
+    """Patients with examinations on more than one date."""
     without_patient: int
     burned_in: tuple[str, ...]
     """Files with BurnedInAnnotation YES."""
@@ -40,5 +42,6 @@ class DicomSummary:
             ("photometric", listed(self.photometric)),
             ("bits stored", listed(self.bits)),
             ("with a window", f"{self.windows} of {self.files}"),
+            ("patients with several dates", str(self.several_dates)),
             ("patient key", self.key_file),
         ]

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from fewray.data.dicom.files import DicomFiles
 from fewray.data.dicom.summary import DicomSummary
 from fewray.data.manifest import DataWarning
 from fewray.data.skipped_files import listed, plural
+from fewray.imaging.decode import read_file
+from fewray.imaging.depth import PixelScale
+from fewray.imaging.dicom.grey import read_dicom
+from fewray.imaging.unreadable import Unreadable
+
+SEEN = 12
+"""How many images are decoded when a data set is loaded."""
 
 
 def header_warnings(found: DicomSummary | None) -> list[DataWarning]:
@@ -28,6 +36,44 @@ def header_warnings(found: DicomSummary | None) -> list[DataWarning]:
         )
         warnings.append(DataWarning("dicom_for_processing", text, names))
     return warnings
+
+
+def dark_warnings(dicom: DicomFiles, paths: Sequence[Path], scale: PixelScale) -> list[DataWarning]:
+    """Return a warning if images read by BitsStored are nearly black or white, as far as seen.
+
+    Only ``SEEN`` of the files at ``paths`` are decoded, evenly spaced; `fewray data check` decodes
+    all and says it of all (:func:`dark_warning`).
+    """
+    if scale.dicom_window is not False:
+        return []
+    mine = [path for path in paths if path in dicom.headers and not dicom.fault(path)]
+    seen = mine[:: max(1, -(-len(mine) // SEEN))]
+    dark = [path for path in seen if _is_narrow(path)]
+    names = [dicom.mask.shown(path).relative_to(dicom.mask.root).as_posix() for path in dark]
+    return dark_warning(names, len(seen))
+
+
+def dark_warning(names: Sequence[str], of: int) -> list[DataWarning]:
+    """Return the warning that the DICOM images ``names``, of ``of`` images, are nearly black.
+
+    They are those that :meth:`fewray.imaging.dicom.grey.DicomImage.is_narrow` finds in a data set
+    whose ``pixel_scale.dicom_window`` is False.
+    """
+    if not names:
+        return []
+    text = (
+        f"{len(names)} of {of} DICOM images looked at use at most a quarter of the grey levels "
+        f"that BitsStored declares, so they are nearly black or white: {listed(names)}; correct "
+        "BitsStored, or give all files a window (WindowCenter and WindowWidth)"
+    )
+    return [DataWarning("dicom_dark", text, tuple(names))]
+
+
+def _is_narrow(path: Path) -> bool:
+    try:
+        return read_dicom(read_file(path), path).is_narrow()
+    except Unreadable:  # reported by whoever reads the image
+        return False
 
 
 def no_view_text(found: DicomFiles) -> str:

@@ -8,10 +8,10 @@ vectorises them; the exponential is a polynomial for the same reason.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numba.extending import register_jitable
 
 from fewray.compute.bfloat16 import load, store
+from fewray.compute.kernels import compiled
 
 _ONE, _EXPONENT = np.float32(1), np.uint32(127 << 23)
 _LOW, _HIGH = np.float32(-125), np.float32(125)
@@ -22,7 +22,7 @@ _C1, _C2, _C3, _C4, _C5, _C6 = (
     np.float32(np.log(2) ** k / factorial)
     for k, factorial in enumerate((1, 2, 6, 24, 120, 720), start=1)
 )
-_compiled = njit(cache=True, fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
+_compiled = compiled(fastmath={"contract", "nsz", "arcp"}, error_model="numpy")
 
 
 @register_jitable

@@ -9,45 +9,77 @@ from __future__ import annotations
 import functools
 import re
 import struct
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pydicom import Dataset
-    from pydicom.dataelem import RawDataElement
-    from pydicom.tag import BaseTag
+    from pydicom.dataelem import DataElement, RawDataElement
 
 TEXT = frozenset(["AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "PN", "SH", "TM", "UI"])
 """Value representations of texts that may hold several values."""
+CHARACTER_SET = 0x00080005
 
 
-def text(data: Dataset, keyword: str) -> str:
-    """Return the first value of an element as text; empty if there is none."""
-    found = texts(data, keyword)
-    return found[0] if found else ""
+@dataclass(frozen=True, kw_only=True)
+class Elements:
+    """Elements of one data set by their tags, as integers; ``syntax`` is the transfer syntax."""
+
+    found: dict[int, RawDataElement | DataElement] = field(repr=False)
+    syntax: str = ""
+    kind: str = ""
+    """MediaStorageSOPClassUID of the file meta information."""
+
+    @classmethod
+    def of(cls, data: Dataset) -> Elements:
+        """Return the elements of a data set that pydicom has read."""
+        meta = getattr(data, "file_meta", None) or {}
+        return cls(
+            found={int(each.tag): each for each in data.values()},
+            syntax=str(meta.get("TransferSyntaxUID", "")),
+            kind=str(meta.get("MediaStorageSOPClassUID", "")),
+        )
+
+    def text(self, keyword: str) -> str:
+        """Return the first value of an element as text; empty if there is none."""
+        found = self.texts(keyword)
+        return found[0] if found else ""
+
+    def number(self, keyword: str) -> int:
+        """Return an element as an integer; 0 if it is missing or no number."""
+        try:
+            return int(self.text(keyword) or 0)
+        except ValueError:
+            return 0
+
+    def texts(self, keyword: str) -> list[str]:
+        """Return the values of an element as texts, without the blanks around them."""
+        tag, usual = _tag(keyword)
+        found = self.found.get(tag)
+        if found is None:
+            return []
+        if getattr(found, "is_raw", False):
+            kind = usual if found.VR in (None, "UN") else str(found.VR)
+            if (plain := _plain(found, kind)) is not None:
+                return plain
+        return [str(value).strip(" \0") for value in values(self._converted(tag))]
+
+    def has(self, keyword: str) -> bool:
+        """Whether an element is there and not empty."""
+        found = self.found.get(_tag(keyword)[0])
+        return found is not None and bool(found.value)
+
+    def _converted(self, tag: int) -> Any:
+        from pydicom import Dataset
+        from pydicom.tag import BaseTag
+
+        needed = {key: self.found[key] for key in (CHARACTER_SET, tag) if key in self.found}
+        data = Dataset({BaseTag(key): element for key, element in needed.items()})
+        return data.get(BaseTag(tag))
 
 
-def number(data: Dataset, keyword: str) -> int:
-    """Return an element as an integer; 0 if it is missing or no number."""
-    try:
-        return int(text(data, keyword) or 0)
-    except ValueError:
-        return 0
-
-
-def texts(data: Dataset, keyword: str) -> list[str]:
-    """Return the values of an element as texts, without the blanks around them."""
-    from pydicom.dataelem import RawDataElement
-
-    tag, usual = _tag(keyword)
-    found = data.get_item(tag)
-    if isinstance(found, RawDataElement):
-        kind = usual if found.VR in (None, "UN") else str(found.VR)
-        if (plain := _plain(found, kind)) is not None:
-            return plain
-    return [str(value).strip(" \0") for value in values(data.get(tag)) if value is not None]
-
-
-def _plain(raw: RawDataElement, kind: str) -> list[str] | None:
+def _plain(raw: Any, kind: str) -> list[str] | None:
     """Return the values of bytes that need no character set; None for others."""
     content = raw.value or b""
     if kind == "US" and len(content) == 2:
@@ -60,16 +92,16 @@ def _plain(raw: RawDataElement, kind: str) -> list[str] | None:
 
 
 @functools.cache
-def _tag(keyword: str) -> tuple[BaseTag, str]:
+def _tag(keyword: str) -> tuple[int, str]:
     """Return the tag of an element, and its usual value representation."""
     from pydicom.datadict import dictionary_VR
     from pydicom.tag import Tag
 
     tag = Tag(keyword)
-    return tag, dictionary_VR(tag)
+    return int(tag), dictionary_VR(tag)
 
 
-def tags(keywords: tuple[str, ...]) -> list[BaseTag]:
+def tags(keywords: Iterable[str]) -> list[int]:
     """Return the tags of elements."""
     return [_tag(keyword)[0] for keyword in keywords]
 
@@ -79,7 +111,8 @@ def values(found: Any) -> list[Any]:
     value = getattr(found, "value", found)
     if value is None or value == "":
         return []
-    return list(value) if not isinstance(value, str) and hasattr(value, "append") else [value]
+    many = list(value) if not isinstance(value, str) and hasattr(value, "append") else [value]
+    return [each for each in many if each is not None]
 
 
 def words(name: str) -> list[str]:

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from fewray.imaging.depth import GreyRange, PixelScale
-from fewray.imaging.dicom.elements import number, text, values
-from fewray.imaging.dicom.header import has_window, read_dataset
+from fewray.imaging.depth import OUTLIERS, GreyRange, PixelScale
+from fewray.imaging.dicom.elements import Elements, values
+from fewray.imaging.dicom.extended_jpeg import decode_extended, is_deep_extended
+from fewray.imaging.dicom.header import has_window
+from fewray.imaging.dicom.reading import read_dataset
 from fewray.imaging.dicom.refusals import refusal
 from fewray.imaging.unreadable import Unreadable
 
@@ -31,6 +33,8 @@ SQUARE = 0.01
 """Pixels whose height and width differ by more than this share are made square."""
 WIDEST = 4
 """Larger ratios of height to width are errors of the header, and ignored."""
+NARROW = 64
+"""Images that use at most this many of the 256 grey levels are nearly black, white or grey."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,6 +48,8 @@ class DicomImage:
     """uint8 (2^BitsStored,): grey levels by the full range of BitsStored."""
     windowed: np.ndarray | None
     """The same by the VOI LUT or window; None if the file has none that can be used."""
+    padding: np.ndarray
+    """bool: which of the stored values are padding."""
     height_by_width: float = 1.0
     """Height of a pixel divided by its width."""
 
@@ -69,6 +75,20 @@ class DicomImage:
             table.take(index, mode="clip", out=grey[top : top + BLOCK])
         return _square_pixels(grey, self.height_by_width)
 
+    def is_narrow(self) -> bool:
+        """Whether the pixels use at most a quarter of the range that BitsStored declares.
+
+        Writers that declare 12-bit values as 16 bits do this. Without a window the image is nearly
+        black (MONOCHROME2) or white (MONOCHROME1). Padding and outliers do not count, and images of
+        one grey level are no such images.
+        """
+        counts = np.bincount(self.stored.ravel().astype(np.int64) - self.lowest)
+        used = counts[: len(self.plain)] * ~self.padding[: len(counts)]
+        share = np.cumsum(used) / max(1, used.sum())
+        low, high = np.searchsorted(share, [OUTLIERS, 1 - OUTLIERS])
+        span = abs(int(self.plain[min(high, len(self.plain) - 1)]) - int(self.plain[low]))
+        return bool(low < high) and span <= NARROW
+
     def grey(self, scale: PixelScale) -> np.ndarray:
         """Return uint8 (H, W), by the image's own window if ``scale`` does not cover DICOM."""
         if (grey := self.scaled(scale)) is None:
@@ -81,12 +101,13 @@ def read_dicom(content: bytes, path: Path) -> DicomImage:
     """Decode a DICOM file without choosing its scale. Raises Unreadable with code and reason."""
     data = read_dataset(content, path)
     left = len(data.get("PixelData") or b"")
-    if found := refusal(data, str(data.get("SOPClassUID") or ""), left):
+    elements = Elements.of(data)
+    if found := refusal(elements, elements.text("SOPClassUID"), left):
         raise Unreadable(path, found[1], found[0])
     try:
-        data.PhotometricInterpretation = text(data, "PhotometricInterpretation").upper()
-        stored = data.pixel_array
-        lowest, plain, windowed = _tables(data)
+        data.PhotometricInterpretation = elements.text("PhotometricInterpretation").upper()
+        stored = decode_extended(data) if is_deep_extended(data) else data.pixel_array
+        lowest, plain, windowed, padding = _tables(data, elements)
     except Exception as error:  # whatever a damaged file or a missing decoder leads to
         raise Unreadable(path, _undecoded(data, error), "dicom_damaged") from None
     if stored.ndim != 2:
@@ -98,6 +119,7 @@ def read_dicom(content: bytes, path: Path) -> DicomImage:
         lowest=lowest,
         plain=plain,
         windowed=windowed,
+        padding=padding,
         height_by_width=_height_by_width(data),
     )
 
@@ -108,11 +130,16 @@ def _undecoded(data: Dataset, error: Exception) -> str:
     return f"DICOM pixels that cannot be decoded ({name}: {type(error).__name__})"
 
 
-def _tables(data: Dataset) -> tuple[int, np.ndarray, np.ndarray | None]:
-    """Return the lowest stored value, and the grey levels of all stored values."""
+def _tables(
+    data: Dataset, elements: Elements
+) -> tuple[int, np.ndarray, np.ndarray | None, np.ndarray]:
+    """Return the lowest stored value, grey levels by BitsStored and by the window, and padding.
+
+    Levels and padding are tables over all stored values.
+    """
     from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 
-    bits, signed = number(data, "BitsStored"), number(data, "PixelRepresentation") == 1
+    bits, signed = elements.number("BitsStored"), elements.number("PixelRepresentation") == 1
     lowest = -(1 << (bits - 1)) if signed else 0
     every = np.arange(lowest, lowest + (1 << bits), dtype=np.int32)
     if data.get("ModalityLUTSequence"):
@@ -135,8 +162,8 @@ def _tables(data: Dataset) -> tuple[int, np.ndarray, np.ndarray | None]:
         return grey
 
     plain = levels(values_of, *full_range)
-    if not has_window(data):
-        return lowest, plain, None
+    if not has_window(elements):
+        return lowest, plain, None, padding
     whole = np.round(values_of)
     given = whole.astype(np.int32) if np.array_equal(whole, values_of) else values_of
     if data.get("VOILUTSequence"):
@@ -144,7 +171,7 @@ def _tables(data: Dataset) -> tuple[int, np.ndarray, np.ndarray | None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a VOI LUT on values that are no integers
         shown = apply_voi_lut(given, data)
-    return lowest, plain, levels(shown, *ends)
+    return lowest, plain, levels(shown, *ends), padding
 
 
 def _widened(table: Dataset) -> tuple[float, float]:

@@ -1,30 +1,21 @@
-"""Read the header of a DICOM file: what it shows, whom, and whether it can be used.
-
-Texts of pydicom's errors are never passed on, because they quote the values of a file.
-"""
+"""The header of a DICOM file: what the image shows, whom, and whether it can be used."""
 
 from __future__ import annotations
 
 import functools
-import io
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from sys import intern
 
 from fewray.imaging.depth import GreyRange
-from fewray.imaging.dicom.elements import number, squashed, tags, text, texts, words
+from fewray.imaging.dicom.elements import Elements, squashed, words
+from fewray.imaging.dicom.reading import damaged, read_elements
 from fewray.imaging.dicom.refusals import refusal
-from fewray.imaging.unreadable import Unreadable
 
-if TYPE_CHECKING:
-    from pydicom import Dataset
-
-SUFFIXES = (".dcm", ".dicom", ".ima")
-"""Suffixes of DICOM files. Other files are recognised by their content."""
-MARKER, MARKER_PLACE = b"DICM", 128
 IDENTIFYING = (
     "AccessionNumber",
+    "AcquisitionDate",
+    "ContentDate",
     "InstitutionName",
     "OperatorsName",
     "OtherPatientIDs",
@@ -38,13 +29,17 @@ IDENTIFYING = (
     "PerformingPhysicianName",
     "ReferringPhysicianName",
     "SOPInstanceUID",
+    "SeriesDate",
     "SeriesInstanceUID",
+    "StudyDate",
     "StudyID",
     "StudyInstanceUID",
 )
 """Elements that name a person or an examination. Exports use them as names of files and folders."""
 WORDS = ("PatientName", "PatientID", "OtherPatientIDs", "OtherPatientNames", "PatientBirthName")
 """Elements of which a single word identifies a person."""
+WHEN = ("StudyDate", "StudyTime")
+"""What puts the images of a patient in order."""
 READ = (
     *IDENTIFYING,
     "BitsAllocated",
@@ -61,6 +56,7 @@ READ = (
     "Rows",
     "SOPClassUID",
     "SamplesPerPixel",
+    "StudyTime",
     "SyntheticData",
     "VOILUTFunction",
     "VOILUTSequence",
@@ -68,12 +64,6 @@ READ = (
     "WindowCenter",
     "WindowWidth",
 )
-GUESSED = {
-    (True, True): "1.2.840.10008.1.2",
-    (False, True): "1.2.840.10008.1.2.1",
-    (False, False): "1.2.840.10008.1.2.2",
-}
-"""Transfer syntaxes of files without one: implicit VR or not, little endian or not."""
 DIRECTORY = "1.2.840.10008.1.3.10"
 """The storage class of DICOMDIR."""
 SHORTEST = 4
@@ -109,6 +99,8 @@ class DicomHeader:
     """Whether the file claims to hold an image at all; reports and DICOMDIR do not."""
     is_directory: bool = False
     """Whether the file is a DICOMDIR, the table of contents of a medium."""
+    when: str = field(default="", repr=False)
+    """Date and time of the examination, for sorting; never shown."""
     patient: str = field(default="", repr=False)
     sop_instance: str = field(default="", repr=False)
     study_instance: str = field(default="", repr=False)
@@ -123,91 +115,51 @@ class DicomHeader:
         )
 
 
-def is_dicom(path: Path) -> bool:
-    """Whether a file is DICOM by its content, or by its suffix. Raises OSError."""
-    if path.suffix.lower() in SUFFIXES:
-        return True
-    with path.open("rb") as stream:
-        return has_marker(stream.read(MARKER_PLACE + len(MARKER)))
+def read_header(path: Path) -> DicomHeader | None:
+    """Return the header of a DICOM file; None for another file.
 
-
-def has_marker(content: bytes) -> bool:
-    """Whether ``content`` starts as a DICOM file does."""
-    return content[MARKER_PLACE : MARKER_PLACE + len(MARKER)] == MARKER
-
-
-def read_header(path: Path) -> DicomHeader:
-    """Return the header of a DICOM file. Raises Unreadable for a damaged file, and OSError.
-
-    The pixels are not read.
+    The pixels are not read. Raises Unreadable for a damaged file, and OSError.
     """
-    with path.open("rb") as stream:
-        size = os.fstat(stream.fileno()).st_size
-        return header_of(stream, size, path)
-
-
-def header_of(stream: BinaryIO, size: int, path: Path) -> DicomHeader:
-    """Return the header of a DICOM file of ``size`` bytes."""
-    from pydicom import dcmread
-
-    headerless = path.suffix.lower() in SUFFIXES
+    if (found := read_elements(path, READ)) is None:
+        return None
+    elements, left = found
     try:
-        data = dcmread(stream, stop_before_pixels=True, force=headerless, specific_tags=tags(READ))
-        found = _header(data, size - stream.tell())
-    except Exception as error:  # pydicom raises whatever a damaged file leads it to
-        raise Unreadable(path, _damaged(type(error).__name__), "dicom_damaged") from None
-    if not (found.is_image or found.is_directory or _storage_class(data)):
-        raise Unreadable(path, _damaged("neither an image nor another object"), "dicom_damaged")
-    return found
+        header = _header(elements, left)
+    except Exception as error:  # of values that pydicom cannot convert
+        raise damaged(path, type(error).__name__) from None
+    if not (header.is_image or header.is_directory or _storage_class(elements)):
+        raise damaged(path, "neither an image nor another object")
+    return header
 
 
-def read_dataset(content: bytes, path: Path) -> Dataset:
-    """Return the whole file as a pydicom data set. Raises Unreadable for a damaged file."""
-    from pydicom import dcmread
-    from pydicom.uid import UID
-
-    try:
-        data = dcmread(io.BytesIO(content), force=path.suffix.lower() in SUFFIXES)
-        if "TransferSyntaxUID" not in data.file_meta:  # pydicom has guessed it
-            implicit, little = data.original_encoding
-            data.file_meta.TransferSyntaxUID = UID(GUESSED[bool(implicit), bool(little)])
-        return data
-    except Exception as error:
-        raise Unreadable(path, _damaged(type(error).__name__), "dicom_damaged") from None
+def _storage_class(data: Elements) -> str:
+    return data.text("SOPClassUID") or data.kind
 
 
-def _damaged(why: str) -> str:
-    return f"DICOM file that cannot be read ({why})"
-
-
-def _storage_class(data: Dataset) -> str:
-    return text(data, "SOPClassUID") or text(data.file_meta, "MediaStorageSOPClassUID")
-
-
-def _header(data: Dataset, left: int) -> DicomHeader:
+def _header(data: Elements, left: int) -> DicomHeader:
     """Return the header of ``data``, after which ``left`` bytes of the file remain."""
     kind = _storage_class(data)
-    rows, columns = number(data, "Rows"), number(data, "Columns")
-    photometric = text(data, "PhotometricInterpretation").upper()
+    rows, columns = data.number("Rows"), data.number("Columns")
     return DicomHeader(
         rows=rows,
         columns=columns,
-        bits=number(data, "BitsStored"),
-        photometric=photometric,
-        modality=text(data, "Modality").upper(),
-        view=text(data, "ViewPosition").upper(),
-        laterality=(text(data, "ImageLaterality") or text(data, "Laterality")).upper(),
+        bits=data.number("BitsStored"),
+        photometric=intern(data.text("PhotometricInterpretation").upper()),
+        modality=intern(data.text("Modality").upper()),
+        view=intern(data.text("ViewPosition").upper()),
+        laterality=intern((data.text("ImageLaterality") or data.text("Laterality")).upper()),
         window=has_window(data),
-        synthetic=text(data, "SyntheticData").upper() == "YES",
-        burned_in=text(data, "BurnedInAnnotation").upper() == "YES",
-        for_processing=text(data, "PresentationIntentType").upper() == "FOR PROCESSING",
+        synthetic=data.text("SyntheticData").upper() == "YES",
+        burned_in=data.text("BurnedInAnnotation").upper() == "YES",
+        for_processing=data.text("PresentationIntentType").upper() == "FOR PROCESSING",
         refusal=refusal(data, kind, left),
         is_image=bool(rows or columns or _is_image_class(kind)),
         is_directory=kind == DIRECTORY,
-        patient=text(data, "PatientID"),
-        sop_instance=text(data, "SOPInstanceUID"),
-        study_instance=text(data, "StudyInstanceUID"),
-        accession=text(data, "AccessionNumber"),
+        when=" ".join(data.text(keyword) for keyword in WHEN),
+        patient=data.text("PatientID"),
+        sop_instance=data.text("SOPInstanceUID"),
+        study_instance=data.text("StudyInstanceUID"),
+        accession=data.text("AccessionNumber"),
         identifiers=frozenset(_identifiers(data)),
     )
 
@@ -219,25 +171,25 @@ def _is_image_class(kind: str) -> bool:
     return "Image Storage" in UID(kind).name
 
 
-def has_window(data: Dataset) -> bool:
+def has_window(data: Elements) -> bool:
     """Whether a data set has a VOI LUT, or a window that the standard allows."""
-    if "VOILUTSequence" in data and data.get("VOILUTSequence"):
+    if data.has("VOILUTSequence"):
         return True
-    centers, widths = texts(data, "WindowCenter"), texts(data, "WindowWidth")
+    centers, widths = data.texts("WindowCenter"), data.texts("WindowWidth")
     if not centers or not widths:
         return False
-    least = 1 if text(data, "VOILUTFunction").upper() in ("", "LINEAR") else 1e-9
+    least = 1 if data.text("VOILUTFunction").upper() in ("", "LINEAR") else 1e-9
     try:
         return float(widths[0]) >= least and abs(float(centers[0])) < float("inf")
     except (TypeError, ValueError):
         return False
 
 
-def _identifiers(data: Dataset) -> set[str]:
+def _identifiers(data: Elements) -> set[str]:
     """Return the values of the identifying elements, and the words of names and patient IDs."""
     found = set()
     for keyword in IDENTIFYING:
-        for value in texts(data, keyword):
+        for value in data.texts(keyword):
             low = value.lower()
             found.add(squashed(low))
             if keyword in WORDS:

@@ -27,6 +27,7 @@ THEME = {
 KEY = "key-"
 """Begins the ids of groups that show one arm or class; the key of a name follows, quoted."""
 _TAG = re.compile(r"<[^>]+>")
+_METADATA = re.compile(r"\s*<metadata>.*?</metadata>", re.DOTALL)
 _ID = re.compile(r' id="([^"]*)"')
 _REFERENCE = re.compile(r'(href="|url\()#')
 
@@ -57,5 +58,5 @@ def themed_svg(svg: str, prefix: str) -> str:
             tag = tag.replace(colour, f"var(--{variable}, {colour})")
         return tag.replace("xlink:href", "href")
 
-    shown = _TAG.sub(changed, svg)
+    shown = _TAG.sub(changed, _METADATA.sub("", svg))
     return shown.replace("<svg ", '<svg aria-hidden="true" focusable="false" ', 1)

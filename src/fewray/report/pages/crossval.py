@@ -115,10 +115,9 @@ def forest_block(study: CrossvalStudy) -> tuple[Drawing, ...]:
             drawn,
             "Forest plot of the differences in accuracy; the table of comparisons has the same "
             "numbers",
-            "The square marks the difference in accuracy, and the line marks its 95% confidence "
-            "interval (given in brackets at the top right of each row). Values to the right of 0 "
-            f"favour the arm over {arm_name(study.reference)}. "
-            f"Shaded: differences this study had less than 80% power to detect{holm}.",
+            "Square: difference in accuracy. Line: its 95% confidence interval. Right of 0: in "
+            f"favour of the arm over {arm_name(study.reference)}. Shaded: differences this study "
+            f"had less than 80% power to detect{holm}.",
             narrow=True,
             file=FOREST,
             command=study_command(study),

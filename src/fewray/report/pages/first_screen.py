@@ -111,5 +111,5 @@ def memorised(study: CrossvalStudy, label: str) -> str:
     if not study.rejected_copies or label not in study.rejected_copies:
         return "memorised: not checked"
     copies = study.rejected_copies[label]
-    replaced = " (replaced)" if copies.rejected else ""
+    replaced = ", replaced" if copies.rejected else ""
     return f"memorised: {copies.rejected} of {copies.kept + copies.rejected}{replaced}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fewray.compute.process import fixed_threads
 from fewray.quality.area_gallery import COLOUR, OPACITY
 from fewray.quality.copies.alignment import nearest_aligned
 from fewray.quality.copies.owed import owed_areas, owed_map, window_threshold
@@ -18,9 +19,9 @@ from fewray.report.pages.run_images import ClassImages, address
 from fewray.report.text import percent
 from fewray.report.traced import Name, as_name
 
-SHOWN = 16
+SHOWN = 12
 """Synthetic images per class: the first ones, not chosen."""
-REAL = 40
+REAL = 24
 """Training images, at most, that are compared with each other to say what is usual."""
 REACH = 5
 """Pixels that an image is shifted before its difference to another is shown."""
@@ -28,9 +29,9 @@ REACH = 5
 
 def lens_blocks(found: dict[str, ClassImages]) -> tuple[Block, ...]:
     """Return the lens of each class with its explanation; nothing without images."""
-    lenses = tuple(
-        _lens(as_name(name), images) for name, images in found.items() if len(images.real) > 1
-    )
+    shown = {as_name(name): images for name, images in found.items() if len(images.real) > 1}
+    with fixed_threads(1):  # small work: more threads would only wait for each other
+        lenses = tuple(_lens(name, images) for name, images in shown.items())
     if not lenses:
         return ()
     how = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fewray.report.figures import new_figure, to_svg
 from fewray.report.html.svg import SERIES, gid
 from fewray.report.page import Drawing
@@ -14,10 +16,16 @@ MARKS = ("o", "s", "D", "^", "v", "P")
 CITES = ("heusel2017", "binkowski2018", "kynkaanniemi2019", "naeem2020")
 
 
-def quality_dots(quality: QualityReport) -> tuple[Drawing, ...]:
-    """Return the dot plot, one row per metric and one mark per class; none without baselines."""
+def quality_dots(
+    quality: QualityReport, names: Mapping[str, str] | None = None
+) -> tuple[Drawing, ...]:
+    """Return the dot plot, one row per metric and one mark per class; none without baselines.
+
+    ``names`` are the display names of the classes, by label.
+    """
+    names = names or {}
     rows = {
-        label: {
+        names.get(label, label): {
             key: base.position
             for key, base in each.baselines.items()
             if key in METRICS and base.position is not None

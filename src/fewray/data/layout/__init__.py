@@ -1,0 +1,1 @@
+"""What a folder of images holds: its files, its classes, and what is neither."""

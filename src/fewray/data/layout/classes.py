@@ -1,0 +1,192 @@
+"""Decide which folders are the classes, and refuse folders that cannot be classes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fewray.data.layout.masks import is_image_folder
+from fewray.data.layout.tree import Tree
+from fewray.errors import InputError
+
+LAYOUT = "expected <class>/* or <split>/<class>/* with splits train and test"
+VALIDATION = ("val", "valid", "validation", "dev")
+TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".xls", ".ods", ".parquet", ".json")
+DOCUMENTS = (
+    *TABLES,
+    ".md",
+    ".pdf",
+    ".html",
+    ".xml",
+    ".yaml",
+    ".yml",
+    ".docx",
+    ".rtf",
+    ".sh",
+    ".py",
+)
+"""Suffixes of files that cannot be images."""
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
+PATIENT = re.compile(
+    r"(patients?|pat|pt|p|subjects?|subj?|s|cases?|person|participant|study|studies|series|exam|"
+    r"visit|accession|scan|mrn)[ _.-]*\d+|\d{4,}|\d+([._-]\d+){2,}",
+    re.IGNORECASE,
+)
+"""Names of folders of one patient or examination, such as ``patient00001``, or of one year."""
+PART = re.compile(
+    r"(images?|imgs?|parts?|archive|batch|chunk|shard|disk|disc|cd|dvd|vol|volume|fold|set|folder|"
+    r"dir)[ _.-]*\d+(\D\d+)?",
+    re.IGNORECASE,
+)
+"""Names of the parts of an archive, such as ``images_001``."""
+SHOWN = 3
+
+
+@dataclass(frozen=True)
+class ClassFolders:
+    """The folder of a data set and of each class, with its split."""
+
+    root: Path
+    """The folder that was given, or the only folder in it that holds the classes."""
+    places: tuple[tuple[str, Path], ...]
+
+
+def class_folders(tree: Tree, splits: Mapping[str, str]) -> ClassFolders:
+    """Return the class folders of ``tree``.
+
+    ``splits`` are the names of split folders, in lower case, and the split that each stands for.
+    A folder that holds one folder with several classes, or with splits, is stepped through. Raises
+    InputError ``folder_layout`` for another layout, and ``not_classes`` if the folders are named as
+    patients, as parts of an archive or as folders of images are.
+    """
+    root = tree.root
+    while (inner := _wrapped(tree, root, splits)) is not None:
+        root = inner
+    top = tree.folders[root]
+    others = [path for path in top if path.name.lower() not in splits]
+    if top and not others:
+        places = [
+            (splits[split.name.lower()], each) for split in top for each in tree.folders[split]
+        ]
+    elif len(others) < len(top):
+        raise _mixed(tree, root, others, splits)
+    else:
+        places = [("", folder) for folder in top]
+        for folder in top:
+            if inside := [p for p in tree.folders[folder] if p.name.lower() in splits]:
+                raise _fault(inside[0], f"a split inside a class; {LAYOUT}")
+    if not places:
+        raise _no_classes(tree, root)
+    _check_names(tree, [folder for _, folder in places])
+    return ClassFolders(root, tuple(places))
+
+
+def _wrapped(tree: Tree, root: Path, splits: Mapping[str, str]) -> Path | None:
+    """Return the only folder in ``root``, if it holds classes or splits rather than images."""
+    if len(tree.folders[root]) != 1:
+        return None
+    (only,) = tree.folders[root]
+    if only.name.lower() in splits or _may_be_images(tree, only):
+        return None
+    inside = [path for path in tree.folders[only] if any(tree.below(path))]
+    names = [path.name for path in inside]
+    if any(name.lower() in (*splits, *VALIDATION) for name in names):
+        return only
+    if len(inside) == 1:
+        return only if _wrapped(tree, only, splits) is not None else None
+    if (
+        len(inside) < 2
+        or _kind_of(names)
+        or (len(names) > 10 and all(name.isdigit() for name in names))
+    ):
+        return None
+    return only
+
+
+def _mixed(tree: Tree, root: Path, others: Sequence[Path], splits: Mapping[str, str]) -> InputError:
+    """Return the error for folders beside train or test."""
+    listed = ", ".join(path.name for path in others)
+    message = f"folders {listed} beside train or test; {LAYOUT}"
+    for path in others:
+        if any(inside.name.lower() in splits for inside in tree.folders[path]):
+            message += f". {path.name} holds splits too: give --data {path}, or remove {path.name}"
+        elif path.name.lower() in VALIDATION:
+            message += (
+                f". A study makes validation sets of its own: move the images in {path.name} to "
+                "train, or move the folder away"
+            )
+    return _fault(root, message)
+
+
+def _no_classes(tree: Tree, root: Path) -> InputError:
+    if packed := [p.name for p in tree.files[root] if p.suffix.lower() in ARCHIVES]:
+        return _fault(root, f"no class folders. Unpack {', '.join(packed[:SHOWN])}; {LAYOUT}")
+    if _may_be_images(tree, root):
+        parent = root.resolve().parent
+        what = (
+            f"no class folders, {len(tree.files[root])} files directly in it. Put the images of "
+            f"each class in a folder of its own. If {root.resolve().name} is one of the classes, "
+            f"give the folder that holds all classes, {parent}"
+        )
+        return _fault(root, what)
+    return _fault(root, f"no class folders; {LAYOUT}")
+
+
+def _check_names(tree: Tree, folders: Sequence[Path]) -> None:
+    """Raise InputError ``not_classes`` if the names say that the folders are no classes."""
+    kind = _kind_of([folder.name for folder in folders])
+    if not kind:
+        return
+    place = folders[0].parent
+    names = {_example(folder.name) if kind == "patients" else folder.name for folder in folders}
+    listed = ", ".join(sorted(names)[:SHOWN]) + (" ..." if len(names) > SHOWN else "")
+    what = {
+        "patients": "are named as patients, examinations or years are, not as classes",
+        "parts": "are named as the parts of an archive are, not as classes",
+        "images": "hold images, and nothing says of which class",
+    }[kind]
+    count = f"{len(folders)} folders" if len(folders) > 1 else "the folder"
+    message = f"{place}: {count} ({listed}) {what}. "
+    message += (
+        "Make one folder per class, or give a table with columns path, label and group. "
+        "Public releases are read by name: see `fewray data list`"
+    )
+    above = dict.fromkeys((tree.root, place, place.parent))
+    tables = [
+        file.name for folder in above for file in tree.files.get(folder, ()) if _is_table(file)
+    ]
+    if tables:
+        message += f". Tables found here: {', '.join(tables[:SHOWN])}"
+    raise InputError("not_classes", message, folder=str(place), kind=kind, tables=tables)
+
+
+def _kind_of(names: Sequence[str]) -> str:
+    """Return ``patients``, ``parts`` or ``images`` if all names are of that kind, else nothing."""
+    if not names:
+        return ""
+    if all(PART.fullmatch(name) for name in names):
+        return "parts"
+    if all(PATIENT.fullmatch(name) for name in names):
+        return "patients"
+    if all(is_image_folder(name) for name in names):
+        return "images"
+    return ""
+
+
+def _example(name: str) -> str:
+    """Return a patient's folder name without the digits that identify the patient."""
+    return re.sub(r"\d", "#", name)
+
+
+def _may_be_images(tree: Tree, folder: Path) -> bool:
+    return any(path.suffix.lower() not in DOCUMENTS for path in tree.files[folder])
+
+
+def _is_table(path: Path) -> bool:
+    return path.suffix.lower() in TABLES[:-1]
+
+
+def _fault(place: Path, what: str) -> InputError:
+    return InputError("folder_layout", f"{place}: {what}", folder=str(place))

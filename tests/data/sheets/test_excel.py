@@ -1,0 +1,75 @@
+"""Excel workbooks."""
+
+import builtins
+import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fewray.data.sheets.excel import read_excel
+from fewray.errors import InputError
+
+openpyxl = pytest.importorskip("openpyxl")
+
+
+def workbook(path: Path, **sheets: list[list[Any]]) -> Path:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for title, rows in sheets.items():
+        sheet = book.create_sheet(title)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+    return path
+
+
+def test_cells_are_text_as_a_csv_would_have_them(tmp_path: Path):
+    rows = [
+        [None, None],
+        ["path", "label", "group", "date"],
+        ["a.png", 1, 12.0, datetime.date(2020, 3, 1)],
+        [None, None, None],
+        [" b.png ", "x", "007", None],
+        ["c.png", 1.5, True, None],
+    ]
+    sheet = read_excel(workbook(tmp_path / "t.xlsx", films=rows))
+    assert sheet.columns == ("path", "label", "group", "date")
+    assert sheet.rows == [
+        (3, ["a.png", "1", "12", "2020-03-01"]),
+        (5, ["b.png", "x", "007", ""]),
+        (6, ["c.png", "1.5", "True", ""]),
+    ]
+    assert not sheet.warnings
+
+
+def test_the_first_sheet_with_cells_is_read_and_the_others_are_named(tmp_path: Path):
+    path = workbook(tmp_path / "t.xlsx", empty=[], films=[["path"], ["a"]], notes=[["hello"]])
+    sheet = read_excel(path)
+    assert sheet.columns == ("path",)
+    assert [(w.code, w.items) for w in sheet.warnings] == [("other_sheets", ("notes",))]
+    assert read_excel(workbook(tmp_path / "empty.xlsx", empty=[])).columns == ()
+
+
+@pytest.mark.parametrize("content", [b"", b"path,label\n", b"PK\x03\x04 cut off"])
+def test_what_is_no_workbook_is_refused(tmp_path: Path, content: bytes):
+    (tmp_path / "t.xlsx").write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        read_excel(tmp_path / "t.xlsx")
+    assert caught.value.code == "excel_unreadable"
+
+
+def test_without_openpyxl_the_error_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    real = builtins.__import__
+
+    def absent(name: str, *args: Any, **rest: Any) -> Any:
+        if name == "openpyxl":
+            raise ImportError(name)
+        return real(name, *args, **rest)
+
+    monkeypatch.setattr(builtins, "__import__", absent)
+    with pytest.raises(InputError, match=r"pip install 'fewray\[excel\]'") as caught:
+        read_excel(tmp_path / "t.xlsx")
+    assert caught.value.code == "needs_openpyxl"
