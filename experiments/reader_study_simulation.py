@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binomtest
 
+from experiments.provenance import MADE_BY, made_by
 from experiments.simulated_readers import (
     STRUCTURES,
     latent_ratings,
@@ -30,6 +31,11 @@ from fewray.readers.statistics.obuchowski_rockette import averaged_auc, differen
 
 OUT = Path(__file__).parents[1] / "docs" / "results" / "reader_study.json"
 SEED, STUDIES, CHUNK, IMAGES = 0, 5000, 500, 60
+SOURCES = (
+    "experiments/reader_study_simulation.py",
+    "experiments/simulated_readers.py",
+    "src/fewray/readers/statistics",
+)
 READERS, AUCS = (3, 5, 10), (0.5, 0.7, 0.85)
 
 
@@ -88,7 +94,8 @@ def render() -> str:
 def main() -> None:
     """Simulate and write the results, or print the table of those written."""
     if "--show" not in sys.argv:
-        found = {"seed": SEED, "images_of_each_kind": IMAGES, "rows": list(results())}
+        found = {MADE_BY: made_by(*SOURCES), "seed": SEED, "images_of_each_kind": IMAGES}
+        found["rows"] = list(results())
         OUT.write_text(json.dumps(found, indent=1) + "\n")
     print(render())
 

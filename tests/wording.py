@@ -88,7 +88,7 @@ TERMS = (
         use="held out, exclude_same_patient",
         allow="apart from|far apart",
     ),
-    Term(name="left_out", pattern=r"\bleft_out", use="skipped files"),
+    Term(name="left_out", pattern=r"\bleft_out", use="skipped files", unless=READER_STUDIES),
     Term(name="strangers", pattern=word("strangers?", "Strangers?"), use="unexpected files"),
     Term(
         name="rows (of features)",

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from fewray import api
 from fewray.app.images.neighbours import difference
-from fewray.results.rejects import read_rejects
+from fewray.storage.rejects import read_rejects
 from tests.app.conftest import Served, client_of, picture_of, token_of
 
 

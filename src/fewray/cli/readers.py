@@ -44,7 +44,11 @@ def new(
     ),
     repeats: int = option(DEFAULTS.num_repeats, "Number of images shown twice."),
     size: int = option(DEFAULTS.image_size, "Pixels per side at which all images are shown."),
-    fit: str = option(DEFAULTS.fit, "How images are made square: pad or squash."),
+    fit: str | None = option(
+        None,
+        "How images are made square: pad or squash.",
+        shown="as the generators were trained, else pad",
+    ),
     seconds: float = option(DEFAULTS.seconds, "Time limit per image in seconds; 0 for none."),
     ask_class: bool = option(False, "Ask for the class, too.", "--ask-class"),
     no_click: bool = option(

@@ -30,7 +30,8 @@ class ReaderStudyOptions(Options):
     """Test images shown twice, for the within-reader kappa; half of them real."""
     image_size: int = 64
     """Pixels per side of all images."""
-    fit: Fit = "pad"
+    fit: Fit | None = None
+    """None: as the generators were trained, ``pad`` if that is unknown."""
     seconds: float = 0.0
     """Time limit per image; 0 for none."""
     ask_class: bool = False
@@ -45,7 +46,8 @@ class ReaderStudyOptions(Options):
         check_range("num_repeats", self.num_repeats, 0, min(self.num_real, self.num_synthetic))
         check_range("image_size", self.image_size, 8, 2048)
         check_range("seconds", self.seconds, 0, 3600)
-        check_choice("fit", self.fit, FITS)
+        if self.fit is not None:
+            check_choice("fit", self.fit, FITS)
         if len(set(self.classes)) < len(self.classes):
             message = f"classes {', '.join(self.classes)}: duplicate value; list each class once"
             raise InputError("duplicate_class", message, classes=list(self.classes))

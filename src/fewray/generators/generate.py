@@ -21,9 +21,9 @@ from fewray.generators.sampling import BATCH
 from fewray.imaging.arrays import png_bytes
 from fewray.imaging.dicom.writing import synthetic_dicom
 from fewray.results.copies import CopyThreshold
-from fewray.results.rejects import rejected_seeds
 from fewray.results.training import ALL_CLASSES, GeneratorSource, piece_warnings
 from fewray.storage.files import locked, sha256_of
+from fewray.storage.rejects import rejected_seeds
 
 SUFFIX_OF = {"png": ".png", "dicom": ".dcm"}
 """Suffixes of the formats in which images are written."""
@@ -73,7 +73,7 @@ def generate(
     the provenance of each class. An image that ``reject`` refuses is replaced by the next seed's;
     the refused seeds, ``copy_threshold`` and ``copy_extractor`` are in ``generators.json``, their
     numbers by class in the manifest's ``about``, beside ``warnings`` about the images. Seeds on the
-    reject lists of ``run`` and ``out`` (:mod:`fewray.results.rejects`) are passed over. InputError
+    reject lists of ``run`` and ``out`` (:mod:`fewray.storage.rejects`) are passed over. InputError
     if ``out`` holds files that `fewray generate` did not write; RunFailed if twenty times as many
     seeds do not suffice.
     """

@@ -27,10 +27,16 @@ def new_reader_study(
 
     ``synthetic`` has one entry per generator; ``NAME=FOLDER`` names it, otherwise the folder does.
     ``group_regex`` finds the patients of ``real``, by default as in the generators' training.
-    ``options`` are :class:`fewray.config.ReaderStudyOptions`.
+    InputError ``fit_differs`` if images are to be shown with another fit than the generators were
+    trained with: borders would give real images away.
     """
     from fewray.data.loading import load_dataset
-    from fewray.pipelines.provenance import generator_sources, load_images_of, patient_pattern
+    from fewray.pipelines.provenance import (
+        generator_sources,
+        load_images_of,
+        patient_pattern,
+        settled_fit,
+    )
     from fewray.readers.study import create_study
 
     made: dict[str, Manifest] = {}
@@ -44,10 +50,15 @@ def new_reader_study(
             message = f"--synthetic {name}: two generators of this name; write NAME=FOLDER"
             raise InputError("duplicate_generator", message, name=name)
         made[name] = rows
-    patterns = {patient_pattern(generator_sources(rows, None)) for rows in made.values()}
+    options = options or ReaderStudyOptions()
+    sources = {name: generator_sources(rows, None) for name, rows in made.items()}
+    for of in sources.values():
+        if of:
+            options = options.with_(fit=settled_fit(options.fit, of, list(of)))
+    patterns = {patient_pattern(of) for of in sources.values()}
     stored = next(iter(patterns)) if len(patterns) == 1 else None
     images = load_images_of(real, group_regex, stored, option="--real")
-    return create_study(Path(study), images, made, options or ReaderStudyOptions())
+    return create_study(Path(study), images, made, options)
 
 
 def analyse_reader_study(study: str | Path) -> ReaderResults:

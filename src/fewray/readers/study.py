@@ -84,6 +84,7 @@ def create_study(
     if (folder / STUDY).exists():
         message = f"{folder}: has a reader study already; choose another folder"
         raise InputError("study_exists", message, folder=folder)
+    options = options if options.fit else options.with_(fit="pad")
     classes = shared_classes(real, synthetic, options.classes)
     drawn = draw_images(real, synthetic, classes, options)
     pictures = _pictures(drawn, real, synthetic, options)
@@ -149,7 +150,7 @@ def _pictures(
         where = [i for i, each in enumerate(drawn) if each.generator == generator]
         taken = tuple(rows.rows[drawn[i].index] for i in where)
         source = ImageSource(replace(rows, rows=taken))
-        images = source.at(options.image_size, options.fit)
+        images = source.at(options.image_size, options.fit or "pad")
         found |= {i: png(image[0]) for i, image in zip(where, images, strict=True)}
     return found
 

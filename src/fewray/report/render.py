@@ -18,19 +18,33 @@ from fewray.report.pages.crossval import crossval_page, forest_block
 from fewray.report.pages.generators import read_training, training_page, training_tables
 from fewray.report.pages.published import published_page, published_tables
 from fewray.report.pages.quality import quality_sections
+from fewray.report.pages.readers import reader_page, reader_sections
 from fewray.report.tables import Table
 from fewray.report.text import named_class, sentence
 from fewray.results.crossval import CrossvalStudy
 from fewray.results.files import STUDY, Study, read_study
 from fewray.results.quality import QualityReport, read_quality
+from fewray.results.readers import RESULTS
 from fewray.results.training import TrainingReport
 from fewray.storage.files import write_bytes
 
 LAST = (
-    *("training", "quality", "audit", "data", "folds", "sensitivity", "subsets", "methods"),
+    *(
+        "training",
+        "quality",
+        "readers",
+        "audit",
+        "data",
+        "folds",
+        "sensitivity",
+        "subsets",
+        "methods",
+    ),
     *("checklist", "limits", "reproducibility", "commands"),
 )
 """Sections that follow all others, in this order."""
+READERS = "readers"
+"""Where a run keeps its reader study."""
 CAVEATS = 3
 """Caveats on the summary page."""
 
@@ -53,6 +67,8 @@ def render_markdown(folder: Path, pictures: Path | None = None, level: int = 1) 
 
 def page_of(folder: Path) -> Page:
     """Return the page of a study, or of generators alone if there is no study."""
+    if (folder / RESULTS).exists():
+        return reader_page(folder)
     if not (folder / STUDY).exists():
         folders = {path.parent.name: path.parent for path in sorted(folder.glob(f"*/{LOG}"))}
         return training_page(read_training(folder), folders, _quality(folder))
@@ -82,6 +98,7 @@ def _beside(folder: Path, study: Study) -> list[Section]:
         found.append(Section("training", "Training of the generators", tables))
     names = {label: named_class(study.data, label) for label in study.data.classes}
     found += quality_sections(_quality(folder), names)
+    found += reader_sections(folder / READERS)
     if run := read_run(folder):
         made = Text(sentence(f"{run.hardware}; {run.date}; {run.made_by}"))
         blocks = (Code("\n".join(run.commands)), made, Bullets(run.caveats))

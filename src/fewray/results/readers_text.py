@@ -32,17 +32,18 @@ def sentences(results: ReaderResults) -> list[str]:
 
 def _averaged(each: AveragedAuc, results: ReaderResults) -> str:
     number = len(results.readers)
-    who = f"{number} reader{'s' if number > 1 else ''}"
-    start = f"{each.generator}: {who} told synthetic from real images with AUC {each.auc:.2f}"
+    kind = "simulated reader" if results.simulated else "reader"
+    who = f"{number} {kind}{'s' if number > 1 else ''}"
+    start = f"{each.generator}: {who} separated synthetic from real images with AUC {each.auc:.2f}"
     if each.ci is None or each.p is None:
         return f"{start}; no interval ({each.undefined})."
     low, high = each.ci
     start += f" {_text(each.ci)} ({p_text(each.p)} against 0.5)"
     if low > 0.5:
-        return f"{start}: they can tell."
+        return f"{start}: readers recognise these images."
     if high < 0.5:
         return f"{start}: below 0.5, synthetic images were called real more often than real images."
-    return f"{start}: no evidence that they can tell, and up to {high:.2f} remains possible."
+    return f"{start}: no evidence that readers recognise them; up to {high:.2f} is possible."
 
 
 def _compared(each: GeneratorComparison) -> str:

@@ -13,7 +13,7 @@ from fewray.app.pages import integer, name_of
 from fewray.data.manifest import Row
 from fewray.errors import InputError
 from fewray.imaging.arrays import png_bytes
-from fewray.results.rejects import Reject, read_rejects
+from fewray.storage.rejects import Reject, read_rejects
 
 PER_PAGE = 60
 

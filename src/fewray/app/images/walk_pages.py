@@ -15,8 +15,8 @@ from fewray.app.images.walk import MAX_SEED, STEPS, checkpoint_of
 from fewray.app.pages import integer, name_of, owner_form, see_other
 from fewray.errors import InputError
 from fewray.imaging.arrays import png_bytes
-from fewray.results.rejects import Reject, mark, rejected_seeds
 from fewray.storage.files import sha256_of
+from fewray.storage.rejects import Reject, mark, rejected_seeds
 
 
 class WalkView(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,10 +1,15 @@
-"""The tables of a reader study, on the terminal and on pages."""
+"""A reader study: its tables on the terminal, its sections, and its page."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from fewray.report.page import Bullets, Page, Section, Text
+from fewray.report.pages.reader_plots import auc_plot, click_maps, image_pictures
 from fewray.report.tables import Column, Table
-from fewray.report.text import estimate, interval, number, p_value
-from fewray.results.readers import ImageReadings, ReaderResults, ReaderScores
+from fewray.report.text import estimate, interval, number, p_value, sentence
+from fewray.results.readers import RESULTS, ImageReadings, ReaderResults, ReaderScores, read_results
+from fewray.results.readers_text import limits, methods, sentences
 
 SHOWN = 10
 """Images in the table of those most often taken for real."""
@@ -16,6 +21,52 @@ def reader_tables(results: ReaderResults) -> tuple[Table, ...]:
     if results.comparisons:
         tables.append(_comparisons(results))
     return (*tables, _readers(results), _images(results))
+
+
+def reader_page(folder: Path) -> Page:
+    """Return the page of the reader study in ``folder``; InputError without its results."""
+    results = read_results(folder)
+    first, *rest = _sections(results, folder)
+    return Page.of(
+        f"Can readers tell synthetic from real images of {results.real}?",
+        f"Reader study {results.name} (visual Turing test).",
+        _verdict(results),
+        [sentence(limit.text) for limit in limits(results)],
+        [first, *rest],
+    )
+
+
+def reader_sections(folder: Path) -> list[Section]:
+    """Return one section on the reader study in ``folder``, for a larger page; none without."""
+    if not (folder / RESULTS).is_file():
+        return []
+    results = read_results(folder)
+    blocks = [block for section in _sections(results, folder) for block in section.blocks]
+    return [Section("readers", "Reader study", (Bullets(tuple(_verdict(results))), *blocks))]
+
+
+def _verdict(results: ReaderResults) -> list[str]:
+    """Return the sentences about AUCs, those of single generators first."""
+    return sentences(results)[: len(results.averaged) + len(results.comparisons)]
+
+
+def _sections(results: ReaderResults, folder: Path) -> list[Section]:
+    """Return the sections of the page."""
+    averages, *others, readers, images = reader_tables(results)
+    notes = Bullets(tuple(sentence(limit.text) for limit in limits(results)))
+    convincing = image_pictures(most_convincing(results), results, folder)
+    agreement = sentences(results)[len(results.averaged) + len(results.comparisons) :]
+    found = (auc_plot(results), averages, *others, Bullets(tuple(agreement)))
+    return [
+        Section("findings", "Findings", found),
+        Section("single-readers", "Readers", (readers,)),
+        Section("convincing", "Images taken for real", (images, *convincing)),
+        Section("clicks", "What readers clicked on", click_maps(results)),
+        Section(
+            "reader-methods", "Methods of the reader study", (Text(methods(results), "paste"),)
+        ),
+        Section("reader-limits", "Limits of the reader study", (notes,)),
+    ]
 
 
 def _averages(results: ReaderResults) -> Table:
@@ -86,7 +137,7 @@ def _images(results: ReaderResults) -> Table:
     header = ("image", "class", "called real", "mean rating")
     rows = [
         (
-            each.source,
+            "/".join(Path(each.source).parts[-3:]),
             results.display_names.get(each.label, each.label),
             f"{each.called_real} of {each.readers}",
             number(each.mean_rating, 1),

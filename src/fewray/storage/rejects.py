@@ -13,7 +13,6 @@ from typing import Literal
 import msgspec
 
 from fewray.errors import InputError
-from fewray.results.scores import Model
 from fewray.storage.files import locked, write_bytes
 
 REJECTS = "rejects.json"
@@ -21,7 +20,7 @@ LONGEST = 200
 """Characters of a reason."""
 
 
-class Reject(Model, frozen=True, kw_only=True):
+class Reject(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One marked image. It is identified by the generator and the seed that made it."""
 
     label: str
@@ -31,7 +30,7 @@ class Reject(Model, frozen=True, kw_only=True):
     reason: str = ""
 
 
-class RejectList(Model, frozen=True, kw_only=True):
+class RejectList(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The content of ``rejects.json``, in the order of class and seed."""
 
     schema: Literal[1] = 1

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fewray.results.rejects import LONGEST, REJECTS, Reject, mark, read_rejects, rejected_seeds
+from fewray.storage.rejects import LONGEST, REJECTS, Reject, mark, read_rejects, rejected_seeds
 from tests.helpers import refused
 
 
