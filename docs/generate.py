@@ -81,6 +81,14 @@ def generators() -> str:
     return _filled(page, "ablation", generator_ablation.render())
 
 
+def data_check() -> str:
+    """Return docs/data_check.md with its tables from docs/results/data_check.json."""
+    from experiments.data_check_faults import render
+
+    page = (DOCS / "data_check.md").read_text(encoding="utf-8")
+    return _filled(page, "faults", render())
+
+
 def crossval() -> str:
     """Return docs/crossval.md with its tables from docs/results/calibration.json."""
     from experiments.calibration_tables import render
@@ -128,6 +136,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "results/published.md": published_results,
     "metrics.md": metrics,
     "crossval.md": crossval,
+    "data_check.md": data_check,
     "generators.md": generators,
     "reader_study.md": reader_study,
 }

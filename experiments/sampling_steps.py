@@ -1,8 +1,11 @@
-"""How many evaluations of the network a diffusion model needs per image.
+"""How many evaluations of the network a diffusion model needs per image, and from which start.
 
 Run `python -m experiments.sampling_steps RUN [IMAGES]` for a folder made by `fewray train --recipe
-diffusion --hold-out 0.2 --quality-every 0`. Prints, for each number of evaluations, the KID to the
-training images and to those of the held-out patients, means over the classes.
+diffusion --hold-out 0.2 --quality-every 0`. Prints, for each number of evaluations and each noise
+level down to which a Gaussian replaces the network (0: nowhere), the KID to the training images and
+to those of the held-out patients, means over the classes, and the accuracy of CLASSIFIERS
+classifiers trained on the synthetic images and tested on the held-out patients. `python -m
+experiments.sampling_steps RUN IMAGES 12:0,10:2` measures these pairs only.
 """
 
 from __future__ import annotations
@@ -14,33 +17,45 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from experiments.generator_scores import EXTRACTORS, real_images
+from experiments.generator_scores import CLASSIFIER, CLASSIFIERS, EXTRACTORS, real_images
 from fewray.compute.device import choose_device
 from fewray.generators.checkpoint import load_checkpoint
+from fewray.generators.diffusion import Diffusion
+from fewray.generators.families.layout import fit_layout
 from fewray.generators.generate import run_classes
 from fewray.pipelines.extractors import open_extractor
+from fewray.pipelines.tstr import measure_tstr
+from fewray.quality.image_set import ImageSet
 from fewray.quality.features.standardise import standardised
 from fewray.quality.metrics.kid import mmd2
 
-STEPS = (6, 8, 10, 12, 18, 25)
+PAIRS = "6:0,8:0,10:0,12:0,18:0,25:0,8:2,10:2,12:4"
 
 
-def main(run: Path, count: int) -> None:
+def sampled(run: Path, training: dict[str, ImageSet], count: int, steps: int, sigma: float):
+    """Return images (count, 1, S, S) by class; the layouts come from the training images."""
+    fake: dict[str, np.ndarray] = {}
+    for label, path in run_classes(run).items():
+        generator = load_checkpoint(path, choose_device("auto"), label)
+        assert isinstance(generator, Diffusion)
+        network = generator.options.diffusion.with_(sampling_steps=steps, layout_sigma=sigma)
+        generator.options = generator.options.with_(diffusion=network)
+        generator.layouts = [fit_layout(each.images) for each in training.values()] if sigma else []
+        fake[label] = generator.sample(range(count))
+    return fake
+
+
+def main(run: Path, count: int, pairs: str) -> None:
     """Print the table."""
     training, held_out = real_images(run)
     images = [each.images for each in training.values()]
     extractors = [standardised(open_extractor(name), images) for name in EXTRACTORS]
     head = " | ".join(f"{name}, training | unseen" for name in EXTRACTORS)
-    print(f"| evaluations | CPU ms per image | {head} |")
-    print("| --- " * (2 + 2 * len(EXTRACTORS)) + "|")
-    for steps in STEPS:
-        fake: dict[str, np.ndarray] = {}
+    print(f"| evaluations | Gaussian down to | CPU ms per image | {head} | accuracy |")
+    print("| --- " * (4 + 2 * len(EXTRACTORS)) + "|")
+    for steps, sigma in (pair.split(":") for pair in pairs.split(",")):
         started = time.process_time()
-        for label, path in run_classes(run).items():
-            generator = load_checkpoint(path, choose_device("auto"), label)
-            network = generator.options.diffusion.with_(sampling_steps=steps)
-            generator.options = generator.options.with_(diffusion=network)
-            fake[label] = generator.sample(range(count))
+        fake = sampled(run, training, count, int(steps), float(sigma))
         spent = 1000 * (time.process_time() - started) / (count * len(fake))
         cells = []
         for extractor in extractors:
@@ -54,9 +69,18 @@ def main(run: Path, count: int) -> None:
                     for label, real in side.items()
                 ]
                 cells.append(f"{np.mean(found):.2f}")
-        print(f"| {steps} | {spent:.0f} | {' | '.join(cells)} |", flush=True)
+        sets = {label: ImageSet.of(made) for label, made in fake.items()}
+        tested = [
+            measure_tstr(training, sets, CLASSIFIER, held_out=held_out, seed=seed)
+            for seed in range(CLASSIFIERS)
+        ]
+        accuracy = np.mean([found.train_synthetic_test_real for found in tested])
+        print(
+            f"| {steps} | {sigma} | {spent:.0f} | {' | '.join(cells)} | {accuracy:.2f} |", flush=True
+        )
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    main(Path(sys.argv[1]), int((*sys.argv, "100")[2]))
+    given = sys.argv[2:]
+    main(Path(sys.argv[1]), int((*given, "100")[0]), given[1] if len(given) > 1 else PAIRS)

@@ -39,6 +39,7 @@ SLOW = (
     "data/dicom/test_privacy.py::test_no_identifier_is_written",
     "data/layout/test_outputs.py",
     "data/phantom/test_cohort.py",
+    "data/releases/test_study.py",
     "data/phantom/test_drawing.py",
     "data/test_covid4.py::test_the_real_set",
     "data/test_table_sets.py::test_columns_and_labels_on",

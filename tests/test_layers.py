@@ -28,7 +28,7 @@ LAYERS: dict[str, set[str]] = {
     "results": {"errors", "config", "storage"},
     "compute": {"errors", "storage"},
     "imaging": {"errors", "config", "storage", "compute"},
-    "data": {*GROUND, "storage", "compute", "imaging"},
+    "data": {*GROUND, "storage", "compute", "imaging", "results"},
     "generators": {*BASE, "results"},
     "quality": {*BASE, "results"},
     "classify": BASE,

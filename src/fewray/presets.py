@@ -58,7 +58,9 @@ RECIPES: dict[str, GanOptions] = {
         epochs=32,
         learning_rate=2e-3,
         ema_half_life=1000.0,
-        diffusion=DiffusionOptions(channels=(32, 64, 96), blocks=1),
+        diffusion=DiffusionOptions(
+            channels=(32, 64, 96), blocks=1, sampling_steps=10, layout_sigma=2.0
+        ),
     ),
     "paper": GanOptions(),
     "small": _SMALL.with_(

@@ -244,7 +244,7 @@ def test_data_check_reports_what_is_wrong(
 def test_data_list(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     assert run_cli(monkeypatch, "data", "list", "--json") == 0
     found = json.loads(capsys.readouterr().out)
-    assert [row["name"] for row in found] == ["phantom", "covid4"]
+    assert [row["name"] for row in found][:2] == ["phantom", "covid4"]
     assert all(f"{field.name}=" in found[0]["keys"] for field in fields(PhantomOptions))
     monkeypatch.setenv("FEWRAY_COVID4", "nowhere")
     assert run_cli(monkeypatch, "data", "list") == 0

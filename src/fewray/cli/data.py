@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,11 @@ from fewray.cli.params import SOURCES, AsJson, GroupRegex, Sectioned, option, pa
 from fewray.cli.progress import ProgressBars, log
 from fewray.cli.reading import reads_data
 from fewray.config import AS_IT_IS, ReadOptions
+from fewray.errors import InputError
+
+if TYPE_CHECKING:
+    from fewray.data.manifest import Manifest
+    from fewray.results.data_check import DataCheck
 
 app = typer.Typer(help="List, download and check image data.", no_args_is_help=True)
 
@@ -29,8 +34,14 @@ def list_(as_json: AsJson = False) -> None:
     rows = [
         (d["name"], d["here"] or f"not here: fewray data fetch {d['name']}", d["what"])
         for d in known
+        if "source" not in d
     ]
     print_table("Data sets", ("name", "location", "description"), rows)
+    print("Public releases (read from your disk; fewray does not download them)\n")
+    for found in known:
+        if "source" in found:
+            print(f"  {found['source']:<22} {found['what']}")
+            print(f"{'':<24} {found['licence']}\n{'':<24} {found['address']}")
     for found in known:
         if found["keys"]:
             print(f"Keys of {found['name']} and their defaults: {found['keys']}")
@@ -75,15 +86,22 @@ def check(
         "DICOM: show the names of files and folders as they are. They may identify patients.",
         "--show-names",
     ),
+    out: Path | None = path_option(
+        "Also write an HTML page with pictures of what was found.", "--out", "-o"
+    ),
     as_json: AsJson = False,
 ) -> None:
-    """Check for damaged files, duplicates, leaks and shortcuts.
+    """Check for damaged and unusual images, duplicates, leaks and shortcuts.
 
     Leaks are images or patients in more than one split. A shortcut lets a model identify a class
     from file metadata alone, such as image size or file format. The number, size and bit depth
     of the images are also reported.
     """
+    if out is not None and (out.is_dir() or out.suffix.lower() not in (".html", ".htm")):
+        message = f"--out {out}: expected the name of an HTML file, such as check.html"
+        raise InputError("page_name", message, path=out)
     from fewray.data.audit.check import audit
+    from fewray.data.audit.tables import check_tables
     from fewray.data.dicom.files import DicomOptions
     from fewray.data.loading import load_dataset
 
@@ -92,12 +110,26 @@ def check(
         source, group_regex=group_regex, strict=False, option="data check", dicom=dicom, read=read
     )
     found = audit(rows)
+    if out is not None:
+        _write_page(found, rows, out)
     if as_json:
         print_json(found.to_json())
         return
-    for title, header, rows in found.tables():
+    for title, header, rows in check_tables(found):
         print_table(title, header, rows)
     for warning in found.warnings:
         print(f"warning: {warning}")
     if not found.warnings:
         print("no warnings")
+
+
+def _write_page(found: DataCheck, rows: Manifest, out: Path) -> None:
+    """Write the page of a data check, and say where."""
+    from fewray.data.audit.thumbnails import thumbnails
+    from fewray.report.page import page_html
+    from fewray.report.pages.data_check import data_check_page
+    from fewray.storage.files import write_bytes
+
+    page = data_check_page(found, thumbnails(rows, found.findings))
+    write_bytes(out, page_html(page).encode())
+    log(f"written to {out}")

@@ -20,8 +20,8 @@ MACHINE = "Machine"
 RECIPE_NAMES = ", ".join(RECIPES)
 SOURCES = (
     "Data set: phantom[:key=value,...] (`fewray data list` shows the keys), covid4, a folder "
-    "with one subfolder per class, a table (.csv, .tsv, .txt, .xlsx), or "
-    "dicom:FOLDER,labels=TABLE."
+    "with one subfolder per class, a table (.csv, .tsv, .txt, .xlsx), dicom:FOLDER,labels=TABLE, "
+    "or NAME:DIR for a public release (`fewray data list` shows the names)."
 )
 COPY_RULE = (
     "its distance to the nearest training image is below this percentile of the same distance for "
@@ -180,7 +180,8 @@ GroupRegex = Annotated[
 View = Annotated[
     str,
     typer.Option(
-        help="DICOM: comma-separated views (ViewPosition) to use, such as PA,AP.",
+        help="Comma-separated views to use, such as PA,AP: by the ViewPosition of DICOM files, or "
+        "by the table of a public release.",
         show_default="all views",
     ),
 ]

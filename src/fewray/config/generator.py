@@ -57,8 +57,12 @@ class DiffusionOptions(Options):
     """Mean and SD of the logarithm of the noise level in training."""
     sampling_steps: int = 12
     """Evaluations of the network per image."""
+    layout_sigma: float = 0.0
+    """Noise level at which the network takes over from a Gaussian of the class; 0: it does all."""
 
     def __post_init__(self) -> None:
+        if self.layout_sigma:
+            check_range("layout_sigma", self.layout_sigma, 0.1, 80)
         for width in self.channels:
             check_range("channels", width, 8)
             if width % 8:

@@ -14,11 +14,13 @@ from fewray.data.findings import with_labels
 from fewray.data.manifest import MANIFEST, DataWarning, Manifest
 from fewray.data.patients import patient_pattern
 from fewray.data.readable import readable_rows
+from fewray.data.releases.layout.collect import Request
+from fewray.data.releases.registry import is_release, known_releases, load_release, place_of
 from fewray.errors import InputError
 
 EXPECTED = (
     "expected phantom, covid4, a folder with one subfolder per class, a table (.csv, .tsv, .txt, "
-    ".xlsx), or dicom:FOLDER,labels=TABLE"
+    ".xlsx), dicom:FOLDER,labels=TABLE, or a public release (`fewray data list`)"
 )
 LABELS = ",labels="
 
@@ -34,6 +36,8 @@ def load_dataset(
     read: ReadOptions = AS_IT_IS,
 ) -> Manifest:
     """Return the rows of ``phantom[:key=value,...]``, ``covid4``, a folder, or a table.
+
+    ``NAME:DIR`` is a public release (:mod:`fewray.data.releases`).
 
     A folder with a ``manifest.csv`` is read from that file. ``group_regex`` finds the patient in a
     file name (its first group in parentheses). ``strict=False`` accepts what only an audit may see:
@@ -81,6 +85,11 @@ def _load(
         from fewray.data.covid4 import load_covid4
 
         return with_labels(load_covid4(), read)
+    if is_release(text) and not Path(text).exists():
+        request = Request(
+            source=text, read=read, dicom=dicom, group_regex=group_regex, strict=strict
+        )
+        return load_release(request, option)
     if name == "dicom" and LABELS in specification and not Path(text).exists():
         return _with_table(specification, group_regex, strict, option, dicom, read)
     path = Path(specification if name == "dicom" and not Path(text).exists() else source)
@@ -103,6 +112,8 @@ def _recorded(source: str) -> str:
     """Return ``source`` with absolute paths, so that it is found from another folder too."""
     if Path(source).exists():
         return str(Path(source).resolve())
+    if is_release(source):
+        return f"{source.partition(':')[0].lower()}:{place_of(source).resolve()}"
     if source.startswith("dicom:"):
         folder, labels, table = source.removeprefix("dicom:").rpartition(LABELS)
         return f"dicom:{Path(folder).resolve()}{labels}{Path(table).resolve()}"
@@ -161,7 +172,8 @@ def load_external(
 def known_datasets() -> list[dict[str, str]]:
     """Return the known data sets: ``name``, ``here`` (its place, or empty), ``what``, ``keys``.
 
-    ``keys`` are the options that may follow the name, with their defaults.
+    ``keys`` are the options that may follow the name, with their defaults. Public releases also
+    have ``source`` (how to name them), ``licence`` and ``address``.
     """
     from fewray.data.covid4 import load_covid4
     from fewray.data.phantom.options import PhantomOptions
@@ -187,6 +199,7 @@ def known_datasets() -> list[dict[str, str]]:
             "what": "306 chest X-rays in 4 classes (270 train, 36 test) from different sources",
             "keys": "",
         },
+        *({**each, "here": "", "keys": ""} for each in known_releases()),
     ]
 
 

@@ -12,7 +12,7 @@ from fewray.imaging.preprocess import resize
 THUMBNAIL = 32
 NEAR = 0.97
 """Two images are near-duplicates if their thumbnails correlate at least this much."""
-BLOCK = 1024
+BLOCK = 256
 """Thumbnails compared at a time, to bound memory."""
 
 

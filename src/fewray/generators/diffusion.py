@@ -18,6 +18,7 @@ from fewray.errors import InputError
 from fewray.generators.adam import adam_tensors, below, load_adam
 from fewray.generators.families.augmentation import PARAMETERS, augment
 from fewray.generators.families.edm import denoising_loss, noise_levels, solve
+from fewray.generators.families.layout import FACTOR, Layout, fit_layout, noisy_layout
 from fewray.generators.families.unet import UNet, haar, initialise, inverse_haar
 from fewray.generators.family import OnBatch, Tick, check_training_images, ignore_batch
 from fewray.generators.sampling import between
@@ -50,12 +51,13 @@ class Diffusion:
     """
 
     def __init__(self, options: GanOptions, *, seed: int, device: torch.device) -> None:
-        if options.image_size % (2 ** len(options.diffusion.channels)):
-            factor = 2 ** len(options.diffusion.channels)
+        factor = max(FACTOR, 2 ** len(options.diffusion.channels))
+        if options.image_size % factor:
             message = f"image_size {options.image_size}: expected a multiple of {factor}."
             raise InputError("image_size_unsupported", message, value=options.image_size)
         self.options, self.seed, self.device = options, seed, device
         self.epoch = self.class_index = 0
+        self.layouts: list[Layout] = []
         with seeded(0):  # layers draw from the global random state, which must not change
             self.network, self.average = (new_network(options.diffusion) for _ in range(2))
         initialise(self.network, torch.Generator().manual_seed(child_seed(seed, "init")))
@@ -103,15 +105,19 @@ class Diffusion:
 
     def _denoised(self, noise: Tensor) -> np.ndarray:
         """Return the uint8 images (n, 1, S, S) of the class that ``noise`` leads to."""
-        precision = choose_precision(self.device, "auto")
-        levels = noise_levels(self.options.diffusion.sampling_steps, LOWEST, HIGHEST)
+        options, precision = self.options.diffusion, choose_precision(self.device, "auto")
+        highest = options.layout_sigma if self.layouts else HIGHEST
+        levels = noise_levels(options.sampling_steps, LOWEST, highest)
         described = self._conditions(torch.full((len(noise),), self.class_index))
 
         def network(x: Tensor, level: Tensor) -> Tensor:
             with autocast(self.device, precision):
                 return self.average(x, level, described)
 
-        clean = solve(network, noise.to(self.device) * HIGHEST, levels)
+        noisy = noise * highest
+        if self.layouts:
+            noisy = noisy_layout(self.layouts[self.class_index], noise, highest)
+        clean = solve(network, noisy.to(self.device), levels)
         return to_uint8(inverse_haar(clean).clamp(-1, 1))
 
     def _noise(self, seed: int) -> Tensor:
@@ -134,16 +140,23 @@ class Diffusion:
         return math.isfinite(float(sum(p.detach().abs().sum() for p in self.network.parameters())))
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the weights, their average and the moments of Adam."""
+        """Return the weights, their average, the moments of Adam and the layouts."""
         found = {f"network.{name}": t for name, t in self.network.state_dict().items()}
         found |= {f"average.{name}": t for name, t in self.average.state_dict().items()}
+        for index, layout in enumerate(self.layouts):
+            found |= {f"layout.{index}.mean": layout.mean, f"layout.{index}.axes": layout.axes}
         return found | adam_tensors("adam", self.optimiser)
 
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Restore the weights, their average and the moments of Adam."""
+        """Restore the weights, their average, the moments of Adam and the layouts."""
         for name, network in (("network", self.network), ("average", self.average)):
             network.load_state_dict(below(tensors, name))
         load_adam("adam", self.optimiser, tensors)
+        found = below(tensors, "layout")
+        self.layouts = [
+            Layout(found[f"{index}.mean"], found[f"{index}.axes"])
+            for index in range(len(found) // 2)
+        ]
 
     def fit(
         self,
@@ -168,6 +181,8 @@ class Diffusion:
                 f"{count} classes: one generator learns at most {CLASSES}. Train with --classes."
             )
             raise InputError("too_many_classes", message, found=count, expected=CLASSES)
+        if options.diffusion.layout_sigma:
+            self.layouts = [fit_layout(images[given == index]) for index in range(count)]
         classes = torch.from_numpy(given).to(device)
         batch, batches = options.batch_size, self.batches_per_epoch(len(images), options)
         draws = torch.Generator(device)

@@ -32,6 +32,8 @@ class RawImage:
     pixels: np.ndarray
     declared_bits: int = 0
     inverted: bool = False
+    picture: Image.Image | None = None
+    """The file as it was decoded, if it has colours or transparency."""
 
     @property
     def is_deep(self) -> bool:
@@ -114,7 +116,8 @@ def read_image(content: bytes, path: Path) -> RawImage | DicomImage:
         raise Unreadable(path, f"cannot be decoded ({_reason(error)})") from None
     if halved and grey.max(initial=0) < 64:
         raise Unreadable(path, "16-bit colour image that is nearly black; save it as 16-bit grey")
-    return RawImage(pixels=grey)
+    plain = upright.mode == "L" and "transparency" not in upright.info
+    return RawImage(pixels=grey, picture=None if plain else upright)
 
 
 def _reason(error: Exception) -> str:

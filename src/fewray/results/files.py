@@ -9,6 +9,7 @@ import msgspec
 
 from fewray.errors import InputError
 from fewray.results.crossval import CrossvalStudy
+from fewray.results.data_check import DataCheck
 from fewray.results.published import PublishedStudy
 from fewray.results.quality import QualityReport
 from fewray.results.reader_study import ReaderStudyFile
@@ -80,6 +81,7 @@ def json_schemas() -> dict[str, dict[str, Any]]:
     """Return the JSON Schemas of the result files by file name, for ``docs/schema``."""
     return {
         "crossval-study.schema.json": msgspec.json.schema(CrossvalStudy),
+        "data-check.schema.json": msgspec.json.schema(DataCheck),
         "published-study.schema.json": msgspec.json.schema(PublishedStudy),
         "quality.schema.json": msgspec.json.schema(QualityReport),
         "reader-study.schema.json": msgspec.json.schema(ReaderStudyFile),

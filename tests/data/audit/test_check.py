@@ -9,12 +9,12 @@ from PIL import Image
 
 from fewray.data import near_duplicates
 from fewray.data.audit.check import audit
-from fewray.data.audit.findings import Audit
+from fewray.data.audit.tables import check_tables
 from fewray.data.loading import load_dataset
-from fewray.data.manifest import DataWarning
 from fewray.data.near_duplicates import near_pairs, thumbnail_of
 from fewray.errors import InputError
 from fewray.imaging.decode import decode
+from fewray.results.data_check import DataCheck, Finding
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +27,8 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def warnings(found: Audit) -> dict[str, DataWarning]:
-    return {warning.code: warning for warning in found.warnings}
+def warnings(found: DataCheck) -> dict[str, Finding]:
+    return {each.code: each for each in found.findings}
 
 
 def copied(clean: Path, tmp_path: Path) -> tuple[Path, list[Path]]:
@@ -105,9 +105,9 @@ def test_empty_files_and_files_in_two_classes_are_listed(clean: Path, tmp_path: 
     (root / "train/covid/zero.png").write_bytes(b"")
     found = audit(load_dataset(root, group_regex=PATIENT, strict=False))
     assert found.unreadable == {"train/covid/zero.png": "empty file"}
-    assert found.two_classes == [["train/covid/copy.png", f"train/normal/{images[0].name}"]]
+    assert found.two_classes == (("train/covid/copy.png", f"train/normal/{images[0].name}"),)
     assert "copy.png" in warnings(found)["two_classes"].text
-    assert "In two classes" in [title for title, _, _ in found.tables()]
+    assert "In two classes" in [title for title, _, _ in check_tables(found)]
 
 
 def test_an_image_in_both_splits_is_reported(clean: Path, tmp_path: Path):
@@ -146,7 +146,7 @@ def test_a_patient_in_both_splits_is_reported(clean: Path, tmp_path: Path):
     root, images = copied(clean, tmp_path)
     patient = images[0].name.split("-")[0]
     (root / "test/normal" / f"{patient}-9.png").write_bytes(images[0].read_bytes())
-    assert audit(load_dataset(root, group_regex=PATIENT)).groups_across_splits == [patient]
+    assert audit(load_dataset(root, group_regex=PATIENT)).groups_across_splits == (patient,)
 
 
 def test_a_class_with_its_own_file_format_is_identified(clean: Path, tmp_path: Path):
@@ -177,7 +177,7 @@ def test_the_depth_of_a_data_set_and_its_outliers_are_reported(tmp_path: Path):
     assert [(o.path, o.maximum) for o in found.outliers] == [("b/1.png", 60000)]
     assert warnings(found)["pixel_outliers"].items == ("b/1.png",)
     assert "depth_by_class" not in warnings(found)
-    assert "Pixels outside the grey scale" in [title for title, _, _ in found.tables()]
+    assert "Pixels outside the grey scale" in [title for title, _, _ in check_tables(found)]
     for index in range(3):
         deep(tmp_path / f"b/{index}.png", 4000 + index)
     found = audit(load_dataset(tmp_path))

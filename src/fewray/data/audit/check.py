@@ -5,107 +5,155 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 
-from fewray.data.audit.findings import Audit, ClassFiles, NearPair, Outlier, findings
-from fewray.data.audit.metadata import FileFacts, file_facts
+from fewray.data.audit.differences import depth_findings, polarity_findings, size_findings
+from fewray.data.audit.findings import (
+    file_findings,
+    leak_findings,
+    loading_findings,
+    scale_findings,
+)
+from fewray.data.audit.inspection import InspectedFile, inspect_file
+from fewray.data.audit.names import name_findings
+from fewray.data.audit.pictures import INVISIBLE, image_findings
 from fewray.data.audit.shortcuts import metadata_shortcut
 from fewray.data.manifest import Manifest
 from fewray.data.near_duplicates import near_pairs, thumbnail_of
 from fewray.errors import InputError
 from fewray.imaging.arrays import in_threads
-from fewray.imaging.decode import Unreadable, read_file, read_image
-from fewray.imaging.depth import GreyRange, PixelScale, choose_scale
+from fewray.imaging.depth import PixelScale, choose_scale
+from fewray.results.data_check import (
+    ClassFiles,
+    DataCheck,
+    DicomHeaders,
+    Finding,
+    MetadataShortcut,
+    NearPair,
+    Outlier,
+)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _File:
-    """One file: header, thumbnail, grey range if above 8 bits, and why it is unreadable."""
+def audit(manifest: Manifest) -> DataCheck:
+    """Read every file of ``manifest`` and report. Damaged files are listed; they never raise.
 
-    facts: FileFacts = field(default_factory=FileFacts)
-    thumbnail: np.ndarray | None = None
-    grey_range: GreyRange | None = None
-    error: str = ""
-
-
-def audit(manifest: Manifest) -> Audit:
-    """Read every file of ``manifest`` and report. Damaged files are listed; they never raise."""
-    rows, names = manifest.rows, _short_names(manifest)
-    files = in_threads(partial(_inspect, scale=manifest.pixel_scale), manifest.paths())
-    readable = [i for i, file in enumerate(files) if not file.error]
-    by_hash = defaultdict(list)
-    for index, row in enumerate(rows):
-        by_hash[row.sha256].append(index)
-    same = [found for found in by_hash.values() if len(found) > 1]
-    thumbnails = {i: t for i in readable if (t := files[i].thumbnail) is not None}
-    near = [
-        (i, j, value) for i, j, value in near_pairs(thumbnails) if rows[i].sha256 != rows[j].sha256
-    ]
-    alike = [*same, *(list(pair[:2]) for pair in near)]
-    splits = defaultdict(set)
-    for row in rows:
-        splits[row.group].add(row.split)
-    counted = replace(manifest, rows=tuple(rows[i] for i in readable)).counts()
-    by_class = {
-        label: [files[i] for i in readable if rows[i].label == label] for label in manifest.classes
-    }
-
-    def named(found: Sequence[Sequence[int]]) -> list[list[str]]:
-        return [[names[i] for i in indices] for indices in found]
-
-    found = Audit(
+    Each file is decoded once, in parallel. Memory grows by about 10 kB per image, most of it in the
+    search for near-duplicates.
+    """
+    names = short_names(manifest)
+    scale = manifest.pixel_scale
+    files = in_threads(partial(inspect_file, scale=scale), manifest.paths())
+    counted = replace(
+        manifest,
+        rows=tuple(r for r, file in zip(manifest.rows, files, strict=True) if not file.error),
+    ).counts()
+    by_class = defaultdict[str, list[InspectedFile]](list)
+    for row, file in zip(manifest.rows, files, strict=True):
+        if not file.error:
+            by_class[row.label].append(file)
+    found = DataCheck(
         name=manifest.name,
         counts={
             split: counted.get(split, dict.fromkeys(labels, 0))
             for split, labels in manifest.counts().items()
         },
-        classes={label: _class_files(found) for label, found in by_class.items()},
-        unreadable={names[i]: file.error for i, file in enumerate(files) if file.error},
-        duplicates=named(same),
-        two_classes=named([found for found in same if len({rows[i].label for i in found}) > 1]),
-        near_duplicates=[
-            NearPair(first=names[i], second=names[j], correlation=round(value, 4))
-            for i, j, value in near
-        ],
-        images_across_splits=named(
-            [found for found in alike if len({rows[i].split for i in found}) > 1]
-        ),
-        groups=len(splits),
-        groups_across_splits=sorted(group for group, found in splits.items() if len(found) > 1),
-        pixel_scale=manifest.pixel_scale.describe(),
-        dicom=manifest.dicom,
-        outliers=_outliers(names, files, manifest.pixel_scale),
-        shortcut=metadata_shortcut(
-            np.array([files[i].facts.vector() for i in readable]),
-            manifest.labels()[readable],
-            [rows[i].group for i in readable],
-            manifest.classes,
-        ),
+        classes={label: _class_files(by_class[label]) for label in manifest.classes},
+        unreadable={
+            name: file.error for name, file in zip(names, files, strict=True) if file.error
+        },
+        **_repeated(manifest, names, files),
+        pixel_scale=scale.describe(),
+        outliers=_outliers(names, files, scale),
+        dicom=manifest.dicom and msgspec.convert(asdict(manifest.dicom), DicomHeaders),
+        shortcut=_shortcut(manifest, files),
     )
-    return replace(found, warnings=findings(found, manifest))
+    findings = _findings(found, manifest, names, files)
+    return msgspec.structs.replace(
+        found, findings=findings, warnings=tuple(each.sentence for each in findings)
+    )
 
 
-def _inspect(path: Path, *, scale: PixelScale) -> _File:
-    try:
-        image = read_image(read_file(path), path)
-        return _File(
-            thumbnail=thumbnail_of(image.grey(scale)),
-            grey_range=image.grey_range() if image.is_deep else None,
-            facts=file_facts(path),
-        )
-    except Unreadable as error:
-        return _File(error=error.reason)
-    except InputError as error:
-        return _File(error=error.message)
-    except OSError as error:
-        return _File(error=str(error.strerror))
+def _findings(
+    found: DataCheck, manifest: Manifest, names: Sequence[str], files: Sequence[InspectedFile]
+) -> tuple[Finding, ...]:
+    """Return what a user should act on."""
+    readable = {name: file for name, file in zip(names, files, strict=True) if not file.error}
+    label_of = {name: row.label for name, row in zip(names, manifest.rows, strict=True)}
+    images = image_findings(readable)
+    invisible = {item for each in images if each.code in INVISIBLE for item in each.items}
+    shown = {name: file for name, file in readable.items() if name not in invisible}
+    return (
+        *loading_findings(manifest),
+        *name_findings(manifest),
+        *file_findings(found),
+        *images,
+        *polarity_findings(shown, label_of, manifest.classes),
+        *size_findings(readable),
+        *depth_findings(readable),
+        *scale_findings(found),
+        *leak_findings(found),
+    )
 
 
-def _class_files(files: Sequence[_File]) -> ClassFiles:
+def _repeated(
+    manifest: Manifest, names: Sequence[str], files: Sequence[InspectedFile]
+) -> dict[str, Any]:
+    """Return the fields on duplicates, near-duplicates and leaks between the splits."""
+    rows = manifest.rows
+    by_hash = defaultdict[str, list[int]](list)
+    splits = defaultdict[str, set[str]](set)
+    for index, row in enumerate(rows):
+        by_hash[row.sha256].append(index)
+        splits[row.group].add(row.split)
+    same = [found for found in by_hash.values() if len(found) > 1]
+    thumbnails = {
+        index: thumbnail_of(file.thumbnail).astype(np.float32)
+        for index, file in enumerate(files)
+        if file.thumbnail is not None
+    }
+    near = [
+        (i, j, value) for i, j, value in near_pairs(thumbnails) if rows[i].sha256 != rows[j].sha256
+    ]
+    alike = [*same, *([i, j] for i, j, _ in near)]
+
+    def named(found: Sequence[Sequence[int]]) -> tuple[tuple[str, ...], ...]:
+        return tuple(tuple(names[i] for i in indices) for indices in found)
+
+    return {
+        "duplicates": named(same),
+        "two_classes": named([each for each in same if len({rows[i].label for i in each}) > 1]),
+        "near_duplicates": tuple(
+            NearPair(first=names[i], second=names[j], correlation=round(min(1.0, value), 4))
+            for i, j, value in near
+        ),
+        "images_across_splits": named(
+            [each for each in alike if len({rows[i].split for i in each}) > 1]
+        ),
+        "groups": len(splits),
+        "groups_across_splits": tuple(
+            sorted(group for group, each in splits.items() if len(each) > 1)
+        ),
+    }
+
+
+def _shortcut(manifest: Manifest, files: Sequence[InspectedFile]) -> MetadataShortcut | None:
+    readable = [index for index, file in enumerate(files) if not file.error]
+    found = metadata_shortcut(
+        np.array([files[i].facts.vector() for i in readable]),
+        manifest.labels()[readable],
+        [manifest.rows[i].group for i in readable],
+        manifest.classes,
+    )
+    return found and msgspec.convert(asdict(found), MetadataShortcut)
+
+
+def _class_files(files: Sequence[InspectedFile]) -> ClassFiles:
     """Return the sizes, modes and depth of the readable files of one class."""
     facts = [file.facts for file in files]
     ranges = [file.grey_range for file in files if file.grey_range]
@@ -125,7 +173,9 @@ def _class_files(files: Sequence[_File]) -> ClassFiles:
     )
 
 
-def _outliers(names: Sequence[str], files: Sequence[_File], scale: PixelScale) -> list[Outlier]:
+def _outliers(
+    names: Sequence[str], files: Sequence[InspectedFile], scale: PixelScale
+) -> tuple[Outlier, ...]:
     """Return the files with pixels outside their scale; these pixels are clipped."""
     found = []
     for name, file in zip(names, files, strict=True):
@@ -134,11 +184,11 @@ def _outliers(names: Sequence[str], files: Sequence[_File], scale: PixelScale) -
         bounds = scale.bounds(floating=grey.floating, declared=grey.declared_bits)
         if bounds and grey.outside(bounds):
             found.append(Outlier(path=name, minimum=grey.minimum, maximum=grey.maximum))
-    return found
+    return tuple(found)
 
 
-def _short_names(manifest: Manifest) -> list[str]:
-    """Return the rows' paths without the folder that all share."""
+def short_names(manifest: Manifest) -> list[str]:
+    """Return the rows' paths, as outputs show them, without the folder that all share."""
     paths = [os.path.abspath(path) for path in manifest.shown_paths()]  # noqa: PTH100 (keeps links)
     folders = [os.path.dirname(path) for path in paths]  # noqa: PTH120
     root = os.path.commonpath([*paths, *folders]) if paths else ""

@@ -24,7 +24,7 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FileFacts:
     """The header of an image file; zeros and empty texts if it cannot be read."""
 

@@ -32,10 +32,10 @@ def find_columns(columns: Sequence[str], options: ReadOptions, source: str) -> d
         message = f"{source}: column {', '.join(twice)} is named for two things"
         raise InputError("column_named_twice", message, columns=twice)
     missing = [role for role in REQUIRED if role not in found]
-    if "path" in missing and join_column(columns) is not None:
-        missing.remove("path")
     if "label" in missing and options.labels and finding_columns(columns, options, source):
         missing.remove("label")
+    if missing == ["path"] and join_column(columns) is not None:
+        return found
     if missing:
         raise _missing(columns, missing, source)
     return found
