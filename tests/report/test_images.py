@@ -12,7 +12,7 @@ from PIL import Image
 from fewray.imaging.arrays import grid, save_png
 from fewray.report.blocks import Lens
 from fewray.report.pages.first_screen import memorised, strips
-from fewray.report.pages.generator_folders import film
+from fewray.report.pages.generator_folders import filmstrip
 from fewray.report.pages.lens import SHOWN, difference, lens_blocks
 from fewray.report.pages.run_images import ClassImages, run_images, tiles
 from fewray.report.text import class_name
@@ -101,12 +101,12 @@ def test_sample_grids_stand_in_for_images_that_are_not_there(tmp_path: Path):
     np.testing.assert_array_equal(tiles(tmp_path / "reals.png", 64, 10), images[:10])
     (strip,) = strips(crossval_study(), {}, {"normal": tmp_path})
     np.testing.assert_array_equal(pixels(strip.synthetic[0]), images[0] // 5)  # the last epoch
-    made = film("normal", tmp_path)
+    made = filmstrip("normal", tmp_path)
     assert made is not None
     assert [epoch for epoch, _ in made.frames] == [1, 2, 5]
     (tmp_path / "fakes-000001.png").unlink()
     (tmp_path / "fakes-000002.png").unlink()
-    assert film("normal", tmp_path) is None  # one epoch is no film
+    assert filmstrip("normal", tmp_path) is None  # one epoch is no filmstrip
 
 
 def test_damaged_files_give_no_images(run: Path):

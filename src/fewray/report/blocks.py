@@ -121,7 +121,7 @@ class LensItem:
 
 
 @dataclass(frozen=True)
-class Film:
+class Filmstrip:
     """One class's images of fixed seeds over training: (epoch, data address); HTML only."""
 
     name: Name
@@ -140,7 +140,7 @@ Block = (
     | Table
     | Strip
     | Lens
-    | Film
+    | Filmstrip
 )
 
 

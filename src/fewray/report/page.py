@@ -18,7 +18,7 @@ from fewray.report.blocks import Bullets as Bullets
 from fewray.report.blocks import Code as Code
 from fewray.report.blocks import Details as Details
 from fewray.report.blocks import Drawing as Drawing
-from fewray.report.blocks import Film as Film
+from fewray.report.blocks import Filmstrip as Filmstrip
 from fewray.report.blocks import Group as Group
 from fewray.report.blocks import Lens as Lens
 from fewray.report.blocks import LensItem as LensItem
@@ -65,10 +65,12 @@ class Page:
     warnings: tuple[str, ...]
     """The main caveat first. HTML shows the others as chips if they are :class:`Warned`."""
     sections: tuple[Section, ...]
-    beside: str = ""
-    """A result that qualifies the verdict and stands beside it: that on an external test set."""
+    beside: tuple[str, ...] = ()
+    """Results that qualify the verdict and stand beside it, such as an external one."""
     lead: tuple[Block, ...] = ()
     """Figures of the first screen."""
+    images_note: str = ""
+    """What the images of the first screen are, and who may see them."""
     names: tuple[Name, ...] = ()
     """The arms and classes that the reader can hide or highlight."""
 
@@ -81,8 +83,9 @@ class Page:
         warnings: Sequence[str],
         sections: Sequence[Section],
         *,
-        beside: str = "",
+        beside: Sequence[str] = (),
         lead: Sequence[Block] = (),
+        images_note: str = "",
         names: Sequence[Name] = (),
     ) -> Page:
         """Return the page without empty sections, repeated warnings and repeated titles."""
@@ -93,8 +96,9 @@ class Page:
             tuple(verdict),
             tuple(dict.fromkeys(warnings)),
             kept,
-            beside,
+            tuple(filter(None, beside)),
             tuple(lead),
+            images_note,
             tuple(names),
         )
 
@@ -151,7 +155,7 @@ def page_markdown(page: Page, folder: Path | None = None, level: int = 1) -> str
     mark = "#" * level
     parts = [f"{mark} {markdown_text(page.title)}\n", f"{markdown_text(page.subtitle)}\n"]
     parts += [f"**{markdown_text(line)}**\n" for line in page.verdict]
-    parts += [f"{markdown_text(page.beside)}\n"] if page.beside else []
+    parts += [f"{markdown_text(line)}\n" for line in page.beside]
     parts += _bullets(page.warnings)
     parts += [text for block in page.lead for text in _markdown(block, folder, level + 1)]
     for section in page.sections:

@@ -51,12 +51,12 @@ def page_html(page: Page) -> str:
     # matplotlib has escaped the text inside
     made.filters["svg"] = lambda svg: Markup(themed_svg(svg, f"f{next(figures)}"))
     made.filters["breakable"] = lambda name: Markup(str(escape(name)).replace("_", "_<wbr>"))
-    script = _joined(SCRIPTS)
+    script = _inlined(SCRIPTS)
     return made.get_template("page.html.j2").render(
         page=page,
         not_clinical=NOT_CLINICAL,
         version=version("fewray"),
-        style=Markup(_joined(STYLES)),
+        style=Markup(_inlined(STYLES)),
         script=Markup(script),
         policy=content_policy(script),
         references=cited(page),
@@ -72,7 +72,7 @@ def content_policy(script: str) -> str:
     )
 
 
-def _joined(names: Sequence[str]) -> str:
+def _inlined(names: Sequence[str]) -> str:
     folder = files("fewray.report") / "static"
     return "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
 

@@ -26,7 +26,13 @@ from fewray.report.page import (
 )
 from fewray.report.pages import crossval_checks as checks
 from fewray.report.pages import crossval_tables as tables
-from fewray.report.pages.first_screen import external_sentence, strips, verdict
+from fewray.report.pages.first_screen import (
+    external_sentence,
+    images_note,
+    memorised_sentence,
+    strips,
+    verdict,
+)
 from fewray.report.pages.generator_folders import class_folders, generator_home
 from fewray.report.pages.generators import generator_blocks, page_warnings, took
 from fewray.report.pages.lens import lens_blocks
@@ -56,6 +62,7 @@ def crossval_page(study: CrossvalStudy, timing: Timing, folder: Path) -> Page:
     home = generator_home(timing, folder)
     folders = class_folders(study, home) if study.generators else {}
     images = _images(study, folder, home)
+    shown = strips(study, images, folders)
     uncorrected = Text("Not corrected for multiple comparisons, so no verdicts are given.", "soft")
     again = Text(
         "Predictions of the main analysis, scored on some classes only and again not corrected.",
@@ -88,8 +95,9 @@ def crossval_page(study: CrossvalStudy, timing: Timing, folder: Path) -> Page:
             Section("limits", "Limitations", (Bullets(tuple(limits(study))),)),
             Section("reproducibility", "Reproducibility", _reproducibility(study, timing)),
         ],
-        beside=external_sentence(study),
-        lead=(*forest_block(study), *strips(study, images, folders)),
+        beside=(external_sentence(study), "" if shown else memorised_sentence(study)),
+        lead=(*forest_block(study), *shown),
+        images_note=images_note(data.origin),
         names=(
             *map(named_arm, study.arms),
             *(named_class(data, label) for label in data.classes),

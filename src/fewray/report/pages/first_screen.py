@@ -106,6 +106,26 @@ def strips(
     return made
 
 
+def images_note(origin: str) -> str:
+    """Return what the images are: the first ones, not chosen, and real ones are training images."""
+    if origin == "phantom":
+        return "The first images of each class, not chosen. Real: computer-generated phantoms."
+    return (
+        "The first images of each class, not chosen. Real images are training images: share this "
+        "page only where they may be shared."
+    )
+
+
+def memorised_sentence(study: CrossvalStudy) -> str:
+    """Return how many synthetic images were copies of training images; empty if not searched."""
+    if not study.rejected_copies:
+        return ""
+    rejected = sum(copies.rejected for copies in study.rejected_copies.values())
+    drawn = rejected + sum(copies.kept for copies in study.rejected_copies.values())
+    replaced = " and were replaced" if rejected else ""
+    return f"Memorised: {rejected} of {drawn} synthetic images copy a training image{replaced}."
+
+
 def memorised(study: CrossvalStudy, label: str) -> str:
     """Return "memorised: 3 of 210": images rejected as copies, of all that were drawn."""
     if not study.rejected_copies or label not in study.rejected_copies:

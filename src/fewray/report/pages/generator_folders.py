@@ -11,7 +11,7 @@ import numpy as np
 from fewray.errors import InputError
 from fewray.generators.log import read_options
 from fewray.imaging.arrays import grid
-from fewray.report.blocks import Film
+from fewray.report.blocks import Filmstrip
 from fewray.report.files import Timing
 from fewray.report.pages.run_images import address, tiles
 from fewray.report.text import class_name
@@ -57,7 +57,7 @@ def _label(folder: Path) -> str:
     return label if isinstance(label, str) else folder.name
 
 
-def film(name: str, folder: Path) -> Film | None:
+def filmstrip(name: str, folder: Path) -> Filmstrip | None:
     """Return the same seeds of one generator over training, or None without two epochs of it."""
     grids = sorted(folder.glob("fakes-*.png"))
     if len(grids) < 2:
@@ -72,4 +72,4 @@ def film(name: str, folder: Path) -> Film | None:
             continue
         epoch = int(path.stem.removeprefix("fakes-"))
         frames.append((epoch, address(grid(np.stack(shown)[:, None], COLUMNS, pad=1))))
-    return Film(as_name(name), tuple(frames)) if len(frames) > 1 else None
+    return Filmstrip(as_name(name), tuple(frames)) if len(frames) > 1 else None

@@ -15,7 +15,7 @@ from fewray.report import figures
 from fewray.report.files import Timing
 from fewray.report.page import Block, Drawing, Group, Page, Picture, Section, Text
 from fewray.report.pages.first_screen import PHANTOM, warned
-from fewray.report.pages.generator_folders import film
+from fewray.report.pages.generator_folders import filmstrip
 from fewray.report.pages.quality import quality_sections
 from fewray.report.tables import Field, Table, fields_table
 from fewray.report.text import listed, number, sentence, spelled
@@ -176,8 +176,8 @@ def generator_blocks(
         for finding in findings(found)
     ]
     grids = [Group(tuple(pictures), "grids")] if pictures else []
-    made = [shown for label, folder in folders.items() if (shown := film(label, folder))]
-    films: list[Block] = [
+    made = [shown for label, folder in folders.items() if (shown := filmstrip(label, folder))]
+    filmstrips: list[Block] = [
         *(
             [Text("Images of the same seeds over training.", "soft", html_only=True)]
             if made
@@ -185,7 +185,7 @@ def generator_blocks(
         ),
         *made,
     ]
-    return (*health, *_scores(logs, command), *curves, *films, *grids)
+    return (*health, *_scores(logs, command), *curves, *filmstrips, *grids)
 
 
 def _key(label: str) -> str:

@@ -88,9 +88,10 @@ def difference(image: np.ndarray, other: np.ndarray) -> np.ndarray:
     inner = x[REACH:-REACH, REACH:-REACH]
     best, chosen = -np.inf, x
     for side in (_standard(other), _standard(other)[:, ::-1]):
-        for down in range(-REACH, REACH + 1):
-            for right in range(-REACH, REACH + 1):
-                moved = np.roll(side, (down, right), (0, 1))
+        wide = np.pad(side, REACH, mode="edge")
+        for down in range(2 * REACH + 1):
+            for right in range(2 * REACH + 1):
+                moved = wide[down : down + x.shape[0], right : right + x.shape[1]]
                 alike = float((inner * moved[REACH:-REACH, REACH:-REACH]).mean())
                 if alike > best:
                     best, chosen = alike, moved
