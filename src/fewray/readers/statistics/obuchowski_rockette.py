@@ -122,7 +122,7 @@ def difference(
     holds for generators that share the real images only.
 
     MS(TR) counts as at least Var - Cov1 - Cov2 + Cov3, which it estimates if readers do not differ
-    between modalities; otherwise three readers would give up to 9% false findings. ``as_published``
+    between modalities; otherwise three readers give up to 7% false findings. ``as_published``
     leaves that out.
     """
     r = aucs.shape[-1]
