@@ -19,7 +19,7 @@ from fewray.compute.seeds import child_seed
 from fewray.readers.invitations import invite_reader
 from fewray.readers.session import ReadingSession
 from fewray.readers.study import ReaderStudy, open_study
-from fewray.results.reader_study import GRADES, Answer, Item
+from fewray.results.readers.study import GRADES, Answer, Item
 
 
 def simulate_readers(

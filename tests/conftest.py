@@ -11,6 +11,7 @@ from tests.fake_cuda import fake_cuda  # noqa: F401 (a fixture)
 if kernels := cache_folder("kernels"):  # before a module with compiled functions is imported
     os.environ.setdefault("NUMBA_CACHE_DIR", str(kernels))
 SLOW = (
+    "app/",
     "benchmarks/test_benchmarks.py::test_a_gpu_part",
     "benchmarks/test_benchmarks.py::test_an_error",
     "benchmarks/test_benchmarks.py::test_both",
@@ -72,6 +73,7 @@ SLOW = (
     "report/test_document.py::test_the_policy",
     "report/test_images.py::test_a_copy",
     "report/test_page_numbers.py",
+    "readers/test_statistics.py",
     "study/crossval/",
     "study/published/",
     "study/test_folds.py::test_covid4",
@@ -80,6 +82,7 @@ SLOW = (
 )
 """Start of the paths of tests that take about a second or more, or use a fixture that does."""
 FAST = (
+    "app/test_charts.py",
     "pipelines/test_estimate.py",
     "study/crossval/test_conclusion.py",
     "study/crossval/test_external_comparison.py",

@@ -38,7 +38,19 @@ LAYERS: dict[str, set[str]] = {
     "readers": {*BASE, "results", "pipelines", "study"},
     "api": {*BASE, "results", *SIBLINGS, "pipelines", "study", "report", "readers"},
     "": {"api"},
-    "cli": {*BASE, "results", *SIBLINGS, "pipelines", "study", "report", "readers", "api", ""},
+    "app": {*BASE, "results", *SIBLINGS, "pipelines", "report", "readers", "api", ""},
+    "cli": {
+        *BASE,
+        "results",
+        *SIBLINGS,
+        "pipelines",
+        "study",
+        "report",
+        "readers",
+        "api",
+        "app",
+        "",
+    },
 }
 """The parts of fewray that each part may import; the empty name is the package itself."""
 

@@ -32,7 +32,7 @@ EXEMPT = {"experiments/same_numbers.py"}
 SUFFIXES = {".py", ".md", ".j2", ".html", ".css", ".js", ".sh"}
 
 COMPUTE = ("src/fewray/compute",)
-READER_STUDIES = r"reader|/app/|CHANGELOG|docs/(cli\.md|schema)"
+READER_STUDIES = r"reader|/app/|CHANGELOG|docs/(app\.md|cli\.md|schema)"
 """Files about reader studies, where readers answer questions."""
 
 

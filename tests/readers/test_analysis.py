@@ -22,9 +22,9 @@ from fewray.readers.reading_table import reading_table
 from fewray.readers.session import ReadingSession
 from fewray.readers.statistics.auc import placements
 from fewray.readers.study import ReaderStudy, create_study
-from fewray.results.reader_study import Answer, Item
-from fewray.results.readers import read_results, write_results
-from fewray.results.readers_text import limits, methods, sentences
+from fewray.results.readers.scores import read_results, write_results
+from fewray.results.readers.study import Answer, Item
+from fewray.results.readers.text import limits, methods, sentences
 
 OPTIONS = ReaderStudyOptions(
     num_real=10, num_synthetic=8, num_practice=4, num_repeats=4, image_size=16, seconds=2

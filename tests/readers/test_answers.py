@@ -24,7 +24,7 @@ from fewray.readers.invitations import READERS, invite_reader, reader_of, renew_
 from fewray.readers.order import reading_order
 from fewray.readers.session import ReadingSession
 from fewray.readers.study import ReaderStudy, create_study, open_study
-from fewray.results.reader_study import Answer
+from fewray.results.readers.study import Answer
 
 SMALL = ReaderStudyOptions(
     num_real=8, num_synthetic=6, num_practice=4, num_repeats=3, image_size=16
@@ -288,7 +288,7 @@ def test_every_confirmed_answer_survives_kill_9(study: ReaderStudy):
         from pathlib import Path
         from fewray.readers.session import ReadingSession
         from fewray.readers.study import open_study
-        from fewray.results.reader_study import Answer
+        from fewray.results.readers.study import Answer
         reading = ReadingSession(open_study(Path({str(study.folder)!r})), {reading.reader!r})
         for number in range(5):
             showing = reading.next()

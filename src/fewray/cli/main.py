@@ -14,6 +14,7 @@ from fewray.cli.params import Sectioned
 from fewray.cli.quality import quality
 from fewray.cli.readers import app as readers_app
 from fewray.cli.report import report
+from fewray.cli.serve import serve
 from fewray.cli.study import study
 from fewray.cli.train import recipes, summary, train
 from fewray.errors import InputError, RunFailed
@@ -31,7 +32,7 @@ app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 app.add_typer(readers_app, name="readers")
-for command in (recipes, summary, train, generate, quality, study, report):
+for command in (recipes, summary, train, generate, quality, study, report, serve):
     app.command(cls=Sectioned)(command)
 
 

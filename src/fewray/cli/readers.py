@@ -131,9 +131,9 @@ def invite(
 def analyse(study: Study, as_json: AsJson = False) -> None:
     """Analyse the answers of the readers who have finished; write reader-results.json."""
     from fewray import api
-    from fewray.report.pages.readers import reader_tables
+    from fewray.report.pages.readers.page import reader_tables
     from fewray.report.tables import print_table as print_typed
-    from fewray.results.readers_text import limits, methods, sentences
+    from fewray.results.readers.text import limits, methods, sentences
 
     found = api.analyse_reader_study(study)
     if as_json:

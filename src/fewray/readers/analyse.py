@@ -11,7 +11,13 @@ from fewray.readers.reading_table import ReadingTable, reading_table
 from fewray.readers.statistics.auc import auc_interval, delong_variance
 from fewray.readers.statistics.kappa import Kappa, cohen_kappa, fleiss_kappa
 from fewray.readers.study import ReaderStudy
-from fewray.results.readers import Agreement, Clicks, ImageReadings, ReaderResults, ReaderScores
+from fewray.results.readers.scores import (
+    Agreement,
+    Clicks,
+    ImageReadings,
+    ReaderResults,
+    ReaderScores,
+)
 from fewray.results.scores import Estimate, Matrix, StudyWarning
 
 BINS = 16

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from fewray.errors import InputError, RunFailed
-from fewray.results.reader_study import Answer, LoggedAnswer
+from fewray.results.readers.study import Answer, LoggedAnswer
 from fewray.storage.files import locked
 
 LOG = "answers.jsonl"

@@ -12,7 +12,7 @@ from fewray.errors import InputError
 if TYPE_CHECKING:
     from fewray.data.manifest import Manifest
     from fewray.readers.study import ReaderStudy
-    from fewray.results.readers import ReaderResults
+    from fewray.results.readers.scores import ReaderResults
 
 
 def new_reader_study(
@@ -65,7 +65,7 @@ def analyse_reader_study(study: str | Path) -> ReaderResults:
     """Analyse the readers who have finished and write ``reader-results.json`` into ``study``."""
     from fewray.readers.analyse import analyse_study
     from fewray.readers.study import open_study
-    from fewray.results.readers import write_results
+    from fewray.results.readers.scores import write_results
 
     found = analyse_study(open_study(Path(study)))
     write_results(Path(study), found)

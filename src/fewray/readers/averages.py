@@ -16,7 +16,7 @@ from fewray.readers.statistics.obuchowski_rockette import (
     components,
     difference,
 )
-from fewray.results.readers import AveragedAuc, GeneratorComparison
+from fewray.results.readers.scores import AveragedAuc, GeneratorComparison
 from fewray.results.scores import Interval
 from fewray.study.statistics.holm import holm
 

@@ -11,7 +11,7 @@ from fewray.compute.seeds import child_seed
 from fewray.config import ReaderStudyOptions
 from fewray.data.manifest import Manifest, Row
 from fewray.errors import InputError
-from fewray.results.reader_study import Kind
+from fewray.results.readers.study import Kind
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from fewray.errors import InputError, check_choice
-from fewray.results.reader_study import GRADES, Grade, Reader
+from fewray.results.readers.study import GRADES, Grade, Reader
 from fewray.results.scores import Model
 from fewray.storage.files import locked, write_bytes
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fewray.compute.seeds import child_seed
-from fewray.results.reader_study import Item
+from fewray.results.readers.study import Item
 
 
 def reading_order(items: Sequence[Item], seed: int, reader: str) -> list[str]:

@@ -9,8 +9,8 @@ import numpy as np
 
 from fewray.readers.session import ReadingSession
 from fewray.readers.study import ReaderStudy
-from fewray.results.reader_study import Item, LoggedAnswer, Reader
-from fewray.results.readers import LeftOut
+from fewray.results.readers.scores import LeftOut
+from fewray.results.readers.study import Item, LoggedAnswer, Reader
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from fewray.errors import InputError, check_choice
 from fewray.readers.answers import read_answers, store_answer
 from fewray.readers.order import reading_order
 from fewray.readers.study import ReaderStudy
-from fewray.results.reader_study import Answer, Kind, LoggedAnswer
+from fewray.results.readers.study import Answer, Kind, LoggedAnswer
 from fewray.results.scores import Model
 
 

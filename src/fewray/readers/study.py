@@ -19,7 +19,7 @@ from fewray.errors import InputError
 from fewray.readers.design import Drawn, draw_images, shared_classes
 from fewray.readers.invitations import read_readers
 from fewray.readers.pictures import png
-from fewray.results.reader_study import Item, Reader, ReaderStudyFile
+from fewray.results.readers.study import Item, Reader, ReaderStudyFile
 from fewray.results.scores import StudyWarning
 from fewray.storage.files import locked, write_bytes
 

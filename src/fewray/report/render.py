@@ -18,13 +18,13 @@ from fewray.report.pages.crossval import crossval_page, forest_block
 from fewray.report.pages.generators import read_training, training_page, training_tables
 from fewray.report.pages.published import published_page, published_tables
 from fewray.report.pages.quality import quality_sections
-from fewray.report.pages.readers import reader_page, reader_sections
+from fewray.report.pages.readers.page import reader_page, reader_sections
 from fewray.report.tables import Table
 from fewray.report.text import named_class, sentence
 from fewray.results.crossval import CrossvalStudy
 from fewray.results.files import STUDY, Study, read_study
 from fewray.results.quality import QualityReport, read_quality
-from fewray.results.readers import RESULTS
+from fewray.results.readers.scores import RESULTS
 from fewray.results.training import TrainingReport
 from fewray.storage.files import write_bytes
 

@@ -12,8 +12,8 @@ from fewray.results.crossval import CrossvalStudy
 from fewray.results.data_check import DataCheck
 from fewray.results.published import PublishedStudy
 from fewray.results.quality import QualityReport
-from fewray.results.reader_study import ReaderStudyFile
-from fewray.results.readers import ReaderResults
+from fewray.results.readers.scores import ReaderResults
+from fewray.results.readers.study import ReaderStudyFile
 from fewray.results.training import TrainingReport
 from fewray.storage.files import write_bytes
 

@@ -10,7 +10,7 @@ from fewray.report.figures import new_figure, picture, to_svg
 from fewray.report.html.svg import SERIES, gid
 from fewray.report.page import Drawing, Group, Picture
 from fewray.report.traced import as_name
-from fewray.results.readers import ImageReadings, ReaderResults
+from fewray.results.readers.scores import ImageReadings, ReaderResults
 from fewray.results.scores import Matrix
 
 PICTURES = "images"

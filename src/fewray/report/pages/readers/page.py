@@ -5,11 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from fewray.report.page import Bullets, Page, Section, Text
-from fewray.report.pages.reader_plots import auc_plot, click_maps, image_pictures
+from fewray.report.pages.readers.plots import auc_plot, click_maps, image_pictures
 from fewray.report.tables import Column, Table
 from fewray.report.text import estimate, interval, number, p_value, sentence
-from fewray.results.readers import RESULTS, ImageReadings, ReaderResults, ReaderScores, read_results
-from fewray.results.readers_text import limits, methods, sentences
+from fewray.results.readers.scores import (
+    RESULTS,
+    ImageReadings,
+    ReaderResults,
+    ReaderScores,
+    read_results,
+)
+from fewray.results.readers.text import limits, methods, sentences
 
 SHOWN = 10
 """Images in the table of those most often taken for real."""

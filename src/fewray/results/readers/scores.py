@@ -13,7 +13,7 @@ from typing import Any, Literal
 import msgspec
 
 from fewray.errors import InputError
-from fewray.results.reader_study import Grade, Kind
+from fewray.results.readers.study import Grade, Kind
 from fewray.results.scores import Estimate, Interval, Matrix, Model, StudyWarning
 from fewray.storage.files import write_bytes
 

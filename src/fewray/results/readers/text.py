@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from fewray.results.readers import AveragedAuc, GeneratorComparison, ReaderResults
+from fewray.results.readers.scores import AveragedAuc, GeneratorComparison, ReaderResults
 from fewray.results.scores import Interval, StudyWarning
 
 SMALL, REDUCED = 256, 1024
