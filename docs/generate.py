@@ -97,6 +97,14 @@ def crossval() -> str:
     return _filled(page, "calibration", render())
 
 
+def reader_study() -> str:
+    """Return docs/reader_study.md with its table from docs/results/reader_study.json."""
+    from experiments.reader_study_simulation import render
+
+    page = (DOCS / "reader_study.md").read_text(encoding="utf-8")
+    return _filled(page, "simulation", render())
+
+
 def _filled(page: str, block: str, text: str) -> str:
     """Return ``page`` with ``text`` between ``<!-- block -->`` and ``<!-- end of block -->``."""
     before, start, rest = page.partition(f"<!-- {block} -->\n")
@@ -130,6 +138,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "crossval.md": crossval,
     "data_check.md": data_check,
     "generators.md": generators,
+    "reader_study.md": reader_study,
 }
 
 

@@ -25,8 +25,8 @@ from fewray.generators.families.layout import fit_layout
 from fewray.generators.generate import run_classes
 from fewray.pipelines.extractors import open_extractor
 from fewray.pipelines.tstr import measure_tstr
-from fewray.quality.image_set import ImageSet
 from fewray.quality.features.standardise import standardised
+from fewray.quality.image_set import ImageSet
 from fewray.quality.metrics.kid import mmd2
 
 PAIRS = "6:0,8:0,10:0,12:0,18:0,25:0,8:2,10:2,12:4"
@@ -76,7 +76,8 @@ def main(run: Path, count: int, pairs: str) -> None:
         ]
         accuracy = np.mean([found.train_synthetic_test_real for found in tested])
         print(
-            f"| {steps} | {sigma} | {spent:.0f} | {' | '.join(cells)} | {accuracy:.2f} |", flush=True
+            f"| {steps} | {sigma} | {spent:.0f} | {' | '.join(cells)} | {accuracy:.2f} |",
+            flush=True,
         )
 
 

@@ -11,6 +11,7 @@ from tests.fake_cuda import fake_cuda  # noqa: F401 (a fixture)
 if kernels := cache_folder("kernels"):  # before a module with compiled functions is imported
     os.environ.setdefault("NUMBA_CACHE_DIR", str(kernels))
 SLOW = (
+    "app/",
     "benchmarks/test_benchmarks.py::test_a_gpu_part",
     "benchmarks/test_benchmarks.py::test_an_error",
     "benchmarks/test_benchmarks.py::test_both",
@@ -21,12 +22,14 @@ SLOW = (
     "benchmarks/test_subjects.py::test_a_study",
     "benchmarks/test_subjects.py::test_both",
     "benchmarks/test_subjects.py::test_the_textbook",
+    "browser/",
     "classify/test_classifier.py",
     "classify/test_pooled_block.py::test_bfloat16",
     "classify/test_pooled_block.py::test_the_first_block_under_autocast",
     "classify/test_residual.py",
     "cli/test_bad_input.py",
     "cli/test_cli.py",
+    "cli/test_readers.py",
     "compute/test_dask.py",
     "compute/test_workers.py",
     "data/audit/",
@@ -62,6 +65,15 @@ SLOW = (
     "quality/test_texture_differences.py::test_radiographs",
     "quality/test_texture_differences.py::test_the_report",
     "quality/test_texture_differences.py::test_too_few",
+    "readers/test_analysis.py",
+    "readers/test_answers.py",
+    "readers/test_statistics.py",
+    "report/test_document.py::test_hostile",
+    "report/test_document.py::test_pdf",
+    "report/test_document.py::test_the_policy",
+    "report/test_images.py::test_a_copy",
+    "report/test_page_numbers.py",
+    "readers/test_statistics.py",
     "study/crossval/",
     "study/published/",
     "study/test_folds.py::test_covid4",
@@ -70,8 +82,10 @@ SLOW = (
 )
 """Start of the paths of tests that take about a second or more, or use a fixture that does."""
 FAST = (
+    "app/test_charts.py",
     "pipelines/test_estimate.py",
     "study/crossval/test_conclusion.py",
+    "study/crossval/test_external_comparison.py",
     "study/crossval/test_predictions.py",
 )
 """Exceptions."""

@@ -98,7 +98,12 @@ def crossval_study(
             "own_test_split": False,
             "images": 120,
             "networks": k * repeats,
-            "accuracy": {name: _scored(rng, 0.6) for name in ARMS},
+            "accuracy": (accuracy := {name: _scored(rng, 0.6) for name in ARMS}),
+            "comparisons": {
+                name: _compared({"accuracy": found}, {"accuracy": accuracy["classic"]}, 0.04)
+                for name, found in accuracy.items()
+                if name != "classic"
+            },
         },
         "audit": {
             "majority_class_rate": 79 / 306,

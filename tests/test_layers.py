@@ -35,9 +35,22 @@ LAYERS: dict[str, set[str]] = {
     "pipelines": {*BASE, "results", *SIBLINGS},
     "study": {*BASE, "results", *SIBLINGS, "pipelines"},
     "report": {*BASE, "results", *SIBLINGS, "pipelines"},
-    "api": {*BASE, "results", *SIBLINGS, "pipelines", "study", "report"},
+    "readers": {*BASE, "results", "pipelines", "study"},
+    "api": {*BASE, "results", *SIBLINGS, "pipelines", "study", "report", "readers"},
     "": {"api"},
-    "cli": {*BASE, "results", *SIBLINGS, "pipelines", "study", "report", "api", ""},
+    "app": {*BASE, "results", *SIBLINGS, "pipelines", "report", "readers", "api", ""},
+    "cli": {
+        *BASE,
+        "results",
+        *SIBLINGS,
+        "pipelines",
+        "study",
+        "report",
+        "readers",
+        "api",
+        "app",
+        "",
+    },
 }
 """The parts of fewray that each part may import; the empty name is the package itself."""
 
@@ -45,6 +58,7 @@ NEVER: dict[str, set[str]] = {
     "study.crossval": {"study.published"},
     "study.published": {"study.crossval"},
     "study.statistics": {"study.crossval", "study.published"},
+    "readers": {"study.crossval", "study.published", "study.protocols"},
     "data.phantom": {"data.audit"},
     "quality.features": {"quality.copies"},
     "quality.copies": {"quality.features"},
@@ -60,6 +74,7 @@ ARRAY_HELPERS = {
 PURE: dict[str, set[str]] = {
     "study.statistics": {*ARRAY_HELPERS, "classify.scores"},
     "quality.metrics": ARRAY_HELPERS,
+    "readers.statistics": ARRAY_HELPERS,
     "classify.networks": {*ARRAY_HELPERS, "config"},
     "generators.families": ARRAY_HELPERS,
     "classify.fused": ARRAY_HELPERS,

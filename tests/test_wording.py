@@ -34,11 +34,11 @@ def test_planted_terms_are_found(line: str, terms: list[str], tmp_path: Path):
 
 
 def test_file_names_and_seed_labels(tmp_path: Path):
-    path = tmp_path / "src" / "tokens.py"
+    path = tmp_path / "src" / "parcels.py"
     path.parent.mkdir()
     path.write_text('"""Text."""\n\nseed = child_seed(0, "films")\nshare = 5 % 3  # 80 %\n')
     found = search(["src"], tmp_path)
     assert [(one.path, one.line, one.term) for one in found] == [
-        ("src/tokens.py", 0, "tokens"),
-        ("src/tokens.py", 4, "80 %"),
+        ("src/parcels.py", 0, "parcels"),
+        ("src/parcels.py", 4, "80 %"),
     ]

@@ -31,6 +31,10 @@ EXEMPT = {"experiments/same_numbers.py"}
 """Compares results with those under the old names."""
 SUFFIXES = {".py", ".md", ".j2", ".html", ".css", ".js", ".sh"}
 
+COMPUTE = ("src/fewray/compute",)
+READER_STUDIES = r"reader|/app/|CHANGELOG|docs/(app\.md|cli\.md|schema)"
+"""Files about reader studies, where readers answer questions."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Term:
@@ -43,6 +47,8 @@ class Term:
     """What a match may be part of: a longer pattern on the same line."""
     below: tuple[str, ...] = ("",)
     """The term is retired in files whose path starts with one of these."""
+    unless: str = ""
+    """A pattern: the term is right in files whose path matches it."""
     prose: bool = False
     """Search comments and strings of Python files only."""
 
@@ -70,12 +76,11 @@ TERMS = (
     ),
     Term(name="parcels", pattern=word("parcels?", "Parcels?"), use="task transfer"),
     Term(name="travels", pattern=word("travels?", "travelled"), use="stages_files"),
-    Term(name="tokens", pattern=word("tokens?", "Tokens?"), use="shared-folder check"),
     Term(
-        name="lay/covers",
-        pattern=word("lay", "covers"),
-        use="shared-folder check",
-        below=("src/fewray/compute",),
+        name="tokens", pattern=word("tokens?", "Tokens?"), use="shared-folder check", below=COMPUTE
+    ),
+    Term(
+        name="lay/covers", pattern=word("lay", "covers"), use="shared-folder check", below=COMPUTE
     ),
     Term(
         name="apart",
@@ -83,7 +88,7 @@ TERMS = (
         use="held out, exclude_same_patient",
         allow="apart from|far apart",
     ),
-    Term(name="left_out", pattern=r"\bleft_out", use="skipped files"),
+    Term(name="left_out", pattern=r"\bleft_out", use="skipped files", unless=READER_STUDIES),
     Term(name="strangers", pattern=word("strangers?", "Strangers?"), use="unexpected files"),
     Term(
         name="rows (of features)",
@@ -144,7 +149,7 @@ TERMS = (
         use="inner model selection",
     ),
     Term(name="Setting", pattern=r"\bSettings?\b(?=[\[\](=])", use="SelectedConfig"),
-    Term(name="answer", pattern=word("answer", "Answer"), use="conclusion"),
+    Term(name="answer", pattern=word("answer", "Answer"), use="conclusion", unless=READER_STUDIES),
     Term(name="clusters", pattern=r"\bclusters\b", use="patients, patient bootstrap", below=STUDY),
     Term(name="PatientDraws", pattern="PatientDraws", use="PatientBootstrap"),
     Term(
@@ -263,7 +268,9 @@ def search_file(path: Path, root: Path = ROOT) -> list[Finding]:
     prose = _prose(text) if path.suffix == ".py" else dict(enumerate(lines, 1))
     found = []
     for term in TERMS:
-        if not relative.startswith(term.below):
+        if not relative.startswith(term.below) or (
+            term.unless and re.search(term.unless, relative)
+        ):
             continue
         if re.search(term.pattern, path.stem):
             found.append(Finding(relative, 0, term.name, term.use, path.name))

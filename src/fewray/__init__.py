@@ -9,14 +9,24 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fewray.api import generate, load_dataset, measure_quality, run_study, train_generator
+    from fewray.api import (
+        analyse_reader_study,
+        generate,
+        load_dataset,
+        measure_quality,
+        new_reader_study,
+        run_study,
+        train_generator,
+    )
 
 __version__ = "0.1.0"
 __all__ = [
     "__version__",
+    "analyse_reader_study",
     "generate",
     "load_dataset",
     "measure_quality",
+    "new_reader_study",
     "run_study",
     "train_generator",
 ]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from fewray.config import CrossvalOptions, GanOptions, PublishedOptions, ReadOptions, check_external
 from fewray.errors import InputError, check_range
 from fewray.presets import recipe
+from fewray.readers.api import analyse_reader_study, new_reader_study  # noqa: F401
 
 if TYPE_CHECKING:
     from fewray.compute.machine import MachineOptions

@@ -62,15 +62,16 @@ def test_images_that_a_manifest_does_not_list_are_reported(folder: Path):
     save_noise(folder / "runs" / "picture.png")  # not in a class folder
     (warning,) = found(folder, "not_in_manifest")
     assert warning.items == ("a/2.png",)
-    assert warning in audit(load_dataset(folder)).warnings
+    (told,) = [each for each in audit(load_dataset(folder)).findings if each.code == warning.code]
+    assert told.items == warning.items
     (folder / "manifest.csv").write_text("path,label\na/1.png,a\na/2.png,a\nb/3.png,b\n")
     assert not found(folder, "not_in_manifest")
 
 
 def test_generated_images_are_recognised_with_and_without_a_manifest(folder: Path):
     def synthetic() -> list[str]:
-        warnings = audit(load_dataset(folder)).warnings
-        return [warning.text for warning in warnings if warning.code == "synthetic_images"]
+        told = audit(load_dataset(folder)).findings
+        return [finding.text for finding in told if finding.code == "synthetic_images"]
 
     assert not synthetic()
     check_no_synthetic(load_dataset(folder))

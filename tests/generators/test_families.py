@@ -15,7 +15,7 @@ from fewray.generators.family import Family
 from fewray.generators.summary import summarise_recipe
 from fewray.presets import RECIPES
 from fewray.results.training import TrainingSet
-from tests.helpers import noise_images
+from tests.helpers import noise_images, refused
 
 CPU = torch.device("cpu")
 SMALL = {
@@ -188,3 +188,20 @@ def test_diffusion_learns_two_flat_images(monkeypatch: pytest.MonkeyPatch):
     assert losses[-1] < 0.3 * losses[0]
     means = found.sample(list(range(12))).mean((1, 2, 3))
     assert (np.abs(means[:, None] - [40, 210]).min(1) < 30).all(), means
+
+
+def test_a_walk_begins_and_ends_at_the_images_of_its_seeds(options: GanOptions):
+    if options.family == "patches":
+        pytest.skip("patches have no latents")
+    found = fitted(options, noise_images(8))
+    walked = found.walk(3, 4, [0.0, 0.5, 1.0]).astype(int)
+    ends = found.sample([3, 4]).astype(int)
+    assert walked.shape == (3, *ends.shape[1:])
+    assert np.abs(walked[[0, 2]] - ends).max() <= 2
+    assert (walked[1] != walked[0]).any()
+    assert (found.walk(3, 3, [0.5]) == found.walk(3, 3, [0.0])).mean() > 0.99
+
+
+def test_collages_have_nothing_in_between():
+    with refused("no_interpolation"):
+        new(SMALL["patches"]).walk(0, 1, [0.5])

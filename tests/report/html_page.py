@@ -13,10 +13,12 @@ class HtmlPage(HTMLParser):
         self.words: list[str] = []
         self.tables: list[list[list[str]]] = []
         self.inside = ""
+        self.hidden = False
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        self.hidden = self.hidden or tag in ("style", "script")
         if tag == "table":
             self.tables.append([])
         elif tag == "tr":
@@ -26,10 +28,14 @@ class HtmlPage(HTMLParser):
             self.inside = tag
 
     def handle_endtag(self, tag: str) -> None:
+        if tag in ("style", "script"):
+            self.hidden = False
         if tag == self.inside:
             self.inside = ""
 
     def handle_data(self, data: str) -> None:
+        if self.hidden:
+            return
         self.words.append(data)
         if self.inside:
             self.tables[-1][-1][-1] += data
@@ -50,11 +56,14 @@ def assert_stands_alone(page: HtmlPage) -> None:
     for tag, attributes in page.tags:
         for name in ("src", "href", "xlink:href", "data", "action"):
             address = attributes.get(name) or ""
-            assert address.startswith(("#", "data:image/")) or not address, (tag, address)
+            cited = tag == "a" and address.startswith(("https://doi.org/", "https://arxiv.org/"))
+            inside = address.startswith(("#", "data:image/"))
+            assert cited or inside or not address, (tag, address)
             assert not address.startswith("#") or address[1:] in ids, address
-    assert not [tag for tag, _ in page.tags if tag in ("script", "link", "iframe")]
+    assert not [tag for tag, _ in page.tags if tag in ("link", "iframe", "object", "embed")]
+    assert not [a for tag, a in page.tags if tag == "script" and a]  # inline, without src
     assert all(a.get("alt") for tag, a in page.tags if tag == "img")
-    drawings = [a for tag, a in page.tags if tag == "figure" and a.get("role") == "img"]
+    drawings = [a for _, a in page.tags if a.get("role") == "img"]
     assert all(attributes.get("aria-label") for attributes in drawings)
 
 

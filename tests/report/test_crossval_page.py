@@ -19,7 +19,7 @@ from fewray.report.render import render_markdown, render_summary, write_report
 from fewray.results.crossval import CrossvalStudy
 from fewray.results.files import write_study
 from fewray.results.names import arm_name
-from fewray.results.scores import Estimate
+from fewray.results.scores import Estimate, StudyWarning
 from fewray.storage.files import append_jsonl, write_json
 from tests.crossval_study import ARMS, CLASSES, changed, crossval_study
 from tests.report.html_page import HtmlPage, assert_stands_alone, assert_tables_are_whole
@@ -157,21 +157,47 @@ def test_recipes_are_a_column_only_if_classes_differ(tmp_path: Path):
     assert [table[label][1] for label in ("COVID-19", "normal")] == ["fast", "slow"]
 
 
-def test_verdict_external_result_and_warnings_come_first_and_once(tmp_path: Path):
+def test_verdict_external_result_and_main_caveat_come_first_and_once(tmp_path: Path):
     study = crossval_study()
     text = page(tmp_path, study).text
     first_table = text.index("Accuracy of each arm minus")
-    lines = [each.text for each in (*study.conclusion.verdicts, *study.warnings)]
+    lines = [each.text for each in (*study.conclusion.verdicts, study.warnings[0])]
     for line in (*lines, "Accuracy on the external test set", "Not for clinical use"):
         assert text.index(line) < first_table
-    for line in lines:
+    for line in (*lines, *(each.text for each in study.warnings)):
         assert text.count(line) == 1, line
+    compared = study.external.comparisons["synthetic"]
+    ends = [f"{100 * end:+.1f}" for end in compared.ci]
+    paired = (
+        f"synthetic images {100 * compared.difference:+.1f} points (95% CI {ends[0]} to {ends[1]})"
+    )
+    assert text.index(paired) < first_table
+
+
+def test_further_warnings_are_chips_that_lead_to_their_evidence(tmp_path: Path):
+    warning = StudyWarning(code="simple_models_near_best_arm", text="A thumbnail comes close.")
+    study = crossval_study()
+    raw = written(tmp_path, msgspec.structs.replace(study, warnings=(study.warnings[0], warning)))
+    assert '<a href="#audit" title="A thumbnail comes close.">simple models come close</a>' in raw
+    evidence = raw[raw.index('<section id="audit"') : raw.index('<section id="folds"')]
+    assert '<p class="note">A thumbnail comes close.</p>' in evidence
+    without = msgspec.structs.replace(study.audit, models={})
+    raw = written(
+        tmp_path,
+        msgspec.structs.replace(study, warnings=(study.warnings[0], warning), audit=without),
+    )
+    assert '<p class="caveat">A thumbnail comes close.</p>' in raw  # no section to link to
+
+
+def test_a_study_without_generators_says_so_in_the_verdict(tmp_path: Path):
+    assert "No generator was trained" in page(tmp_path, bare(crossval_study())).text
+    assert "No generator was trained" not in page(tmp_path, crossval_study()).text
 
 
 def test_no_sentence_stands_twice_on_the_page(tmp_path: Path):
     study = crossval_study(repeats=2)
     raw = written(tmp_path, study)
-    texts = re.findall(r"<(?:p|li|caption|figcaption)[^>]*>([^<]+)<", raw)
+    texts = re.findall(r"<(?:p|li|caption|figcaption)(?: [^>]*)?>([^<]+)<", raw)
     sentences = [s for text in texts for s in re.split(r"(?<=[.?!]) (?=[A-Z])", text.strip())]
     long = [s for s in sentences if len(s) > 40]
     assert sorted(long) == sorted(set(long))

@@ -2,7 +2,8 @@
 
 import pytest
 
-from fewray.report.tables import Column, Table, print_table, to_html, to_markdown
+from fewray.report.html.tables import to_html
+from fewray.report.tables import Column, Table, print_table, to_markdown
 
 TABLE = Table.of(
     "Arms [x]",
@@ -35,7 +36,10 @@ def test_markdown():
 def test_html_escapes_and_marks_columns():
     html = to_html(TABLE)
     assert "<b>|" not in html
-    assert '<td class="text">&lt;b&gt;|</td><td>-2.1</td><td class="text bold">no evidence' in html
+    assert (
+        '<th scope="row" class="text">&lt;b&gt;|</th><td data-label="difference (points)">' in html
+    )
+    assert '<td class="text bold" data-label="verdict">no evidence</td>' in html
     assert "<caption>Arm minus reference.</caption>" in html
 
 

@@ -12,7 +12,9 @@ from fewray.cli.data import app as data_app
 from fewray.cli.generate import generate
 from fewray.cli.params import Sectioned
 from fewray.cli.quality import quality
+from fewray.cli.readers import app as readers_app
 from fewray.cli.report import report
+from fewray.cli.serve import serve
 from fewray.cli.study import study
 from fewray.cli.train import recipes, summary, train
 from fewray.errors import InputError, RunFailed
@@ -29,7 +31,8 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(data_app, name="data")
-for command in (recipes, summary, train, generate, quality, study, report):
+app.add_typer(readers_app, name="readers")
+for command in (recipes, summary, train, generate, quality, study, report, serve):
     app.command(cls=Sectioned)(command)
 
 

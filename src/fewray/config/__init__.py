@@ -12,6 +12,7 @@ from fewray.config.generator import (
     GanOptions,
     PatchesOptions,
 )
+from fewray.config.readers import ReaderStudyOptions
 from fewray.config.reading import AS_IT_IS, FindingOptions, ReadOptions, Uncertain
 from fewray.config.study import (
     CROSSVAL_ARMS,
@@ -41,6 +42,7 @@ __all__ = [
     "PatchesOptions",
     "PublishedOptions",
     "ReadOptions",
+    "ReaderStudyOptions",
     "Uncertain",
     "check_external",
 ]

@@ -21,6 +21,7 @@ from fewray.generators.families.edm import denoising_loss, noise_levels, solve
 from fewray.generators.families.layout import FACTOR, Layout, fit_layout, noisy_layout
 from fewray.generators.families.unet import UNet, haar, initialise, inverse_haar
 from fewray.generators.family import OnBatch, Tick, check_training_images, ignore_batch
+from fewray.generators.sampling import between
 from fewray.imaging.arrays import to_uint8
 
 CLASSES = 16
@@ -85,25 +86,39 @@ class Diffusion:
         The network runs in bfloat16 where the device is fast at it. The batch size and the device
         do not matter beyond rounding: images differ by a few grey levels at most.
         """
-        options, precision = self.options, choose_precision(self.device, "auto")
-        highest = options.diffusion.layout_sigma if self.layouts else HIGHEST
-        levels = noise_levels(options.diffusion.sampling_steps, LOWEST, highest)
-        made = [np.zeros((0, 1, options.image_size, options.image_size), np.uint8)]
+        size = self.options.image_size
+        made = [np.zeros((0, 1, size, size), np.uint8)]
         for start in range(0, len(seeds), BATCH):
             noise = torch.stack([self._noise(seed) for seed in seeds[start : start + BATCH]])
-            described = self._conditions(torch.full((len(noise),), self.class_index))
-
-            def network(x: Tensor, level: Tensor, described: Tensor = described) -> Tensor:
-                with autocast(self.device, precision):
-                    return self.average(x, level, described)
-
-            if self.layouts:
-                noisy = noisy_layout(self.layouts[self.class_index], noise, highest)
-            else:
-                noisy = noise * highest
-            clean = solve(network, noisy.to(self.device), levels)
-            made.append(to_uint8(inverse_haar(clean).clamp(-1, 1)))
+            made.append(self._denoised(noise))
         return np.concatenate(made)
+
+    @torch.inference_mode()
+    def walk(self, first: int, second: int, at: Sequence[float]) -> np.ndarray:
+        """Return uint8 images (n, 1, S, S) between those of two seeds (0 and 1 in ``at``).
+
+        The starting noise is interpolated; the solver adds none, so images change smoothly.
+        """
+        ends = torch.stack([self._noise(first), self._noise(second)])
+        noise = between(ends.flatten(1), at).reshape(-1, *ends.shape[1:])
+        return self._denoised(noise)
+
+    def _denoised(self, noise: Tensor) -> np.ndarray:
+        """Return the uint8 images (n, 1, S, S) of the class that ``noise`` leads to."""
+        options, precision = self.options.diffusion, choose_precision(self.device, "auto")
+        highest = options.layout_sigma if self.layouts else HIGHEST
+        levels = noise_levels(options.sampling_steps, LOWEST, highest)
+        described = self._conditions(torch.full((len(noise),), self.class_index))
+
+        def network(x: Tensor, level: Tensor) -> Tensor:
+            with autocast(self.device, precision):
+                return self.average(x, level, described)
+
+        noisy = noise * highest
+        if self.layouts:
+            noisy = noisy_layout(self.layouts[self.class_index], noise, highest)
+        clean = solve(network, noisy.to(self.device), levels)
+        return to_uint8(inverse_haar(clean).clamp(-1, 1))
 
     def _noise(self, seed: int) -> Tensor:
         """Return the noise (4, S/2, S/2) of an image.
@@ -139,7 +154,8 @@ class Diffusion:
         load_adam("adam", self.optimiser, tensors)
         found = below(tensors, "layout")
         self.layouts = [
-            Layout(found[f"{index}.mean"], found[f"{index}.axes"]) for index in range(len(found) // 2)
+            Layout(found[f"{index}.mean"], found[f"{index}.axes"])
+            for index in range(len(found) // 2)
         ]
 
     def fit(

@@ -94,6 +94,14 @@ class Family(Protocol):
         """Return uint8 images (n, 1, S, S); image i is a function of ``seeds[i]``."""
         ...
 
+    def walk(self, first: int, second: int, at: Sequence[float]) -> np.ndarray:
+        """Return uint8 images (n, 1, S, S) between those of seeds ``first`` (0) and ``second`` (1).
+
+        ``at`` are n positions between 0 and 1. InputError ``no_interpolation`` where the family has
+        no continuous latents.
+        """
+        ...
+
     def is_finite(self) -> bool:
         """Return whether every weight is finite."""
         ...

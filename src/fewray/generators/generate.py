@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from fewray.imaging.dicom.writing import synthetic_dicom
 from fewray.results.copies import CopyThreshold
 from fewray.results.training import ALL_CLASSES, GeneratorSource, piece_warnings
 from fewray.storage.files import locked, sha256_of
+from fewray.storage.rejects import rejected_seeds
 
 SUFFIX_OF = {"png": ".png", "dicom": ".dcm"}
 """Suffixes of the formats in which images are written."""
@@ -70,7 +72,8 @@ def generate(
     ``generators.json`` holds
     the provenance of each class. An image that ``reject`` refuses is replaced by the next seed's;
     the refused seeds, ``copy_threshold`` and ``copy_extractor`` are in ``generators.json``, their
-    numbers by class in the manifest's ``about``, beside ``warnings`` about the images. InputError
+    numbers by class in the manifest's ``about``, beside ``warnings`` about the images. Seeds on the
+    reject lists of ``run`` and ``out`` (:mod:`fewray.storage.rejects`) are passed over. InputError
     if ``out`` holds files that `fewray generate` did not write; RunFailed if twenty times as many
     seeds do not suffice.
     """
@@ -93,12 +96,17 @@ def generate(
     check_own(out, chosen)
     where = choose_device(device)
     loaded = {label: load_checkpoint(checkpoints[label], where, label) for label in chosen}
+    found = {label: provenance(checkpoints[label]) for label in chosen}
+    hashes = {label: source.checkpoint_sha256 for label, source in found.items()}
+    marked = rejected_seeds((run, out), hashes)
+    passed_over: dict[str, list[int]] = {label: [] for label in chosen}
     with locked(out), waiting_folder(out) as waiting:
         for label in chosen:
             (waiting / label).mkdir()
             refused: list[int] = []
-            images = _kept(loaded[label], label, first_seed, per_class, reject, refused)
-            source = provenance(checkpoints[label])
+            seeds = _unmarked(first_seed, marked[label], passed_over[label])
+            images = _kept(loaded[label], label, seeds, per_class, reject, refused)
+            source = found[label]
             for seed, image in images:
                 path = waiting / label / f"seed{seed:06d}{SUFFIX_OF[format]}"
                 _write(path, _content(image[0], format, label, seed, source))
@@ -112,7 +120,7 @@ def generate(
                         origin="synthetic",
                     )
                 )
-            sources[label] = source
+            sources[label] = msgspec.structs.replace(source, marked_seeds=tuple(passed_over[label]))
             if reject is not None:
                 rejected[label] = len(refused)
                 sources[label] = msgspec.structs.replace(
@@ -129,32 +137,56 @@ def generate(
             about={
                 "run": run.name,
                 "rejected": rejected,
-                "warnings": [warning.text for warning in piece_warnings(options)],
+                "marked": {label: len(seeds) for label, seeds in passed_over.items() if seeds},
+                "warnings": [
+                    *(warning.text for warning in piece_warnings(options)),
+                    *_marked_warning(passed_over),
+                ],
             },
         )
         publish(waiting, out, manifest, sources)
     return manifest
 
 
+def _unmarked(first: int, marked: frozenset[int], passed_over: list[int]) -> Iterator[int]:
+    """Yield the seeds from ``first`` on that are not marked; append the others."""
+    for seed in itertools.count(first):
+        if seed in marked:
+            passed_over.append(seed)
+        else:
+            yield seed
+
+
+def _marked_warning(passed_over: Mapping[str, Sequence[int]]) -> list[str]:
+    """Return a sentence if images were left out by hand; none otherwise."""
+    count = sum(map(len, passed_over.values()))
+    if not count:
+        return []
+    images = "1 image was" if count == 1 else f"{count} images were"
+    return [
+        f"{images} left out because a reject list marks them as artefacts. Quality measured on "
+        "hand-picked images is better than that of the generator."
+    ]
+
+
 def _kept(
     generator: Family,
     label: str,
-    first_seed: int,
+    seeds: Iterator[int],
     count: int,
     reject: Reject | None,
     refused: list[int],
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield ``count`` seeds and images that are not refused; append others to ``refused``."""
-    seed, kept = first_seed, 0
+    """Yield ``count`` of ``seeds`` and their images that are not refused; append the refused."""
+    tried = kept = 0
     while kept < count:
-        chunk = range(seed, seed + min(BATCH, count - kept))
-        seed = chunk.stop
+        chunk = list(itertools.islice(seeds, min(BATCH, count - kept)))
+        tried += len(chunk)
         images = generator.sample(chunk)
         bad = np.zeros(len(images), bool) if reject is None else reject(label, images)
         refused += [number for number, refuse in zip(chunk, bad, strict=True) if refuse]
         kept += int((~bad).sum())
-        if kept < count and seed - first_seed >= TRIES * count:
-            tried = seed - first_seed
+        if kept < count and tried >= TRIES * count:
             message = (
                 f"class {label}: {len(refused)} of {tried} images are copies of training images, "
                 "only "

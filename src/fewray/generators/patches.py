@@ -103,6 +103,14 @@ class Patches:
             made.append(images[:, None].byte().cpu().numpy())
         return np.concatenate(made)
 
+    def walk(self, first: int, second: int, at: Sequence[float]) -> np.ndarray:
+        """Raise InputError: a collage is a choice of pieces, and there is none between two."""
+        raise InputError(
+            "no_interpolation",
+            "patches: images are assembled from pieces of training images; there is nothing "
+            "between two such images.",
+        )
+
     @torch.inference_mode()
     def _assembled(self, seeds: Sequence[int]) -> Tensor:
         """Return float (n, S, S), before details are amplified."""

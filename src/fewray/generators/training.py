@@ -18,7 +18,7 @@ from fewray.errors import InputError
 from fewray.generators.adam import adam_tensors, below, load_adam
 from fewray.generators.families.dcgan import Discriminator, Generator, initialise
 from fewray.generators.family import OnBatch, Tick, check_training_images, ignore_batch
-from fewray.generators.sampling import draw_latents, sample
+from fewray.generators.sampling import between, draw_latents, images_of, latents, sample
 
 LOGGED = ("loss_d", "loss_g", "d_x", "d_g_z1", "d_g_z2", "diversity")
 """What a step returns: fields of :class:`fewray.results.training.EpochRow`."""
@@ -66,6 +66,11 @@ class Dcgan:
     def sample(self, seeds: Sequence[int]) -> np.ndarray:
         """Return uint8 images (n, 1, 64, 64), one per seed, averaged generator preferred."""
         return sample(self.G if self.G_ema is None else self.G_ema, self.options, seeds)
+
+    def walk(self, first: int, second: int, at: Sequence[float]) -> np.ndarray:
+        """Return uint8 images (n, 1, 64, 64) between those of two seeds (0 and 1 in ``at``)."""
+        z = between(latents([first, second], self.options), at, self.options.latent)
+        return images_of(self.G if self.G_ema is None else self.G_ema, z)
 
     def is_finite(self) -> bool:
         """Return whether every parameter of G and D is finite (their sum is not, if one is not)."""

@@ -1,4 +1,4 @@
-"""Selected items of CLAIM 2024 and TRIPOD+AI, filled in as far as a study holds the information."""
+"""Items of four reporting guidelines in one table, filled in as far as a study holds them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from fewray.report.phrases import (
     units,
     variance,
 )
+from fewray.report.tables import Column, Table
 from fewray.report.text import count, estimate, listed, spelled
 from fewray.results.crossval import CrossvalStudy
 from fewray.results.names import arm_name
@@ -24,8 +25,80 @@ AUTHORS = "to be completed by the authors"
 FITS = {"pad": "padded to a square", "squash": "squashed to a square"}
 
 
+def checklist_table(study: CrossvalStudy) -> Table:
+    """Return all items in one table; those that only the authors know say so."""
+    items = claim_items(study)
+    blank = [topic for topic, reported in items if reported == AUTHORS]
+    caption = (
+        "Items of CLAIM 2024, TRIPOD+AI, STARD-AI and MI-CLAIM-GEN by topic: item numbers of the "
+        "first two, sections of STARD-AI, parts of MI-CLAIM-GEN. The guidelines have further items "
+        f"on the text of the paper. {len(blank)} of {len(items)} topics are blank and wait for the "
+        f"authors: {'; '.join(blank)}."
+    )
+    columns = (
+        Column("topic", wrap=True),
+        Column("reported", wrap=True),
+        *(Column(name, align="left") for name in ("CLAIM 2024", "TRIPOD+AI")),
+        *(Column(name, align="left") for name in ("STARD-AI", "MI-CLAIM-GEN")),
+    )
+    rows = [
+        (topic, reported, *places)
+        for (topic, reported), (_, *places) in zip(items, TOPICS, strict=True)
+    ]
+    cites = ("claim2024", "tripodai2024", "stardai2025", "miclaimgen2024")
+    return Table.of("", columns, rows, caption, cites=cites)
+
+
 def claim_items(study: CrossvalStudy) -> list[tuple[str, str]]:
-    """Return (item, what the study reports or :data:`AUTHORS`), by topic."""
+    """Return (topic, what the study reports or :data:`AUTHORS`), in the order of the guidelines."""
+    topics = (topic for topic, *_ in TOPICS)
+    return list(zip(topics, _reported(study), strict=True))
+
+
+TOPICS: tuple[tuple[str, str, str, str, str], ...] = (
+    ("Study aim", "4, 6", "4", "introduction", "study design"),
+    ("Source of data", "7", "5a", "participants", "data and resources"),
+    ("Setting, dates, eligibility", "5, 8", "5b, 6a, 6b", "participants", "study design"),
+    ("Ethics, de-identification", "11", "17", "other information", "ethics"),
+    ("Reference standard, annotators", "14 to 18", "8a to 8c", "test methods", "study design"),
+    ("Participants", "35", "20a", "results: participants", "study design"),
+    ("Demographics, fairness across groups", "36", "14, 20b", "results: participants",
+     "examination"),
+    ("Missing data", "12", "11", "analysis", "data and resources"),
+    ("Image acquisition", "13", "9a, 9b", "test methods", "data and resources"),
+    ("Preprocessing", "9", "7", "test methods", "data and resources"),
+    ("Data partitions", "19, 20", "12a", "analysis", "data and resources"),
+    ("Class imbalance", "10", "13", "analysis", "data and resources"),
+    ("Sample size", "21", "10", "analysis", "study design"),
+    ("Model", "22, 24", "12c, 22", "test methods", "optimisation"),
+    ("Generators of synthetic images", "10, 22", "12c", "test methods", "optimisation"),
+    ("Training", "25", "12c", "test methods", "optimisation"),
+    ("Selection of model or settings", "26", "12c", "test methods", "optimisation"),
+    ("Ensembling", "27", "12c", "test methods", "optimisation"),
+    ("Performance measures", "28", "12e", "analysis", "evaluation"),
+    ("Statistical comparison", "29", "12e", "analysis", "evaluation"),
+    ("Robustness, sensitivity analyses", "30", "12e", "analysis", "evaluation"),
+    ("Performance with uncertainty", "32, 37, 38", "23a", "results: test results", "evaluation"),
+    ("External evaluation", "33", "23a", "results: test results", "evaluation"),
+    ("Calibration", "28, 37", "12e, 23a", "results: test results", "evaluation"),
+    ("Memorised training images", "30", "", "", "examination"),
+    ("Failure analysis", "39", "23b", "results: test results", "examination"),
+    ("Explainability", "31", "", "test methods", "examination"),
+    ("Limitations", "40", "26", "discussion", "examination"),
+    ("Intended use", "3, 41", "3a, 27a", "discussion", "study design"),
+    ("Software and code", "23, 43", "18f", "other information", "reproducibility"),
+    ("Registration, protocol", "34, 42", "18c, 18d", "other information", "reproducibility"),
+    ("Data availability", "43", "18e", "other information", "reproducibility"),
+    ("Funding, conflicts of interest", "44", "18a, 18b", "other information", "ethics"),
+    ("Patient and public involvement", "", "19", "", "ethics"),
+)  # fmt: skip
+"""Topic, then where each guideline asks for it: items of CLAIM 2024 (Tejani et al. 2024) and
+TRIPOD+AI (Collins et al. 2024), section of STARD-AI (Sounderajah et al. 2025), and part of
+MI-CLAIM-GEN (Miao et al. 2024)."""
+
+
+def _reported(study: CrossvalStudy) -> list[str]:
+    """Return what the study reports on each of :data:`TOPICS`."""
     data, options, arms = study.data, study.options, study.arms
     classifier, size = options.classifier, options.classifier.image_size
     reference = arms[study.reference]
@@ -35,58 +108,85 @@ def claim_items(study: CrossvalStudy) -> list[tuple[str, str]]:
     other = "" if study.reference == "no_augmentation" else "other forms of "
     change = "change" if other else "changes"
     analyses = [*study.sensitivity, *(subset_name(study, name) for name in study.subsets)]
-    selection = "none based on these data"
-    if study.selections:
-        taken = listed(sorted({row.selected for row in study.selections}))
-        selection = (
-            f"{options.select}: selected on an inner split of each fold's training images, then "
-            f"refitted; selected: {taken}"
-        )
-    n = len(study.comparisons)
-    holm = f"Holm correction for {spelled(n, 'comparison')}" if n > 1 else "one comparison"
     steps = sorted({arm.steps for arm in arms.values()})
     return [
-        ("Study aim", f"to determine whether {other}augmentation {change} classifier accuracy "
-         f"relative to {arm_name(study.reference)}"),
-        ("Source of data", f"data set `{data.name}`; SHA-256 of its image list starts with "
-         f"{data.sha256[:16]}"),
-        ("Setting, dates, eligibility", AUTHORS),
-        ("Ethics, de-identification", AUTHORS),
-        ("Reference standard, annotators", AUTHORS),
-        ("Participants", f"{cohort(data)}: {class_counts(data)}"),
-        ("Demographics, fairness across groups", AUTHORS),
-        ("Missing data", AUTHORS),
-        ("Preprocessing", f"greyscale, {FITS[classifier.fit]}, resized to {size} × {size} pixels"),
-        ("Data partitions", f"{splits(study)}; no {patient}{DUPLICATE} "
-         "appears in more than one fold"),
-        ("Class imbalance", "folds stratified by class"),
-        ("Sample size", "no prior sample-size calculation; smallest difference detectable with "
-         f"80% power: {detectable(study)}"),
-        ("Model", NETWORKS[classifier.network]),
-        ("Training", f"{spelled(len(arms), 'arm')}, {' or '.join(map(str, steps))} optimiser steps "
-         f"each, {spelled(len(study.seeds), 'classifier seed')}"),
-        ("Selection of model or settings", ". ".join([selection, *earlier(study)])),
-        ("Performance measures", "accuracy, balanced accuracy, AUROC, Brier score, calibration "
-         "error; per class: sensitivity, specificity, PPV, F1, AUROC; 95% confidence intervals"),
-        ("Statistical comparison", f"paired by {units(data)} after averaging over seeds; "
-         f"{variance(study)}; Student's t; {holm}"),
-        ("Robustness, sensitivity analyses", '; '.join(analyses) or 'none'),
-        ("External evaluation", _external(study)),
-        ("Calibration", f"{arm_name(study.reference)}: calibration error "
-         f"{estimate(reference.calibration_error)}, Brier score {estimate(reference.brier)}"),
-        ("Failure analysis", "confusion matrices included; review of individual errors "
-         f"{AUTHORS}"),
-        ("Explainability", f"shortcut audit (what can be predicted with {audit_view(data)}); no "
-         "saliency maps"),
-        ("Limitations", f"{count(len(limits(study)), 'limitation')} listed in the report; clinical "
-         f"limitations {AUTHORS}"),
-        ("Software and code", f"fewray {study.provenance.versions.get('fewray', 'undefined')}; "
-         "options in the report"),
-        ("Registration, protocol", AUTHORS),
-        ("Data availability", AUTHORS),
-        ("Funding, conflicts of interest", AUTHORS),
-        ("Patient and public involvement", AUTHORS),
-    ]  # fmt: skip
+        f"to determine whether {other}augmentation {change} classifier accuracy relative to "
+        f"{arm_name(study.reference)}",
+        f"data set `{data.name}`; SHA-256 of its image list starts with {data.sha256[:16]}",
+        AUTHORS,
+        AUTHORS,
+        AUTHORS,
+        f"{cohort(data)}: {class_counts(data)}",
+        AUTHORS,
+        AUTHORS,
+        AUTHORS,
+        f"greyscale, {FITS[classifier.fit]}, resized to {size} × {size} pixels",
+        f"{splits(study)}; no {patient}{DUPLICATE} appears in more than one fold",
+        "folds stratified by class",
+        "no prior sample-size calculation; smallest difference detectable with 80% power: "
+        f"{detectable(study)}",
+        NETWORKS[classifier.network],
+        _generators(study),
+        f"{spelled(len(arms), 'arm')}, {' or '.join(map(str, steps))} optimiser steps each, "
+        f"{spelled(len(study.seeds), 'classifier seed')}",
+        ". ".join([_selection(study), *earlier(study)]),
+        "none in cross-validation"
+        + ("" if study.external is None else "; external predictions average networks"),
+        "accuracy, balanced accuracy, AUROC, Brier score, calibration error; per class: "
+        "sensitivity, specificity, PPV, F1, AUROC; 95% confidence intervals",
+        f"paired by {units(data)} after averaging over seeds; {variance(study)}; Student's t; "
+        f"{_holm(study)}",
+        "; ".join(analyses) or "none",
+        f"{arm_name(study.reference)}: accuracy {estimate(reference.accuracy)}, AUROC "
+        f"{estimate(reference.auroc)}; all arms in the report",
+        _external(study),
+        f"{arm_name(study.reference)}: calibration error {estimate(reference.calibration_error)}, "
+        f"Brier score {estimate(reference.brier)}",
+        _memorised(study),
+        f"confusion matrices included; review of individual errors {AUTHORS}",
+        f"shortcut audit (what can be predicted with {audit_view(data)}); no saliency maps",
+        f"{count(len(limits(study)), 'limitation')} listed in the report; clinical limitations "
+        f"{AUTHORS}",
+        AUTHORS,
+        f"fewray {study.provenance.versions.get('fewray', 'undefined')}; options in the report",
+        AUTHORS,
+        AUTHORS,
+        AUTHORS,
+        AUTHORS,
+    ]
+
+
+def _holm(study: CrossvalStudy) -> str:
+    n = len(study.comparisons)
+    return f"Holm correction for {spelled(n, 'comparison')}" if n > 1 else "one comparison"
+
+
+def _selection(study: CrossvalStudy) -> str:
+    if not study.selections:
+        return "none based on these data"
+    taken = listed(sorted({row.selected for row in study.selections}))
+    return (
+        f"{study.options.select}: selected on an inner split of each fold's training images, then "
+        f"refitted; selected: {taken}"
+    )
+
+
+def _generators(study: CrossvalStudy) -> str:
+    if not study.generators:
+        return "none"
+    recipes = {name for each in study.generators.values() for name in each.recipes}
+    names = listed(sorted({name.partition(":")[0] for name in recipes}))
+    return f"recipe {names}, trained on the training images of each fold alone"
+
+
+def _memorised(study: CrossvalStudy) -> str:
+    if not study.generators:
+        return "no synthetic images"
+    if study.rejected_copies is None:
+        return "not checked"
+    rejected = sum(each.rejected for each in study.rejected_copies.values())
+    drawn = rejected + sum(each.kept for each in study.rejected_copies.values())
+    return f"{rejected} of {drawn} synthetic images rejected as copies of training images"
 
 
 def _external(study: CrossvalStudy) -> str:

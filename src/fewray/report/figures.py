@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from fewray.generators.health import Thresholds
+from fewray.report.html.svg import SERIES
 from fewray.results.names import arm_name
 from fewray.results.published import Mixture, PublishedStudy
 from fewray.results.training import EpochRow
-
-SERIES = ("#0b6e99", "#c4572b", "#4d7c3a", "#7a5aa6", "#8a6d1f", "#555555")
 
 
 def loss_curves(rows: Sequence[EpochRow], title: str) -> str | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fewray.report.figures import SERIES, new_figure, to_svg
+from fewray.report.figures import new_figure, to_svg
+from fewray.report.html.svg import SERIES, gid
 from fewray.report.text import points, points_interval, verdict_name
+from fewray.report.traced import Name, named_arm
 from fewray.results.crossval import Comparison, CrossvalStudy
 from fewray.results.names import arm_name
 
@@ -25,13 +27,13 @@ def forest_plot(study: CrossvalStudy) -> str | None:
     found = study.comparisons
     if not found:
         return None
-    figure, (axes,) = new_figure(1, height=0.52 * len(found) + 0.9, width=WIDTH)
+    figure, (axes,) = new_figure(1, height=0.46 * len(found) + 0.9, width=WIDTH)
     for row, (arm, comparison) in enumerate(found.items()):
-        _draw_comparison(axes, len(found) - row, arm_name(arm), comparison)
+        _draw_comparison(axes, len(found) - row, named_arm(arm), comparison)
     values = [v for c in found.values() for v in (c.difference, *c.ci, c.minimal_detectable_holm)]
     reach = 106 * max(0.01, *map(abs, values))
     axes.set_xlim(-reach, reach)
-    axes.set_ylim(0.66, len(found) + 0.6)
+    axes.set_ylim(0.66, len(found) + 0.62)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
     axes.set_xlabel(
@@ -43,20 +45,31 @@ def forest_plot(study: CrossvalStudy) -> str | None:
     return to_svg(figure)
 
 
-def _draw_comparison(axes: Any, y: int, name: str, found: Comparison) -> None:
+def _draw_comparison(axes: Any, y: int, name: Name, found: Comparison) -> None:
     colour = COLOURS.get(verdict_name(found.verdict), UNDECIDED)
     smallest = 100 * found.minimal_detectable_holm
-    axes.barh(y, 2 * smallest, height=0.36, left=-smallest, color="#dfe5ea", linewidth=0)
+    band = axes.barh(y, 2 * smallest, height=0.36, left=-smallest, color="#dfe5ea", linewidth=0)
     ends = [100 * end for end in found.ci]
-    axes.plot(ends, [y, y], color=colour, linewidth=1.8, solid_capstyle="butt")
-    axes.plot([100 * found.difference], [y], "s", color=colour, markersize=5)
+    drawn = [
+        *band,
+        *axes.plot(ends, [y, y], color=colour, linewidth=1.8, solid_capstyle="butt"),
+        *axes.plot([100 * found.difference], [y], "s", color=colour, markersize=5),
+    ]
     # The zero line is interrupted, so that it strikes out no word.
     axes.plot([0, 0], [y - 0.26, y + 0.22], color="black", linewidth=0.8)
     place = {"xycoords": ("axes fraction", "data"), "parse_math": False}
     text = f"{name}: {verdict_name(found.verdict)}"
-    axes.annotate(text, (0, y + 0.3), fontsize=7.5, weight="bold", color=colour, **place)
+    style = {"fontsize": 7.5, "weight": "bold", "color": colour}
+    drawn.append(axes.annotate(text, (0, y + 0.3), **style, **place))
     text = f"{points(found.difference)} ({points_interval(found.ci)})"
-    axes.annotate(text, (1, y + 0.3), fontsize=7, ha="right", color=UNDECIDED, **place)
+    style = {"fontsize": 7, "ha": "right", "color": UNDECIDED}
+    drawn.append(axes.annotate(text, (1, y + 0.3), **style, **place))
+    _name(drawn, name)
+
+
+def _name(drawn: Sequence[Any], name: Name) -> None:
+    for artist in drawn:
+        artist.set_gid(gid(name))
 
 
 def seed_figure(study: CrossvalStudy) -> str | None:
@@ -85,18 +98,18 @@ def _spread(
         for values in zip(*found.values(), strict=True):
             axes.plot(values, heights, color="#c4ccd3", linewidth=0.6, zorder=1)
     for y, (name, values) in zip(heights, found.items(), strict=True):
-        accuracy = study.arms[name].accuracy
+        accuracy, drawn = study.arms[name].accuracy, []
         if accuracy.ci is not None:
             bar = {"color": "#999999", "linewidth": 6, "alpha": 0.4, "solid_capstyle": "butt"}
-            axes.plot(accuracy.ci, [y, y], zorder=2, **bar)
-        axes.plot([accuracy.value], [y], "|", color="black", markersize=11, zorder=3)
-        _dots(axes, values, y)
+            drawn += axes.plot(accuracy.ci, [y, y], zorder=2, **bar)
+        drawn += axes.plot([accuracy.value], [y], "|", color="black", markersize=11, zorder=3)
+        _name([*drawn, *_dots(axes, values, y)], named_arm(name))
     axes.set_yticks(heights, list(map(arm_name, found)), parse_math=False)
     axes.set_ylim(0.4, len(found) + 0.6)
     axes.set_xlabel(label, fontsize=8)
     return to_svg(figure)
 
 
-def _dots(axes: Any, values: Sequence[float], y: float) -> None:
+def _dots(axes: Any, values: Sequence[float], y: float) -> list[Any]:
     style = {"color": SERIES[0], "markersize": 4, "alpha": 0.75, "markeredgewidth": 0}
-    axes.plot(values, [y] * len(values), "o", zorder=4, **style)
+    return axes.plot(values, [y] * len(values), "o", zorder=4, **style)

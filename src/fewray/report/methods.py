@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fewray.config import ClassicAugmentation
 from fewray.report import phrases, text
-from fewray.report.page import environment
+from fewray.report.html.document import environment
 from fewray.report.text import count, listed, number, spelled
 from fewray.results.crossval import CrossvalStudy
 from fewray.results.names import arm_name

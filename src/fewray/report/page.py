@@ -1,90 +1,35 @@
-"""The page model: sections of text, tables and figures, rendered as HTML or Markdown."""
+"""The page model: a first screen, then sections of text, tables and figures; and as Markdown.
+
+How to write a page: a module in ``pages/`` returns :meth:`Page.of` a title, a subtitle, the
+verdict, the warnings and the sections. Blocks are listed in :data:`fewray.report.blocks.Block`;
+tables come from :func:`fewray.report.tables.fields_table`. Sections and columns without content are
+left out.
+:func:`fewray.report.html.document.page_html` writes the page as one HTML file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from fewray.report.tables import Table, markdown_text, to_html, to_markdown
-
-if TYPE_CHECKING:
-    import jinja2
-
-NOT_CLINICAL = "Not for clinical use."
-
-
-@dataclass(frozen=True)
-class Text:
-    """A paragraph. ``tone`` is a CSS class: "", "soft", "warn" or "paste"."""
-
-    text: str
-    tone: str = ""
-    html_only: bool = False
-
-
-@dataclass(frozen=True)
-class Bullets:
-    """A bulleted list."""
-
-    items: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """An inline SVG figure. Markdown shows ``file`` instead, if the page's folder holds it."""
-
-    svg: str
-    label: str
-    caption: str = ""
-    narrow: bool = False
-    file: str = ""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A PNG image as a data address; HTML only."""
-
-    source: str
-    label: str
-    caption: str
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """A confusion matrix (rows: true class, columns: predicted class), shaded by row."""
-
-    title: str
-    labels: tuple[str, ...]
-    counts: Sequence[Sequence[float | None]]
-
-
-@dataclass(frozen=True)
-class Code:
-    """Preformatted text."""
-
-    text: str
-
-
-@dataclass(frozen=True)
-class Details:
-    """Blocks that HTML shows only when the reader opens them; Markdown leaves them out."""
-
-    summary: str
-    blocks: tuple[Block, ...]
-
-
-@dataclass(frozen=True)
-class Group:
-    """Blocks side by side; ``layout`` is a CSS class."""
-
-    blocks: tuple[Block, ...]
-    layout: str = "pair"
-
-
-Block = Text | Bullets | Drawing | Picture | Matrix | Code | Details | Group | Table
+from fewray.report.blocks import Block as Block
+from fewray.report.blocks import Bullets as Bullets
+from fewray.report.blocks import Code as Code
+from fewray.report.blocks import Details as Details
+from fewray.report.blocks import Drawing as Drawing
+from fewray.report.blocks import Filmstrip as Filmstrip
+from fewray.report.blocks import Group as Group
+from fewray.report.blocks import Lens as Lens
+from fewray.report.blocks import LensItem as LensItem
+from fewray.report.blocks import Matrix as Matrix
+from fewray.report.blocks import Picture as Picture
+from fewray.report.blocks import Strip as Strip
+from fewray.report.blocks import Text as Text
+from fewray.report.blocks import walk as walk
+from fewray.report.html.document import page_html as page_html
+from fewray.report.tables import Table, markdown_text, to_markdown
+from fewray.report.traced import Name
 
 
 @dataclass(frozen=True)
@@ -96,6 +41,20 @@ class Section:
     blocks: tuple[Block, ...]
 
 
+class Warned(str):
+    """A warning: its text, a short label, and the anchor of the section with its evidence."""
+
+    short: str
+    anchor: str
+
+    @classmethod
+    def of(cls, text: str, short: str, anchor: str) -> Warned:
+        """Return ``text`` with its label and anchor."""
+        made = cls(text)
+        made.short, made.anchor = short, anchor
+        return made
+
+
 @dataclass(frozen=True)
 class Page:
     """A page: the question, the verdict, warnings below it, and sections."""
@@ -104,7 +63,16 @@ class Page:
     subtitle: str
     verdict: tuple[str, ...]
     warnings: tuple[str, ...]
+    """The main caveat first. HTML shows the others as chips if they are :class:`Warned`."""
     sections: tuple[Section, ...]
+    beside: tuple[str, ...] = ()
+    """Results that qualify the verdict and stand beside it, such as an external one."""
+    lead: tuple[Block, ...] = ()
+    """Figures of the first screen."""
+    images_note: str = ""
+    """What the images of the first screen are, and who may see them."""
+    names: tuple[Name, ...] = ()
+    """The arms and classes that the reader can hide or highlight."""
 
     @classmethod
     def of(
@@ -114,10 +82,59 @@ class Page:
         verdict: Sequence[str],
         warnings: Sequence[str],
         sections: Sequence[Section],
+        *,
+        beside: Sequence[str] = (),
+        lead: Sequence[Block] = (),
+        images_note: str = "",
+        names: Sequence[Name] = (),
     ) -> Page:
         """Return the page without empty sections, repeated warnings and repeated titles."""
         kept = tuple(_titled_once(section) for section in sections if section.blocks)
-        return cls(title, subtitle, tuple(verdict), tuple(dict.fromkeys(warnings)), kept)
+        return cls(
+            title,
+            subtitle,
+            tuple(verdict),
+            tuple(dict.fromkeys(warnings)),
+            kept,
+            tuple(filter(None, beside)),
+            tuple(lead),
+            images_note,
+            tuple(names),
+        )
+
+    @property
+    def caveat(self) -> str:
+        """The main caveat, or an empty text."""
+        return self.warnings[0] if self.warnings else ""
+
+    @property
+    def chips(self) -> list[Warned]:
+        """The further warnings whose evidence is in a section of this page."""
+        names = {section.name for section in self.sections}
+        found = [each for each in self.warnings[1:] if isinstance(each, Warned)]
+        return [each for each in found if each.anchor in names]
+
+    @property
+    def further(self) -> list[str]:
+        """The further warnings without one."""
+        chips = set(map(id, self.chips))
+        return [each for each in self.warnings[1:] if id(each) not in chips]
+
+    @property
+    def strips(self) -> list[Block]:
+        """The strips of images of the first screen."""
+        return [block for block in self.lead if isinstance(block, Strip)]
+
+    @property
+    def figures(self) -> list[Block]:
+        """What else the first screen shows beside the verdict."""
+        return [block for block in self.lead if not isinstance(block, Strip)]
+
+    def blocks(self) -> Iterator[Block]:
+        """Return all blocks of the page, those inside others included."""
+        yield from walk(self.lead)
+        for section in self.sections:
+            yield from walk(section.blocks)
 
 
 def _titled_once(section: Section) -> Section:
@@ -130,31 +147,6 @@ def _titled_once(section: Section) -> Section:
     return replace(section, blocks=blocks)
 
 
-def environment(*, html: bool) -> jinja2.Environment:
-    """Return the environment of ``templates/``; an unknown name in a template is an error."""
-    import jinja2
-
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("fewray.report"),
-        undefined=jinja2.StrictUndefined,
-        autoescape=html,
-        trim_blocks=html,  # in text, the line breaks separate words
-        lstrip_blocks=html,
-    )
-
-
-def page_html(page: Page) -> str:
-    """Return ``page`` as one HTML file that needs no other file. All text is escaped."""
-    from markupsafe import Markup, escape
-
-    made = environment(html=True)
-    made.filters["table"] = lambda table: Markup(to_html(table))
-    made.filters["svg"] = Markup  # matplotlib has escaped the text inside
-    made.filters["breakable"] = lambda name: Markup(str(escape(name)).replace("_", "_<wbr>"))
-    template = made.get_template("page.html.j2")
-    return template.render(page=page, not_clinical=NOT_CLINICAL, version=version("fewray"))
-
-
 def page_markdown(page: Page, folder: Path | None = None, level: int = 1) -> str:
     """Return ``page`` as Markdown with its title at heading ``level``.
 
@@ -163,7 +155,9 @@ def page_markdown(page: Page, folder: Path | None = None, level: int = 1) -> str
     mark = "#" * level
     parts = [f"{mark} {markdown_text(page.title)}\n", f"{markdown_text(page.subtitle)}\n"]
     parts += [f"**{markdown_text(line)}**\n" for line in page.verdict]
+    parts += [f"{markdown_text(line)}\n" for line in page.beside]
     parts += _bullets(page.warnings)
+    parts += [text for block in page.lead for text in _markdown(block, folder, level + 1)]
     for section in page.sections:
         shown = [text for block in section.blocks for text in _markdown(block, folder, level + 2)]
         if shown:

@@ -14,18 +14,37 @@ from fewray.report.files import read_run, read_timing
 from fewray.report.limits import limits
 from fewray.report.page import Bullets, Code, Page, Section, Text, page_html, page_markdown
 from fewray.report.pages import crossval_checks, crossval_tables
-from fewray.report.pages.crossval import comparison_blocks, crossval_page
+from fewray.report.pages.crossval import crossval_page, forest_block
 from fewray.report.pages.generators import read_training, training_page, training_tables
 from fewray.report.pages.published import published_page, published_tables
 from fewray.report.pages.quality import quality_sections
+from fewray.report.pages.readers.page import reader_page, reader_sections
 from fewray.report.tables import Table
-from fewray.report.text import sentence
+from fewray.report.text import named_class, sentence
 from fewray.results.crossval import CrossvalStudy
 from fewray.results.files import STUDY, Study, read_study
 from fewray.results.quality import QualityReport, read_quality
+from fewray.results.readers.scores import RESULTS
 from fewray.results.training import TrainingReport
 from fewray.storage.files import write_bytes
 
+LAST = (
+    *(
+        "training",
+        "quality",
+        "readers",
+        "audit",
+        "data",
+        "folds",
+        "sensitivity",
+        "subsets",
+        "methods",
+    ),
+    *("checklist", "limits", "reproducibility", "commands"),
+)
+"""Sections that follow all others, in this order."""
+READERS = "readers"
+"""Where a run keeps its reader study."""
 CAVEATS = 3
 """Caveats on the summary page."""
 
@@ -48,6 +67,8 @@ def render_markdown(folder: Path, pictures: Path | None = None, level: int = 1) 
 
 def page_of(folder: Path) -> Page:
     """Return the page of a study, or of generators alone if there is no study."""
+    if (folder / RESULTS).exists():
+        return reader_page(folder)
     if not (folder / STUDY).exists():
         folders = {path.parent.name: path.parent for path in sorted(folder.glob(f"*/{LOG}"))}
         return training_page(read_training(folder), folders, _quality(folder))
@@ -56,16 +77,28 @@ def page_of(folder: Path) -> Page:
         page = crossval_page(study, timing, folder)
     else:
         page = published_page(study, timing, folder)
-    return replace(page, sections=(*page.sections, *_beside(folder)))
+    return replace(page, sections=ordered((*page.sections, *_beside(folder, study))))
 
 
-def _beside(folder: Path) -> list[Section]:
+def ordered(sections: Sequence[Section]) -> tuple[Section, ...]:
+    """Return the sections in reading order: those named in :data:`LAST` at the end."""
+    first = [section for section in sections if section.name not in LAST]
+    last = sorted(
+        (section for section in sections if section.name in LAST),
+        key=lambda section: LAST.index(section.name),
+    )
+    return (*first, *last)
+
+
+def _beside(folder: Path, study: Study) -> list[Section]:
     """Return sections on the files that people put beside a committed study."""
     found = []
     if (path := folder / "training.json").exists():
         tables = training_tables(msgspec.json.decode(path.read_bytes(), type=TrainingReport))
         found.append(Section("training", "Training of the generators", tables))
-    found += quality_sections(_quality(folder))
+    names = {label: named_class(study.data, label) for label in study.data.classes}
+    found += quality_sections(_quality(folder), names)
+    found += reader_sections(folder / READERS)
     if run := read_run(folder):
         made = Text(sentence(f"{run.hardware}; {run.date}; {run.made_by}"))
         blocks = (Code("\n".join(run.commands)), made, Bullets(run.caveats))
@@ -103,10 +136,12 @@ def render_summary(folder: Path, pictures: Path, more: Sequence[str]) -> str:
         stale = "The present version of fewray gives slightly different numbers"
         made = [Text(f"Made on {run.date} with {run.made_by}. {stale}.")]
     blocks = (
-        *comparison_blocks(study)[:1],
+        *forest_block(study),
         crossval_tables.summary_table(study),
         Bullets(tuple(caveats)),
         *made,
     )
-    short = replace(page, warnings=(), sections=(Section("arms", "Results by arm", blocks),))
+    short = replace(
+        page, warnings=(), lead=(), sections=(Section("arms", "Results by arm", blocks),)
+    )
     return "\n".join([page_markdown(short, pictures), "".join(f"- {line}\n" for line in more)])

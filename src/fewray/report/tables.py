@@ -6,9 +6,10 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from html import escape
 from operator import attrgetter
 from typing import Any, Literal
+
+from fewray.report.traced import Number, key_of, pointer
 
 Align = Literal["auto", "left", "right"]
 
@@ -27,6 +28,12 @@ class Column:
     bold: bool = False
     wrap: bool = False
     """Whether long cells may break over several lines in HTML."""
+    point: str = ""
+    """For a column of intervals: where the rows have the value that the bar in each cell marks."""
+    baseline: float | None = None
+    """Where the bars have a tick."""
+    key: str = ""
+    """The key of the class that the whole column is about (:class:`Name`)."""
 
     @property
     def heading(self) -> str:
@@ -43,6 +50,8 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     caption: str = ""
     footnotes: tuple[str, ...] = ()
+    cites: tuple[str, ...] = ()
+    """Keys of :data:`fewray.report.html.references.REFERENCES`."""
 
     @classmethod
     def of(
@@ -52,12 +61,13 @@ class Table:
         rows: Iterable[Sequence[object]],
         caption: str = "",
         footnotes: Sequence[str] = (),
+        cites: Sequence[str] = (),
     ) -> Table:
         """Return a table of ``rows``; cells are converted to text, None to an empty cell.
 
         A column given as text is ``Column(text)``. Columns without content are left out.
         """
-        cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+        cells = [[_text(cell) for cell in row] for row in rows]
         kept: list[Column] = []
         chosen: list[int] = []
         for index, column in enumerate(columns):
@@ -71,7 +81,12 @@ class Table:
             kept.append(each)
             chosen.append(index)
         body = tuple(tuple(row[index] for index in chosen) for row in cells)
-        return cls(title, tuple(kept), body, caption, tuple(footnotes))
+        return cls(title, tuple(kept), body, caption, tuple(footnotes), tuple(cites))
+
+
+def _text(cell: object) -> str:
+    """Return a cell as text; names and numbers stay what they are."""
+    return "" if cell is None else cell if isinstance(cell, str) else str(cell)
 
 
 Field = tuple[Column | str, str, Callable[[Any], object]]
@@ -88,16 +103,39 @@ def fields_table(
     fields: Sequence[Field],
     caption: str = "",
     footnotes: Sequence[str] = (),
+    *,
+    source: str = "",
 ) -> Table:
-    """Return a table with one row per entry of ``found``: its key, then its ``fields``."""
-    rows = [[name, *(_shown(each, field) for field in fields)] for name, each in found.items()]
+    """Return a table with one row per entry of ``found``: its key, then its ``fields``.
+
+    ``source`` is the place of ``found`` in study.json, a JSON pointer: with it, every cell knows
+    its own. A ``*`` in it stands for the key of the row, which otherwise follows at the end.
+    """
+    rows = [
+        [name, *(_shown(each, field, _place(source, name)) for field in fields)]
+        for name, each in found.items()
+    ]
     columns = [first, *(column for column, _, _ in fields)]
     return Table.of(title, columns, rows, caption, footnotes)
 
 
-def _shown(each: object, field: Field) -> object:
+def _place(source: str, name: str) -> str:
+    key = pointer(key_of(name))
+    return source.replace("/*", key) if "*" in source else source and source + key
+
+
+def _shown(each: object, field: Field, source: str) -> object:
     value = attrgetter(field[1])(each)
-    return None if value is None else field[2](value)
+    if value is None:
+        return None
+    text = field[2](value)
+    if not source or not isinstance(text, str):
+        return text
+    scale = 100 if isinstance(field[0], Column) and field[0].unit in ("points", "%") else 1
+    made = Number.of(text, source + pointer(*field[1].split(".")), scale, value)
+    if isinstance(field[0], Column) and field[0].point:
+        made.point = attrgetter(field[0].point)(each)
+    return made
 
 
 _NUMERIC = re.compile(r"[<>≥≤]?\s?[-+−\[]?\d|undefined$")
@@ -129,35 +167,6 @@ def markdown_text(value: object) -> str:
     """Return ``value`` on one line, escaped so that Markdown shows it unchanged."""
     text = re.sub(r"[\\|*`\[\]]", r"\\\g<0>", " ".join(str(value).split()))
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def to_html(table: Table, level: int = 3) -> str:
-    """Return ``table`` as HTML: heading of ``level``, scrolling table with caption, footnotes.
-
-    All text is escaped. No heading is written for a table without a title.
-    """
-    parts = [f"<h{level}>{escape(table.title)}</h{level}>\n"] if table.title else []
-    parts.append('<div class="scroll"><table>\n')
-    parts += [f"<caption>{escape(table.caption)}</caption>\n"] if table.caption else []
-    header = [f"<th{_class(column)}>{escape(column.heading)}</th>" for column in table.columns]
-    parts.append(f"<thead><tr>{''.join(header)}</tr></thead>\n<tbody>\n")
-    for row in table.rows:
-        cells = [
-            f"<td{_class(column)}>{escape(cell)}</td>"
-            for column, cell in zip(table.columns, row, strict=True)
-        ]
-        parts.append(f"<tr>{''.join(cells)}</tr>\n")
-    parts.append("</tbody></table></div>\n")
-    parts += [f'<p class="soft">{escape(note)}</p>\n' for note in table.footnotes]
-    return "".join(parts)
-
-
-def _class(column: Column) -> str:
-    names = [
-        *(["words"] if column.wrap else ["text"] if column.align == "left" else []),
-        *(["bold"] if column.bold else []),
-    ]
-    return f' class="{" ".join(names)}"' if names else ""
 
 
 def print_table(table: Table) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fewray.report.traced import Name
 from fewray.results.crossval import DataSummary
 from fewray.results.names import VERDICT_NAMES, sentence_case
 from fewray.results.published import SplitData
@@ -15,7 +16,12 @@ NUMERALS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight"
 
 def class_name(data: DataSummary | SplitData, label: str) -> str:
     """Return the display name of a class: the data set's own, or the label with spaces."""
-    return data.display_names.get(label, label.replace("_", " "))
+    return named_class(data, label)
+
+
+def named_class(data: DataSummary | SplitData, label: str) -> Name:
+    """Return the display name of a class, with its key."""
+    return Name.of(data.display_names.get(label, label.replace("_", " ")), "class", label)
 
 
 def number(value: float | None, digits: int = 3) -> str:

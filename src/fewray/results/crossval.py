@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
+
 from fewray.config import CrossvalOptions
 from fewray.results.scores import (
     Accuracy,
@@ -164,6 +166,9 @@ class External(Model, frozen=True, kw_only=True):
     """How many networks' probabilities were averaged."""
     accuracy: dict[str, Estimate]
     """By arm."""
+    comparisons: dict[str, Difference] = msgspec.field(default_factory=dict)
+    """By arm, without the reference; empty in studies from before they were compared. p-values are
+    not corrected."""
 
 
 class AuditModel(Model, frozen=True, kw_only=True):

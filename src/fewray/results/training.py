@@ -147,6 +147,8 @@ class GeneratorSource(Model, frozen=True, kw_only=True):
     training_set: TrainingSet
     rejected_seeds: tuple[int, ...] | None = None
     """Seeds whose images were replaced as copies; None if copies were not looked for."""
+    marked_seeds: tuple[int, ...] = ()
+    """Seeds passed over because a reject list marks their images as artefacts."""
     copy_threshold: CopyThreshold | None = None
     copy_extractor: str | None = None
     """The extractor whose features helped to find these copies."""

@@ -31,6 +31,7 @@ def test_kept_test_rows_are_not_folded_and_are_predicted(phantoms: Manifest, tmp
     assert found.data.images == len(phantoms.where(split="train"))
     assert external.images == len(phantoms.where(split="test"))
     assert set(external.accuracy) == {"classic", "classic+synthetic"}
+    assert set(external.comparisons) == {"classic+synthetic"}
 
 
 def test_an_external_set_changes_nothing_else(phantoms: Manifest, tmp_path: Path):

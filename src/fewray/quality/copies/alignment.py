@@ -70,9 +70,29 @@ def nearest_aligned(
     bool (q, r) excludes pairs, such as images of one patient. A coarse search at 32 pixels selects
     eight references for the fine one at 64.
     """
+    distances = aligned_distances(queries, references, allowed, device=device)
+    if 0 in distances.shape:
+        return Nearest(index=np.full(len(queries), -1), distance=np.full(len(queries), np.inf))
+    index = distances.argmin(1)
+    found = distances[np.arange(len(index)), index]
+    return Nearest(index=np.where(np.isfinite(found), index, -1), distance=np.maximum(0.0, found))
+
+
+def aligned_distances(
+    queries: np.ndarray,
+    references: np.ndarray,
+    allowed: np.ndarray | None = None,
+    *,
+    device: torch.device | str = "cpu",
+) -> np.ndarray:
+    """Return the distances (q, r) of :func:`nearest_aligned`.
+
+    They are known for the eight references per query that the coarse search selects; the others are
+    inf.
+    """
     q, r = len(check_images(queries)), len(check_images(references))
     if q == 0 or r == 0:
-        return Nearest(index=np.full(q, -1), distance=np.full(q, np.inf))
+        return np.full((q, r), np.inf)
     selected = np.ones((q, r), bool) if allowed is None else allowed
     query, reference = (
         torch.from_numpy(np.array(images)).to(device) for images in (queries, references)
@@ -81,14 +101,8 @@ def nearest_aligned(
     best = np.argsort(-alike, axis=1, kind="stable")[:, :CANDIDATES]
     chosen = np.zeros((q, r), bool)
     np.put_along_axis(chosen, best, True, axis=1)
-    alike = np.where(
-        chosen & selected, _similarities(query, reference, FINE, chosen & selected), -np.inf
-    )
-    index = alike.argmax(1)
-    found = alike[np.arange(q), index]
-    return Nearest(
-        index=np.where(np.isfinite(found), index, -1), distance=np.maximum(0.0, 1 - found)
-    )
+    chosen &= selected
+    return np.where(chosen, 1 - _similarities(query, reference, FINE, chosen), np.inf)
 
 
 @torch.inference_mode()

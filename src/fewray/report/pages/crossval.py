@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Sequence
 from pathlib import Path
 
 from fewray.data.audit.models import SEPARABLE, STANDARD_ERRORS
-from fewray.errors import InputError
-from fewray.report.checklist import claim_items
+from fewray.report.checklist import checklist_table
+from fewray.report.commands import study_command
 from fewray.report.files import Timing
 from fewray.report.forest import fold_figure, forest_plot, seed_figure
 from fewray.report.limits import limits
@@ -28,14 +26,22 @@ from fewray.report.page import (
 )
 from fewray.report.pages import crossval_checks as checks
 from fewray.report.pages import crossval_tables as tables
+from fewray.report.pages.first_screen import (
+    external_sentence,
+    images_note,
+    memorised_sentence,
+    strips,
+    verdict,
+)
+from fewray.report.pages.generator_folders import class_folders, generator_home
 from fewray.report.pages.generators import generator_blocks, page_warnings, took
-from fewray.report.phrases import class_counts, cohort, external_kind, merged, splits, title
-from fewray.report.tables import Column, Table
-from fewray.report.text import class_name, count, listed, percent, sentence, spelled
+from fewray.report.pages.lens import lens_blocks
+from fewray.report.pages.run_images import ClassImages, run_images
+from fewray.report.phrases import class_counts, cohort, merged, splits, title
+from fewray.report.text import class_name, listed, named_class, sentence, spelled
+from fewray.report.traced import named_arm, pointer
 from fewray.results.crossval import CrossvalStudy
 from fewray.results.names import arm_name, sentence_case
-from fewray.results.training import ALL_CLASSES
-from fewray.storage.files import read_json
 
 FOREST = "forest.svg"
 """The forest plot beside a Markdown page."""
@@ -53,25 +59,10 @@ def crossval_page(study: CrossvalStudy, timing: Timing, folder: Path) -> Page:
         f"({study.preset} preset). Differences in accuracy are "
         f"relative to {arm_name(study.reference)}."
     )
-    matrices = tuple(
-        Matrix(
-            sentence_case(arm_name(name)),
-            tuple(class_name(data, c) for c in data.classes),
-            arm.confusion,
-        )
-        for name, arm in study.arms.items()
-    )
-    reading = "Mean counts over seeds and repeats. Rows: true class. Columns: predicted class."
-    shading = "Cells are shaded by their share of the row total."
-    items = [(item, text) for item, text in claim_items(study)]
-    checklist = Table.of(
-        "",
-        (Column("item", wrap=True), Column("reported", wrap=True)),
-        items,
-        "Selected CLAIM 2024 and TRIPOD+AI items, grouped by topic and completed where fewray has "
-        "the information. These are not the full checklists.",
-    )
-    methods = Text(methods_paragraph(study), "paste")
+    home = generator_home(timing, folder)
+    folders = class_folders(study, home) if study.generators else {}
+    images = _images(study, folder, home)
+    shown = strips(study, images, folders)
     uncorrected = Text("Not corrected for multiple comparisons, so no verdicts are given.", "soft")
     again = Text(
         "Predictions of the main analysis, scored on some classes only and again not corrected.",
@@ -83,68 +74,93 @@ def crossval_page(study: CrossvalStudy, timing: Timing, folder: Path) -> Page:
         title(study),
         subtitle,
         verdict(study),
-        page_warnings(data.origin, study.warnings),
+        page_warnings(data.origin, study.warnings) or limits(study)[:1],
         [
             Section("comparisons", f"Each arm compared with {arm_name(study.reference)}",
                     comparison_blocks(study)),
             Section("arms", "Arms, training budgets and scores", _arm_blocks(study)),
             Section("classes", "Results by class", tuple(tables.class_tables(study))),
-            Section("confusion", "Confusion matrices", (
-                Text(reading, "soft"),
-                Text(shading, "soft", html_only=True),
-                Group(matrices, "pair matrices"))),
+            Section("confusion", "Confusion matrices", _matrices(study)),
+            Section("external", "External evaluation", tuple(checks.external_tables(study))),
+            Section("images", "Synthetic images and their nearest training images",
+                    lens_blocks(images)),
+            Section("generators", "Generators", _generator_section(study, folders)),
+            Section("audit", "Shortcut audit", _audit_blocks(study)),
+            Section("folds", "Cohort and folds", _fold_blocks(study)),
             Section("sensitivity", "Sensitivity analyses",
                     (uncorrected, *sensitivity) if sensitivity else ()),
             Section("subsets", "Subsets of the classes", (again, *subsets) if subsets else ()),
-            Section("external", "External evaluation", tuple(checks.external_tables(study))),
-            Section("audit", "Shortcut audit", _audit_blocks(study)),
-            Section("folds", "Cohort and folds", _fold_blocks(study)),
-            Section("generators", "Generators", _generator_section(study, timing, folder)),
+            Section("methods", "Methods text to copy", (Text(methods_paragraph(study), "paste"),)),
+            Section("checklist", "Reporting checklist", (checklist_table(study),)),
             Section("limits", "Limitations", (Bullets(tuple(limits(study))),)),
-            Section("checklist", "Reporting checklist", (checklist,)),
-            Section("methods", "Methods text to copy", (methods,)),
             Section("reproducibility", "Reproducibility", _reproducibility(study, timing)),
         ],
+        beside=(external_sentence(study), "" if shown else memorised_sentence(study)),
+        lead=(*forest_block(study), *shown),
+        images_note=images_note(data.origin),
+        names=(
+            *map(named_arm, study.arms),
+            *(named_class(data, label) for label in data.classes),
+        ),
     )  # fmt: skip
 
 
-def verdict(study: CrossvalStudy) -> list[str]:
-    """Return the verdicts, and what was found on an external set."""
-    found = [sentence(each.text) for each in study.conclusion.verdicts]
-    if (external := study.external) is None:
-        return found
-    concerned = (study.reference, *(each.arm for each in study.conclusion.verdicts))
-    scores = [
-        f"{percent(accuracy.value, 1)} with {arm_name(arm)}"
-        for arm, accuracy in external.accuracy.items()
-        if arm in concerned and accuracy.value is not None
-    ]
-    return [
-        *found,
-        f"Accuracy on the {external_kind(external)} ({external.name}, "
-        f"{count(external.images, 'image')}): {listed(scores)}.",
-    ]
+def _images(study: CrossvalStudy, folder: Path, home: Path) -> dict[str, ClassImages]:
+    if not study.generators:
+        return {}
+    found = run_images(study, folder, home)
+    return {class_name(study.data, label): images for label, images in found.items()}
+
+
+def forest_block(study: CrossvalStudy) -> tuple[Drawing, ...]:
+    """Return the forest plot, if any arm was compared."""
+    drawn = forest_plot(study)
+    if drawn is None:
+        return ()
+    holm = ", after Holm correction" if len(study.comparisons) > 1 else ""
+    return (
+        Drawing(
+            drawn,
+            "Forest plot of the differences in accuracy; the table of comparisons has the same "
+            "numbers",
+            "Square: difference in accuracy. Line: its 95% confidence interval. Right of 0: in "
+            f"favour of the arm over {arm_name(study.reference)}. Shaded: differences this study "
+            f"had less than 80% power to detect{holm}.",
+            narrow=True,
+            file=FOREST,
+            command=study_command(study),
+            cites=("cameron2011", *(["holm1979"] if holm else [])),
+        ),
+    )
 
 
 def comparison_blocks(study: CrossvalStudy) -> tuple[Block, ...]:
-    """Return the forest plot and the tables of comparisons."""
-    drawn = forest_plot(study)
-    if drawn is None:
+    """Return the tables of comparisons."""
+    if not study.comparisons:
         return (Text("No arm was compared with another.", "soft"),)
-    reference = arm_name(study.reference)
-    holm = ", after Holm correction" if len(study.comparisons) > 1 else ""
-    plot = Drawing(
-        drawn,
-        "Forest plot of the differences in accuracy; the table below has the same numbers",
-        "The square marks the difference in accuracy, and the line marks its 95% confidence "
-        "interval (given in brackets at the top right of each row). Values to the right of 0 "
-        f"favour the arm over {reference}. "
-        f"Shaded: differences this study had less than 80% power to detect{holm}.",
-        narrow=True,
-        file=FOREST,
-    )
     table, described = tables.comparison_table(study), tables.descriptive_table(study)
-    return (plot, table, described, *tables.pair_tables(study))
+    return (table, described, *tables.pair_tables(study))
+
+
+def _matrices(study: CrossvalStudy) -> tuple[Block, ...]:
+    labels = tuple(class_name(study.data, c) for c in study.data.classes)
+    reading = "Mean counts over seeds and repeats. Rows: true class. Columns: predicted class."
+    shading = "Cells are shaded by their share of the row total."
+    matrices = tuple(
+        Matrix(
+            sentence_case(arm_name(name)),
+            labels,
+            arm.confusion,
+            named_arm(name).key,
+            pointer("arms", name, "confusion"),
+        )
+        for name, arm in study.arms.items()
+    )
+    return (
+        Text(reading, "soft"),
+        Text(shading, "soft", html_only=True),
+        Group(matrices, "pair matrices"),
+    )
 
 
 def _arm_blocks(study: CrossvalStudy) -> tuple[Block, ...]:
@@ -154,11 +170,14 @@ def _arm_blocks(study: CrossvalStudy) -> tuple[Block, ...]:
         (fold_figure(study), "Accuracy of each arm by fold", "One dot per fold, averaged over "
          "seeds. Thin lines join results from the same fold."),
     )  # fmt: skip
+    command = study_command(study)
     figures = tuple(
-        Drawing(svg, label, caption, narrow=True) for svg, label, caption in drawn if svg
+        Drawing(svg, label, caption, narrow=True, command=command, cites=("wilson1927",))
+        for svg, label, caption in drawn
+        if svg
     )
     spread = Details("Accuracy by seed and by fold", (tables.spread_table(study),))
-    return (tables.arm_table(study), tables.score_table(study), Group(figures), spread)
+    return (tables.score_table(study), tables.arm_table(study), Group(figures), spread)
 
 
 def _audit_blocks(study: CrossvalStudy) -> tuple[Block, ...]:
@@ -185,45 +204,19 @@ def _fold_blocks(study: CrossvalStudy) -> tuple[Block, ...]:
     return tuple(blocks)
 
 
-def _generator_section(study: CrossvalStudy, timing: Timing, folder: Path) -> tuple[Block, ...]:
+def _generator_section(study: CrossvalStudy, folders: dict[str, Path]) -> tuple[Block, ...]:
     if not study.generators:
         return ()
-    home = Path(timing.generators) if timing.generators else folder
-    home = home if home.is_dir() else folder
-    found = generator_folders(home, study.data.classes)
-    folders = {class_name(study.data, label): paths[0] for label, paths in found.items()}
-    phantom = study.data.origin == "phantom"
+    several = len(study.folds) > 1 and folders
     shown = (
         "The sample images for each class come from a single generator: the first when folders are "
         "sorted by name."
     )
-    note = (
-        (Text(shown, "soft", html_only=True),)
-        if any(len(paths) > 1 for paths in found.values())
-        else ()
+    note = (Text(shown, "soft", html_only=True),) if several else ()
+    blocks = generator_blocks(
+        folders, phantom=study.data.origin == "phantom", command=study_command(study)
     )
-    return (tables.generator_table(study), *note, *generator_blocks(folders, phantom=phantom))
-
-
-def generator_folders(home: Path, classes: Sequence[str]) -> dict[str, list[Path]]:
-    """Return by class, or for pooled generators, the folders with a training log, sorted by path.
-
-    They lie under ``home``. The class is the label in the folder's ``options.json``, or else the
-    folder's own name.
-    """
-    found = defaultdict(list)
-    for log in sorted(home.rglob("stats.jsonl")):
-        found[_label(log.parent)].append(log.parent)
-    return {label: found[label] for label in (*classes, ALL_CLASSES) if label in found}
-
-
-def _label(folder: Path) -> str:
-    try:
-        options = read_json(folder / "options.json")
-    except InputError:
-        return folder.name
-    label = options.get("label") if isinstance(options, dict) else None
-    return label if isinstance(label, str) else folder.name
+    return (tables.generator_table(study), *note, *blocks)
 
 
 def _reproducibility(study: CrossvalStudy, timing: Timing) -> tuple[Block, ...]:
@@ -236,6 +229,7 @@ def _reproducibility(study: CrossvalStudy, timing: Timing) -> tuple[Block, ...]:
     return (
         Text(f"{where}; classifier {noun}: {seeds}. Versions: {packages}."),
         *took(timing),
+        Code(study_command(study)),
         Details("All options", (Code(json.dumps(study.options.to_json(), indent=1)),)),
         Details("Hashes of data and inputs", (Code(json.dumps(hashes, indent=1)),)),
     )

@@ -14,9 +14,11 @@ from fewray.report.pages.crossval_tables import (
 )
 from fewray.report.phrases import audit_view, external_kind, subset_name
 from fewray.report.tables import Column, Table, fields_table
-from fewray.report.text import class_name, count, estimate, number, sentence
+from fewray.report.text import count, estimate, named_class, number, sentence
+from fewray.report.traced import Number, key_of, pointer
 from fewray.results.crossval import Analysis, CrossvalStudy
 from fewray.results.names import arm_name, sentence_case
+from fewray.results.scores import Estimate
 
 
 def terminal_tables(study: CrossvalStudy) -> list[Table]:
@@ -35,10 +37,17 @@ def analysis_tables(study: CrossvalStudy, found: Mapping[str, Analysis]) -> list
     """Return one table per sensitivity analysis or subset."""
     tables = []
     for name, analysis in found.items():
-        compared = fields_table("", "arm", by_name(analysis.comparisons), (*DIFFERENCE, P))
+        place = pointer("subsets" if name in study.subsets else "sensitivity", name)
+        compared = fields_table(
+            "",
+            "arm",
+            by_name(analysis.comparisons),
+            (*DIFFERENCE, P),
+            source=f"{place}/comparisons",
+        )
         cells = {row[0]: row[1:] for row in compared.rows}
         rows = [
-            (arm, estimate(accuracy), *cells.get(arm, ("reference", "", "")))
+            (arm, _accuracy(arm, accuracy, place), *cells.get(arm, ("reference", "", "")))
             for arm, accuracy in by_name(analysis.accuracy).items()
         ]
         reference, _, source = analysis.reference.rstrip(")").partition(" (")
@@ -52,18 +61,36 @@ def analysis_tables(study: CrossvalStudy, found: Mapping[str, Analysis]) -> list
     return tables
 
 
+def _accuracy(arm: str, found: Estimate, place: str) -> Number:
+    path = f"{place}/accuracy{pointer(key_of(arm))}"
+    return Number.of(estimate(found), path, shown=found)
+
+
 def external_tables(study: CrossvalStudy) -> list[Table]:
-    """Return the accuracy of each arm on the external set, if there is one."""
+    """Return each arm's accuracy and paired difference on the external set, if there is one."""
     if (found := study.external) is None:
         return []
-    rows = [(name, estimate(accuracy)) for name, accuracy in by_name(found.accuracy).items()]
+    compared = fields_table(
+        "", "arm", by_name(found.comparisons), (*DIFFERENCE, P), source="/external/comparisons"
+    )
+    cells = {row[0]: row[1:] for row in compared.rows}
+    blank = ("reference", "", "") if cells else ()
+    rows = [
+        (name, _accuracy(name, accuracy, "/external"), *cells.get(name, blank))
+        for name, accuracy in by_name(found.accuracy).items()
+    ]
     images = f"{count(found.images, 'image')}, never used for training"
     caption = (
         f"{found.name}: {images}. Each prediction averages the networks of all {found.networks} "
         "folds. The cross-validated accuracies come from single networks, so the two are not "
         "strictly comparable."
     )
-    columns = ("arm", ACCURACY[0])
+    if cells:
+        caption += (
+            f" Difference: minus {arm_name(study.reference)}, paired by image; p-values are not "
+            "corrected."
+        )
+    columns = ("arm", ACCURACY[0], *(compared.columns[1:] if cells else ()))
     return [Table.of(sentence_case(external_kind(found)), columns, rows, caption)]
 
 
@@ -73,19 +100,33 @@ def audit_tables(study: CrossvalStudy) -> list[Table]:
     if not study.audit.models:
         return []
     rows = [
-        (model.description, number(model.accuracy), *(number(model.auroc[c]) for c in classes))
-        for model in study.audit.models.values()
+        (
+            model.description,
+            Number.of(number(model.accuracy), pointer("audit", "models", key, "accuracy")),
+            *(
+                Number.of(number(model.auroc[c]), pointer("audit", "models", key, "auroc", c))
+                for c in classes
+            ),
+        )
+        for key, model in study.audit.models.items()
     ]
-    own = (estimate(reference.per_class[label].auroc) for label in classes)
+    arm = ("arms", study.reference)
+    own = (
+        Number.of(estimate(reference.per_class[c].auroc), pointer(*arm, "per_class", c, "auroc"))
+        for c in classes
+    )
     rows.append(
         (
             f"for comparison: the whole image ({arm_name(study.reference)} arm)",
-            estimate(reference.accuracy),
+            Number.of(estimate(reference.accuracy), pointer(*arm, "accuracy")),
             *own,
         )
     )
-    names = (Column(f"AUROC, {class_name(study.data, c)}", align="right") for c in classes)
-    columns = (Column("what the model sees", wrap=True), ACCURACY[0], *names)
+    names = (
+        Column(f"AUROC, {name}", align="right", key=name.key)
+        for name in (named_class(study.data, c) for c in classes)
+    )
+    columns = (Column("what the model sees", wrap=True), "accuracy", *names)
     caption = (
         f"How well can a model do with {audit_view(study.data)}? These models used the same folds "
         "as the study. AUROC: each class versus all others. Always guessing the most common class "

@@ -15,13 +15,15 @@ from fewray.report.text import (
     count,
     estimate,
     listed,
+    named_class,
     number,
     p_value,
     points,
     points_interval,
     verdict_name,
 )
-from fewray.results.crossval import CrossvalStudy
+from fewray.report.traced import Name, Number, named_arm, pointer
+from fewray.results.crossval import CrossvalStudy, PairDifference
 from fewray.results.names import arm_name, sentence_case
 from fewray.results.scores import SplitCounts
 
@@ -29,7 +31,10 @@ unsigned = partial(points, signed=False)
 VERDICT: Field = (Column("verdict", bold=True), "verdict", verdict_name)
 DIFFERENCE: tuple[Field, ...] = (
     (Column("difference", "points", "right"), "difference", points),
-    (Column("95% CI", "points", "right"), "ci", points_interval),
+    (
+        Column("95% CI", "points", "right", point="difference", baseline=0.0),
+        *("ci", points_interval),
+    ),
 )
 P: Field = ("p", "p", p_value)
 ONE_COMPARISON: tuple[Field, ...] = (
@@ -53,7 +58,10 @@ ARM: tuple[Field, ...] = (
     ("optimiser steps", "steps", str),
     (Column("description", wrap=True), "description", str),
 )
-ACCURACY: Field = (Column("accuracy", align="right"), "accuracy", estimate)
+ACCURACY: Field = (
+    Column("accuracy", align="right", point="accuracy.value"),
+    *("accuracy", estimate),
+)
 AUROC: Field = (Column("AUROC", align="right"), "auroc", estimate)
 ARM_SCORES: tuple[Field, ...] = (
     ACCURACY,
@@ -82,9 +90,9 @@ Each = TypeVar("Each")
 def overview_table(study: CrossvalStudy) -> Table:
     """Return every arm's accuracy and its comparison with the reference."""
     tested = _tested(study)
-    fields = (*DIFFERENCE, tested[0], tested[-1], VERDICT)
-    scores = fields_table("", "arm", by_name(study.arms), (ARM[0], ACCURACY, AUROC))
-    compared = fields_table("", "arm", by_name(study.comparisons), fields)
+    fields, accuracy = (*DIFFERENCE, tested[0], tested[-1], VERDICT), _beside_reference(study)
+    scores = fields_table("", "arm", by_name(study.arms), (ARM[0], accuracy, AUROC), source="/arms")
+    compared = fields_table("", "arm", by_name(study.comparisons), fields, source="/comparisons")
     cells = {row[0]: row[1:] for row in compared.rows}
     rows = [(*row, *cells.get(row[0], ("reference", "", "", "", ""))) for row in scores.rows]
     seeds = count(len(study.seeds), "classifier seed")
@@ -96,7 +104,7 @@ def overview_table(study: CrossvalStudy) -> Table:
 
 def by_name(by_arm: Mapping[str, Each]) -> dict[str, Each]:
     """Return ``by_arm`` with the display names of the arms."""
-    return {arm_name(arm): each for arm, each in by_arm.items()}
+    return {named_arm(arm): each for arm, each in by_arm.items()}
 
 
 def _tested(study: CrossvalStudy) -> tuple[Field, ...]:
@@ -119,13 +127,26 @@ def comparison_table(study: CrossvalStudy) -> Table:
     )
     caption += _no_evidence(study)
     fields = (VERDICT, *DIFFERENCE, *_tested(study))
-    return fields_table("", "arm", by_name(study.comparisons), fields, caption)
+    return _comparisons(study, fields, caption)
+
+
+def _comparisons(study: CrossvalStudy, fields: Sequence[Field], caption: str) -> Table:
+    found = by_name(study.comparisons)
+    return fields_table("", "arm", found, fields, caption, source="/comparisons")
+
+
+def _beside_reference(study: CrossvalStudy, field: Field = ACCURACY) -> Field:
+    """Return a field of the arms whose bars have a tick at the reference arm's value."""
+    column, name, show = field
+    value = getattr(study.arms[study.reference], name).value
+    assert isinstance(column, Column)
+    return replace(column, point=f"{name}.value", baseline=value), name, show
 
 
 def summary_table(study: CrossvalStudy) -> Table:
     """Return difference, interval and verdict of each arm."""
     caption = _no_evidence(study).strip()
-    return fields_table("", "arm", by_name(study.comparisons), (*DIFFERENCE, VERDICT), caption)
+    return _comparisons(study, (*DIFFERENCE, VERDICT), caption)
 
 
 def _no_evidence(study: CrossvalStudy) -> str:
@@ -142,16 +163,20 @@ def descriptive_table(study: CrossvalStudy) -> Table:
     )
     several = folds_and_repeats(study)[1] > 1  # the corrected t-test needs several repeats
     fields = [field for field in DESCRIPTIVE if several or field[1] != "p_corrected_t"]
-    return fields_table("", "arm", by_name(study.comparisons), fields, caption)
+    return _comparisons(study, fields, caption)
 
 
 def pair_tables(study: CrossvalStudy) -> list[Table]:
     """Return the comparisons of two arms other than the reference, if any."""
-    pairs = {f"{arm_name(p.arm)} minus {arm_name(p.other)}": p for p in study.descriptive}
+    pairs: dict[str, PairDifference] = {
+        Name.of(f"{arm_name(p.arm)} minus {arm_name(p.other)}", "pair", str(index)): p
+        for index, p in enumerate(study.descriptive)
+    }
     caption = (
         "Comparison of two arms other than the reference. Descriptive only: no test or verdict."
     )
-    return [fields_table("", "arms", pairs, DIFFERENCE, caption)] if pairs else []
+    table = fields_table("", "arms", pairs, DIFFERENCE, caption, source="/descriptive")
+    return [table] if pairs else []
 
 
 def arm_table(study: CrossvalStudy) -> Table:
@@ -161,7 +186,7 @@ def arm_table(study: CrossvalStudy) -> Table:
         if any("classic" in arm for arm in study.arms)
         else "Training images: mean over folds."
     )
-    return fields_table("", "arm", by_name(study.arms), ARM, caption)
+    return fields_table("", "arm", by_name(study.arms), ARM, caption, source="/arms")
 
 
 def score_table(study: CrossvalStudy) -> Table:
@@ -170,7 +195,8 @@ def score_table(study: CrossvalStudy) -> Table:
         "Out-of-fold scores with 95% confidence intervals. To judge whether an arm helps, use the "
         "paired comparisons above; do not compare these intervals with one another."
     )
-    return fields_table("", "arm", by_name(study.arms), ARM_SCORES, caption)
+    fields = [_beside_reference(study, field) for field in ARM_SCORES]
+    return fields_table("", "arm", by_name(study.arms), fields, caption, source="/arms")
 
 
 def spread_table(study: CrossvalStudy) -> Table:
@@ -180,7 +206,8 @@ def spread_table(study: CrossvalStudy) -> Table:
         (Column("by fold", align="left"), "by_fold", lambda found: ", ".join(map(_numbers, found))),
     ]
     accuracies = {name: arm.accuracy for name, arm in by_name(study.arms).items()}
-    return fields_table("", "arm", accuracies, fields, "Accuracy by seed and by fold.")
+    caption = "Accuracy by seed and by fold."
+    return fields_table("", "arm", accuracies, fields, caption, source="/arms/*/accuracy")
 
 
 def _numbers(found: Sequence[float]) -> str:
@@ -196,6 +223,7 @@ def class_tables(study: CrossvalStudy) -> list[Table]:
             "arm",
             {name: arm.per_class[label] for name, arm in arms},
             CLASS_SCORES,
+            source=f"/arms/*/per_class{pointer(label)}",
         )
         for label in study.data.classes
     ]
@@ -212,12 +240,24 @@ def fold_table(study: CrossvalStudy) -> Table:
         if data.patients_known != "none":
             fields.append((f"{name} patients", f"{part}_patients", str))
     for label in data.classes:
-        column = Column(class_name(data, label), align="right")
+        name = named_class(data, label)
+        column = Column(name, align="right", key=name.key)
         fields.append((column, "counts", partial(_train_test, label)))
     rows = {str(index): fold for index, fold in enumerate(study.folds)}
     caption = "The class columns show training / test images."
-    table = fields_table("", "", rows, fields, caption)
-    return replace(table, columns=table.columns[1:], rows=tuple(row[1:] for row in table.rows))
+    table = fields_table("", "", rows, fields, caption, source="/folds")
+    shown = tuple(
+        tuple(_of_class(column, cell) for column, cell in zip(table.columns, row, strict=True))[1:]
+        for row in table.rows
+    )
+    return replace(table, columns=table.columns[1:], rows=shown)
+
+
+def _of_class(column: Column, cell: str) -> str:
+    """Return the cell of a class with its own place, below that of all classes."""
+    if not column.key or not isinstance(cell, Number):
+        return cell
+    return Number.of(cell, cell.path + pointer(column.key.removeprefix("class:")))
 
 
 def _train_test(label: str, counts: Mapping[str, SplitCounts]) -> str | None:
@@ -229,9 +269,15 @@ def generator_table(study: CrossvalStudy) -> Table:
     found = {class_name(study.data, label): each for label, each in study.generators.items()}
     recipes, copies = {each.recipe for each in found.values()}, study.rejected_copies
     fields = logged(GENERATOR[len(recipes) == 1 :], found.values())
-    table = fields_table("", "class", found, fields)
+    table = fields_table("", "class", found, fields, source="/generators")
     counts = [
-        (copies[c].kept, copies[c].rejected) if copies else ("", "") for c in study.generators
+        tuple(
+            Number.of(str(getattr(copies[c], key)), pointer("rejected_copies", c, key))
+            for key in ("kept", "rejected")
+        )
+        if copies
+        else ("", "")
+        for c in study.generators
     ]
     rows = [(*row, *extra) for row, extra in zip(table.rows, counts, strict=True)]
     used = list({name: None for each in found.values() for name in each.recipes})

@@ -14,9 +14,12 @@ from fewray.generators.log import LOG, read_log, read_options
 from fewray.report import figures
 from fewray.report.files import Timing
 from fewray.report.page import Block, Drawing, Group, Page, Picture, Section, Text
+from fewray.report.pages.first_screen import PHANTOM, warned
+from fewray.report.pages.generator_folders import filmstrip
 from fewray.report.pages.quality import quality_sections
 from fewray.report.tables import Field, Table, fields_table
 from fewray.report.text import listed, number, sentence, spelled
+from fewray.report.traced import Name
 from fewray.results.quality import QualityReport
 from fewray.results.scores import StudyWarning
 from fewray.results.training import (
@@ -145,18 +148,23 @@ def training_tables(training: TrainingReport) -> tuple[Table, ...]:
 
 
 def generator_blocks(
-    folders: Mapping[str, Path], sources: Mapping[str, str] | None = None, *, phantom: bool = False
+    folders: Mapping[str, Path],
+    sources: Mapping[str, str] | None = None,
+    *,
+    phantom: bool = False,
+    command: str = "",
 ) -> tuple[Block, ...]:
-    """Return sample grids, training curves and health findings of the generator of each class.
+    """Return sample grids, training curves, filmstrips and health of the generator of each class.
 
-    ``folders`` is by display name of the class; ``sources`` says which generator it is.
+    ``folders`` is by display name of the class; ``sources`` says which generator it is;
+    ``command`` is shown under the figures.
     """
     logs = {label: read_log(folder) for label, folder in folders.items()}
     pictures: list[Block] = []
     for label, folder in folders.items():
         pictures += _grids(label, folder, (sources or {}).get(label, ""), phantom=phantom)
     curves: list[Block] = [
-        Drawing(drawn, f"Losses of {label}")
+        Drawing(drawn, f"Losses of {label}", command=command, key=_key(label))
         if drawn
         else Text(f"{label}: no {'losses in the ' if found else ''}training log.", "soft")
         for label, found in logs.items()
@@ -168,7 +176,20 @@ def generator_blocks(
         for finding in findings(found)
     ]
     grids = [Group(tuple(pictures), "grids")] if pictures else []
-    return (*grids, *health, *curves, *_scores(logs))
+    made = [shown for label, folder in folders.items() if (shown := filmstrip(label, folder))]
+    filmstrips: list[Block] = [
+        *(
+            [Text("Images of the same seeds over training.", "soft", html_only=True)]
+            if made
+            else []
+        ),
+        *made,
+    ]
+    return (*health, *_scores(logs, command), *curves, *filmstrips, *grids)
+
+
+def _key(label: str) -> str:
+    return label.key if isinstance(label, Name) else ""
 
 
 def _grids(label: str, folder: Path, source: str, *, phantom: bool) -> list[Block]:
@@ -176,17 +197,17 @@ def _grids(label: str, folder: Path, source: str, *, phantom: bool) -> list[Bloc
     if real := figures.picture(folder / "reals.png"):
         kind = " (computer-generated phantoms)" if phantom else ""
         caption = f"{label}: images used to train the generator{kind}."
-        found.append(Picture(real, f"Training images of {label}", caption))
+        found.append(Picture(real, f"Training images of {label}", caption, _key(label)))
     fakes = sorted(folder.glob("fakes-*.png"))
     if fakes and (fake := figures.picture(fakes[-1])):
         epoch = int(fakes[-1].stem.removeprefix("fakes-"))
         caption = f"{label}: synthetic images, epoch {epoch}, fixed seeds"
         caption += f", {source}." if source else "."
-        found.append(Picture(fake, f"Synthetic images of {label}", caption))
+        found.append(Picture(fake, f"Synthetic images of {label}", caption, _key(label)))
     return found
 
 
-def _scores(logs: Mapping[str, Sequence[EpochRow]]) -> list[Block]:
+def _scores(logs: Mapping[str, Sequence[EpochRow]], command: str) -> list[Block]:
     rows = [row for log in logs.values() for row in log]
     extractors = ", ".join(sorted({row.extractor for row in rows if row.extractor}))
     fakes = "/".join(map(str, sorted({row.num_fake for row in rows if row.num_fake})))
@@ -195,18 +216,17 @@ def _scores(logs: Mapping[str, Sequence[EpochRow]]) -> list[Block]:
     for key, name in shown.items():
         title = f"{name} ({extractors}, {fakes} synthetic images)"
         if drawn := figures.quality_curves(logs, key, title):
-            found.append(Drawing(drawn, f"{name} over training"))
+            cites = ("heusel2017",) if key == "fid" else ("binkowski2018",)
+            label = f"{name} over training"
+            found.append(Drawing(drawn, label, command=command, cites=cites))
     return found
 
 
 def page_warnings(origin: str, warnings: Sequence[StudyWarning]) -> list[str]:
     """Return a study's warnings; for phantoms, the first says what the report is worth."""
-    phantom = [
-        "The images are computer-generated phantoms, not X-rays of patients. This report "
-        "demonstrates the method; its results are not findings."
-    ]
-    shown = [warning.text for warning in warnings if warning.code != "phantom_data"]
-    return [*(phantom if origin == "phantom" else []), *shown]
+    phantom = StudyWarning(code="phantom_data", text=PHANTOM)
+    others = [warned(warning) for warning in warnings if warning.code != "phantom_data"]
+    return [*([warned(phantom)] if origin == "phantom" else []), *others]
 
 
 def took(timing: Timing) -> tuple[Block, ...]:

@@ -20,9 +20,19 @@ from fewray.report.pages.generators import (
     took,
 )
 from fewray.report.tables import Column, Field, Table, fields_table
-from fewray.report.text import class_name, count, interval, listed, number, sentence, spelled
+from fewray.report.text import (
+    class_name,
+    count,
+    interval,
+    listed,
+    named_class,
+    number,
+    sentence,
+    spelled,
+)
+from fewray.report.traced import named_arm
 from fewray.results.names import arm_name, sentence_case
-from fewray.results.published import PublishedStudy
+from fewray.results.published import PublishedArm, PublishedStudy
 
 PRINTED = {
     "classic": {
@@ -72,6 +82,7 @@ def published_page(study: PublishedStudy, timing: Timing, folder: Path) -> Page:
         "Dots: one per seed, evaluation mode. Bar: 95% Wilson interval of their mean. Crosses: "
         "networks trained and tested as in the paper. Diamond: the paper's value.",
     )
+    classes = [named_class(study.data, label) for label in study.data.classes]
     placements = [Text(sentence(place.text), "soft") for place in study.paper.values()]
     return Page.of(
         f"Does synthetic augmentation help on the {study.data.name} data set?",
@@ -85,9 +96,10 @@ def published_page(study: PublishedStudy, timing: Timing, folder: Path) -> Page:
             Section("mixtures", "Mixtures of classic and synthetic images", _mixtures(study)),
             Section("table4", "Table 4 of the paper, by arm", _table4_blocks(study)),
             Section("generators", "Generators", _generators(study, timing, folder)),
-            *quality_sections(study.quality),
+            *quality_sections(study.quality, {name.label: name for name in classes}),
             Section("reproducibility", "Reproducibility", _reproducibility(study, timing)),
         ],
+        names=(*map(named_arm, study.arms), *classes),
     )
 
 
@@ -107,7 +119,7 @@ def _data_table(study: PublishedStudy) -> Table:
 
 def accuracy_table(study: PublishedStudy) -> Table:
     """Return the accuracy of each arm, by the standard definition and as the paper computed it."""
-    arms = {arm_name(name): arm for name, arm in study.arms.items()}
+    arms: dict[str, PublishedArm] = {named_arm(name): arm for name, arm in study.arms.items()}
     scores = fields_table("", "arm", arms, ACCURACY)
     rows = []
     for row, (name, arm) in zip(scores.rows, study.arms.items(), strict=True):

@@ -5,10 +5,13 @@ Held-out images come first: copies of training images have the lowest KID to tra
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 from fewray.report.page import Bullets, Details, Section
 from fewray.report.pages.copied_areas import area_tables
+from fewray.report.pages.quality_plots import quality_dots
 from fewray.report.tables import Column, Field, Table, fields_table
 from fewray.report.text import interval, number, sentence
 from fewray.results.held_out import COPYING, HeldOutQuality
@@ -47,15 +50,27 @@ def quality_tables(quality: QualityReport) -> tuple[Table, ...]:
     return *_scores(quality), *area_tables(quality), *_baselines(quality)
 
 
-def quality_sections(quality: QualityReport | None) -> list[Section]:
-    """Return the section with :func:`quality_tables` and remarks; none without a report."""
+def quality_sections(
+    quality: QualityReport | None, names: Mapping[str, str] | None = None
+) -> list[Section]:
+    """Return the section with a dot plot, the tables and remarks; none without a report.
+
+    ``names`` are the display names of the classes, by label.
+    """
     if quality is None:
         return []
+    names = names or {}
     notes = tuple(map(sentence, (*quality.sentences, *quality.remarks)))
-    tables = (*_scores(quality), *area_tables(quality))
-    details = Details("Each score between real images and noise", _baselines(quality))
-    blocks = (*tables, Bullets(notes), details)
+    tables = [_named(table, names) for table in (*_scores(quality), *area_tables(quality))]
+    details = Details("Each score between real images and noise", _baselines(quality, names))
+    blocks = (*quality_dots(quality, names), *tables, Bullets(notes), details)
     return [Section("quality", "Quality of the synthetic images", blocks)]
+
+
+def _named(table: Table, names: Mapping[str, str]) -> Table:
+    """Return a table with a class per row under the display names of the classes."""
+    rows = tuple((names.get(first, first), *rest) for first, *rest in table.rows)
+    return replace(table, rows=rows)
 
 
 def _scores(quality: QualityReport) -> tuple[Table, ...]:
@@ -106,7 +121,7 @@ def _with_interval(value: float | None, ends: Interval | None) -> str:
     return shown if ends is None else f"{shown} [{number(ends[0], 2)}, {number(ends[1], 2)}]"
 
 
-def _baselines(quality: QualityReport) -> tuple[Table, ...]:
+def _baselines(quality: QualityReport, names: Mapping[str, str] | None = None) -> tuple[Table, ...]:
     """Return a table per class, and one for all pooled: every score with its baselines."""
     found = {label: each.baselines for label, each in quality.rows.items() if each.baselines}
     if not found:
@@ -123,7 +138,8 @@ def _baselines(quality: QualityReport) -> tuple[Table, ...]:
         rows = [_baseline(key, by_metric[key]) for key in METRICS if key in by_metric]
         caption = "" if tables else how
         m = min(base.m for base in by_metric.values())
-        tables.append(Table.of(f"Baselines: {label} (m = {m})", columns, rows, caption))
+        title = f"Baselines: {(names or {}).get(label, label)} (m = {m})"
+        tables.append(Table.of(title, columns, rows, caption))
     return tuple(tables)
 
 

@@ -157,28 +157,42 @@ def external_result(
     external: External,
     classes: Sequence[str],
     probabilities: Mapping[str, Mapping[int, Sequence[np.ndarray]]],
+    reference: str,
 ) -> ExternalResult:
     """Score the external set by the mean probability of all folds' networks of a seed.
 
-    ``probabilities`` are by arm and seed, one (m, k) per network.
+    ``probabilities`` are by arm and seed, one (m, k) per network. Arms are compared with the arm
+    ``reference`` by the rule of the study; a training run is a seed, since its networks vote.
     """
     index = {label: i for i, label in enumerate(classes)}
     labels = np.array([index[row.label] for row in external.rows.rows])
     draws = PatientBootstrap.of(external.groups, 0)
-    accuracy, networks = {}, 0
+    correct, networks = {}, 0
     for arm, by_seed in probabilities.items():
         predicted = [np.mean(found, axis=0).argmax(1) for found in by_seed.values()]
-        accuracy[arm] = accuracy_of(np.stack(predicted) == labels, draws)
+        correct[arm] = np.stack(predicted) == labels
         networks = max(map(len, by_seed.values()))
+    comparisons = {}
+    if len(np.unique(external.groups)) > 1:
+        folds = np.zeros((1, len(labels)), int)
+        for arm in (arm for arm in correct if arm != reference):
+            found = statistics.compare(
+                correct[reference][None], correct[arm][None], folds, external.groups
+            )
+            comparisons[arm] = _as_difference(found)
     return ExternalResult(
         name=external.rows.name,
         own_test_split=external.own_test_split,
         images=len(labels),
         networks=networks,
-        accuracy=accuracy,
+        accuracy={arm: accuracy_of(found, draws) for arm, found in correct.items()},
+        comparisons=comparisons,
     )
 
 
 def _difference(outcomes: Outcomes, condition: Condition, reference: Condition) -> Difference:
-    found = outcomes.compare(condition, reference)
+    return _as_difference(outcomes.compare(condition, reference))
+
+
+def _as_difference(found: statistics.Comparison) -> Difference:
     return Difference(difference=found.difference, ci=found.ci, p=found.p)

@@ -196,7 +196,9 @@ def _external(
             if key.condition == condition:
                 by_seed[key.seed].append(np.array(prediction.external))
         probabilities[condition.arm] = by_seed
-    return external_result(cohort.external, cohort.rows.classes, probabilities)
+    return external_result(
+        cohort.external, cohort.rows.classes, probabilities, primary.reference.arm
+    )
 
 
 def _audit(found: ShortcutAudit) -> Audit:

@@ -176,8 +176,11 @@ def corrected_t(d: np.ndarray, folds: np.ndarray) -> float | None:
 
     It is over the J = repeats x folds mean differences: their variance is multiplied by
     1/J + test images / training images, with J - 1 degrees of freedom. None if all folds have the
-    same difference and it is not 0. Descriptive only: one repeat of K folds has K - 1 degrees.
+    same difference and it is not 0, or if there is one fold, as on an external set. Descriptive
+    only: one repeat of K folds has K - 1 degrees.
     """
+    if any(len(np.unique(fold_of)) < 2 for fold_of in folds):
+        return None
     means, ratios = [], []
     for repeat, fold_of in enumerate(folds):
         for fold in np.unique(fold_of):

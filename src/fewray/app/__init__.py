@@ -1,0 +1,1 @@
+"""The local web app of `fewray serve`: runs, images and reader studies."""

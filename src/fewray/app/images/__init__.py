@@ -1,0 +1,1 @@
+"""Pages of images: real and synthetic ones by class, neighbours, walks and marks."""

@@ -1,0 +1,1 @@
+"""Pages of reader studies: the owner's, and those of the readers."""

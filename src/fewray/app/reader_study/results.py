@@ -1,0 +1,105 @@
+"""Handlers of the results of a reader study. They hold the truth: for the owner only."""
+
+from __future__ import annotations
+
+import io
+from zipfile import ZIP_DEFLATED, ZipFile
+
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import Response
+
+from fewray.app.context import context_of
+from fewray.app.library import READER_STUDY, Found
+from fewray.app.pages import name_of
+from fewray.errors import InputError
+from fewray.results.scores import Matrix
+
+SHOWN = 12
+"""Synthetic images shown, those most often taken for real first."""
+
+
+def results(request: Request) -> Response:
+    """Show what the readers who have finished found; nothing is written."""
+    from fewray.readers.analyse import analyse_study
+    from fewray.report.html.tables import to_html
+    from fewray.report.pages.readers.page import most_convincing, reader_tables
+    from fewray.results.readers.text import limits, methods, sentences
+
+    context = context_of(request)
+    run = found_study(request, name_of(request))
+    measured = analyse_study(context.readers.open(run.folder))
+    # The last table lists the images that the page shows.
+    tables = [Markup(to_html(table, 2)) for table in reader_tables(measured)[:-1]]
+    return context.pages.show(
+        request,
+        "reader_results.html.j2",
+        measured,
+        section="readers",
+        name=run.name,
+        sentences=sentences(measured),
+        limits=[each.text for each in limits(measured)],
+        methods=methods(measured),
+        tables=tables,
+        fooled=most_convincing(measured)[:SHOWN],
+        maps=[
+            ("Clicks on synthetic images", heat_map(measured.clicks.synthetic, "synthetic")),
+            ("Clicks on real images", heat_map(measured.clicks.real, "real")),
+        ],
+    )
+
+
+def picture(request: Request) -> Response:
+    """Send a picture of the study to its owner."""
+    name, _, image = request.path_params["name"].removesuffix(".png").rpartition("/")
+    run = found_study(request, name)
+    try:
+        path = context_of(request).readers.open(run.folder).picture(image)
+    except InputError:
+        raise InputError("no_image", f"{name}: no such image.") from None
+    return Response(path.read_bytes(), media_type="image/png")
+
+
+def export(request: Request) -> Response:
+    """Send the readings as CSV and in iMRMC's format, in one archive."""
+    from fewray.readers.export import CSV, IMRMC, imrmc_text, readings_csv
+    from fewray.readers.reading_table import reading_table
+
+    run = found_study(request, request.path_params["name"].removesuffix(".zip"))
+    study = context_of(request).readers.open(run.folder)
+    table = reading_table(study)
+    if not table.readers:
+        raise InputError("no_reader_finished", f"{run.name}: no reader has finished.")
+    stream = io.BytesIO()
+    with ZipFile(stream, "w", ZIP_DEFLATED) as archive:
+        archive.writestr(CSV, readings_csv(table, study.file.generators))
+        archive.writestr(IMRMC, imrmc_text(table, study.file.generators))
+    headers = {"content-disposition": f'attachment; filename="{run.folder.name}-readings.zip"'}
+    return Response(stream.getvalue(), media_type="application/zip", headers=headers)
+
+
+def found_study(request: Request, name: str) -> Found:
+    """Return the reader study called ``name``; InputError ``no_run`` if there is none."""
+    run = context_of(request).library.find(name)
+    if run.kind != "reader_study":
+        raise InputError("no_run", f"{name}: not a reader study (no {READER_STUDY}).")
+    return run
+
+
+def heat_map(counts: Matrix, of: str) -> Markup | None:
+    """Return clicks per cell as an SVG; None without any."""
+    total, most = int(sum(map(sum, counts))), max(map(max, counts))
+    if not total:
+        return None
+    size = len(counts)
+    cells = [
+        f'<rect x="{x}" y="{y}" width="1" height="1" fill-opacity="{count / most:.2f}"/>'
+        for y, row in enumerate(counts)
+        for x, count in enumerate(row)
+        if count
+    ]
+    label = f"{total} clicks on {of} images; at most {most:g} in one of {size * size} cells"
+    return Markup(
+        f'<svg class="heat" viewBox="0 0 {size} {size}" role="img" aria-label="{label}">'
+        f'<rect class="ground" width="{size}" height="{size}"/>{"".join(cells)}</svg>'
+    )

@@ -1,0 +1,1 @@
+"""Pages of runs: training runs, studies and quality reports."""

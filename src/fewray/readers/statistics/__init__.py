@@ -1,0 +1,1 @@
+"""Statistics of reader studies as pure array functions."""

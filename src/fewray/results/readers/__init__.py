@@ -1,0 +1,1 @@
+"""Typed models of reader studies and their results."""
