@@ -378,3 +378,14 @@ def test_a_folder_of_that_name_is_a_folder(tmp_path: Path, monkeypatch: pytest.M
     for label in ("a", "b"):
         save(Path("nih:x") / label / "1.png", ord(label))
     assert load_dataset("nih:x").classes == ("a", "b")
+
+
+def test_a_medmnist_file_with_fewer_images_than_labels_is_refused(tmp_path: Path):
+    path, arrays = tmp_path / "short.npz", dict[str, Any]()
+    for split in ("train", "val", "test"):
+        arrays[f"{split}_images"] = np.zeros((2, 28, 28), np.uint8)
+        arrays[f"{split}_labels"] = np.array([[0], [1], [1]])
+    np.savez(path, **arrays)
+    with pytest.raises(InputError) as caught:
+        load_dataset(f"medmnist:{path}")
+    assert caught.value.code == "medmnist_file"

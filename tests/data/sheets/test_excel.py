@@ -2,6 +2,7 @@
 
 import builtins
 import datetime
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +74,14 @@ def test_without_openpyxl_the_error_says_what_to_install(
     with pytest.raises(InputError, match=r"pip install 'fewray\[excel\]'") as caught:
         read_excel(tmp_path / "t.xlsx")
     assert caught.value.code == "needs_openpyxl"
+
+
+def test_a_workbook_with_broken_cells_is_refused(tmp_path: Path):
+    whole, path = workbook(tmp_path / "t.xlsx", cells=[["path", "label"]]), tmp_path / "u.xlsx"
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            cut = 100 if name.startswith("xl/worksheets") else None
+            new.writestr(name, old.read(name)[:cut])
+    with pytest.raises(InputError) as caught:
+        read_excel(path)
+    assert caught.value.code == "excel_unreadable"

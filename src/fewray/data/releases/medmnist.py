@@ -66,6 +66,9 @@ def read(file: Path) -> Listing:
             f"{file}: images of shape {odd.pop()[1:]}; only grey images in two dimensions are read",
             file=str(file),
         )
+    if any(shapes[split][0] != len(labels[split]) for split in SPLITS):
+        text = f"{file}: another number of images than of labels"
+        raise InputError("medmnist_file", text, file=str(file))
     names = CLASSES.get(re.sub(r"_\d+$", "", file.stem.lower()), "").split("|")
     several = labels["train"].ndim == 2 and labels["train"].shape[1] > 1
     images = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-import zipfile
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -27,12 +26,11 @@ def read_excel(path: Path) -> Sheet:
         text = f"{path}: Excel workbooks need openpyxl: pip install 'fewray[excel]', or save as CSV"
         raise InputError("needs_openpyxl", text, file=str(path)) from None
     try:
-        with warnings.catch_warnings():
+        with path.open("rb") as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # styles that it does not know
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        sheets = {sheet.title: _cells(sheet) for sheet in book.worksheets}
-        book.close()
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
+            sheets = {sheet.title: _cells(sheet) for sheet in book.worksheets}
+    except Exception as error:  # openpyxl and the XML parser raise whatever a damaged file leads to
         text = f"{path}: cannot be read as an Excel workbook ({error}); save it as .xlsx or CSV"
         raise InputError("excel_unreadable", text, file=str(path)) from None
     filled = {title: sheet for title, sheet in sheets.items() if sheet.columns}
