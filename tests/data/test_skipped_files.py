@@ -8,6 +8,7 @@ from fewray.data.audit.check import audit
 from fewray.data.hold_out import check_no_synthetic
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import DataWarning
+from fewray.data.skipped_files import listed
 from fewray.errors import InputError
 from fewray.imaging.decode import Unreadable, decode
 from tests.helpers import save_noise
@@ -89,3 +90,9 @@ def test_generated_images_are_recognised_with_and_without_a_manifest(folder: Pat
     assert text.startswith("all images are synthetic")
     (warning,) = found(folder, "not_in_manifest")
     assert warning.items == ("a/1.png", "a/2.png")
+
+
+@pytest.mark.parametrize("name", ["a\x1b[2J", "a\nb", "a\x07", "a\x9b1m"])
+def test_names_in_messages_cannot_control_a_terminal(name: str):
+    assert listed([name]).isprintable()
+    assert listed(["Röntgen 1.png"]) == "Röntgen 1.png"

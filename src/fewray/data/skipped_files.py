@@ -69,5 +69,12 @@ def plural(names: Sequence[object], noun: str) -> str:
 
 
 def listed(names: Sequence[str], most: int = NAMED) -> str:
-    """Return the first names, and how many more there are."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    """Return the first names, control characters escaped, and how many more there are."""
+    return ", ".join(map(printable, names[:most])) + (
+        f" and {len(names) - most} more" if len(names) > most else ""
+    )
+
+
+def printable(name: str) -> str:
+    """Return ``name`` with escapes for what a terminal would obey: line ends, control characters."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
