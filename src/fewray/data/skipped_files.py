@@ -70,11 +70,10 @@ def plural(names: Sequence[object], noun: str) -> str:
 
 def listed(names: Sequence[str], most: int = NAMED) -> str:
     """Return the first names, control characters escaped, and how many more there are."""
-    return ", ".join(map(printable, names[:most])) + (
-        f" and {len(names) - most} more" if len(names) > most else ""
-    )
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(printable, names[:most])) + more
 
 
 def printable(name: str) -> str:
-    """Return ``name`` with escapes for what a terminal would obey: line ends, control characters."""
+    """Return ``name`` with escapes for line ends and control characters."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
