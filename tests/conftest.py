@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fewray.storage.cache import cache_folder
+from tests.chromium import browser  # noqa: F401 (a fixture)
 from tests.fake_cuda import fake_cuda  # noqa: F401 (a fixture)
 
 if kernels := cache_folder("kernels"):  # before a module with compiled functions is imported

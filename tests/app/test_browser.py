@@ -22,7 +22,6 @@ from fewray.readers.invitations import invite_reader
 from fewray.readers.study import ReaderStudy, create_study, open_study
 from fewray.storage.files import append_jsonl
 from tests.app.conftest import OPTIONS, Served
-from tests.browser.conftest import browser  # noqa: F401 (a fixture)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Request
@@ -82,7 +81,7 @@ def _origin(port: int) -> str:
 
 
 @pytest.fixture
-def site(served: Served, browser: Browser) -> Iterator[Site]:  # noqa: F811 (the fixture)
+def site(served: Served, browser: Browser) -> Iterator[Site]:
     with site_of(served, browser) as found:
         yield found
 

@@ -18,7 +18,7 @@ from fewray.report.render import write_report
 from fewray.results.files import write_study
 from fewray.storage.files import append_jsonl, write_json
 from fewray.storage.jobs import JobStore
-from tests.browser.conftest import Watched, watched
+from tests.chromium import Watched, watched
 from tests.crossval_study import CLASSES, changed, crossval_study
 from tests.helpers import smooth_images
 from tests.report.test_published_page import row

@@ -48,7 +48,7 @@ def test_a_busy_machine_is_reported(monkeypatch: pytest.MonkeyPatch):
     assert accuracy_notes("") == plain
     assert accuracy_notes("it is busy") == [
         *plain,
-        "it is busy: the minutes are too high; plan again when it is idle",
+        "it is busy, so the minutes are rough; plan again when it is idle",
     ]
 
 

@@ -262,7 +262,7 @@ def test_the_real_set_is_complete_and_its_problems_are_found(covid4: Path):
         "pneumonia_vir": 70,
     }
     found = audit(data)
-    assert found.groups_across_splits == ["nejmoa2001191"]
+    assert found.groups_across_splits == ("nejmoa2001191",)
     assert found.groups == 257
     assert not found.unreadable
     assert not found.duplicates
@@ -273,4 +273,4 @@ def test_the_real_set_is_complete_and_its_problems_are_found(covid4: Path):
     assert found.shortcut is not None
     assert "covid" in found.shortcut.identified
     assert found.shortcut.accuracy == pytest.approx(0.768, abs=0.05)
-    assert "metadata_shortcut" in {warning.code for warning in found.warnings}
+    assert "metadata_shortcut" in {each.code for each in found.findings}

@@ -17,7 +17,7 @@ from fewray.data.loading import load_dataset
 from fewray.imaging.decode import decode
 from fewray.imaging.depth import PixelScale
 from fewray.imaging.dicom.header import read_header
-from fewray.imaging.dicom.writing import synthetic_dicom
+from fewray.imaging.dicom.writing import LONGEST, PIECES, synthetic_dicom
 from tests.dicom_files import pixels_of
 from tests.helpers import refused
 
@@ -92,3 +92,12 @@ def test_dcmtk_reads_them(tmp_path: Path):
     assert not found.stderr
     subprocess.run(["dcm2pnm", "+op", path, tmp_path / "a.pgm"], check=True, capture_output=True)
     assert np.array_equal(np.asarray(Image.open(tmp_path / "a.pgm")), PIXELS)
+
+
+def test_an_image_made_of_pieces_of_training_images_says_so():
+    data = pydicom.dcmread(io.BytesIO(synthetic_dicom(PIXELS, seed=7, pieces=True, **MADE)))
+    assert PIECES in data.DerivationDescription
+    assert data.DeidentificationMethod == PIECES
+    assert len(PIECES) <= LONGEST
+    plain = pydicom.dcmread(io.BytesIO(synthetic_dicom(PIXELS, seed=7, **MADE)))
+    assert PIECES not in plain.DerivationDescription

@@ -40,7 +40,7 @@ def accuracy_notes(busy: str) -> list[str]:
     """Return how far the minutes of a plan can be trusted, given how busy the machine is."""
     lines = ["The minutes are estimated from a few training steps timed just now."]
     if busy:
-        lines.append(f"{busy}: the minutes are too high; plan again when it is idle")
+        lines.append(f"{busy}, so the minutes are rough; plan again when it is idle")
     return lines
 
 

@@ -29,9 +29,10 @@ class LeftOut(StrEnum):
 
 
 TEXTS = {
-    LeftOut.NONE: "show none of the labels {labels}",
-    LeftOut.SEVERAL: "show more than one of the labels {labels}",
-    LeftOut.UNCERTAIN: "are uncertain for one of the labels {labels}; --uncertain keeps them",
+    LeftOut.NONE: "with none of the labels {labels}",
+    LeftOut.SEVERAL: "with more than one of the labels {labels}",
+    LeftOut.UNCERTAIN: "uncertain for one of the labels {labels}; --uncertain positive or negative "
+    "keeps them",
 }
 NAMED = 20
 """How many findings an error lists before it counts the rest."""
@@ -82,7 +83,7 @@ class LabelChooser:
         return [
             DataWarning(
                 reason.value,
-                f"left out {self.excluded[reason]} images that {text.format(labels=labels)}",
+                f"left out {_images(self.excluded[reason])} {text.format(labels=labels)}",
                 (str(self.excluded[reason]),),
             )
             for reason, text in TEXTS.items()
@@ -141,3 +142,7 @@ def choose_label(
     if len(shown) == 1:
         return known[shown.pop()]
     return LeftOut.SEVERAL if shown else LeftOut.NONE
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"

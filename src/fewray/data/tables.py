@@ -135,7 +135,9 @@ def load_csv(
             continue
         file = folder / cells["path"] if column else files[number]
         if file is None:
-            where = f"{shown} not found; paths are relative to the CSV file"
+            # Where DICOM files are expected, a cell may be an identifier of a patient.
+            what = shown if images is None and not scan.headers else "the file"
+            where = f"{what} not found; paths are relative to the CSV file"
             collector.fault("file_not_found", f"row {number}: {where}")
             continue
         if not scan.has_view(file):

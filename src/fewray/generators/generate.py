@@ -204,8 +204,14 @@ def _content(
     """Return uint8 (H, W) as a file."""
     if format == "png":
         return png_bytes(pixels)
-    recipe, fewray = source.options.recipe, version("fewray")
-    return synthetic_dicom(pixels, label=label, seed=seed, recipe=recipe, version=fewray)
+    return synthetic_dicom(
+        pixels,
+        label=label,
+        seed=seed,
+        recipe=source.options.recipe,
+        version=version("fewray"),
+        pieces=source.options.family == "patches",
+    )
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -97,7 +97,8 @@ def load_images(
         more = f" and {len(failed) - NAMED} more" if len(failed) > NAMED else ""
         raise InputError(
             "unreadable_images",
-            f"{len(failed)} of {len(made)} images: {listed}{more}. Repair or remove these files.",
+            f"{len(failed)} of {len(made)} images: {listed}{more}. Repair or "
+            "remove these files, or leave them out with --skip-unreadable.",
             paths=[str(error.path) for error in failed],
         )
     return made

@@ -13,7 +13,8 @@ class Unreadable(InputError):
     """An image file that cannot be used: ``path``, in a few words ``reason``, and a code."""
 
     def __init__(self, path: Path | str, reason: str, code: str = UNREADABLE) -> None:
-        remedy = "Repair or remove the file." if code == UNREADABLE else "Remove the file."
+        repair = "Repair or remove" if code == UNREADABLE else "Remove"
+        remedy = f"{repair} the file, or leave such files out with --skip-unreadable."
         super().__init__(code, f"{path}: {reason}. {remedy}", path=str(path), reason=reason)
         self.path, self.reason = path, reason
 

@@ -126,7 +126,9 @@ def polarity_findings(
             f"{plural(inverted, 'image')} of opposite polarity (black and white swapped) to most "
             f"of their class: {listed(inverted, NAMED)}"
         )
-        advice = "Invert them, or the others: bone is bright in radiographs."
+        advice = (
+            "Look at them: they may be inverted (bone is bright in radiographs) or another view."
+        )
         findings.append(
             Finding(code="opposite_polarity", text=text, advice=advice, items=tuple(inverted))
         )

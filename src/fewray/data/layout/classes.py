@@ -141,14 +141,15 @@ def _check_names(tree: Tree, folders: Sequence[Path]) -> None:
     names = {_example(folder.name) if kind == "patients" else folder.name for folder in folders}
     listed = ", ".join(sorted(names)[:SHOWN]) + (" ..." if len(names) > SHOWN else "")
     what = {
-        "patients": "are named as patients, examinations or years are, not as classes",
-        "parts": "are named as the parts of an archive are, not as classes",
-        "images": "hold images, and nothing says of which class",
+        "patients": "named as patients, examinations or years are, not as classes",
+        "parts": "named as the parts of an archive are, not as classes",
+        "images": "of images, and nothing says of which class",
     }[kind]
-    count = f"{len(folders)} folders" if len(folders) > 1 else "the folder"
-    message = f"{place}: {count} ({listed}) {what}. "
+    count = f"{len(folders)} folders" if len(folders) > 1 else "a folder"
+    message = f"{place}: {count} {what}: {listed}. "
     message += (
-        "Make one folder per class, or give a table with columns path, label and group. "
+        "Make one folder per class, or give a table with columns path, label and group; "
+        "for DICOM, AccessionNumber or another identifier may stand for the path. "
         "Public releases are read by name: see `fewray data list`"
     )
     above = dict.fromkeys((tree.root, place, place.parent))

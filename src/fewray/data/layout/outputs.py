@@ -45,7 +45,8 @@ KINDS = (
         name="training run",
         markers=("stats.jsonl", "checkpoint.safetensors"),
         files=_names(
-            r"options\.json|stats\.jsonl|reals\.png|fakes-\d+\.png|(checkpoint|best)\.safetensors"
+            r"options\.json|stats\.jsonl|reals\.png|fakes-\d+\.png|"
+            r"(checkpoint|best)\.safetensors|training-[0-9a-f]{16}\.npy(\.sha256)?"
         ),
     ),
     OutputKind(

@@ -17,14 +17,17 @@ SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 PROCESSING_EQUIPMENT = ("109102", "DCM", "Processing Equipment")
 LONGEST = 64
 """Characters in a value of representation LO."""
+PIECES = "Synthetic image made of pieces of patients' images"
+"""What an image is that a generator did not draw anew; at most ``LONGEST`` characters."""
 
 
 def synthetic_dicom(
-    pixels: np.ndarray, *, label: str, seed: int, recipe: str, version: str
+    pixels: np.ndarray, *, label: str, seed: int, recipe: str, version: str, pieces: bool = False
 ) -> bytes:
     """Return uint8 (H, W) as a DICOM file, with the class, seed, recipe and version of fewray.
 
-    Each image is a patient and an examination of its own. The same arguments give the same bytes.
+    Each image is a patient and an examination of its own. ``pieces``: the image is made of pieces
+    of training images, and says so. The same arguments give the same bytes.
     """
     from pydicom import Dataset, dcmwrite
     from pydicom.dataset import FileMetaDataset
@@ -43,12 +46,13 @@ def synthetic_dicom(
     data.ReferringPhysicianName = data.PatientBirthDate = data.PatientSex = ""
     data.PatientName = data.PatientID = f"FEWRAY{digest[:16].upper()}"
     data.PatientIdentityRemoved = "YES"
-    data.DeidentificationMethod = "Synthetic image: there is no patient"
+    origin = PIECES if pieces else "Synthetic image: there is no patient"
+    data.DeidentificationMethod = origin
     data.SeriesNumber, data.InstanceNumber, data.PatientOrientation = 1, seed % 2**31, ""
     data.SeriesDescription = f"Synthetic: {label}"[:LONGEST]
     data.DerivationDescription = (
         f"Synthetic image of class {label} from seed {seed} of a generative model "
-        f"(fewray {version}, recipe {recipe}). It shows no patient. Not for clinical use."
+        f"(fewray {version}, recipe {recipe}). {origin}. Not for clinical use."
     )
     data.ContributingEquipmentSequence = [_equipment(recipe, version)]
     data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
