@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -155,3 +156,17 @@ def test_only_synthetic_images_can_be_marked(served: Served, changes: dict[str, 
     changes = {"image": real, **changes} if "real/0" in changes.values() else changes
     assert client.post("/marks", data=form | changes).status_code in (404, 422)
     assert not (served.runs / "made" / "rejects.json").exists()
+
+
+def test_the_pages_of_marked_images_stay_among_them(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+):
+    client = client_of(served)
+    csrf = token_of(client.get("/reader-studies").text)
+    for each in client.get("/images/synthetic/made.json?class=a").json()["images"][:2]:
+        form = {"csrf": csrf, "set": "synthetic/made", "image": each["image"], "marked": "1"}
+        client.post("/marks", data=form)
+    monkeypatch.setattr("fewray.app.images.pages.PER_PAGE", 1)
+    text = client.get("/images/synthetic/made?marked=1").text
+    assert "page 1 of 2" in text
+    assert re.search(r'rel="next" href="[^"]*\?marked=1&(amp;)?page=2"', text)

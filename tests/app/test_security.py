@@ -263,3 +263,33 @@ def test_the_served_folder_must_exist(tmp_path: Path):
     (tmp_path / "file").touch()
     with refused("runs_folder"):
         Library(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/images/real/0?page=--5",
+        "/images/real/0?page=-",
+        "/difference/real/0/{image}.png",
+        "/difference/real/0/{image}.png?set=real/0",
+        "/static/" + "a" * 300 + ".css",
+    ],
+)
+def test_nonsense_in_an_address_is_no_failure_of_the_app(client: TestClient, address: str):
+    image = re.findall(r"/image/real/0/([0-9a-f]+)", client.get("/images/real/0").text)[0]
+    assert client.get(address.format(image=image)).status_code in (404, 422)
+
+
+def test_readers_on_other_machines_see_no_path(served: Served):
+    token = invite_reader(served.runs / "readers", "student").token
+    far = client_of(served, client="192.0.2.7", host="0.0.0.0")
+    far.base_url = "http://192.0.2.1:8765"
+    (served.runs / "readers" / "answers" / "reader01").mkdir(parents=True)
+    log = served.runs / "readers" / "answers" / "reader01" / "answers.jsonl"
+    log.write_text("no answer\n")
+    for address in (f"/read/{token}", f"/read/{token}.json", "/read/wrong", "/static/wrong.css"):
+        answer = far.get(address)
+        assert answer.status_code in (404, 422)
+        assert str(served.runs.parent) not in answer.text
+        assert "/runs" not in answer.text
+    assert "Tell the person who invited you" in far.get(f"/read/{token}").text

@@ -226,3 +226,24 @@ def test_text_that_is_not_imrmc(text: str):
     with pytest.raises(InputError) as caught:
         read_imrmc(text)
     assert caught.value.code == "imrmc_invalid"
+
+
+def test_of_two_answers_to_an_image_the_first_stands(tmp_path: Path):
+    study = make_study(tmp_path)
+    reader = reads(study, skilled, 0).reader
+    before = reading_table(study).ratings
+    log = study.answers_folder(reader) / "answers.jsonl"
+    last = msgspec.json.decode(log.read_bytes().splitlines()[-1])
+    again = msgspec.json.encode(last | {"synthetic": not last["synthetic"]})
+    log.write_bytes(log.read_bytes() + again + b"\n")
+    assert (reading_table(study).ratings == before).all()
+
+
+def test_the_methods_name_only_what_was_computed(tmp_path: Path):
+    study = make_study(tmp_path, OPTIONS.with_(num_repeats=0))
+    reads(study, skilled, 0)
+    assert "kappa" not in methods(analyse_study(study))
+    reads(study, skilled, 1)
+    text = methods(analyse_study(study))
+    assert "Fleiss" in text
+    assert "Cohen" not in text

@@ -305,3 +305,12 @@ def test_every_confirmed_answer_survives_kill_9(study: ReaderStudy):
     assert [each.showing for each in answers] == confirmed == reading.order[:5]
     read_all(reading)
     assert reading.progress().complete
+
+
+def test_the_order_does_not_follow_from_the_seed_and_the_numbers(study: ReaderStudy):
+    """A reader who knows the code and the options must not know where the real images are."""
+    items = study.file.items
+    by_kind = sorted(items, key=lambda item: (item.generator or "", item.sha256))
+    guessed = reading_order(by_kind, study.options.seed, "reader01")
+    told = [study.item_of[each].kind for each in guessed]
+    assert told != [study.item_of[each].kind for each in session(study).order]

@@ -9,7 +9,7 @@ import pytest
 
 from fewray.cli import main
 from fewray.errors import InputError
-from fewray.report.files import RunNotes, Timing, read_run, read_timing
+from fewray.report.files import RunNotes, Timing, read_run, read_timing, read_training_report
 from fewray.results.files import read_study, write_study
 from fewray.storage.files import write_json
 from tests.crossval_study import crossval_study
@@ -112,4 +112,12 @@ def test_the_run_file_is_read_and_a_damaged_one_is_named(tmp_path: Path):
     write_json(tmp_path / "run.json", run | {"commands": "fewray study"})
     with pytest.raises(InputError) as found:
         read_run(tmp_path)
+    assert found.value.code == "file_damaged"
+
+
+def test_a_damaged_training_report_is_named(tmp_path: Path):
+    assert read_training_report(tmp_path) is None
+    (tmp_path / "training.json").write_text('{"a"')
+    with pytest.raises(InputError) as found:
+        read_training_report(tmp_path)
     assert found.value.code == "file_damaged"

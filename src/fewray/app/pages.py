@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from fewray.app.security import Forms
+from fewray.app.security import OPEN_PATHS, Forms
 from fewray.errors import InputError, RunFailed
 
 HERE = Path(__file__).parent
@@ -34,6 +35,10 @@ POLL_SECONDS = 5.0
 """How often a page of a running job fetches itself."""
 FIELDS = 40
 """Fields of a form at most."""
+WHOLE = re.compile(r"-?\d{1,11}")
+UNREADABLE = "This page cannot be shown now. Tell the person who invited you."
+NOT_STORED = "Nothing was stored. Try again, or tell the person who invited you."
+"""What readers see of an error whose message names a file."""
 
 
 class Pages:
@@ -80,7 +85,10 @@ class Pages:
         return self.html(template, section=section, json_url=json_url, data=data, **values)
 
     def problem(self, request: Request, error: Exception) -> Response:
-        """Return the page of an error: one line that says what is wrong."""
+        """Return the page of an error: one line that says what is wrong.
+
+        Readers may be on other machines: they see no path and no link to the owner's pages.
+        """
         status, code, text = 500, "internal", "The page cannot be shown. See the terminal."
         match error:
             case InputError() if error.code in NOT_FOUND:
@@ -99,9 +107,20 @@ class Pages:
                 text = {404: "There is no such page.", 405: "This page takes no such request."}.get(
                     status, error.detail
                 )
+        open_to_all = request.url.path.startswith(OPEN_PATHS)
+        if open_to_all and _names_a_file(error):
+            text = UNREADABLE if request.method in ("GET", "HEAD") else NOT_STORED
         if wants_json(request):
             return json_response({"error": code, "message": text}, status)
-        return self.html("error.html.j2", status=status, title="Not shown", text=text)
+        template = "read_error.html.j2" if open_to_all else "error.html.j2"
+        return self.html(template, status=status, title="Not shown", text=text)
+
+
+def _names_a_file(error: Exception) -> bool:
+    """Return whether an error is about a file or folder of this machine."""
+    if isinstance(error, InputError | RunFailed):
+        return not {"path", "folder"}.isdisjoint(error.fields)
+    return isinstance(error, OSError)
 
 
 def wants_json(request: Request) -> bool:
@@ -143,7 +162,7 @@ async def owner_form(request: Request, forms: Forms) -> dict[str, str]:
 def integer(values: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
     """Return a whole number of an address or form; InputError outside ``low`` to ``high``."""
     text = values.get(name, "").strip() or str(default)
-    if text.lstrip("-").isdecimal() and len(text) < 12 and low <= int(text) <= high:
+    if WHOLE.fullmatch(text) and low <= int(text) <= high:
         return int(text)
     message = f"{name} {text[:40]}: expected a whole number from {low} to {high}."
     raise InputError("out_of_range", message, option=name, value=text[:40])

@@ -38,6 +38,9 @@ REPORT_STATIC = Path(str(files("fewray.report"))) / "static"
 SHARED = ("colours.css", "tables.css")
 """Stylesheets of the report that the app uses too."""
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+STATIC_FILES = {
+    path.name: path for path in (*(REPORT_STATIC / name for name in SHARED), *STATIC.iterdir())
+}
 ROUTES: tuple[tuple[str, Callable[[Request], object], tuple[str, ...]], ...] = (
     ("/runs", run_pages.runs, ("GET",)),
     ("/runs.json", run_pages.runs, ("GET",)),
@@ -130,9 +133,8 @@ def failure(request: Request, error: Exception) -> Response:
 
 def static(request: Request) -> Response:
     """Send one of the app's own files."""
-    name = request.path_params["name"]
-    path = (REPORT_STATIC if name in SHARED else STATIC) / name
-    if path.suffix not in TYPES or path.name != name or not path.is_file():
+    path = STATIC_FILES.get(request.path_params["name"])
+    if path is None or path.suffix not in TYPES:
         raise HTTPException(404)
     headers = {"cache-control": "no-cache"}
     return FileResponse(path, media_type=TYPES[path.suffix], headers=headers)

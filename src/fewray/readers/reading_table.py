@@ -66,7 +66,8 @@ def reading_table(study: ReaderStudy) -> ReadingTable:
                 LeftOut(reader=reader.id, done=progress.test_done, total=progress.test_total)
             )
             continue
-        answers = {each.showing: each for each in session.test_answers()}
+        # An image answered twice, by processes without a common lock: the first answer stands.
+        answers = {each.showing: each for each in reversed(session.test_answers())}
         readers.append(reader)
         first.append({item.id: answers[item.id] for item in items})
         again.append({image: answers[showing] for showing, image in second.items()})

@@ -70,8 +70,12 @@ class ReadingSession:
 
     @cached_property
     def order(self) -> list[str]:
-        """Ids of all showings in this reader's order: practice first."""
-        items = sorted(self.study.file.items, key=lambda i: (i.generator or "", i.sha256))
+        """Ids of all showings in this reader's order: practice first.
+
+        What is shuffled is sorted by the files' hashes alone. Sorted by generator, the places of
+        the real images would follow from the seed and this code, without the study's file.
+        """
+        items = sorted(self.study.file.items, key=lambda i: (i.sha256, i.generator or ""))
         return reading_order(items, self.study.options.seed, self.reader)
 
     def next(self) -> Showing | None:

@@ -62,7 +62,11 @@ class ReaderStudy:
         if item is None:
             message = f"showing {showing}: not an image of this study"
             raise InputError("unknown_showing", message, showing=showing)
-        return self.folder / IMAGES / f"{item.id}.png"
+        path = self.folder / IMAGES / f"{item.id}.png"
+        if not path.resolve().is_relative_to(self.folder.resolve()):
+            message = f"{path}: this picture lies outside the folder of the study"
+            raise InputError("foreign_files", message, path=path)
+        return path
 
 
 def create_study(

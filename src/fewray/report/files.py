@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from fewray.errors import InputError
+from fewray.results.training import TrainingReport
 
 
 class Timing(msgspec.Struct, frozen=True):
@@ -42,6 +43,11 @@ def read_timing(folder: Path) -> Timing:
 def read_run(folder: Path) -> RunNotes | None:
     """Return ``folder/run.json``, None without the file; InputError if it is damaged."""
     return _read(folder / "run.json", RunNotes)
+
+
+def read_training_report(folder: Path) -> TrainingReport | None:
+    """Return ``folder/training.json``, None without the file; InputError if it is damaged."""
+    return _read(folder / "training.json", TrainingReport)
 
 
 def _read(path: Path, model: type[Found]) -> Found | None:

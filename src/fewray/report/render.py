@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
-
 from fewray.errors import InputError
 from fewray.generators.log import LOG
-from fewray.report.files import read_run, read_timing
+from fewray.report.files import read_run, read_timing, read_training_report
 from fewray.report.limits import limits
 from fewray.report.page import Bullets, Code, Page, Section, Text, page_html, page_markdown
 from fewray.report.pages import crossval_checks, crossval_tables
@@ -25,7 +23,6 @@ from fewray.results.crossval import CrossvalStudy
 from fewray.results.files import STUDY, Study, read_study
 from fewray.results.quality import QualityReport, read_quality
 from fewray.results.readers.scores import RESULTS
-from fewray.results.training import TrainingReport
 from fewray.storage.files import write_bytes
 
 LAST = (
@@ -93,8 +90,8 @@ def ordered(sections: Sequence[Section]) -> tuple[Section, ...]:
 def _beside(folder: Path, study: Study) -> list[Section]:
     """Return sections on the files that people put beside a committed study."""
     found = []
-    if (path := folder / "training.json").exists():
-        tables = training_tables(msgspec.json.decode(path.read_bytes(), type=TrainingReport))
+    if trained := read_training_report(folder):
+        tables = training_tables(trained)
         found.append(Section("training", "Training of the generators", tables))
     names = {label: named_class(study.data, label) for label in study.data.classes}
     found += quality_sections(_quality(folder), names)

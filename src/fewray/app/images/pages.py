@@ -46,6 +46,8 @@ class PageView(msgspec.Struct, frozen=True, kw_only=True):
 
     set: SetView
     label: str
+    marked: bool
+    """Whether only images marked as artefacts are shown."""
     page: int
     pages: int
     images: tuple[ImageView, ...]
@@ -88,7 +90,8 @@ def browse(request: Request) -> Response:
         raise InputError("no_set", f"{label[:80]}: no such class in {found.title}.")
     rejects = _marks(found)
     rows = found.rows(label or None)
-    if request.query_params.get("marked"):
+    marked = bool(request.query_params.get("marked"))
+    if marked:
         rows = [row for row in rows if _key(found, row) in rejects]
     pages = max(1, -(-len(rows) // PER_PAGE))
     page = integer(request.query_params, "page", 1, 1, pages)
@@ -96,6 +99,7 @@ def browse(request: Request) -> Response:
     view = PageView(
         set=set_view(found),
         label=label,
+        marked=marked,
         page=page,
         pages=pages,
         images=tuple(image_view(found, row, rejects) for row in shown),
@@ -132,11 +136,11 @@ def picture(request: Request) -> Response:
 
 def difference_picture(request: Request) -> Response:
     """Send the difference of an image and a real one."""
-    images = context_of(request).images
-    one, other = images.get(request.path_params["set"]), images.get(request.query_params["set"])
+    images, query = context_of(request).images, request.query_params
+    one, other = images.get(request.path_params["set"]), images.get(query.get("set", ""))
     row = one.row(request.path_params["image"].removesuffix(".png"))
     fit = one.fit_of(row.label)
-    second = other.row(request.query_params["image"])
+    second = other.row(query.get("image", ""))
     made = difference(one.compared([row], fit)[0, 0], other.compared([second], fit)[0, 0])
     return png(png_bytes(made))
 

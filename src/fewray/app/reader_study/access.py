@@ -57,13 +57,24 @@ class Readers:
         self._shown: dict[tuple[Path, str, str], float] = {}
 
     def visit(self, token: str) -> Visit:
-        """Return who has this token; InputError ``reader_not_found``."""
-        if 0 < len(token) <= LONGEST_TOKEN:
-            for folders in (self._folders, self._search()):
-                for folder in folders:
-                    if (reader := reader_of(folder, token)) is not None:
-                        return Visit(token, self.open(folder), reader)
-        raise InputError("reader_not_found", NOT_FOUND)
+        """Return who has this token; InputError ``reader_not_found``.
+
+        A study that cannot be read does not keep the readers of others out. The folder of runs is
+        searched only for a token of no study known so far.
+        """
+        problem = InputError("reader_not_found", NOT_FOUND)
+        if not 0 < len(token) <= LONGEST_TOKEN:
+            raise problem
+        for folders in (lambda: self._folders, self._search):
+            for folder in folders():
+                try:
+                    reader = reader_of(folder, token)
+                except InputError as error:
+                    problem = error
+                    continue
+                if reader is not None:
+                    return Visit(token, self.open(folder), reader)
+        raise problem
 
     def open(self, folder: Path) -> ReaderStudy:
         """Return the study in ``folder``; it is read again when its file changes."""

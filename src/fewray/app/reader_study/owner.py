@@ -112,10 +112,10 @@ def view_of(context: Context, run: Found) -> ReaderStudyView:
     """Return the view of a study; what is wrong with it becomes its ``problem``."""
     try:
         opened = context.readers.open(run.folder)
+        file, options = opened.file, opened.options
         readers = tuple(_reader(opened, each.id, each.grade) for each in opened.readers)
     except InputError as error:
         return ReaderStudyView(name=run.name, title=run.name, problem=str(error))
-    file, options = opened.file, opened.options
     test = sum(not item.practice for item in file.items)
     limit = f"{options.seconds:g} s per image" if options.seconds else "none"
     facts = (
@@ -186,7 +186,10 @@ def _define(context: Context, form: dict[str, str]) -> str:
         raise InputError("no_generator", message)
     synthetic = {each.title: each.manifest for each in chosen}
     fits = {source.options.fit for each in chosen for source in each.generators.values()}
-    fit = fits.pop() if len(fits) == 1 else "squash"
+    if len(fits) > 1:
+        message = "These generators were trained with different fits: borders would give them away."
+        raise InputError("fit_differs", message)
+    fit = fits.pop() if fits else "squash"
     options = ReaderStudyOptions(
         num_real=integer(form, "num_real", 60, 2, 1000),
         num_synthetic=integer(form, "num_synthetic", 60, 2, 1000),

@@ -136,10 +136,13 @@ def methods(results: ReaderResults) -> str:
                 "Generators were compared as modalities that share the real images; p-values of "
                 "several comparisons were corrected after Holm (1979)."
             )
-        parts.append(
-            "Agreement is Fleiss' kappa (1971), with the variance of Gwet (2008), between readers "
-            "and Cohen's kappa (1960) within readers."
-        )
+    agreement = []
+    if len(results.readers) > 1:
+        agreement.append("Fleiss' kappa (1971), with the variance of Gwet (2008), between readers")
+    if first.repeats:
+        agreement.append("Cohen's kappa (1960) within readers")
+    if agreement:
+        parts.append(f"Agreement is {' and '.join(agreement)}.")
     return " ".join(parts)
 
 

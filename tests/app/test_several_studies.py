@@ -1,0 +1,71 @@
+"""Reader studies in the app when one of several is damaged, and what a reader is told."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from fewray.readers.invitations import invite_reader
+from fewray.readers.study import open_study
+from tests.app.conftest import Served, client_of, token_of
+from tests.app.test_reading import Reading
+
+
+@pytest.fixture
+def two(served: Served) -> tuple[Served, str]:
+    """Two studies, and the token of a reader of the second."""
+    shutil.copytree(served.runs / "readers", served.runs / "z-readers")
+    return served, invite_reader(served.runs / "z-readers", "student").token
+
+
+def test_a_damaged_study_keeps_nobody_out_of_another(two: tuple[Served, str]):
+    served, token = two
+    (served.runs / "readers" / "readers.json").write_text("{")
+    client = client_of(served)
+    assert client.get(f"/read/{token}").status_code == 200
+    assert client.get("/read/wrong").status_code == 422
+
+
+def test_a_study_with_impossible_options_is_listed_with_the_reason(two: tuple[Served, str]):
+    served, _ = two
+    path = served.runs / "readers" / "reader-study.json"
+    path.write_text(path.read_text().replace('"image_size": 64', '"image_size": 6'))
+    client = client_of(served)
+    for address in ("/reader-studies", "/reader-studies/readers"):
+        answer = client.get(address)
+        assert answer.status_code == 200
+        assert "image_size 6" in answer.text
+
+
+def test_a_known_reader_is_found_without_a_search(
+    two: tuple[Served, str], monkeypatch: pytest.MonkeyPatch
+):
+    served, token = two
+    client = client_of(served)
+    assert client.get(f"/read/{token}").status_code == 200
+    monkeypatch.setattr("fewray.app.library.Library.runs", lambda self: pytest.fail("searched"))
+    assert client.get(f"/read/{token}").status_code == 200
+
+
+def test_repeats_are_announced_only_if_there_are_any(served: Served):
+    path = served.runs / "readers" / "reader-study.json"
+    token = invite_reader(served.runs / "readers", "student").token
+    client = client_of(served)
+    reading = Reading(client, token, None)
+    reading.csrf = token_of(client.get(reading.address).text)
+    while reading.view()["due"]["practice"]:
+        reading.answer()
+    assert "shown twice" in client.get(reading.address).text
+    path.write_text(path.read_text().replace('"num_repeats": 2', '"num_repeats": 0'))
+    assert "shown twice" not in client.get(reading.address).text
+
+
+def test_a_linked_picture_is_not_sent(served: Served, tmp_path: Path):
+    study = open_study(served.runs / "readers")
+    picture = study.picture(study.file.items[0].id)
+    shutil.move(picture, tmp_path / "elsewhere.png")
+    picture.symlink_to(tmp_path / "elsewhere.png")
+    address = f"/reader-pictures/{study.folder.name}/{study.file.items[0].id}.png"
+    assert client_of(served).get(address).status_code == 404
