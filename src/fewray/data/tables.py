@@ -144,7 +144,7 @@ def load_csv(
             other_views.append(shown)
             continue
         group, split = patient_in_cell(cells["group"]), SPLITS[cells["split"].lower()]
-        if (other := repeated.earlier(file, number, label, (group, split))) is not None:
+        if (other := repeated.row_before(file, number, label, (group, split))) is not None:
             if other and strict_labels:
                 text = f"rows {other} and {number}: {shown} with different patients or splits"
                 collector.fault("file_twice", text)

@@ -18,7 +18,7 @@ class RepeatedRows:
     _rows: dict[tuple[str, str], tuple[int, tuple[str, str]]] = field(default_factory=dict)
     """Number, patient and split of the first row, by file and label."""
 
-    def earlier(self, file: Path, number: int, label: str, other: tuple[str, str]) -> int | None:
+    def row_before(self, file: Path, number: int, label: str, other: tuple[str, str]) -> int | None:
         """Return None for a file and label that are new, and 0 for a row that repeats one.
 
         ``other`` are its patient and split; if these differ, the number of the earlier row is

@@ -18,7 +18,7 @@ PROCESSING_EQUIPMENT = ("109102", "DCM", "Processing Equipment")
 LONGEST = 64
 """Characters in a value of representation LO."""
 PIECES = "Synthetic image made of pieces of patients' images"
-"""What an image is that a generator did not draw anew; at most ``LONGEST`` characters."""
+"""What an image is that a generator did not draw; at most ``LONGEST`` characters."""
 
 
 def synthetic_dicom(
