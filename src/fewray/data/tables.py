@@ -8,7 +8,7 @@ from typing import cast
 
 from fewray.config import AS_IT_IS, ReadOptions
 from fewray.data.dicom.files import ALL, DicomFiles, DicomOptions
-from fewray.data.dicom.joins import join_column, match_records
+from fewray.data.dicom.joins import identifier_in, join_column, match_records
 from fewray.data.dicom.warnings import skipped_dicom
 from fewray.data.manifest import COLUMNS, MANIFEST, ORIGINS, Manifest, Origin
 from fewray.data.patients import patient_in_cell, unread_columns
@@ -114,6 +114,14 @@ def load_csv(
         files = {n: table.paths.find(record.get("path") or "") for n, record in table.records}
         known = dict.fromkeys(file for file in files.values() if file is not None)
         scan, unmatched = DicomFiles.scan(folder, known, dicom, labels), []
+        if not known:  # the column may hold an identifier
+            whole = DicomFiles.scan(folder, files_below(folder), dicom, labels)
+            cells = (record.get("path") or "" for _, record in table.records)
+            if identifier := identifier_in(cells, whole):
+                column, scan = "path", whole
+                table.records, unmatched = match_records(
+                    table.records, column, scan, folder, identifier
+                )
     else:
         scan = DicomFiles.scan(folder, files_below(folder), dicom, labels)
         table.records, unmatched = match_records(table.records, column, scan, folder)

@@ -71,6 +71,33 @@ def test_rows_are_joined_by_identifiers(export: list[Path], tmp_path: Path, colu
     assert load_dataset(source).source == source
 
 
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("keyword", ["AccessionNumber", "StudyInstanceUID", "PatientID"])
+def test_a_column_of_any_name_may_hold_the_identifier(
+    export: list[Path], tmp_path: Path, keyword: str, apart: bool
+):
+    rows = [(name, "ab"[i % 2]) for i, name in enumerate(values(export, keyword))]
+    folder = tmp_path / ("elsewhere" if apart else "export")
+    named = table(folder / "usual.csv", keyword, rows)
+    other = table(folder / "other.csv", "Anforderung", [("nobody", "a"), *rows])
+
+    def read(path: Path, options: ReadOptions) -> Manifest:
+        source = f"dicom:{tmp_path / 'export'},labels={path}" if apart else path
+        return load_dataset(source, read=options)
+
+    wanted = read(named, ReadOptions())
+    found = read(other, ReadOptions(path_column="Anforderung"))
+    assert {r.sha256: (r.label, r.group) for r in found.rows} == {
+        r.sha256: (r.label, r.group) for r in wanted.rows
+    }
+    assert "dicom_rows_without_file" in codes(found)
+    nothing = table(folder / "none.csv", "Anforderung", [("nobody", "a"), ("none", "b")])
+    with refused("invalid_data") as caught:
+        read(nothing, ReadOptions(path_column="Anforderung"))
+    assert "nobody" not in str(caught.value) or not apart
+    assert caught.value.fields["faults"] == ["file_not_found"] * 2
+
+
 def test_paths_still_work(export: list[Path], tmp_path: Path):
     rows = [(f"d/{index}", "ab"[index % 2]) for index in range(7)]
     data = load_dataset(table(tmp_path / "export" / "labels.csv", "path", rows))

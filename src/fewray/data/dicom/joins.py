@@ -35,16 +35,32 @@ def join_column(columns: Iterable[str]) -> str | None:
     return next((found[name] for name in COLUMNS if name in found), None)
 
 
+def identifier_in(values: Iterable[str], scan: DicomFiles) -> str | None:
+    """Return the identifier, a value of ``COLUMNS``, that most of ``values`` are; None if none are.
+
+    So a column of any name may hold it.
+    """
+    cells = {value.strip() for value in values}
+    counts: dict[str, int] = {}
+    for attribute in COLUMNS.values():
+        index = _index(scan, attribute)
+        shorter = _without_zeros(index)
+        counts[attribute] = sum(v in index or v.lstrip("0") in shorter for v in cells if v)
+    best = max(counts, key=lambda attribute: counts[attribute])
+    return best if counts[best] else None
+
+
 def match_records(
-    records: Records, column: str, scan: DicomFiles, folder: Path
+    records: Records, column: str, scan: DicomFiles, folder: Path, attribute: str = ""
 ) -> tuple[list[tuple[int, Record]], list[DataWarning]]:
     """Return one record with a ``path`` for each file that a row names, and warnings.
 
+    ``column`` of the records holds the identifier ``attribute``, or the one that its name says.
     Rows without a file, and files without a row, are counted by a warning. A file of two rows with
     the same label is used once. Raises InputError ``dicom_no_match`` if no row names a file, and
     ``dicom_two_labels`` if rows with different labels name the same file.
     """
-    index = _index(scan, COLUMNS[squashed(column.lower())])
+    index = _index(scan, attribute or COLUMNS[squashed(column.lower())])
     shorter = _without_zeros(index)
     found: dict[Path, tuple[int, Record]] = {}
     empty: list[int] = []

@@ -69,7 +69,7 @@ def _missing(columns: Sequence[str], names: Sequence[str], source: str) -> Input
     options = " and ".join(f"--{name}-column" for name in usual)
     remedy = f". Name the columns with {options}" if usual else ""
     if "path" in names:
-        remedy += f"; DICOM files may be named by {TITLES}"
+        remedy += f"; for DICOM files, the column of paths may hold {TITLES}"
     return InputError(
         "csv_columns",
         f"{source}: no column {', '.join(sorted(names))}; it has {', '.join(columns)}{remedy}",
