@@ -29,14 +29,15 @@ def check_tables(found: DataCheck) -> list[Table]:
     near = [(p.first, p.second, f"{p.correlation:.3f}") for p in found.near_duplicates]
     depths = [(label, files.depth) for label, files in found.classes.items() if files.depth]
     outliers = [(o.path, f"{o.minimum:g}", f"{o.maximum:g}") for o in found.outliers]
+    patients = "1 patient" if found.groups == 1 else f"{found.groups} patients"
     tables: list[Table] = [
-        (f"{found.name}: sizes in pixels", header, rows),
+        (f"{found.name}: {patients}, sizes in pixels", header, rows),
         ("Unreadable files", ("file", "reason"), list(found.unreadable.items())),
         ("Byte-equal files", ("files",), [(", ".join(same),) for same in found.duplicates]),
         ("In two classes", ("files",), [(", ".join(same),) for same in found.two_classes]),
         ("Near-duplicates", ("first", "second", "correlation"), near),
         ("DICOM files", ("what", "found"), _dicom(found.dicom) if found.dicom else []),
-        (f"Grey scale: {found.pixel_scale}", ("class", "its own"), depths),
+        (f"Grey scale: {found.pixel_scale}", ("class", "scale by its own files"), depths),
         ("Pixels outside the grey scale", ("file", "minimum", "maximum"), outliers),
     ]
     return [table for table in tables if table[2]]
