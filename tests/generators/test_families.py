@@ -30,6 +30,14 @@ SMALL = {
         ema_half_life=2000.0,
         diffusion=DiffusionOptions(channels=(8, 16), blocks=1, sampling_steps=3),
     ),
+    "diffusion from a layout": GanOptions(
+        recipe="test",
+        family="diffusion",
+        epochs=2,
+        batch_size=16,
+        classic_images=0,
+        diffusion=DiffusionOptions(channels=(8, 16), blocks=1, sampling_steps=3, layout_sigma=2.0),
+    ),
     "patches": GanOptions(
         recipe="test",
         family="patches",
