@@ -13,9 +13,9 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from fewray.config import AS_IT_IS, ReadOptions
-from fewray.data.dicom.summary import DicomSummary
 from fewray.errors import InputError
 from fewray.imaging.depth import PixelScale
+from fewray.results.data_check import DicomHeaders
 from fewray.storage.files import write_bytes
 
 Origin = Literal["real", "synthetic", "phantom"]
@@ -83,7 +83,7 @@ class Manifest:
     """How generated images were made, as plain JSON."""
     pixel_scale: PixelScale = field(default_factory=PixelScale)
     """How images of more than 8 bits are scaled: decided once, for all files of the data set."""
-    dicom: DicomSummary | None = None
+    dicom: DicomHeaders | None = None
     """What the headers say, if some files are DICOM."""
 
     def __len__(self) -> int:

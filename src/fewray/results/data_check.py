@@ -62,17 +62,23 @@ class DicomHeaders(Model, frozen=True, kw_only=True):
 
     files: int
     views: dict[str, int]
+    """Files by ViewPosition, the most frequent first."""
     laterality: dict[str, int]
     modalities: dict[str, int]
     photometric: dict[str, int]
     bits: dict[str, int]
+    """Files by BitsStored."""
     windows: int
+    """Files with a VOI LUT or a usable window."""
     several_dates: int = 0
     """Patients with examinations on more than one date."""
     without_patient: int
     burned_in: tuple[str, ...]
+    """Files with BurnedInAnnotation YES."""
     for_processing: tuple[str, ...]
+    """Files with PresentationIntentType FOR PROCESSING."""
     key_file: str
+    """Where the key lies with which patient IDs are hashed."""
 
 
 class MetadataShortcut(Model, frozen=True, kw_only=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +15,9 @@ from fewray.data.audit.appearance import appearance, detail, reduced_copy
 from fewray.data.audit.check import audit
 from fewray.data.audit.inspection import inspect_file
 from fewray.data.audit.pictures import MARKED, image_findings
-from fewray.data.dicom.summary import DicomSummary
 from fewray.data.loading import load_dataset
 from fewray.imaging.depth import PixelScale
-from fewray.results.data_check import DataCheck, DicomHeaders, Finding
+from fewray.results.data_check import DataCheck, Finding
 from tests.dicom_files import pixels_of, write_dicom
 from tests.helpers import smooth_images
 
@@ -177,11 +175,6 @@ def test_12_bits_declared_as_16_are_told_unless_there_is_a_window(tmp_path: Path
     assert "16 bit" in found.text
     for kind in ("window", "stored"):
         assert "unused_bits" not in codes(audit(load_dataset(tmp_path / kind)))
-
-
-def test_the_model_of_dicom_headers_has_all_fields_of_the_summary():
-    fields = {field.name for field in dataclasses.fields(DicomSummary)}
-    assert fields <= {*DicomHeaders.__struct_fields__}
 
 
 def test_all_images_may_be_at_fault(tmp_path: Path):

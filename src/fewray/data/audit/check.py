@@ -32,7 +32,6 @@ from fewray.imaging.depth import PixelScale, choose_scale
 from fewray.results.data_check import (
     ClassFiles,
     DataCheck,
-    DicomHeaders,
     Finding,
     MetadataShortcut,
     NearPair,
@@ -70,7 +69,7 @@ def audit(manifest: Manifest) -> DataCheck:
         **_repeated(manifest, names, files),
         pixel_scale=scale.describe(),
         outliers=_outliers(names, files, scale),
-        dicom=manifest.dicom and msgspec.convert(asdict(manifest.dicom), DicomHeaders),
+        dicom=manifest.dicom,
         shortcut=_shortcut(manifest, files),
     )
     findings = _findings(found, manifest, names, files)

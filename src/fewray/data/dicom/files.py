@@ -9,10 +9,10 @@ from pathlib import Path
 
 from fewray.data.dicom.names import NameMask
 from fewray.data.dicom.patient_key import PatientKey, patient_key
-from fewray.data.dicom.summary import DicomSummary
 from fewray.imaging.arrays import in_threads
 from fewray.imaging.dicom.header import DicomHeader, read_header
 from fewray.imaging.unreadable import Unreadable
+from fewray.results.data_check import DicomHeaders
 
 DIRECTORY = "dicomdir"
 NO_VIEW = "unknown"
@@ -126,7 +126,7 @@ class DicomFiles:
 
         return key
 
-    def summary(self, groups: Mapping[Path, str]) -> DicomSummary | None:
+    def summary(self, groups: Mapping[Path, str]) -> DicomHeaders | None:
         """Return what the headers say; None if no file is DICOM. ``groups``: patients by file."""
         paths = list(groups)
         found = [self.headers[path] for path in paths if path in self.headers]
@@ -143,7 +143,7 @@ class DicomFiles:
                 if path in self.headers and getattr(self.headers[path], attribute)
             )
 
-        return DicomSummary(
+        return DicomHeaders(
             files=len(found),
             views=counted(header.view for header in found),
             laterality=counted(header.laterality for header in found),

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fewray.data.dicom.files import DicomFiles
-from fewray.data.dicom.summary import DicomSummary
 from fewray.data.manifest import DataWarning
 from fewray.data.skipped_files import listed, plural
 from fewray.imaging.decode import read_file
 from fewray.imaging.depth import PixelScale
 from fewray.imaging.dicom.grey import read_dicom
 from fewray.imaging.unreadable import Unreadable
+from fewray.results.data_check import DicomHeaders
 
 SEEN = 12
 """How many images are decoded when a data set is loaded."""
 
 
-def header_warnings(found: DicomSummary | None) -> list[DataWarning]:
+def header_warnings(found: DicomHeaders | None) -> list[DataWarning]:
     """Return warnings about burned-in annotation, and about images that are not for viewing."""
     if found is None:
         return []
