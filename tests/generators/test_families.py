@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fewray.compute.device import choose_precision
-from fewray.config import DiffusionOptions, GanOptions, PatchesOptions
+from fewray.config import MOST_POOLED_CLASSES, DiffusionOptions, GanOptions, PatchesOptions
 from fewray.errors import InputError
 from fewray.generators import diffusion, patches
 from fewray.generators.checkpoint import load_checkpoint, new_generator, save_checkpoint
@@ -151,7 +151,7 @@ def test_in_fp32_an_image_hardly_depends_on_its_batch(monkeypatch: pytest.Monkey
 
 
 def test_a_pooled_generator_refuses_too_many_classes():
-    count = diffusion.CLASSES + 1
+    count = MOST_POOLED_CLASSES + 1
     with pytest.raises(InputError) as raised:
         next(iter(new(SMALL["diffusion"]).fit(noise_images(count), np.arange(count))))
     assert raised.value.code == "too_many_classes"

@@ -40,6 +40,10 @@ class ClassicAugmentation(Options):
             check_range(f"{name}_repeats", getattr(self, f"{name}_repeats"), 0)
 
 
+MOST_POOLED_CLASSES = 16
+"""Classes that one generator can learn."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DiffusionOptions(Options):
     """The network and the noise of family ``diffusion`` (Karras et al. 2022, arXiv 2206.00364)."""

@@ -13,7 +13,7 @@ from torch.nn import functional
 from fewray.compute.cuda_graph import StepGraph
 from fewray.compute.device import autocast, choose_precision
 from fewray.compute.seeds import child_seed, seeded
-from fewray.config import DiffusionOptions, GanOptions
+from fewray.config import MOST_POOLED_CLASSES, DiffusionOptions, GanOptions
 from fewray.errors import InputError
 from fewray.generators.adam import adam_tensors, below, load_adam
 from fewray.generators.families.augmentation import PARAMETERS, augment
@@ -24,9 +24,7 @@ from fewray.generators.family import OnBatch, Tick, check_training_images, ignor
 from fewray.generators.sampling import between
 from fewray.imaging.arrays import to_uint8
 
-CLASSES = 16
-"""Length of the one-hot vector of the class."""
-CONDITIONS = CLASSES + PARAMETERS
+CONDITIONS = MOST_POOLED_CLASSES + PARAMETERS
 """Length of the vector that describes class and augmentation."""
 EPOCH_IMAGES = 1024
 """Images per epoch, drawn at random: with sixty images a pass over them is too short a unit."""
@@ -130,7 +128,7 @@ class Diffusion:
         return torch.randn(4, half, half, generator=drawn)
 
     def _conditions(self, labels: Tensor, parameters: Tensor | None = None) -> Tensor:
-        one_hot = functional.one_hot(labels.to(self.device), CLASSES).float()
+        one_hot = functional.one_hot(labels.to(self.device), MOST_POOLED_CLASSES).float()
         if parameters is None:
             parameters = one_hot.new_zeros(len(one_hot), PARAMETERS)
         return torch.cat([2 * one_hot, parameters], 1)
@@ -176,11 +174,10 @@ class Diffusion:
         check_training_images(images, options.image_size)
         data = torch.from_numpy(images).to(device)
         given = np.zeros(len(images), np.int64) if labels is None else labels
-        if (count := int(given.max()) + 1) > CLASSES:
-            message = (
-                f"{count} classes: one generator learns at most {CLASSES}. Train with --classes."
-            )
-            raise InputError("too_many_classes", message, found=count, expected=CLASSES)
+        if (count := int(given.max()) + 1) > MOST_POOLED_CLASSES:
+            limit = f"one generator learns at most {MOST_POOLED_CLASSES}"
+            message = f"{count} classes: {limit}. Use --recipe auto, or choose some with --classes."
+            raise InputError("too_many_classes", message, found=count, expected=MOST_POOLED_CLASSES)
         if options.diffusion.layout_sigma:
             self.layouts = [fit_layout(images[given == index]) for index in range(count)]
         classes = torch.from_numpy(given).to(device)
