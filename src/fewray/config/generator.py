@@ -59,6 +59,8 @@ class DiffusionOptions(Options):
     noise_mean: float = -1.2
     noise_sd: float = 1.2
     """Mean and SD of the logarithm of the noise level in training."""
+    ambient_sigma: float = 0.0
+    """Noise level above which training sees noisy images only; 0: all levels see the images."""
     sampling_steps: int = 12
     """Evaluations of the network per image."""
     layout_sigma: float = 0.0
@@ -67,6 +69,7 @@ class DiffusionOptions(Options):
     def __post_init__(self) -> None:
         if self.layout_sigma:
             check_range("layout_sigma", self.layout_sigma, 0.1, 80)
+        check_range("ambient_sigma", self.ambient_sigma, 0, 80)
         for width in self.channels:
             check_range("channels", width, 8)
             if width % 8:

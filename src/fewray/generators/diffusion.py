@@ -181,13 +181,16 @@ class Diffusion:
         if options.diffusion.layout_sigma:
             self.layouts = [fit_layout(images[given == index]) for index in range(count)]
         classes = torch.from_numpy(given).to(device)
+        kept = self._kept_noise(len(images)) if options.diffusion.ambient_sigma else None
         batch, batches = options.batch_size, self.batches_per_epoch(len(images), options)
         draws = torch.Generator(device)
         self.network.draw_from(draws)
         self.network.train()
 
         def step(chosen: Tensor) -> Tensor:
-            return self._step(data[chosen].float() / 127.5 - 1, classes[chosen], draws, precision)
+            noise = None if kept is None else kept[chosen]
+            batch = data[chosen].float() / 127.5 - 1
+            return self._step(batch, classes[chosen], noise, draws, precision)
 
         stepped = StepGraph(step, device, generators=[draws])
         while self.epoch < options.epochs:
@@ -210,8 +213,19 @@ class Diffusion:
                 values={"loss": float(total) / batches},
             )
 
+    def _kept_noise(self, count: int) -> Tensor:
+        """Return the noise (count, 4, S/2, S/2) that images keep at high noise levels."""
+        drawn, half = torch.Generator(), self.options.image_size // 2
+        drawn.manual_seed(child_seed(self.seed, "kept noise"))
+        return torch.randn(count, 4, half, half, generator=drawn).to(self.device)
+
     def _step(
-        self, images: Tensor, labels: Tensor, draws: torch.Generator, precision: str
+        self,
+        images: Tensor,
+        labels: Tensor,
+        kept_noise: Tensor | None,
+        draws: torch.Generator,
+        precision: str,
     ) -> Tensor:
         """Update the weights on one batch; return its loss, still on the device."""
         options = self.options.diffusion
@@ -226,7 +240,9 @@ class Diffusion:
             with autocast(self.device, precision):
                 return self.network(x, level, described)
 
-        loss = denoising_loss(network, clean, sigma, noise).mean()
+        loss = denoising_loss(
+            network, clean, sigma, noise, kept_noise=kept_noise, ambient_sigma=options.ambient_sigma
+        ).mean()
         self.optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
