@@ -30,13 +30,15 @@ SMALL = {
         ema_half_life=2000.0,
         diffusion=DiffusionOptions(channels=(8, 16), blocks=1, sampling_steps=3),
     ),
-    "diffusion from a layout": GanOptions(
+    "diffusion, ambient, from a layout": GanOptions(
         recipe="test",
         family="diffusion",
         epochs=2,
         batch_size=16,
         classic_images=0,
-        diffusion=DiffusionOptions(channels=(8, 16), blocks=1, sampling_steps=3, layout_sigma=2.0),
+        diffusion=DiffusionOptions(
+            channels=(8, 16), blocks=1, ambient_sigma=0.7, sampling_steps=3, layout_sigma=2.0
+        ),
     ),
     "patches": GanOptions(
         recipe="test",
