@@ -89,6 +89,7 @@ def measure(run: Path, count: int) -> dict[str, Any]:
             label: {
                 "kid": found.kid,
                 "kid_held_out": report.held_out[label].kid,
+                "real_kid": report.held_out[label].real_kid,
                 "precision": found.precision,
                 "coverage": found.coverage,
                 "copies": len(found.copies),
@@ -158,6 +159,10 @@ def _mean(runs: list[Mapping[str, Any]], extractor: str, key: str) -> float:
     return float(np.mean([value[0] if key == "windows" else value for value in values]))
 
 
+def _has_baseline(run: Mapping[str, Any]) -> bool:
+    return all("real_kid" in each for each in run["scores"]["lite0"].values())
+
+
 def render() -> str:
     """Return two Markdown tables of all stored runs: means over seeds, classes side by side."""
     if not (runs := stored_runs()):
@@ -178,6 +183,10 @@ def render() -> str:
         for index, name in enumerate(EXTRACTORS):
             start = f"| {recipe} | {len(found)} | {cost:.0f} |" if not index else "| | | |"
             lines.append(f"{start} {name} | {' | '.join(cell(found, name, k) for k in SCORES)} |")
+    compared = [run for each in runs.values() for run in each if _has_baseline(run)]
+    for index, name in enumerate(EXTRACTORS if compared else ()):
+        start = "| training images | | |" if not index else "| | | |"
+        lines.append(f"{start} {name} | | {cell(compared[:1], name, 'real_kid')} | | |")
     head = ("recipe", "images", "copies", "copied windows (%)", "of unseen real images (%)")
     head += ("accuracy, trained on real", "on synthetic")
     lines += ["", f"| {' | '.join(head)} |", "| --- " * len(head) + "|"]
