@@ -14,7 +14,7 @@ from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError, RunFailed
 from fewray.generators import generate as generation
-from fewray.generators.training import Dcgan
+from fewray.generators.families.dcgan import Dcgan
 from fewray.imaging.arrays import load_images, save_png
 from fewray.pipelines.quality_report import image_sets
 from fewray.pipelines.tstr import measure_tstr

@@ -8,6 +8,7 @@ from fewray.config.base import FITS, Fit, Options
 from fewray.config.classifier import ClassifierOptions
 from fewray.config.generator import (
     MOST_POOLED_CLASSES,
+    AdversarialOptions,
     ClassicAugmentation,
     DiffusionOptions,
     GanOptions,
@@ -33,6 +34,7 @@ __all__ = [
     "PUBLISHED_ARMS",
     "SELECTION_ARM",
     "SMALL_AUGMENTATION",
+    "AdversarialOptions",
     "ClassicAugmentation",
     "ClassifierOptions",
     "CrossvalOptions",
