@@ -69,7 +69,7 @@ def test_the_extractor_that_selected_a_generator_is_refused(
     assert fewray.measure_quality(films, made, classes=["a"], extractor="texture").classes
     with monkeypatch.context() as patched:
         patched.setattr(
-            "fewray.pipelines.quality_report.measure_quality",
+            "fewray.pipelines.quality_report.measure_sets",
             lambda *_, **__: pytest.fail("measured before"),
         )
         with refused("extractor_not_independent", "lite2 or texture") as caught:

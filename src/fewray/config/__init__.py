@@ -12,6 +12,7 @@ from fewray.config.generator import (
     GanOptions,
     PatchesOptions,
 )
+from fewray.config.quality import QualityKeywords, QualityOptions
 from fewray.config.readers import ReaderStudyOptions
 from fewray.config.reading import AS_IT_IS, FindingOptions, ReadOptions, Uncertain
 from fewray.config.study import (
@@ -41,6 +42,8 @@ __all__ = [
     "Options",
     "PatchesOptions",
     "PublishedOptions",
+    "QualityKeywords",
+    "QualityOptions",
     "ReadOptions",
     "ReaderStudyOptions",
     "Uncertain",

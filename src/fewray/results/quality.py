@@ -147,6 +147,43 @@ class Tstr(Model, frozen=True, kw_only=True):
     train_real_test_synthetic: float
 
 
+class Requirement(Model, frozen=True, kw_only=True):
+    """One requirement on one set of synthetic images: ``metric operator bound`` in every class."""
+
+    metric: str
+    operator: Literal["<", "<=", ">", ">="]
+    bound: float
+    values: dict[str, float | None]
+    """By class; of an interval, the end that is nearer to failing. None if not measured."""
+    undefined: dict[str, str]
+    """By class: why a value is None."""
+    failed: tuple[str, ...]
+    """The classes that do not meet it; those without a value are among them."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every class meets it."""
+        return not self.failed
+
+    @property
+    def text(self) -> str:
+        """The requirement as it was asked for: "kid<0.3"."""
+        return f"{self.metric}{self.operator}{self.bound:g}"
+
+    @property
+    def reason(self) -> str:
+        """The values of the classes that fail, or else the worst value."""
+        if self.failed:
+            return ", ".join(f"{label} {self._shown(label)}" for label in self.failed)
+        known = {label: value for label, value in self.values.items() if value is not None}
+        worst = (max if self.operator[0] == "<" else min)(known, key=known.__getitem__)
+        return f"at worst {self._shown(worst)} ({worst})"
+
+    def _shown(self, label: str) -> str:
+        value = self.values[label]
+        return f"not measured: {self.undefined[label]}" if value is None else f"{value:.6g}"
+
+
 class QualityReport(Model, frozen=True, kw_only=True):
     """The quality of synthetic images. Do not compare values of different extractors."""
 
@@ -172,6 +209,8 @@ class QualityReport(Model, frozen=True, kw_only=True):
     tstr: Tstr | None
     notes: tuple[str, ...]
     """Sentences about images that are missing or were left out."""
+    requirements: tuple[Requirement, ...] = ()
+    """What ``--require`` asked for; empty without it."""
 
     @property
     def rows(self) -> Mapping[str, ClassQuality]:
