@@ -79,7 +79,7 @@ def measure(
             check_out_folder(each, out)
     if several := len(sets) > 1:
         check_sets(sets, reals, out)
-    measured = next(iter([_classes(images, each, classes, name) for name, each in sets.items()]))
+    measured, *_ = [_classes(images, each, classes, name) for name, each in sets.items()]
     check_percentile(options.copy_percentile)
     if options.tstr_steps and len(measured) < 2:
         raise InputError("too_few_classes", "--tstr: a classifier needs at least 2 classes.")

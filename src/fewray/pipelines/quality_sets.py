@@ -22,16 +22,9 @@ Sets = Mapping[str, Manifest]
 def named_sets(sources: Sequence[str]) -> dict[str, str]:
     """Return the sources by name: as many of the last parts of their paths as tell them apart.
 
-    ``NAME=FOLDER`` gives a name. InputError ``set_repeated`` if two are the same.
+    ``NAME=FOLDER`` gives a name. InputError ``set_repeated`` if two have the same name.
     """
     paths = [_split(source) for source in sources]
-    seen: set[str] = set()
-    for _, path in paths:
-        same = os.path.realpath(path)
-        if same in seen:
-            message = f"{path}: this set is given twice. Give each set once."
-            raise InputError("set_repeated", message, source=path)
-        seen.add(same)
     parts = [Path(os.path.normpath(Path(path).absolute())).parts for _, path in paths]
     names: list[str] = []
     for depth in range(1, max(map(len, parts), default=0) + 1):
@@ -40,8 +33,8 @@ def named_sets(sources: Sequence[str]) -> dict[str, str]:
         if len(set(names)) == len(names):
             break
     else:
-        message = f"two sets have the same name: {', '.join(names)}. Write NAME=FOLDER."
-        raise InputError("set_name_repeated", message, names=names)
+        message = f"two sets have the same name: {', '.join(names)}. Give each set once, or write "
+        raise InputError("set_repeated", f"{message}NAME=FOLDER.", names=names)
     return dict(zip(names, (path for _, path in paths), strict=True))
 
 
@@ -53,22 +46,27 @@ def _split(source: str) -> tuple[str, str]:
 
 
 def check_sets(sets: Sets, real: Sequence[Manifest], out: Path | None) -> None:
-    """Raise InputError for real images among several sets, and for names that are no folder names.
+    """Raise InputError for real images, a set given twice, or a name that cannot be a folder.
 
     ``real`` are the manifests of ``--real`` and ``--held-out``. Nor may a set lie where its results
-    go.
+    go, below ``out``.
     """
-    known = {os.path.realpath(row.path) for rows in real for row in rows.rows}
+    owners = {os.path.realpath(row.path): "" for rows in real for row in rows.rows}
     for name, rows in sets.items():
         path = Path(name)
         if not name.strip() or path.is_absolute() or ".." in path.parts:
             message = f"set {name!r}: expected a name that can be a folder, such as diffusion"
             raise InputError("set_name", message, name=name)
-        named = rows.source == "covid4" or is_release(rows.source)
-        if named or any(os.path.realpath(row.path) in known for row in rows.rows):
+        files = [os.path.realpath(row.path) for row in rows.rows]
+        owner = next((owners[file] for file in files if file in owners), None)
+        if owner == "" or rows.source == "covid4" or is_release(rows.source):
             message = f"{name}: a set of real images, expected synthetic ones. The tables and "
             message += "plots show real images as the real-vs-real baseline."
             raise InputError("set_is_real", message, name=name)
+        if owner:
+            message = f"{name}: has files of {owner}. Give each set once."
+            raise InputError("set_repeated", message, name=name, other=owner)
+        owners |= dict.fromkeys(files, name)
         if out is not None:
             check_out_folder(rows, out, (name,))
 
@@ -82,22 +80,27 @@ def equal_numbers(
     Score depend on the number of images; only with equal numbers can they be compared.
     """
     counts = {
-        label: {name: len(rows.where(label=label)) for name, rows in sets.items()}
-        for label in classes
+        name: {label: len(rows.where(label=label)) for label in classes}
+        for name, rows in sets.items()
     }
+    least = {label: min(found[label] for found in counts.values()) for label in classes}
+    larger = {name: found for name, found in counts.items() if found != least}
     notes, kept = [], {}
-    for label, found in counts.items():
-        if min(found.values()) < max(found.values()):
-            listed = ", ".join(f"{name} {count}" for name, count in found.items())
-            notes.append(
-                f"{label}: {min(found.values())} images of each set were measured, drawn at random "
-                f"where there are more ({listed}), because most metrics depend on their number."
-            )
+    if larger:
+        there = "; ".join(f"{name}: {_counted(found)}" for name, found in larger.items())
+        notes.append(
+            f"Images of each set that were measured: {_counted(least)}. They were drawn at random "
+            f"from larger sets ({there}), because most metrics depend on their number."
+        )
     for name, rows in sets.items():
         chosen = []
         for label in classes:
-            mine, count = rows.where(label=label).rows, min(counts[label].values())
+            mine = rows.where(label=label).rows
             rng = np.random.default_rng(child_seed(seed, "equal numbers", label))
-            chosen += [mine[i] for i in np.sort(rng.permutation(len(mine))[:count])]
+            chosen += [mine[i] for i in np.sort(rng.permutation(len(mine))[: least[label]])]
         kept[name] = replace(rows, rows=tuple(chosen))
     return kept, notes
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{label} {count}" for label, count in counts.items())

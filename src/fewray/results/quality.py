@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -17,6 +17,8 @@ from fewray.results.copies import Copy, CopyThreshold
 from fewray.results.held_out import HeldOutQuality, held_out_sentences
 from fewray.results.scores import Interval, Model, StudyWarning
 from fewray.results.texture import TextureDifferences
+
+Found = TypeVar("Found", bound=Model)
 
 METRICS = {
     "fid": ("FID", 1),
@@ -173,15 +175,15 @@ class Requirement(Model, frozen=True, kw_only=True):
     @property
     def reason(self) -> str:
         """The values of the classes that fail, or else the worst value."""
-        if self.failed:
-            return ", ".join(f"{label} {self._shown(label)}" for label in self.failed)
         known = {label: value for label, value in self.values.items() if value is not None}
-        worst = (max if self.operator[0] == "<" else min)(known, key=known.__getitem__)
-        return f"at worst {self._shown(worst)} ({worst})"
-
-    def _shown(self, label: str) -> str:
-        value = self.values[label]
-        return f"not measured: {self.undefined[label]}" if value is None else f"{value:.6g}"
+        if not self.failed:
+            worst = (max if self.operator[0] == "<" else min)(known, key=known.__getitem__)
+            return f"at worst {known[worst]:.6g} ({worst})"
+        parts = [f"{label} {known[label]:.6g}" for label in self.failed if label in known]
+        for why in dict.fromkeys(self.undefined.values()):
+            labels = [label for label, reason in self.undefined.items() if reason == why]
+            parts.append(f"{', '.join(labels)} not measured ({why})")
+        return "; ".join(parts)
 
 
 class QualityReport(Model, frozen=True, kw_only=True):
@@ -276,8 +278,13 @@ class QualityReport(Model, frozen=True, kw_only=True):
 
 def read_quality(path: Path) -> QualityReport:
     """Return the report in the file ``path``; InputError if it does not fit the model."""
+    return read_as(path, QualityReport)
+
+
+def read_as(path: Path, model: type[Found]) -> Found:
+    """Return what is in the file ``path`` as a ``model``; InputError if it does not fit."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=QualityReport)
+        return msgspec.json.decode(path.read_bytes(), type=model)
     except (OSError, msgspec.DecodeError) as error:
         message = f"{path}: not a quality report ({error}). Run `fewray quality` again."
         raise InputError("quality_report_invalid", message, path=str(path)) from None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from fewray.results.quality import QualityReport, read_quality
+from fewray.results.quality import QualityReport, read_as
 from fewray.results.scores import Model
 
 
@@ -26,6 +27,11 @@ class QualityComparison(Model, frozen=True, kw_only=True):
     def first(self) -> QualityReport:
         """The first set, for what is equal in all: extractor, classes, real images."""
         return next(iter(self.sets.values()))
+
+    @property
+    def extractor(self) -> str:
+        """The extractor of all sets."""
+        return self.first.extractor
 
     @property
     def sentences(self) -> list[str]:
@@ -52,16 +58,9 @@ def sets_of(found: QualityReport | QualityComparison) -> dict[str, QualityReport
     return found.sets if isinstance(found, QualityComparison) else {"": found}
 
 
-class _Head(msgspec.Struct):
-    sets: msgspec.Raw | None = None
-
-
 def read_quality_sets(path: Path) -> QualityReport | QualityComparison:
     """Return the report or the comparison in ``path``; InputError if it is neither."""
-    try:
-        content = path.read_bytes()
-        if msgspec.json.decode(content, type=_Head).sets is not None:
-            return msgspec.json.decode(content, type=QualityComparison)
-    except (OSError, msgspec.DecodeError):
-        pass  # read_quality says what is wrong
-    return read_quality(path)
+    several = False
+    with suppress(OSError, msgspec.DecodeError):  # read_as says what is wrong
+        several = "sets" in msgspec.json.decode(path.read_bytes(), type=dict[str, msgspec.Raw])
+    return read_as(path, QualityComparison if several else QualityReport)

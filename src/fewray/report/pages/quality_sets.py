@@ -82,17 +82,9 @@ def _requirements(found: Found, names: Mapping[str, str]) -> list[Section]:
     judged = [(name, each) for name, report in sets.items() for each in report.requirements]
     if not judged:
         return []
-    chips = Chips(
-        tuple((_named(name, each.text), each.passed, each.reason) for name, each in judged)
-    )
+    chips = [(_named(name, each.text), each.passed, each.reason) for name, each in judged]
     labels = list(next(iter(sets.values())).classes)
-    columns = (
-        "set",
-        "requirement",
-        "result",
-        *(names.get(label, label) for label in labels),
-        "why",
-    )
+    columns = ("set", "requirement", "result", *(names.get(c, c) for c in labels), "why")
     rows = [
         (
             name or None,
