@@ -51,7 +51,7 @@ def quality(
     sets: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[SYNTHETIC]...",
+            metavar="SYNTHETIC",
             help="Synthetic images: a folder with one subfolder per class, or a CSV file. Several "
             "are shown side by side; NAME=FOLDER gives a name.",
         ),

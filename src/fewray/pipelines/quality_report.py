@@ -95,9 +95,9 @@ def measure(
     check_independent(compute.name, used)
     fit = settled_fit(options.fit, known, list(known))
     notes = _loader_warnings(images, unseen)
-    for found in sources.values():  # real images for all sets: those that every generator saw
-        images, skipped = keep_training_images(images, found)
-        notes += skipped
+    for name, own in sources.items():  # real images for all sets: those that every generator saw
+        images, skipped = keep_training_images(images, own)
+        notes += [f"{name}: {note}" if name else note for note in skipped]
     trained: dict[str, Manifest] = {}
     held_out_classes: tuple[str, ...] = ()
     if unseen is not None:
@@ -137,16 +137,13 @@ def measure(
                 tstr = measure_tstr(
                     chosen, fakes[name], classifier, held_out=others, seed=seed, device=device
                 )
-            missing = keep_training_images(images, own)[1]
+            _, missing = keep_training_images(images, own)
+            about = [*notes, *missing, *independence_notes(compute.name, own, measured)]
             report = msgspec.structs.replace(
                 report,
                 classes=_with_pieces(report, own),
                 fit=fit,
-                notes=tuple(
-                    dict.fromkeys(
-                        [*notes, *missing, *independence_notes(compute.name, own, measured)]
-                    )
-                ),
+                notes=tuple(dict.fromkeys(about)),
                 membership=scores,
                 tstr=tstr,
             )
