@@ -120,8 +120,9 @@ def quality(
     Each score is shown next to two baselines: real images and noise. Several sets are measured
     with equal numbers of images, against the same real images.
     """
-    from fewray.pipelines.measure_quality import compare_quality, measure_quality
+    from fewray import api
     from fewray.pipelines.quality_sets import named_sets
+    from fewray.report.pages.quality_sets import requirement_lines
     from fewray.results.quality_sets import sets_of
 
     given = [*(sets or ()), *(() if synthetic is None else (synthetic,))]
@@ -147,14 +148,16 @@ def quality(
         "group_regex": group_regex,
         "read": None if read == AS_IT_IS else read,
     }
+    named = named_sets(given)
+    if run is not None and len(named) > 1:
+        message = f"--run {run}: belongs to one set, but {len(named)} are given. Omit --run."
+        raise InputError("run_of_several_sets", message, sets=list(named))
     log("reading and measuring; this takes minutes for thousands of images")
-    if len(given) == 1:
-        measured = measure_quality(real, given[0], run=run, **shared, **options)
-    elif run is not None:
-        message = f"--run {run}: belongs to one set, but {len(given)} are given. Omit --run."
-        raise InputError("run_of_several_sets", message, sets=given)
+    if len(named) == 1:
+        (source,) = named.values()
+        measured = api.measure_quality(real, source, run=run, **shared, **options)
     else:
-        measured = compare_quality(real, named_sets(given), **shared, **options)
+        measured = api.compare_quality(real, named, **shared, **options)
     if out is not None:
         from fewray.report.render import write_report
 
@@ -165,13 +168,15 @@ def quality(
         _print(measured)
         if out is not None:
             print(f"written to {out}")
+    for line in requirement_lines(measured):
+        log(line) if as_json else print(line)
     met = [each.passed for found in sets_of(measured).values() for each in found.requirements]
     if not all(met):
         raise typer.Exit(UNMET)
 
 
 def _print(measured: QualityReport | QualityComparison) -> None:
-    from fewray.report.pages.quality_sets import requirement_lines, terminal_tables
+    from fewray.report.pages.quality_sets import terminal_tables
     from fewray.report.tables import print_table
 
     for table in terminal_tables(measured):
@@ -180,5 +185,3 @@ def _print(measured: QualityReport | QualityComparison) -> None:
         print(line)
     for remark in measured.remarks:
         print(f"note: {remark}")
-    for line in requirement_lines(measured):
-        print(line)
