@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from fewray.report.page import Bullets, Chips, Details, Page, Section
 from fewray.report.pages.quality import metric_text, quality_sections, quality_tables, with_interval
@@ -42,8 +41,9 @@ def quality_page(found: Found) -> Page:
         for each in report.requirements
         if not each.passed
     ]
-    verdict = f"{count(first.pooled.num_fake, 'synthetic image')} per set"
-    verdict = f"{verdict}, compared with {count(first.pooled.num_real, 'real image')}."
+    per_set = " per set" if compared else ""
+    verdict = f"{count(first.pooled.num_fake, 'synthetic image')}{per_set}, compared with "
+    verdict += f"{count(first.pooled.num_real, 'real image')}."
     if first.requirements:
         verdict = f"Requirements not met: {'; '.join(unmet)}." if unmet else "All requirements met."
     return Page.of(
@@ -156,4 +156,4 @@ def _merged(tables: Mapping[str, Table], names: Mapping[str, str]) -> Table:
                 _, *rest = (cells.get(heading) for heading in columns)
                 rows.append((names.get(key, key), name, *rest))
     head, *others = columns.values()
-    return replace(Table.of(first.title, (head, "set", *others), rows), caption=first.caption)
+    return Table.of(first.title, (head, "set", *others), rows, first.caption)
