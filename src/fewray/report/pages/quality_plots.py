@@ -33,11 +33,12 @@ def set_dots(
 ) -> tuple[Drawing, ...]:
     """Return the dot plot of one class, with a mark per set of synthetic images."""
     found = {name: report.classes[label] for name, report in sets.items()}
-    title = f"{names.get(label, label)}: every score of each set between real images and noise"
-    return _dots(found, title)
+    shown = names.get(label, label)
+    title = f"{shown}: every score of each set between real images and noise"
+    return _dots(found, title, f"Class {shown}. ")
 
 
-def _dots(found: Mapping[str, ClassQuality], title: str) -> tuple[Drawing, ...]:
+def _dots(found: Mapping[str, ClassQuality], title: str, about: str = "") -> tuple[Drawing, ...]:
     rows = {
         label: {
             key: base.position
@@ -82,8 +83,8 @@ def _dots(found: Mapping[str, ClassQuality], title: str) -> tuple[Drawing, ...]:
         Drawing(
             to_svg(figure),
             title,
-            "Each score of the synthetic images on the scale from one half of the real images "
-            "against the other (0) to noise (1). Left of 0: nearer than real images are to each "
+            f"{about}Each score of the synthetic images on the scale from one half of the real "
+            "images against the other (0) to noise (1). Left of 0: nearer than real images are to each "
             "other, which may mean copies. Triangles at an edge lie beyond it.",
             cites=CITES,
         ),

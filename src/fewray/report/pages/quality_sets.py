@@ -84,7 +84,8 @@ def _requirements(found: Found, names: Mapping[str, str]) -> list[Section]:
         return []
     chips = [(_named(name, each.text), each.passed, each.reason) for name, each in judged]
     labels = list(next(iter(sets.values())).classes)
-    columns = ("set", "requirement", "result", *(names.get(c, c) for c in labels), "why")
+    shown = (names.get(label, label) for label in labels)
+    columns = ("set", "requirement", "result", *shown, Column("why", wrap=True))
     rows = [
         (
             name or None,
