@@ -84,8 +84,8 @@ def _dots(found: Mapping[str, ClassQuality], title: str, about: str = "") -> tup
             to_svg(figure),
             title,
             f"{about}Each score of the synthetic images on the scale from one half of the real "
-            "images against the other (0) to noise (1). Left of 0: nearer than real images are to each "
-            "other, which may mean copies. Triangles at an edge lie beyond it.",
+            "images against the other (0) to noise (1). Left of 0: nearer than real images are to "
+            "each other, which may mean copies. Triangles at an edge lie beyond it.",
             cites=CITES,
         ),
     )
