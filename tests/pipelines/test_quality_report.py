@@ -358,7 +358,7 @@ def test_options_for_nothing_and_folders_that_cannot_be_written_are_refused_at_o
                 data, planted[0], classes=["normal"], extractor=extractor, weights=Path("x.pth")
             )
     monkeypatch.setattr(
-        "fewray.pipelines.quality_report.measure_quality",
+        "fewray.pipelines.quality_report.measure_sets",
         lambda *_, **__: pytest.fail("measured before"),
     )
     for option, words in (

@@ -72,7 +72,10 @@ def main() -> None:
 
 
 def run(app: typer.Typer) -> None:
-    """Run the commands of ``app`` and exit: 0, 2 for bad input, 1 for a failed run."""
+    """Run the commands of ``app`` and exit: 0, 2 for bad input, 1 for a failed run.
+
+    ``fewray quality --require`` exits with 3 if a requirement is not met.
+    """
     for stream in (sys.stdout, sys.stderr):
         if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
             reconfigure(errors="replace")  # a sign the terminal lacks must not cost the result

@@ -14,6 +14,7 @@ from fewray.config.generator import (
     GanOptions,
     PatchesOptions,
 )
+from fewray.config.quality import QualityKeywords, QualityOptions
 from fewray.config.readers import ReaderStudyOptions
 from fewray.config.reading import AS_IT_IS, FindingOptions, ReadOptions, Uncertain
 from fewray.config.study import (
@@ -45,6 +46,8 @@ __all__ = [
     "Options",
     "PatchesOptions",
     "PublishedOptions",
+    "QualityKeywords",
+    "QualityOptions",
     "ReadOptions",
     "ReaderStudyOptions",
     "Uncertain",
