@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fewray.errors import InputError
-from fewray.quality.requirements import NAMES, OPERATORS, Asked, judged, parse_requirements
+from fewray.quality.requirements import NAMES, OPERATORS, Asked, checked, parse_requirements
 from fewray.results.quality import QualityReport, Requirement
 from tests.helpers import refused
 from tests.report.test_published_page import CLASSES, quality_report
@@ -27,8 +27,8 @@ def report(**changes: Any) -> QualityReport:
     return msgspec.convert(found, QualityReport)
 
 
-def judge(text: str, **changes: Any) -> Requirement:
-    (found,) = judged(report(**changes), parse_requirements(text))
+def check(text: str, **changes: Any) -> Requirement:
+    (found,) = checked(report(**changes), parse_requirements(text))
     return found
 
 
@@ -87,7 +87,7 @@ def test_a_range_is_two_requirements_on_one_metric():
 
 @given(st.sampled_from(list(OPERATORS)), NUMBERS, NUMBERS, NUMBERS)
 def test_every_class_must_meet_it(sign: Any, bound: float, first: float, second: float):
-    found = judge(f"kid{sign}{bound!r}", kid=(first, second))
+    found = check(f"kid{sign}{bound!r}", kid=(first, second))
     meets = [OPERATORS[sign](value, bound) for value in (first, second)]
     assert found.passed == all(meets)
     assert found.failed == tuple(c for c, yes in zip(CLASSES, meets, strict=True) if not yes)
@@ -102,7 +102,7 @@ def test_every_class_must_meet_it(sign: Any, bound: float, first: float, second:
      ("kid_ci>0", -0.1, False)],
 )  # fmt: skip
 def test_an_interval_is_judged_by_its_worse_end(text: str, value: float, passed: bool):
-    found = judge(text, kid_ci=([-0.1, 0.2], [-0.05, 0.1]))
+    found = check(text, kid_ci=([-0.1, 0.2], [-0.05, 0.1]))
     assert found.values[FIRST] == value
     assert found.passed == passed
 
@@ -113,7 +113,7 @@ def test_what_was_not_measured_fails_with_its_reason(name: str):
     quality = report(**missing, kid=(math.nan, 0.1))
     absent = {"kid_ci", "vendi", "ms_ssim", "is_mean", "fid_inf", "kid"}
     asked = [each for sign in OPERATORS for each in parse_requirements(f"{name}{sign}0.5")]
-    for found in judged(quality, asked):
+    for found in checked(quality, asked):
         unknown = {label for label, value in found.values.items() if value is None}
         assert unknown == set(found.undefined) <= set(found.failed)
         assert all(why in found.reason for why in found.undefined.values())
@@ -124,16 +124,16 @@ def test_what_was_not_measured_fails_with_its_reason(name: str):
 def test_shares_are_of_the_synthetic_images():
     copy = {"synthetic": "s", "nearest": "r", "distance": 0.1, "nearest_by_features": "r",
             "feature_distance": 1.0, "detected_by": "pixels"}  # fmt: skip
-    found = judge("copies<=0.1", copies=([copy] * 3, []))
+    found = check("copies<=0.1", copies=([copy] * 3, []))
     assert found.values == {FIRST: 3 / 9, SECOND: 0}
     assert found.failed == (FIRST,)
     owed = {"synthetic": "s", "nearest": "r", "owed": 0.4, "area": 0.5, "windows": 0.6,
             "flagged": True}  # fmt: skip
     areas = {"num_images": 8, "copied_windows": 0.2, "real_windows": 0.0, "ratio": None,
              "num_flagged": 2, "worst": [owed]}  # fmt: skip
-    assert judge("areas.flagged<0.3", areas=(areas, areas)).values == {FIRST: 0.25, SECOND: 0.25}
-    assert judge("areas.copied_windows<0.3", areas=(areas, areas)).passed
-    assert "no window" in judge("areas.ratio<9", areas=(areas, areas)).reason
+    assert check("areas.flagged<0.3", areas=(areas, areas)).values == {FIRST: 0.25, SECOND: 0.25}
+    assert check("areas.copied_windows<0.3", areas=(areas, areas)).passed
+    assert "no window" in check("areas.ratio<9", areas=(areas, areas)).reason
 
 
 def test_held_out_images_are_judged_too():
@@ -143,7 +143,7 @@ def test_held_out_images_are_judged_too():
     found["held_out"] = {FIRST: unseen, SECOND: unseen | {"kid": None, "c_t": None}}
     quality = msgspec.convert(found, QualityReport)
     asked = "held_out.kid<0.3,held_out.kid_ci<0.3,held_out.c_t>-3,held_out.copies<=0"
-    kid, interval, c_t, copies = judged(quality, parse_requirements(asked))
+    kid, interval, c_t, copies = checked(quality, parse_requirements(asked))
     assert (kid.values[FIRST], kid.failed) == (0.2, (SECOND,))
     assert interval.failed == (FIRST, SECOND)  # 0.3 is not below 0.3
     assert (c_t.values[FIRST], c_t.failed) == (-2.0, (SECOND,))
@@ -152,7 +152,7 @@ def test_held_out_images_are_judged_too():
 
 def test_a_report_with_requirements_is_read_back_equal_and_an_old_one_too():
     quality = report()
-    asked = judged(quality, parse_requirements("kid<0.3,fid_inf<5"))
+    asked = checked(quality, parse_requirements("kid<0.3,fid_inf<5"))
     quality = msgspec.structs.replace(quality, requirements=asked)
     assert msgspec.json.decode(msgspec.json.encode(quality), type=QualityReport) == quality
     assert report().requirements == ()

@@ -56,7 +56,7 @@ def drawn_epochs(
 ) -> Iterator[Tick]:
     """Call ``step`` with indices int64 (batch_size,) below ``count``; yield a Tick per epoch.
 
-    ``step`` returns the values (len(names),) of a Tick. ``draws`` is seeded anew at every epoch.
+    ``step`` returns the values (len(names),) of a Tick. ``draws`` is seeded again at every epoch.
     The learning rate rises over ``WARM_UP`` steps and falls to 0 with the last epoch along half a
     cosine.
     """

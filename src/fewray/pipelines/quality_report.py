@@ -36,7 +36,7 @@ from fewray.quality.copies.threshold import check_percentile
 from fewray.quality.evaluate import measure_sets
 from fewray.quality.gallery import write_comparison, write_quality
 from fewray.quality.image_set import ImageSet
-from fewray.quality.requirements import judged, parse_requirements
+from fewray.quality.requirements import checked, parse_requirements
 from fewray.results.quality import ClassQuality, Membership, QualityReport
 from fewray.results.quality_sets import QualityComparison
 from fewray.results.training import piece_warnings
@@ -56,7 +56,7 @@ def measure(
     require: str | None,
     options: QualityOptions,
 ) -> QualityComparison:
-    """Measure each set and judge it by ``require``; :func:`fewray.measure_quality` explains more.
+    """Measure each set and check it by ``require``; :func:`fewray.measure_quality` explains more.
 
     The name of a single set is empty.
 
@@ -147,7 +147,7 @@ def measure(
                 membership=scores,
                 tstr=tstr,
             )
-            report = msgspec.structs.replace(report, requirements=judged(report, asked))
+            report = msgspec.structs.replace(report, requirements=checked(report, asked))
             reports[name] = report
             if out is not None:
                 write_quality(out / name, report, nearest, training, fakes[name], areas)

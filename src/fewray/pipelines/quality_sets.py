@@ -20,7 +20,7 @@ Sets = Mapping[str, Manifest]
 
 
 def named_sets(sources: Sequence[str]) -> dict[str, str]:
-    """Return the sources by name: as many of the last parts of their paths as tell them apart.
+    """Return the sources by name: as many of the last parts of their paths as distinguish them.
 
     ``NAME=FOLDER`` gives a name. InputError ``set_repeated`` if two have the same name.
     """

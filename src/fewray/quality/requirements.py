@@ -1,4 +1,4 @@
-"""Requirements on synthetic images, such as ``kid<0.3,copies<=0.01``: parse and judge them."""
+"""Requirements on synthetic images, such as ``kid<0.3,copies<=0.01``: parse and check them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ MISSING = {
 
 @dataclass(frozen=True)
 class Asked:
-    """One requirement, before it is judged."""
+    """One requirement, before it is checked."""
 
     metric: str
     operator: Operator
@@ -100,15 +100,15 @@ def _parse(part: str) -> Asked:
     return Asked(name, cast(Operator, sign), bound)
 
 
-def judged(quality: QualityReport, asked: Sequence[Asked]) -> tuple[Requirement, ...]:
+def checked(quality: QualityReport, asked: Sequence[Asked]) -> tuple[Requirement, ...]:
     """Return every requirement with its values: all classes must meet it.
 
     A value that is missing or not finite does not.
     """
-    return tuple(_judged(quality, each) for each in asked)
+    return tuple(_checked(quality, each) for each in asked)
 
 
-def _judged(quality: QualityReport, asked: Asked) -> Requirement:
+def _checked(quality: QualityReport, asked: Asked) -> Requirement:
     values: dict[str, float | None] = {}
     undefined: dict[str, str] = {}
     meets = OPERATORS[asked.operator]

@@ -84,7 +84,7 @@ class Discriminator(nn.Module):
         features = 2 * channels[-1]
         self.features = nn.Linear(channels[-1] * base**2, features)
         self.project = nn.Linear(classes, features, bias=False)
-        self.judge = nn.Linear(features, 1)
+        self.logit = nn.Linear(features, 1)
 
     def forward(self, x: Tensor, classes: Tensor) -> Tensor:
         """Return (n,)."""
@@ -95,4 +95,4 @@ class Discriminator(nn.Module):
             x = block(x)
         x = functional.leaky_relu(x, 0.2).contiguous().flatten(1)
         found = functional.leaky_relu(self.features(x), 0.2)
-        return (self.judge(found) + (found * self.project(classes)).sum(1, keepdim=True))[:, 0]
+        return (self.logit(found) + (found * self.project(classes)).sum(1, keepdim=True))[:, 0]

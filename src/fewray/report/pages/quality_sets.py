@@ -79,10 +79,10 @@ def _named(name: str, text: str) -> str:
 def _requirements(found: Found, names: Mapping[str, str]) -> list[Section]:
     """Return the section with a chip per requirement and set, and the values."""
     sets = sets_of(found)
-    judged = [(name, each) for name, report in sets.items() for each in report.requirements]
-    if not judged:
+    checked = [(name, each) for name, report in sets.items() for each in report.requirements]
+    if not checked:
         return []
-    chips = [(_named(name, each.text), each.passed, each.reason) for name, each in judged]
+    chips = [(_named(name, each.text), each.passed, each.reason) for name, each in checked]
     labels = list(next(iter(sets.values())).classes)
     shown = (names.get(label, label) for label in labels)
     columns = ("set", "requirement", "result", *shown, Column("why", wrap=True))
@@ -94,7 +94,7 @@ def _requirements(found: Found, names: Mapping[str, str]) -> list[Section]:
             *(f"{v:.6g}" if (v := each.values[label]) is not None else "–" for label in labels),
             each.reason,
         )
-        for name, each in judged
+        for name, each in checked
     ]
     caption = "Every class must meet a requirement; a value that was not measured does not."
     table = Table.of("", columns, rows, caption)
