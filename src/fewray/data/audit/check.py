@@ -18,12 +18,14 @@ from fewray.data.audit.findings import (
     file_findings,
     leak_findings,
     loading_findings,
+    of_warning,
     scale_findings,
 )
 from fewray.data.audit.inspection import InspectedFile, inspect_file
 from fewray.data.audit.names import name_findings
 from fewray.data.audit.pictures import INVISIBLE, image_findings
 from fewray.data.audit.shortcuts import metadata_shortcut
+from fewray.data.dicom.warnings import excess_warning
 from fewray.data.manifest import Manifest
 from fewray.data.near_duplicates import near_pairs, thumbnail_of
 from fewray.errors import InputError
@@ -95,6 +97,7 @@ def _findings(
         *polarity_findings(shown, label_of, manifest.classes),
         *size_findings(readable),
         *depth_findings(readable),
+        *map(of_warning, excess_warning([n for n, file in readable.items() if file.excess_bits])),
         *scale_findings(found),
         *leak_findings(found),
     )

@@ -10,7 +10,7 @@ from fewray.results.data_check import DataCheck, Finding
 
 NAMED = 5
 """How many files a finding lists in its text before it counts the rest."""
-REPEATED = {"byte_equal", "depth_by_class", "dicom_dark"}
+REPEATED = {"byte_equal", "depth_by_class", "dicom_dark", "dicom_excess_bits"}
 """Warnings of the manifest that the check gives itself, with more detail: ``dicom_dark`` is
 ``unused_bits`` here."""
 
