@@ -11,7 +11,7 @@ from fewray.data.layout.tree import Tree
 from fewray.data.manifest import DataWarning
 from fewray.data.skipped_files import listed, plural
 from fewray.errors import InputError
-from fewray.imaging.decode import SUFFIXES, decode
+from fewray.imaging.decode import SUFFIXES, decode, has_image_name
 from fewray.imaging.levels import has_few_levels
 from fewray.imaging.unreadable import Unreadable
 
@@ -73,7 +73,7 @@ def masks_in(tree: Tree, splits: Collection[str] = ()) -> Masks:
     waiting = [(tree.root, True)]
     while waiting:
         folder, holds_classes = waiting.pop()
-        stems = {path.stem.lower() for path in tree.files[folder] if _is_picture(path)}
+        stems = {_stem(path) for path in tree.files[folder] if has_image_name(path)}
         found.update(path for path in tree.files[folder] if _is_mask_file(path, stems))
         inside = tree.folders[folder]
         for path in inside:
@@ -115,10 +115,10 @@ def _has_images_beside(tree: Tree, folder: Path, masks: Path) -> bool:
         return True
     if any(WORN.fullmatch(_letters(path.name)) for path in others):
         return False
-    if folder != tree.root and any(_is_picture(path) for path in tree.files[folder]):
+    if folder != tree.root and any(has_image_name(path) for path in tree.files[folder]):
         return True
-    named = {path.stem.lower() for other in others for path in _pictures(tree, other)}
-    own = [_without_word(path.stem.lower()) for path in _pictures(tree, masks)]
+    named = {_stem(path) for other in others for path in _pictures(tree, other)}
+    own = [_without_word(_stem(path)) for path in _pictures(tree, masks)]
     return bool(own) and sum(stem in named for stem in own) >= SHARE * len(own)
 
 
@@ -145,12 +145,12 @@ def _has_few_levels(path: Path) -> bool | None:
 
 
 def _pictures(tree: Tree, folder: Path) -> Iterator[Path]:
-    return (path for path in tree.below(folder) if _is_picture(path))
+    return (path for path in tree.below(folder) if has_image_name(path))
 
 
 def _is_mask_file(path: Path, stems: set[str]) -> bool:
-    stem = path.stem.lower()
-    return _is_picture(path) and _without_word(stem) != stem and _without_word(stem) in stems
+    stem = _stem(path)
+    return has_image_name(path) and _without_word(stem) != stem and _without_word(stem) in stems
 
 
 def _without_word(stem: str) -> str:
@@ -158,8 +158,10 @@ def _without_word(stem: str) -> str:
     return found["image"] if found else stem
 
 
-def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES
+def _stem(path: Path) -> str:
+    """Return the name of a picture without its suffix, in lower case; NIfTI's has two parts."""
+    name = path.name.lower()
+    return next((name.removesuffix(end) for end in SUFFIXES if name.endswith(end)), name)
 
 
 def _letters(name: str) -> str:
