@@ -105,7 +105,7 @@ def test_nan_is_named_by_image(tmp_path: Path):
     values = PIXELS / np.float32(255)
     values[2, 3, 3] = np.nan
     data = load_dataset(save(tmp_path / "a.npz", images=values), strict=False)
-    assert list(audit(data).unreadable) == ["images/000002.tif"]
+    assert list(audit(data).unreadable) == ["000002.tif"]
 
 
 def test_views_are_refused_as_unknown(tmp_path: Path):
