@@ -150,7 +150,8 @@ def _check_names(tree: Tree, folders: Sequence[Path]) -> None:
     count = f"{len(folders)} folders" if len(folders) > 1 else "a folder"
     advice = (
         "Make one folder per class, or give a table with columns path, label and group; "
-        "for DICOM, AccessionNumber or another identifier may stand for the path. "
+        "for DICOM, AccessionNumber or another identifier may stand for the path, and "
+        f"--data dicom:{tree.root},labels=TABLE names a table that is elsewhere. "
         "Public releases are read by name: see `fewray data list`"
     )
     above = dict.fromkeys((tree.root, place, place.parent))

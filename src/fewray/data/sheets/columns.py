@@ -34,8 +34,8 @@ def find_columns(columns: Sequence[str], options: ReadOptions, source: str) -> d
     missing = [role for role in REQUIRED if role not in found]
     if "label" in missing and options.labels and finding_columns(columns, options, source):
         missing.remove("label")
-    if missing == ["path"] and join_column(columns) is not None:
-        return found
+    if "path" in missing and join_column(columns) is not None:
+        missing.remove("path")
     if missing:
         raise _missing(columns, missing, source)
     return found
