@@ -20,7 +20,8 @@ MACHINE = "Machine"
 RECIPE_NAMES = ", ".join(RECIPES)
 SOURCES = (
     "Data set: phantom[:key=value,...] (`fewray data list` shows the keys), covid4, a folder "
-    "with one subfolder per class, a table (.csv, .tsv, .txt, .xlsx), dicom:FOLDER,labels=TABLE, "
+    "with one subfolder per class, a table (.csv, .tsv, .txt, .xlsx), arrays (.npz), "
+    "dicom:FOLDER,labels=TABLE, "
     "or NAME:DIR for a public release (`fewray data list` shows the names)."
 )
 COPY_RULE = (
