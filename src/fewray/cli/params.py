@@ -18,6 +18,8 @@ PUBLISHED = "Published protocol (--protocol published)"
 SHARED = "Both protocols"
 MACHINE = "Machine"
 RECIPE_NAMES = ", ".join(RECIPES)
+RECIPE_HELP = f"Generator recipe: {RECIPE_NAMES}; or auto, which chooses one and says why."
+SIZE_HELP = "Width and height of the images in pixels. The DCGANs make 64 only."
 SOURCES = (
     "Data set: phantom[:key=value,...] (`fewray data list` shows the keys), covid4, a folder "
     "with one subfolder per class, a table (.csv, .tsv, .txt, .xlsx), arrays (.npz), "
