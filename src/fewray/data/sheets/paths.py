@@ -16,7 +16,7 @@ from fewray.data.skipped_files import files_below, listed, plural
 ABSOLUTE = re.compile(r"([A-Za-z]:)?[\\/]|~[\\/]")
 """The start of an absolute path on any system, or of one in a home directory."""
 
-Place = tuple[str, ...]
+Folders = tuple[str, ...]
 """The names of a folder and of those above it, as case and Unicode form do not change them."""
 
 
@@ -30,7 +30,7 @@ class PathFinder:
 
     folder: Path
     other_case: list[str] = field(default_factory=list)
-    moved: dict[str, tuple[Place, Path]] = field(default_factory=dict)
+    moved: dict[str, tuple[Folders, Path]] = field(default_factory=dict)
     """What was left out of a path of another computer, and the file that was found."""
     doubtful: set[str] = field(default_factory=set)
     """Paths of another computer for which only files are here that may be others."""
@@ -73,8 +73,8 @@ class PathFinder:
             text = f"{plural(names, 'path')} spelled in another case than the file: {listed(names)}"
             found.append(DataWarning("path_case", text, tuple(names)))
         by_count: dict[int, list[str]] = defaultdict(list)
-        for cell, (left_out, _) in self.moved.items():
-            by_count[len(left_out)].append(cell)
+        for cell, (prefix, _) in self.moved.items():
+            by_count[len(prefix)].append(cell)
         for count, cells in sorted(by_count.items()):
             names = [shown(cell) for cell in cells]
             text = f"{plural(names, 'absolute path')} of another computer: read below {self.folder}"
@@ -127,7 +127,7 @@ class PathFinder:
 
 
 def contradicting(
-    moved: Mapping[str, tuple[Place, Path]], is_unique: Callable[[Path], bool]
+    moved: Mapping[str, tuple[Folders, Path]], is_unique: Callable[[Path], bool]
 ) -> set[str]:
     """Return the cells that may name another file than the one that was found.
 
@@ -141,16 +141,16 @@ def contradicting(
     cells: dict[Path, set[tuple[str, ...]]] = defaultdict(set)
     for cell, (_, path) in moved.items():
         cells[path].add(tuple(re.split(r"[\\/]+", _plain(cell).casefold())))
-    counts = Counter(left_out for left_out, _ in moved.values())
+    counts = Counter(prefix for prefix, _ in moved.values())
     longer = [(b[:n], b) for b in counts for n in range(len(b)) if b[:n] in counts]
     fewer = {b if counts[b] <= counts[a] else a for a, b in longer}
     by_name = {cell: p for cell, (p, _) in moved.items() if len(p) == _folders(cell)}
     several = len({*by_name.values()}) > 1
     return {
         cell
-        for cell, (left_out, path) in moved.items()
+        for cell, (prefix, path) in moved.items()
         if len(cells[path]) > 1
-        or left_out in fewer
+        or prefix in fewer
         or (cell in by_name and (several or not is_unique(path)))
     }
 
