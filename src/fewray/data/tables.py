@@ -15,7 +15,7 @@ from fewray.data.patients import patient_in_cell, unread_columns
 from fewray.data.rows import SPLITS, RowCollector
 from fewray.data.sheets import excel
 from fewray.data.sheets.columns import find_columns, finding_columns
-from fewray.data.sheets.labels import LabelReader
+from fewray.data.sheets.labels import IS, NEXT, LabelReader
 from fewray.data.sheets.paths import PathFinder
 from fewray.data.sheets.repeated import RepeatedRows
 from fewray.data.sheets.text import Sheet, read_text
@@ -77,7 +77,8 @@ class _Table:
             sign = self.read.separator or "separator"
             return "too_many_cells", f"more cells than columns; quote cells that contain a {sign!r}"
         if not cells["path"] or not label:
-            got = f"path {cells['path']!r}, label {label or ''!r}"
+            shown = cells["label"].replace(IS, "=").replace(NEXT, ", ")
+            got = f"path {cells['path']!r}, label {shown!r}"
             return "missing_cell", f"expected a path and a label, got {got}"
         if cells["split"].lower() not in SPLITS:
             return (

@@ -10,7 +10,7 @@ import gzip
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -79,12 +79,12 @@ def nifti_facts(path: Path) -> NiftiFacts:
     return NiftiFacts(width=sides[0], height=sides[1], kind=str(header.get_data_dtype()))
 
 
-def _opened(content: bytes) -> BinaryIO:
+def _opened(content: bytes) -> io.BufferedIOBase:
     stream = io.BytesIO(content)
     return gzip.open(stream) if content.startswith(GZIP) else stream
 
 
-def _header(stream: BinaryIO) -> tuple[Any, Nifti1Header, bytes]:
+def _header(stream: io.BufferedIOBase) -> tuple[Any, Nifti1Header, bytes]:
     """Return the class of the image, its header, and the bytes that were read."""
     from nibabel.nifti1 import Nifti1Image
     from nibabel.nifti2 import Nifti2Image
