@@ -116,7 +116,7 @@ def train(
 
         gan = TextbookGan(images, seed, base_channels=base_channels)
         return list(itertools.islice(gan.steps(), steps)), gan.sample(IMAGES)
-    from fewray.generators.training import Dcgan
+    from fewray.generators.families.dcgan import Dcgan
 
     recipe = RECIPES["paper"]
     options = recipe.with_(

@@ -55,7 +55,7 @@ def side_by_side(part: int, *, processes: int, device: str, precision: str) -> T
     """Prepare this process's share of the classes; the task is ``STEPS`` steps of each."""
     import torch
 
-    from fewray.generators.training import Dcgan
+    from fewray.generators.families.dcgan import Dcgan
 
     options = RECIPES["paper"].with_(epochs=10**6)
     runs = []

@@ -21,7 +21,7 @@ from experiments.planted_defects import patient_halves
 from experiments.planted_mosaics import MOSAICS, grey
 from experiments.provenance import made_by
 from fewray.compute.seeds import child_seed
-from fewray.generators.families.pca_gaussian import pca_gaussian
+from fewray.generators.models.pca_gaussian import pca_gaussian
 from fewray.quality.copies.areas import find_areas
 from fewray.quality.copies.detect import find_copies
 from fewray.quality.copies.threshold import copy_threshold, merged_groups

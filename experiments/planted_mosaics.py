@@ -132,7 +132,7 @@ def collage(train: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarr
     import torch
     from torch.nn import functional
 
-    from fewray.generators.families.pca_gaussian import pca_gaussian
+    from fewray.generators.models.pca_gaussian import pca_gaussian
 
     size = train.shape[2]
     known = torch.from_numpy(train.astype(np.float32))

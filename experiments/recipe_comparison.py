@@ -12,7 +12,7 @@ import time
 import torch
 
 from fewray.data.loading import load_dataset
-from fewray.generators.training import Dcgan
+from fewray.generators.families.dcgan import Dcgan
 from fewray.imaging.arrays import load_images
 from fewray.pipelines.train_one import training_images
 from fewray.presets import RECIPES

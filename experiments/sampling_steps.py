@@ -20,9 +20,9 @@ import torch
 from experiments.generator_scores import CLASSIFIER, CLASSIFIERS, EXTRACTORS, real_images
 from fewray.compute.device import choose_device
 from fewray.generators.checkpoint import load_checkpoint
-from fewray.generators.diffusion import Diffusion
-from fewray.generators.families.layout import fit_layout
+from fewray.generators.families.diffusion import Diffusion
 from fewray.generators.generate import run_classes
+from fewray.generators.models.layout import fit_layout
 from fewray.pipelines.extractors import open_extractor
 from fewray.pipelines.tstr import measure_tstr
 from fewray.quality.features.standardise import standardised

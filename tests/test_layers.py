@@ -62,7 +62,7 @@ NEVER: dict[str, set[str]] = {
     "data.phantom": {"data.audit"},
     "quality.features": {"quality.copies"},
     "quality.copies": {"quality.features"},
-    "generators.families": {"generators"},
+    "generators.models": {"generators"},
     "compute.cuda_graph": {"compute.dask"},
 }
 """What a sub-package may not import of its own part, although the part may."""
@@ -76,7 +76,7 @@ PURE: dict[str, set[str]] = {
     "quality.metrics": ARRAY_HELPERS,
     "readers.statistics": ARRAY_HELPERS,
     "classify.networks": {*ARRAY_HELPERS, "config"},
-    "generators.families": ARRAY_HELPERS,
+    "generators.models": ARRAY_HELPERS,
     "classify.fused": ARRAY_HELPERS,
     "classify.scores": ARRAY_HELPERS,
 }
@@ -193,8 +193,8 @@ def test_every_rule_names_a_part_that_exists():
 @pytest.mark.parametrize(
     ("name", "imported"),
     [
-        ("data.manifest", "generators.training"),
-        ("generators.training", "quality.metrics.fid"),
+        ("data.manifest", "generators.run"),
+        ("generators.run", "quality.metrics.fid"),
         ("quality.evaluate", "classify.training"),
         ("report.page", "study.options"),
         ("study.options", "report.page"),
@@ -207,7 +207,7 @@ def test_every_rule_names_a_part_that_exists():
         ("quality.metrics.kid", "storage.cache"),
         ("quality.features.onnx", "quality.copies.nearest"),
         ("classify.networks", "storage.files"),
-        ("generators.families.dcgan", "generators.training"),
+        ("generators.models.dcgan", "generators.families.dcgan"),
         ("storage.files", "compute.device"),
         ("api", "cli.main"),
     ],

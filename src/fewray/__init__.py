@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fewray.api import (
         analyse_reader_study,
+        compare_quality,
         generate,
         load_dataset,
         measure_quality,
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 __all__ = [
     "__version__",
     "analyse_reader_study",
+    "compare_quality",
     "generate",
     "load_dataset",
     "measure_quality",

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from fewray.config import CrossvalOptions, GanOptions, PublishedOptions, ReadOptions, check_external
 from fewray.errors import InputError, check_range
+from fewray.pipelines.measure_quality import compare_quality, measure_quality  # noqa: F401
 from fewray.readers.api import analyse_reader_study, new_reader_study  # noqa: F401
 
 if TYPE_CHECKING:
     from fewray.compute.machine import MachineOptions
     from fewray.config.reading import ReadKeywords
     from fewray.data.manifest import Manifest
-    from fewray.results.quality import QualityReport
 
 OnProgress = Callable[[str, Mapping[str, Any]], None]
 """Called with the kind of an event or the label of a class, and the facts about it."""
@@ -160,67 +160,6 @@ def generate(
         copy_extractor=None if reject is None else reject.compute.name,
     )
     return made if reject is None else replace(made, about=reject.added_to(made.about))
-
-
-def measure_quality(
-    real: str | Path | Manifest,
-    synthetic: str | Path | Manifest,
-    *,
-    held_out: str | Path | Manifest | None = None,
-    classes: Sequence[str] | None = None,
-    run: str | Path | None = None,
-    out: str | Path | None = None,
-    extractor: str = "lite0",
-    weights: Path | None = None,
-    image_size: int = 64,
-    fit: str | None = None,
-    k: int = 5,
-    copy_percentile: float = 2.0,
-    tstr_steps: int = 0,
-    seed: int = 0,
-    device: str = "auto",
-    cache: bool = True,
-    group_regex: str | None = None,
-    read: ReadOptions | None = None,
-) -> QualityReport:
-    """Measure ``synthetic`` against the training split of ``real``: fidelity, diversity, copying.
-
-    Images are read as grey images of ``image_size`` pixels, made square by ``fit`` (``pad`` or
-    ``squash``; default: as recorded by the generators, else ``squash``). Real images that a class's
-    generator did not see are left out. ``classes`` defaults to all; both sides must have them.
-
-    ``held_out`` are real images that no generator saw (the test split of a data set with splits).
-    ``run`` is the folder of the generators, for the membership score of their discriminators.
-    ``tstr_steps`` above 0 trains classifiers for that many steps (TSTR and TRTS). ``extractor`` may
-    be any in docs/metrics.md but those that trained a generator or selected its checkpoint
-    (InputError). ``cache`` keeps features in the user's cache folder. ``group_regex`` and ``read``
-    are for ``real`` and ``held_out``, by default those of the training. ``out`` receives
-    quality.json, copies.csv, copied-areas.csv and pictures of close pairs and areas.
-    """
-    from fewray.pipelines.provenance import real_images
-    from fewray.pipelines.quality_report import quality_report
-
-    run = None if run is None else Path(run)
-    made = _dataset(synthetic, "--synthetic")
-    images, others = real_images(real, held_out, made, run, group_regex=group_regex, read=read)
-    return quality_report(
-        images,
-        made,
-        held_out=others,
-        classes=None if classes is None else tuple(classes),
-        run=run,
-        out=None if out is None else Path(out),
-        extractor=extractor,
-        weights=weights,
-        image_size=image_size,
-        fit=fit,
-        k=k,
-        copy_percentile=copy_percentile,
-        tstr_steps=tstr_steps,
-        seed=seed,
-        device=device,
-        cache=cache,
-    )
 
 
 def run_study(

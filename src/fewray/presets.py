@@ -65,6 +65,17 @@ RECIPES: dict[str, GanOptions] = {
             channels=(32, 64, 96), blocks=1, sampling_steps=10, layout_sigma=2.0
         ),
     ),
+    "gan": GanOptions(
+        recipe="gan",
+        family="gan",
+        pooled=True,
+        latent="normal",
+        latent_dim=64,
+        classic_images=0,
+        learning_rate=3e-4,
+        ema_half_life=6000.0,
+        quality_images=100,
+    ),
     "paper": GanOptions(),
     "small": _SMALL.with_(
         recipe="small", fit="pad", epochs=60, learning_rate=4e-4, quality_images=500
@@ -86,6 +97,7 @@ FEW_IMAGES = 20
 RECIPE_NOTES: dict[str, str] = {
     "diffusion": "a small diffusion model (the default)",
     "diffusion_quick": "smaller and shorter, for demonstrations",
+    "gan": "a relativistic GAN with gradient penalties",
     "paper": "the DCGAN of Davoodi & Lo Giudice",
     "small": "a DCGAN with half as many channels",
     "quick": "the same, shorter, for demonstrations",

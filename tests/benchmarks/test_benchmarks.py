@@ -25,7 +25,7 @@ from fewray.classify.networks import build_network
 from fewray.config import ClassifierOptions
 from fewray.data.loading import load_dataset
 from fewray.errors import InputError, RunFailed
-from fewray.generators.training import Dcgan
+from fewray.generators.families.dcgan import Dcgan
 from fewray.presets import RECIPES
 
 

@@ -24,8 +24,8 @@ from fewray.classify.networks import build_network
 from fewray.classify.training import train_classifier
 from fewray.compute.seeds import child_seed
 from fewray.config import ClassifierOptions
-from fewray.generators.families.dcgan import BitDropout
-from fewray.generators.training import Dcgan
+from fewray.generators.families.dcgan import Dcgan
+from fewray.generators.models.dcgan import BitDropout
 from fewray.imaging import arrays
 from fewray.presets import RECIPES
 

@@ -7,7 +7,7 @@ import pytest
 from experiments import generator_ablation, generator_scores
 from fewray.config import ClassifierOptions, DiffusionOptions
 from fewray.data.loading import load_dataset
-from fewray.generators import diffusion
+from fewray.generators import epochs
 from fewray.pipelines.train_generators import train_generators
 from fewray.presets import RECIPES
 from fewray.storage.files import write_json
@@ -21,7 +21,7 @@ def results(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     for module in (generator_scores, generator_ablation):
         monkeypatch.setattr(module, "RESULTS", tmp_path / "results")
     monkeypatch.setattr(generator_scores, "CLASSIFIER", ClassifierOptions(batch_size=8, steps=2))
-    monkeypatch.setattr(diffusion, "EPOCH_IMAGES", 32)
+    monkeypatch.setattr(epochs, "EPOCH_IMAGES", 32)
     (tmp_path / "results").mkdir()
     return tmp_path / "results"
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from fewray.generators.families.dcgan import BitDropout, Discriminator, Generator, initialise
+from fewray.generators.models.dcgan import BitDropout, Discriminator, Generator, initialise
 from fewray.generators.summary import summarise_recipe
 from fewray.presets import recipe
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from fewray.generators.families.augmentation import PARAMETERS, augment
-from fewray.generators.families.edm import SIGMA_DATA, denoise, denoising_loss, noise_levels, solve
-from fewray.generators.families.unet import UNet, haar, initialise, inverse_haar
+from fewray.generators.models.augmentation import PARAMETERS, augment
+from fewray.generators.models.edm import SIGMA_DATA, denoise, denoising_loss, noise_levels, solve
+from fewray.generators.models.unet import UNet, haar, initialise, inverse_haar
 
 
 def silent(x: torch.Tensor, level: torch.Tensor) -> torch.Tensor:

@@ -7,10 +7,17 @@ import pytest
 import torch
 
 from fewray.compute.device import choose_precision
-from fewray.config import MOST_POOLED_CLASSES, DiffusionOptions, GanOptions, PatchesOptions
+from fewray.config import (
+    MOST_POOLED_CLASSES,
+    AdversarialOptions,
+    DiffusionOptions,
+    GanOptions,
+    PatchesOptions,
+)
 from fewray.errors import InputError
-from fewray.generators import diffusion, patches
+from fewray.generators import epochs
 from fewray.generators.checkpoint import load_checkpoint, new_generator, save_checkpoint
+from fewray.generators.families import diffusion, patches
 from fewray.generators.family import Family
 from fewray.generators.summary import summarise_recipe
 from fewray.presets import RECIPES
@@ -40,6 +47,18 @@ SMALL = {
             channels=(8, 16), blocks=1, ambient_sigma=0.7, sampling_steps=3, layout_sigma=2.0
         ),
     ),
+    "gan": GanOptions(
+        recipe="test",
+        family="gan",
+        epochs=2,
+        batch_size=16,
+        classic_images=0,
+        latent="normal",
+        latent_dim=8,
+        learning_rate=1e-3,
+        ema_half_life=200.0,
+        adversarial=AdversarialOptions(channels=(8, 16)),
+    ),
     "patches": GanOptions(
         recipe="test",
         family="patches",
@@ -61,7 +80,7 @@ KNOWN = TrainingSet(
 
 @pytest.fixture(autouse=True)
 def short_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(diffusion, "EPOCH_IMAGES", 32)
+    monkeypatch.setattr(epochs, "EPOCH_IMAGES", 32)
     monkeypatch.setattr(patches, "CALIBRATION", 4)
     monkeypatch.setattr(patches, "PART", 2)
 
@@ -185,7 +204,7 @@ def test_diffusion_makes_images_of_128_pixels():
 
 
 def test_diffusion_learns_two_flat_images(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(diffusion, "WARM_UP", 10)
+    monkeypatch.setattr(epochs, "WARM_UP", 10)
     images = np.repeat(np.array([40, 210], np.uint8), 16 * 16).reshape(2, 1, 16, 16)
     options = SMALL["diffusion"].with_(
         image_size=16,

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from torch.autograd import gradcheck, gradgradcheck
 
-from fewray.generators.families import fast_conv as strided_conv
-from fewray.generators.families.fast_conv import DownConv2d, FromGrid, ToGrid, UpConv2d
+from fewray.generators.models import fast_conv as strided_conv
+from fewray.generators.models.fast_conv import DownConv2d, FromGrid, ToGrid, UpConv2d
 
 
 def pair(kind: str, channels: tuple[int, int], dtype: torch.dtype) -> tuple[nn.Module, nn.Module]:

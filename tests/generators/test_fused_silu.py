@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fewray.generators.families.fused_silu import NormSilu, affine_silu
+from fewray.generators.models.fused_silu import NormSilu, affine_silu
 
 TOLERANCE = {torch.float32: 1e-6, torch.bfloat16: 8e-3}
 """Of the largest value; bfloat16 has eight digits."""

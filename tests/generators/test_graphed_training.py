@@ -11,8 +11,8 @@ import torch
 
 from fewray.compute.cuda_graph import WARM_UP, StepGraph
 from fewray.config import GanOptions
-from fewray.generators import training
-from fewray.generators.training import Dcgan
+from fewray.generators.families import dcgan
+from fewray.generators.families.dcgan import Dcgan
 from tests.fake_cuda import CUDA
 
 SMALL = GanOptions(base_channels=4, epochs=3, batch_size=8, classic_images=0)
@@ -45,7 +45,7 @@ def test_replayed_steps_train_the_same_networks(
     state = Dcgan(options, seed=0, device=torch.device("cpu"))
     graphs = fake_cuda(partial(tensors, state))
     monkeypatch.setattr(
-        training, "StepGraph", lambda step, device, **more: StepGraph(step, CUDA, **more)
+        dcgan, "StepGraph", lambda step, device, **more: StepGraph(step, CUDA, **more)
     )
     assert list(state.fit(images, precision=precision)) == expected
     assert [graph.replays for graph in graphs] == [9 - WARM_UP]

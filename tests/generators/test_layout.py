@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from fewray.generators.families.edm import SIGMA_DATA, noise_levels, solve
-from fewray.generators.families.layout import FACTOR, Layout, coarse, fit_layout, noisy_layout
-from fewray.generators.families.unet import haar, inverse_haar
+from fewray.generators.models.edm import SIGMA_DATA, noise_levels, solve
+from fewray.generators.models.layout import FACTOR, Layout, coarse, fit_layout, noisy_layout
+from fewray.generators.models.unet import haar, inverse_haar
 
 SIDE, HIGH, LOW = 16, 80.0, 1.5
 

@@ -8,8 +8,9 @@ from torch.nn import functional
 
 from fewray.config import GanOptions, PatchesOptions
 from fewray.errors import InputError
-from fewray.generators import patches
-from fewray.generators.families.patch_collage import (
+from fewray.generators.families import patches
+from fewray.generators.families.patches import Patches
+from fewray.generators.models.patch_collage import (
     amplify,
     assemble,
     detail_gains,
@@ -22,7 +23,6 @@ from fewray.generators.families.patch_collage import (
     pyramid,
     rearrange,
 )
-from fewray.generators.patches import Patches
 from tests.helpers import noise_images
 
 CPU = torch.device("cpu")
@@ -60,7 +60,7 @@ def fitted(images: np.ndarray, search: PatchesOptions = QUICK) -> Patches:
 
 
 def test_the_nearest_patch_is_that_of_a_search_by_differences(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("fewray.generators.families.patch_collage.CANDIDATES", 20)
+    monkeypatch.setattr("fewray.generators.models.patch_collage.CANDIDATES", 20)
     known = (grey(6, 9) - 128).unfold(1, 5, 1).unfold(2, 5, 1)[:, 1:4]
     asked = grey(7, 5, seed=1) - 128
     assert known.shape == (6, 3, 5, 5, 5)
@@ -70,7 +70,7 @@ def test_the_nearest_patch_is_that_of_a_search_by_differences(monkeypatch: pytes
 
 
 def test_of_equal_patches_the_first_is_returned(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("fewray.generators.families.patch_collage.CANDIDATES", 8)
+    monkeypatch.setattr("fewray.generators.models.patch_collage.CANDIDATES", 8)
     known = grey(1, 4).expand(6, 2, 2, 4, 4)
     found = nearest(grey(1, 4, seed=5), known, known.square().sum((-1, -2)) / 2)
     assert [int(each) for each in found] == [0, 0, 0]
@@ -208,7 +208,7 @@ def test_an_image_does_not_depend_on_its_batch_at_all(monkeypatch: pytest.Monkey
     images = found.sample(range(9))
     assert np.array_equal(found.sample([7])[0], images[7])
     assert np.array_equal(found.sample([8, 3, 8]), images[[8, 3, 8]])
-    monkeypatch.setattr("fewray.generators.patches.BATCH", 4)
+    monkeypatch.setattr("fewray.generators.families.patches.BATCH", 4)
     assert np.array_equal(found.sample(range(9)), images)
     assert len(np.unique(images, axis=0)) == 9
 

@@ -5,7 +5,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from fewray.errors import InputError
-from fewray.generators.families.pca_gaussian import pca_gaussian, principal_axes
+from fewray.generators.models.pca_gaussian import pca_gaussian, principal_axes
 
 
 def films(n: int, size: int = 6, seed: int = 0, spread: float = 12.0) -> np.ndarray:

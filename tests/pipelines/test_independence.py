@@ -69,11 +69,14 @@ def test_the_extractor_that_selected_a_generator_is_refused(
     assert fewray.measure_quality(films, made, classes=["a"], extractor="texture").classes
     with monkeypatch.context() as patched:
         patched.setattr(
-            "fewray.pipelines.quality_report.measure_quality",
+            "fewray.pipelines.quality_report.measure_sets",
             lambda *_, **__: pytest.fail("measured before"),
         )
         with refused("extractor_not_independent", "lite2 or texture") as caught:
             fewray.measure_quality(films, made, **NAMED)
+        save_png(smooth_images(1)[0], tmp_path / "other" / "a" / "1.png")
+        with refused("extractor_not_independent", "generator of made: a"):
+            fewray.compare_quality(films, {"other": tmp_path / "other", "made": made}, **NAMED)
     assert caught.value.fields["label"] == "a"
     assert caught.value.fields["networks_used"] == ["pixels@32"]
     (tmp_path / "made" / "generators.json").unlink()

@@ -83,7 +83,7 @@ def test_quality_takes_the_patients_of_the_training(
     def watched(reals: Any, *_: Any, **__: Any) -> None:
         raise Reached(len(set(reals["a"].groups)))
 
-    monkeypatch.setattr(module, "measure_quality", watched)
+    monkeypatch.setattr(module, "measure_sets", watched)
 
     def patients(synthetic: Path, **options: Any) -> int:
         with pytest.raises(Reached) as found:

@@ -14,7 +14,7 @@ import pytest
 from fewray.config import DiffusionOptions, GanOptions
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
-from fewray.generators import diffusion
+from fewray.generators import epochs
 from fewray.generators.checkpoint import read_header
 from fewray.generators.generate import generate, run_classes
 from fewray.generators.health import run_health
@@ -48,7 +48,7 @@ SHORT = {"EPOCH_IMAGES": 64, "WARM_UP": 1}
 @pytest.fixture(autouse=True)
 def short_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in SHORT.items():
-        monkeypatch.setattr(diffusion, name, value)
+        monkeypatch.setattr(epochs, name, value)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def run(data: Manifest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("pooled")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in SHORT.items():
-            patch.setattr(diffusion, name, value)
+            patch.setattr(epochs, name, value)
         train(data.where(split="train"), out, hold_out=0.25)
     return out
 
@@ -137,7 +137,7 @@ def test_a_run_is_continued_only_when_asked_and_with_the_same_classes(
 def die(out: str) -> None:
     """Train into ``out`` and kill this process after the first epoch."""
     for name, value in SHORT.items():
-        setattr(diffusion, name, value)
+        setattr(epochs, name, value)
     rows = load_dataset(DATA).where(split="train")
     kill = lambda label, row: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
     train(rows, Path(out), checkpoint_every=1, on_epoch=kill)

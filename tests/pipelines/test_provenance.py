@@ -149,7 +149,7 @@ def test_only_films_that_the_generator_saw_are_its_training_films(
     with pytest.raises(InputError) as caught:
         fewray.measure_quality(unseen, made, held_out=known, **options)
     assert caught.value.code == "held_out_seen"
-    monkeypatch.setattr(module, "measure_quality", lambda *_, **__: pytest.fail("measured before"))
+    monkeypatch.setattr(module, "measure_sets", lambda *_, **__: pytest.fail("measured before"))
     with pytest.raises(InputError) as caught:
         fewray.measure_quality(unseen, made, held_out=data, run=run, **options)
     assert caught.value.code == "not_the_training_data"

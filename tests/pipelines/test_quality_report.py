@@ -14,7 +14,7 @@ from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError, RunFailed
 from fewray.generators import generate as generation
-from fewray.generators.training import Dcgan
+from fewray.generators.families.dcgan import Dcgan
 from fewray.imaging.arrays import load_images, save_png
 from fewray.pipelines.quality_report import image_sets
 from fewray.pipelines.tstr import measure_tstr
@@ -358,7 +358,7 @@ def test_options_for_nothing_and_folders_that_cannot_be_written_are_refused_at_o
                 data, planted[0], classes=["normal"], extractor=extractor, weights=Path("x.pth")
             )
     monkeypatch.setattr(
-        "fewray.pipelines.quality_report.measure_quality",
+        "fewray.pipelines.quality_report.measure_sets",
         lambda *_, **__: pytest.fail("measured before"),
     )
     for option, words in (

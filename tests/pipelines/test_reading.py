@@ -12,7 +12,7 @@ from fewray.data.manifest import Manifest
 from fewray.errors import InputError
 from fewray.generators.output_folder import read_sources
 from fewray.imaging.arrays import save_png
-from fewray.pipelines.provenance import read_options, real_images
+from fewray.pipelines.provenance import generator_sources, read_options, real_images
 from fewray.pipelines.train_one import training_set_of
 from fewray.presets import RECIPES
 from fewray.results.training import GeneratorSource
@@ -53,20 +53,21 @@ def written(folder: Path, data: Manifest) -> Manifest:
 def test_real_images_are_read_as_in_training(table: Path, tmp_path: Path):
     data = load_dataset(table, read=READ)
     assert data.counts()[""] == {"Mass": 3, "No Finding": 1}
-    made = written(tmp_path / "made", data)
+    sources = generator_sources(written(tmp_path / "made", data), None)
     assert read_options(read_sources(tmp_path / "made")) == READ
-    images, held_out = real_images(table, table, made, None, group_regex=None, read=None)
+    images, held_out = real_images(table, table, sources, group_regex=None, read=None)
     assert held_out is not None
     assert images.sha256() == held_out.sha256() == data.sha256()
 
 
 def test_other_options_come_before_those_of_the_training(table: Path, tmp_path: Path):
     made = written(tmp_path / "made", load_dataset(table, read=READ))
+    sources = generator_sources(made, None)
     two = READ.with_(labels=("Edema", "No Finding"))
-    images, _ = real_images(table, None, made, None, group_regex=None, read=two)
+    images, _ = real_images(table, None, sources, group_regex=None, read=two)
     assert images.counts()[""] == {"Edema": 2, "No Finding": 1}
     with pytest.raises(InputError) as caught:
-        real_images(table, None, made, None, group_regex=None, read=AS_IT_IS)
+        real_images(table, None, sources, group_regex=None, read=AS_IT_IS)
     assert caught.value.code == "csv_columns"
 
 

@@ -78,7 +78,8 @@ def main() -> None:
 def run(app: typer.Typer) -> None:
     """Run the commands of ``app`` and exit: 0, 2 for bad input, 1 for a failed run.
 
-    SIGTERM ends a command as Ctrl-C does, with 143 instead of 130.
+    SIGTERM ends a command as Ctrl-C does, with 143 instead of 130. ``fewray quality --require``
+    exits with 3 if a requirement is not met.
     """
     for stream in (sys.stdout, sys.stderr):
         if (reconfigure := getattr(stream, "reconfigure", None)) is not None:

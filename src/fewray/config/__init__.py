@@ -8,11 +8,13 @@ from fewray.config.base import FITS, Fit, Options
 from fewray.config.classifier import ClassifierOptions
 from fewray.config.generator import (
     MOST_POOLED_CLASSES,
+    AdversarialOptions,
     ClassicAugmentation,
     DiffusionOptions,
     GanOptions,
     PatchesOptions,
 )
+from fewray.config.quality import QualityKeywords, QualityOptions
 from fewray.config.readers import ReaderStudyOptions
 from fewray.config.reading import AS_IT_IS, FindingOptions, ReadOptions, Uncertain
 from fewray.config.study import (
@@ -33,6 +35,7 @@ __all__ = [
     "PUBLISHED_ARMS",
     "SELECTION_ARM",
     "SMALL_AUGMENTATION",
+    "AdversarialOptions",
     "ClassicAugmentation",
     "ClassifierOptions",
     "CrossvalOptions",
@@ -43,6 +46,8 @@ __all__ = [
     "Options",
     "PatchesOptions",
     "PublishedOptions",
+    "QualityKeywords",
+    "QualityOptions",
     "ReadOptions",
     "ReaderStudyOptions",
     "Uncertain",

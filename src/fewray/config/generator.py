@@ -44,6 +44,14 @@ MOST_POOLED_CLASSES = 16
 """Classes that one generator can learn."""
 
 
+def _check_channels(channels: tuple[int, ...]) -> None:
+    for width in channels:
+        check_range("channels", width, 8)
+        if width % 8:
+            raise InputError("out_of_range", f"channels {width}: expected a multiple of 8.")
+    check_range("channels", len(channels), 1)
+
+
 @dataclass(frozen=True, kw_only=True)
 class DiffusionOptions(Options):
     """The network and the noise of family ``diffusion`` (Karras et al. 2022, arXiv 2206.00364)."""
@@ -70,15 +78,25 @@ class DiffusionOptions(Options):
         if self.layout_sigma:
             check_range("layout_sigma", self.layout_sigma, 0.1, 80)
         check_range("ambient_sigma", self.ambient_sigma, 0, 80)
-        for width in self.channels:
-            check_range("channels", width, 8)
-            if width % 8:
-                raise InputError("out_of_range", f"channels {width}: expected a multiple of 8.")
-        check_range("channels", len(self.channels), 1)
+        _check_channels(self.channels)
         check_range("blocks", self.blocks, 1)
         check_range("dropout", self.dropout, 0, 0.9)
         check_range("noise_sd", self.noise_sd, 0, above=True)
         check_range("sampling_steps", self.sampling_steps, 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdversarialOptions(Options):
+    """The networks and the penalty of family ``gan`` (Huang et al. 2024, arXiv 2501.05441)."""
+
+    channels: tuple[int, ...] = (64, 96, 128, 128)
+    """Channels of each level of both networks, finest first; multiples of 8."""
+    penalty: float = 2.0
+    """Weight of the squared gradients of the discriminator at real and at synthetic images."""
+
+    def __post_init__(self) -> None:
+        _check_channels(self.channels)
+        check_range("penalty", self.penalty, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +153,8 @@ class GanOptions(Options):
     """Images by which that half-life grows per epoch, from 1, until it reaches its value."""
     diffusion: DiffusionOptions = DiffusionOptions()
     """Used by family ``diffusion`` only, which ignores the options of GANs."""
+    adversarial: AdversarialOptions = AdversarialOptions()
+    """Used by family ``gan`` only, beside ``latent_dim``."""
     patches: PatchesOptions = PatchesOptions()
     """Used by family ``patches`` only, which ignores the options of training."""
     quality_images: int = 500

@@ -12,16 +12,22 @@ from safetensors.torch import save
 
 from fewray.config import GanOptions
 from fewray.errors import InputError
-from fewray.generators.diffusion import Diffusion
+from fewray.generators.families.dcgan import Dcgan
+from fewray.generators.families.diffusion import Diffusion
+from fewray.generators.families.gan import RelativisticGan
+from fewray.generators.families.patches import Patches
 from fewray.generators.family import Family
-from fewray.generators.patches import Patches
-from fewray.generators.training import Dcgan
 from fewray.results.scores import Model
 from fewray.results.training import GeneratorSource, TrainingSet
 from fewray.storage.files import sha256_of, write_bytes
 
 FORMAT = "fewray-generator-2"
-FAMILIES: dict[str, type[Family]] = {"dcgan": Dcgan, "diffusion": Diffusion, "patches": Patches}
+FAMILIES: dict[str, type[Family]] = {
+    "dcgan": Dcgan,
+    "diffusion": Diffusion,
+    "gan": RelativisticGan,
+    "patches": Patches,
+}
 """Families of generators by ``GanOptions.family``. To add one, write its file and add it here."""
 
 

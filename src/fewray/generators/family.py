@@ -1,7 +1,7 @@
 """The protocol of a generator family: fit as an iterator of ticks, sample by seeds, save and load.
 
 The loop with files (``run``), checkpoints and sampling use this protocol only. A further family is
-one file with a class like :class:`fewray.generators.training.Dcgan`, and an entry in
+one file with a class like :class:`fewray.generators.families.dcgan.Dcgan`, and an entry in
 :data:`fewray.generators.checkpoint.FAMILIES`.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fewray.config import GanOptions
+from fewray.config import MOST_POOLED_CLASSES, GanOptions
 from fewray.errors import InputError
 
 OnBatch = Callable[[int, int, int], None]
@@ -28,6 +28,19 @@ def check_training_images(images: np.ndarray, size: int) -> None:
     if images.dtype != np.uint8 or images.shape[1:] != (1, size, size) or len(images) == 0:
         message = f"images: {images.dtype} {images.shape}, expected uint8 (n, 1, {size}, {size})."
         raise InputError("images_shape", message, shape=images.shape, dtype=str(images.dtype))
+
+
+def check_labels(labels: np.ndarray | None, count: int) -> np.ndarray:
+    """Return the classes int64 (count,) of training images: zeros for one class (None).
+
+    InputError ``too_many_classes`` for more than a pooled generator can learn.
+    """
+    given = np.zeros(count, np.int64) if labels is None else labels
+    if (classes := int(given.max()) + 1) > MOST_POOLED_CLASSES:
+        limit = f"one generator learns at most {MOST_POOLED_CLASSES}"
+        message = f"{classes} classes: {limit}. Use --recipe auto, or choose some with --classes."
+        raise InputError("too_many_classes", message, found=classes, expected=MOST_POOLED_CLASSES)
+    return given
 
 
 def ignore_batch(epoch: int, batch: int, batches: int) -> None:

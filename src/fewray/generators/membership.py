@@ -10,7 +10,7 @@ import torch
 from fewray.compute.device import choose_device
 from fewray.errors import InputError
 from fewray.generators.checkpoint import load_checkpoint
-from fewray.generators.training import Dcgan
+from fewray.generators.families.dcgan import Dcgan
 from fewray.imaging.arrays import to_float
 from fewray.results.quality import Membership
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fewray.compute.seeds import child_seed
 from fewray.config import GanOptions
-from fewray.generators.families.dcgan import Generator
+from fewray.generators.models.dcgan import Generator
 from fewray.imaging.arrays import to_uint8
 
 BATCH = 100

@@ -13,9 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fewray.config import GanOptions
-from fewray.generators.diffusion import CONDITIONS, new_network
-from fewray.generators.families.dcgan import BitDropout, Discriminator, Generator
+from fewray.config import MOST_POOLED_CLASSES, GanOptions
+from fewray.generators.families.diffusion import CONDITIONS, new_network
+from fewray.generators.families.gan import new_networks
+from fewray.generators.models.dcgan import BitDropout, Discriminator, Generator
 
 MEGABYTE = 2**20
 
@@ -110,6 +111,13 @@ def summarise_recipe(options: GanOptions) -> dict[str, NetworkSummary]:
         conditions = torch.zeros(1, CONDITIONS)
         noisy = torch.zeros(1, 4, size // 2, size // 2)
         return {"network": summarise(network, noisy, torch.zeros(1), conditions)}
+    if options.family == "gan":
+        G, D = new_networks(options)
+        made, classes = torch.zeros(1, 4, size // 2, size // 2), torch.zeros(1, MOST_POOLED_CLASSES)
+        return {
+            "generator": summarise(G, torch.zeros(1, options.latent_dim), classes),
+            "discriminator": summarise(D, made, classes),
+        }
     generator = Generator(options.latent_dim, options.base_channels)
     discriminator = Discriminator(options.base_channels, options.dropout)
     return {

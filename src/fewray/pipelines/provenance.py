@@ -50,6 +50,21 @@ def generator_sources(synthetic: Manifest, run: Path | None) -> dict[str, Genera
     return found
 
 
+def joint_sources(
+    sets: Mapping[str, Sources], classes: Sequence[str] | None = None
+) -> dict[str, GeneratorSource]:
+    """Return the generators of several sets, of ``classes`` or all, by set and class.
+
+    The name of a single set is empty, and its generators are named by class alone.
+    """
+    return {
+        f"{name}: {label}" if name else label: source
+        for name, sources in sets.items()
+        for label, source in sources.items()
+        if classes is None or label in classes
+    }
+
+
 def _all_used(
     first: tuple[str, ...] | None, second: tuple[str, ...] | None
 ) -> tuple[str, ...] | None:
@@ -101,8 +116,7 @@ def load_images_of(
 def real_images(
     real: str | Path | Manifest,
     held_out: str | Path | Manifest | None,
-    synthetic: Manifest,
-    run: Path | None,
+    sources: Sources,
     *,
     group_regex: str | None,
     read: ReadOptions | None,
@@ -111,7 +125,6 @@ def real_images(
 
     Without ``group_regex`` and ``read``, they are read as the data of the generators were.
     """
-    sources = generator_sources(synthetic, run)
     stored = patient_pattern(sources)
     read = read_options(sources) if read is None else read
     images = training_rows(load_images_of(real, group_regex, stored, option="--real", read=read))

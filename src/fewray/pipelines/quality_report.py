@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
-from fewray.config import ClassifierOptions
+from fewray.config import ClassifierOptions, GanOptions, QualityOptions, ReadOptions
 from fewray.data.images import ImageSource
 from fewray.data.layout.outputs import check_out_folder
+from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
-from fewray.errors import InputError, check_range
+from fewray.errors import InputError
 from fewray.generators.generate import run_classes
 from fewray.generators.membership import membership
 from fewray.pipelines.extractors import open_extractor
@@ -22,113 +24,157 @@ from fewray.pipelines.independence import check_independent, independence_notes
 from fewray.pipelines.provenance import (
     Sources,
     generator_sources,
+    joint_sources,
     keep_training_images,
+    real_images,
     settled_fit,
     training_hashes,
 )
+from fewray.pipelines.quality_sets import Sets, check_sets, equal_numbers
 from fewray.pipelines.tstr import measure_tstr
 from fewray.quality.copies.threshold import check_percentile
-from fewray.quality.evaluate import measure_quality
-from fewray.quality.gallery import write_quality
+from fewray.quality.evaluate import measure_sets
+from fewray.quality.gallery import write_comparison, write_quality
 from fewray.quality.image_set import ImageSet
-from fewray.results.quality import ClassQuality, QualityReport
+from fewray.quality.requirements import judged, parse_requirements
+from fewray.results.quality import ClassQuality, Membership, QualityReport
+from fewray.results.quality_sets import QualityComparison
 from fewray.results.training import piece_warnings
 from fewray.storage.files import locked
 
 
-def quality_report(
-    real: Manifest,
-    synthetic: Manifest,
+def measure(
+    real: str | Path | Manifest,
+    synthetic: Mapping[str, str | Path | Manifest],
     *,
-    held_out: Manifest | None,
+    held_out: str | Path | Manifest | None,
     classes: tuple[str, ...] | None,
     run: Path | None,
     out: Path | None,
-    extractor: str,
-    weights: Path | None,
-    image_size: int,
-    fit: str | None,
-    k: int,
-    copy_percentile: float,
-    tstr_steps: int,
-    seed: int,
-    device: str,
-    cache: bool,
-) -> QualityReport:
-    """Measure ``classes``, or all; :func:`fewray.measure_quality` explains the parameters.
+    group_regex: str | None,
+    read: ReadOptions | None,
+    require: str | None,
+    options: QualityOptions,
+) -> QualityComparison:
+    """Measure each set and judge it by ``require``; :func:`fewray.measure_quality` explains more.
+
+    The name of a single set is empty.
 
     InputError, before anything is measured, if the classes of both sides differ, a held-out image
-    was seen by a generator, ``extractor`` helped to train or select one, ``fit`` is not theirs,
-    ``run`` has no generator of a class or one that saw none of the real images, or an option is out
-    of range.
+    was seen by a generator, the extractor helped to train or select one, ``fit`` is not theirs,
+    ``run`` has no generator of a class or one that saw none of the real images, or several sets
+    cannot be compared.
     """
-    check_range("--k", k, 1)
-    check_range("--image-size", image_size, 8)
-    check_range("--tstr-steps", tstr_steps, 0)
-    for images in (real, held_out):
-        if out is not None and images is not None:
-            check_out_folder(images, out)
-    measured = _classes(real, synthetic, classes)
-    check_percentile(copy_percentile)
-    if tstr_steps and len(measured) < 2:
+    asked = parse_requirements(require)
+    sets: Sets = {
+        name: load_dataset(each, option="--synthetic") if isinstance(each, str | Path) else each
+        for name, each in synthetic.items()
+    }
+    sources = {name: generator_sources(each, run) for name, each in sets.items()}
+    known = joint_sources(sources)
+    images, unseen = real_images(real, held_out, known, group_regex=group_regex, read=read)
+    reals = [images] if unseen is None else [images, unseen]
+    if out is not None:
+        for each in reals:
+            check_out_folder(each, out)
+    if several := len(sets) > 1:
+        check_sets(sets, reals, out)
+    measured, *_ = [_classes(images, each, classes, name) for name, each in sets.items()]
+    check_percentile(options.copy_percentile)
+    if options.tstr_steps and len(measured) < 2:
         raise InputError("too_few_classes", "--tstr: a classifier needs at least 2 classes.")
-    compute = open_extractor(extractor, weights=weights, device=device, cache=cache)
-    generators = run_classes(run) if run is not None else {}
-    if run is not None and (missing := sorted(set(measured) - set(generators))):
-        message = f"--run {run}: no generator of {', '.join(missing)}."
-        raise InputError("generators_missing", message, missing=missing, found=list(generators))
-    if run is not None and held_out is None:
+    compute = open_extractor(
+        options.extractor, weights=options.weights, device=options.device, cache=options.cache
+    )
+    generators = _generators(run, measured)
+    if run is not None and unseen is None:
         message = "--run needs --held-out with images that the generators did not see."
         raise InputError("held_out_missing", message)
-    sources = generator_sources(synthetic, run)
-    used = {label: sources[label].networks_used or () for label in measured if label in sources}
+    known = joint_sources(sources, measured)
+    used = {label: source.networks_used or () for label, source in known.items()}
     check_independent(compute.name, used)
-    fit = settled_fit(fit, sources, measured)
-    notes = _loader_warnings(real, held_out)
-    notes += independence_notes(compute.name, sources, measured)
-    real, skipped = keep_training_images(real, sources)
-    notes += skipped
+    fit = settled_fit(options.fit, known, list(known))
+    notes = _loader_warnings(images, unseen)
+    for name, own in sources.items():  # real images for all sets: those that every generator saw
+        images, skipped = keep_training_images(images, own)
+        notes += [f"{name}: {note}" if name else note for note in skipped]
+    trained: dict[str, Manifest] = {}
     held_out_classes: tuple[str, ...] = ()
-    known: dict[str, Manifest] = {}
-    if held_out is not None:
-        held_out_classes = _held_out_classes(held_out, measured, notes)
+    if unseen is not None:
+        held_out_classes = _held_out_classes(unseen, measured, notes)
         if run is not None:
-            hashes = {label: training_hashes(sources, label) for label in held_out_classes}
-            known = {label: _known(run, real, label, hashes[label]) for label in held_out_classes}
-        notes += check_held_out(real, held_out, sources)
+            hashes = {label: training_hashes(known, label) for label in held_out_classes}
+            trained = {label: _known(run, images, label, hashes[label]) for label in hashes}
+        notes += check_held_out(images, unseen, joint_sources(sources))
+    if several:
+        sets, fewer = equal_numbers(sets, measured, options.seed)
+        notes += fewer
     with locked(out) if out is not None else nullcontext():  # fail early if it cannot be written
-        reals = image_sets(real, real.classes, image_size, fit)
-        fakes = image_sets(synthetic, measured, image_size, fit)
-        others = None
-        if held_out is not None:
-            others = image_sets(held_out, held_out_classes, image_size, fit)
-        report, nearest, areas = measure_quality(
-            reals, fakes, compute, held_out=others, k=k, copy_percentile=copy_percentile, seed=seed
+        size, seed, device = options.image_size, options.seed, options.device
+        training = image_sets(images, images.classes, size, fit)
+        fakes = {name: image_sets(each, measured, size, fit) for name, each in sets.items()}
+        others = None if unseen is None else image_sets(unseen, held_out_classes, size, fit)
+        found = measure_sets(
+            training,
+            fakes,
+            compute,
+            held_out=others,
+            k=options.k,
+            copy_percentile=options.copy_percentile,
+            seed=seed,
         )
-        scores, tstr = {}, None
-        if run is not None and held_out is not None:
-            for label in held_out_classes:
-                options = sources[label].options
-                train, unseen = (
-                    ImageSource(rows).at(options.image_size, options.fit)
-                    for rows in (known[label], held_out.where(label=label))
+        reports: dict[str, QualityReport] = {}
+        for name, (report, nearest, areas) in found.items():
+            own, tstr, scores = sources[name], None, {}
+            if unseen is not None:
+                scores = {
+                    label: _membership(generators[label], rows, unseen, own[label].options, device)
+                    for label, rows in trained.items()
+                }
+            if options.tstr_steps:
+                chosen = {label: training[label] for label in measured}
+                classifier = ClassifierOptions(steps=options.tstr_steps, image_size=size)
+                tstr = measure_tstr(
+                    chosen, fakes[name], classifier, held_out=others, seed=seed, device=device
                 )
-                scores[label] = membership(generators[label], train, unseen, device=device)
-        if tstr_steps:
-            chosen = {label: reals[label] for label in measured}
-            options = ClassifierOptions(steps=tstr_steps, image_size=image_size)
-            tstr = measure_tstr(chosen, fakes, options, held_out=others, seed=seed, device=device)
-        report = msgspec.structs.replace(
-            report,
-            classes=_with_pieces(report, sources),
-            fit=fit,
-            notes=tuple(notes),
-            membership=scores,
-            tstr=tstr,
-        )
-        if out is not None:
-            write_quality(out, report, nearest, reals, fakes, areas)
-    return report
+            _, missing = keep_training_images(images, own)
+            about = [*notes, *missing, *independence_notes(compute.name, own, measured)]
+            report = msgspec.structs.replace(
+                report,
+                classes=_with_pieces(report, own),
+                fit=fit,
+                notes=tuple(dict.fromkeys(about)),
+                membership=scores,
+                tstr=tstr,
+            )
+            report = msgspec.structs.replace(report, requirements=judged(report, asked))
+            reports[name] = report
+            if out is not None:
+                write_quality(out / name, report, nearest, training, fakes[name], areas)
+        comparison = QualityComparison(sets=reports)
+        if out is not None and several:
+            write_comparison(out, comparison)
+    return comparison
+
+
+def _generators(run: Path | None, measured: tuple[str, ...]) -> dict[str, Path]:
+    """Return the checkpoints in ``run``; InputError if it has no generator of a measured class."""
+    found = run_classes(run) if run is not None else {}
+    if run is not None and (missing := sorted(set(measured) - set(found))):
+        message = f"--run {run}: no generator of {', '.join(missing)}."
+        raise InputError("generators_missing", message, missing=missing, found=list(found))
+    return found
+
+
+def _membership(
+    generator: Path, train: Manifest, unseen: Manifest, options: GanOptions, device: str
+) -> Membership:
+    (label,) = {row.label for row in train.rows}
+    sides = (
+        ImageSource(rows).at(options.image_size, options.fit)
+        for rows in (train, unseen.where(label=label))
+    )
+    return membership(generator, *sides, device=device)
 
 
 def _with_pieces(report: QualityReport, sources: Sources) -> dict[str, ClassQuality]:
@@ -142,9 +188,9 @@ def _with_pieces(report: QualityReport, sources: Sources) -> dict[str, ClassQual
 
 
 def _classes(
-    real: Manifest, synthetic: Manifest, chosen: tuple[str, ...] | None
+    real: Manifest, synthetic: Manifest, chosen: tuple[str, ...] | None, name: str
 ) -> tuple[str, ...]:
-    fields = {"real": real.classes, "synthetic": synthetic.classes}
+    fields = {"real": real.classes, name or "synthetic": synthetic.classes}
     for label, times in Counter(chosen or ()).items():
         if times > 1:
             raise InputError("class_repeated", f"--classes: {label} is listed twice.", label=label)

@@ -8,7 +8,7 @@ import msgspec
 
 from fewray.errors import InputError
 from fewray.quality.baselines import Compare, baselines_of, noise_images, with_verdict
-from fewray.quality.copies.areas import AreaSearch, find_areas
+from fewray.quality.copies.areas import AreaSearch, find_areas, real_areas
 from fewray.quality.copies.detect import find_copies, pooled_copies
 from fewray.quality.copies.threshold import PERCENTILE, copy_threshold
 from fewray.quality.features.extractor import Extractor, Features
@@ -18,7 +18,7 @@ from fewray.quality.image_set import ImageSet, MeasuredSet, measured, mix_warnin
 from fewray.quality.metrics.fid import fid_infinity, frechet_distance
 from fewray.quality.metrics.inception_score import inception_score
 from fewray.quality.metrics.kid import kernel_distance, mmd2
-from fewray.quality.metrics.ms_ssim import diversity
+from fewray.quality.metrics.ms_ssim import Diversity, diversity
 from fewray.quality.metrics.prdc import K, neighbour_metrics
 from fewray.quality.metrics.vendi import vendi_score
 from fewray.quality.texture_differences import with_differences
@@ -29,6 +29,7 @@ from fewray.results.scores import StudyWarning
 
 Nearest = dict[str, tuple[Copy, ...]]
 """By class: every synthetic image with its nearest training images, copies first."""
+Measured = tuple[QualityReport, Nearest, AreaSearch]
 
 
 def measure_quality(
@@ -40,77 +41,118 @@ def measure_quality(
     k: int = K,
     copy_percentile: float = PERCENTILE,
     seed: int = 0,
-) -> tuple[QualityReport, Nearest, AreaSearch]:
-    """Measure the synthetic images of each class against its real training images.
+) -> Measured:
+    """Measure the synthetic images of each class; :func:`measure_sets` explains the parameters."""
+    found = measure_sets(
+        real,
+        {"": fake},
+        extractor,
+        held_out=held_out,
+        k=k,
+        copy_percentile=copy_percentile,
+        seed=seed,
+    )
+    return found[""]
+
+
+def measure_sets(
+    real: Mapping[str, ImageSet],
+    fakes: Mapping[str, Mapping[str, ImageSet]],
+    extractor: Extractor,
+    *,
+    held_out: Mapping[str, ImageSet] | None = None,
+    k: int = K,
+    copy_percentile: float = PERCENTILE,
+    seed: int = 0,
+) -> dict[str, Measured]:
+    """Measure each set of synthetic images, by class, against the real training images.
+
+    All sets have the same classes. What depends on the real images alone is computed once; the
+    baselines are equal if the sets have equal numbers of images and patients.
 
     ``held_out`` are real images that no generator saw: they make the copy threshold less noisy, and
     synthetic images are measured against them too. Classes of ``real`` without synthetic images are
     not measured, but help to set the threshold. InputError if a class has no real images or either
     side has fewer than 2.
     """
-    _check(real, fake, held_out)
+    for fake in fakes.values():
+        _check(real, fake, held_out)
     extractor = standardised(extractor, [images.images for images in real.values()])
     reals = {label: measured(images, extractor, mirrored=True) for label, images in real.items()}
-    fakes = {label: measured(images, extractor) for label, images in fake.items()}
     others = {label: measured(images, extractor) for label, images in (held_out or {}).items()}
-    size = next(iter(reals.values())).images.shape[2]
-    noise = measured(ImageSet.of(noise_images(size, seed=seed)), extractor)
+    first = next(iter(reals.values()))
+    noise = measured(ImageSet.of(noise_images(first.images.shape[2], seed=seed)), extractor)
     threshold = copy_threshold(reals, others, percentile=copy_percentile)
-    nearest = {
-        label: tuple(find_copies(label, fakes[label], reals[label], threshold)) for label in fakes
-    }
-    copies = {
-        label: tuple(row for row in found if row.detected_by) for label, found in nearest.items()
-    }
-    device = next(iter(reals.values())).features.device
-    areas = find_areas(reals, fakes, others, percentile=copy_percentile, seed=seed, device=device)
-    classes = {
-        label: class_quality(
-            reals[label],
-            fakes[label],
+    device = first.features.device
+    known = real_areas(reals, others, percentile=copy_percentile, seed=seed, device=device)
+    labels = list(next(iter(fakes.values())))
+    everything_real = pooled({label: reals[label] for label in labels})
+
+    def measure(fake: Mapping[str, ImageSet]) -> Measured:
+        fakes = {label: measured(images, extractor) for label, images in fake.items()}
+        nearest = {
+            label: tuple(find_copies(label, fakes[label], reals[label], threshold))
+            for label in fakes
+        }
+        copies = {
+            label: tuple(row for row in found if row.detected_by)
+            for label, found in nearest.items()
+        }
+        areas = find_areas(reals, fakes, seed=seed, device=device, known=known)
+        classes = {
+            label: class_quality(
+                reals[label],
+                fakes[label],
+                noise,
+                k=k,
+                seed=seed,
+                copies=copies[label],
+                areas=areas.classes.get(label, areas.limit.undefined.get(label)),
+            )
+            for label in fakes
+        }
+        if extractor.figures:
+            classes = {
+                label: with_differences(
+                    found,
+                    reals[label].features,
+                    fakes[label].features,
+                    extractor.figures,
+                    seed=seed,
+                )
+                for label, found in classes.items()
+            }
+        everything = class_quality(
+            everything_real,
+            pooled(fakes),
             noise,
             k=k,
             seed=seed,
-            copies=copies[label],
-            areas=areas.classes.get(label, areas.limit.undefined.get(label)),
+            copies=pooled_copies(copies, fakes, reals),
         )
-        for label in fakes
-    }
-    if extractor.figures:
-        classes = {
-            label: with_differences(
-                found, reals[label].features, fakes[label].features, extractor.figures, seed=seed
-            )
-            for label, found in classes.items()
-        }
-    everything = class_quality(
-        pooled({label: reals[label] for label in fakes}),
-        pooled(fakes),
-        noise,
-        k=k,
-        seed=seed,
-        copies=pooled_copies(copies, fakes, reals),
-    )
-    mix = mix_warning(*({label: len(side[label]) for label in fakes} for side in (reals, fakes)))
-    if mix is not None:
-        everything = msgspec.structs.replace(everything, warnings=(*everything.warnings, mix))
-    against, pooled_against = held_out_quality(others, reals, fakes, threshold, seed=seed)
-    report = QualityReport(
-        extractor=extractor.name,
-        dim=reals[next(iter(fakes))].features.features.shape[1],
-        image_size=size,
-        fit=None,
-        classes=classes,
-        pooled=everything,
-        copy_threshold=threshold,
-        area_limit=areas.limit,
-        held_out=against,
-        pooled_held_out=pooled_against,
-        membership={},
-        tstr=None,
-        notes=(),
-    )
-    return report, nearest, areas
+        counts = ({label: len(side[label]) for label in fakes} for side in (reals, fakes))
+        if (mix := mix_warning(*counts)) is not None:
+            warnings = (*everything.warnings, mix)
+            everything = msgspec.structs.replace(everything, warnings=warnings)
+        against, pooled_against = held_out_quality(others, reals, fakes, threshold, seed=seed)
+        report = QualityReport(
+            extractor=extractor.name,
+            dim=first.features.features.shape[1],
+            image_size=first.images.shape[2],
+            fit=None,
+            classes=classes,
+            pooled=everything,
+            copy_threshold=threshold,
+            area_limit=areas.limit,
+            held_out=against,
+            pooled_held_out=pooled_against,
+            membership={},
+            tstr=None,
+            notes=(),
+        )
+        return report, nearest, areas
+
+    return {name: measure(fake) for name, fake in fakes.items()}
 
 
 def class_quality(
@@ -127,7 +169,7 @@ def class_quality(
 
     ``copies`` and ``areas`` are passed on; a text says why there are no areas.
     """
-    x, y, device = real.features.matrix, fake.features.matrix, real.features.device
+    x, y = real.features.matrix, fake.features.matrix
     n, m, d = len(x), len(y), x.shape[1]
     undefined: dict[str, str] = {}
     warnings: list[StudyWarning] = []
@@ -154,7 +196,7 @@ def class_quality(
     score = None if probabilities is None else inception_score(probabilities)
     if score is None:
         undefined["is_mean"] = "the extractor gives no class probabilities"
-    similar = diversity(fake.images, seed=seed, device=device)
+    similar = _similarity(fake, seed)
     if similar is None:
         undefined["ms_ssim"] = "images are smaller than the 11-pixel window"
     baselines = baselines_of(
@@ -165,9 +207,9 @@ def class_quality(
             f"{n} real and {m} synthetic images cannot be halved by patient into at least 2 each"
         )
         warn("no_baseline", f"No real-vs-real baseline: {undefined['baselines']}.")
-    similar_real = diversity(real.images, seed=seed, device=device)
+    similar_real = _similarity(real, seed)
     if similar is not None and similar_real is not None:
-        of_noise = diversity(noise.images, seed=seed, device=device) if noise else None
+        of_noise = _similarity(noise, seed) if noise else None
         baselines["ms_ssim"] = with_verdict(  # the mean does not depend on n: no halves are needed
             "ms_ssim",
             m=n,
@@ -212,6 +254,14 @@ def class_quality(
         undefined=undefined,
         warnings=tuple(warnings),
     )
+
+
+def _similarity(images: MeasuredSet, seed: int) -> Diversity | None:
+    """Return the MS-SSIM of the images, computed once for each seed."""
+    if seed not in images.similarity:
+        device = images.features.device
+        images.similarity[seed] = diversity(images.images, seed=seed, device=device)
+    return images.similarity[seed]
 
 
 def _comparison(k: int) -> Compare:

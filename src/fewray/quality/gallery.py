@@ -18,6 +18,7 @@ from fewray.quality.copies.areas import AreaSearch
 from fewray.quality.image_set import ImageSet
 from fewray.results.copies import Copy
 from fewray.results.quality import QualityReport
+from fewray.results.quality_sets import QualityComparison
 from fewray.storage.files import write_bytes
 
 PAIRS = 16
@@ -59,6 +60,14 @@ def write_quality(
         for label in areas.classes:
             sheet = area_sheet(areas, label, real[label], fake[label])
             save_png(sheet, folder / f"copied-areas-{label}.png")
+
+
+def write_comparison(folder: Path, comparison: QualityComparison) -> None:
+    """Write ``quality.json`` of several sets; files of an earlier report in it are removed."""
+    _remove_earlier(folder)
+    (folder / "copies.csv").unlink(missing_ok=True)
+    content = msgspec.json.format(msgspec.json.encode(comparison), indent=1)
+    write_bytes(folder / "quality.json", content + b"\n")
 
 
 def _remove_earlier(folder: Path) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from fewray.errors import InputError
 from fewray.imaging.arrays import check_images
 from fewray.quality.features.extractor import Extractor, Features
+from fewray.quality.metrics.ms_ssim import Diversity
 from fewray.results.scores import StudyWarning
 
 SHARE_POINTS = 5.0
@@ -46,6 +47,8 @@ class MeasuredSet(ImageSet):
 
     features: Features
     mirrored: Features | None = None
+    similarity: dict[int, Diversity | None] = field(default_factory=dict, compare=False)
+    """MS-SSIM of the images by seed, kept once computed."""
 
 
 def measured(images: ImageSet, extractor: Extractor, *, mirrored: bool = False) -> MeasuredSet:

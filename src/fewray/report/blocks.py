@@ -26,6 +26,13 @@ class Bullets:
 
 
 @dataclass(frozen=True)
+class Chips:
+    """Requirements: the text of each, whether it is met, and why."""
+
+    items: tuple[tuple[str, bool, str], ...]
+
+
+@dataclass(frozen=True)
 class Drawing:
     """An inline SVG figure. Markdown shows ``file`` instead, if the page's folder holds it."""
 
@@ -131,6 +138,7 @@ class Filmstrip:
 Block = (
     Text
     | Bullets
+    | Chips
     | Drawing
     | Picture
     | Matrix

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from fewray.report.blocks import Block as Block
 from fewray.report.blocks import Bullets as Bullets
+from fewray.report.blocks import Chips as Chips
 from fewray.report.blocks import Code as Code
 from fewray.report.blocks import Details as Details
 from fewray.report.blocks import Drawing as Drawing

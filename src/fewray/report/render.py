@@ -15,19 +15,21 @@ from fewray.report.pages import crossval_checks, crossval_tables
 from fewray.report.pages.crossval import crossval_page, forest_block
 from fewray.report.pages.generators import read_training, training_page, training_tables
 from fewray.report.pages.published import published_page, published_tables
-from fewray.report.pages.quality import quality_sections
+from fewray.report.pages.quality_sets import quality_page, sections_of
 from fewray.report.pages.readers.page import reader_page, reader_sections
 from fewray.report.tables import Table
 from fewray.report.text import named_class, sentence
 from fewray.results.crossval import CrossvalStudy
 from fewray.results.files import STUDY, Study, read_study
-from fewray.results.quality import QualityReport, read_quality
+from fewray.results.quality import QualityReport
+from fewray.results.quality_sets import QualityComparison, read_quality_sets
 from fewray.results.readers.scores import RESULTS
 from fewray.storage.files import write_bytes
 
 LAST = (
     *(
         "training",
+        "requirements",
         "quality",
         "readers",
         "audit",
@@ -63,12 +65,15 @@ def render_markdown(folder: Path, pictures: Path | None = None, level: int = 1) 
 
 
 def page_of(folder: Path) -> Page:
-    """Return the page of a study, or of generators alone if there is no study."""
+    """Return the page of a study, or else of generators, a quality report or a reader study."""
     if (folder / RESULTS).exists():
         return reader_page(folder)
     if not (folder / STUDY).exists():
         folders = {path.parent.name: path.parent for path in sorted(folder.glob(f"*/{LOG}"))}
-        return training_page(read_training(folder), folders, _quality(folder))
+        quality = _quality(folder)
+        if quality is not None and not folders:
+            return quality_page(quality)
+        return training_page(read_training(folder), folders, sections_of(quality))
     study, timing = read_study(folder), read_timing(folder)
     if isinstance(study, CrossvalStudy):
         page = crossval_page(study, timing, folder)
@@ -94,7 +99,7 @@ def _beside(folder: Path, study: Study) -> list[Section]:
         tables = training_tables(trained)
         found.append(Section("training", "Training of the generators", tables))
     names = {label: named_class(study.data, label) for label in study.data.classes}
-    found += quality_sections(_quality(folder), names)
+    found += sections_of(_quality(folder), names)
     found += reader_sections(folder / READERS)
     if run := read_run(folder):
         made = Text(sentence(f"{run.hardware}; {run.date}; {run.made_by}"))
@@ -103,9 +108,9 @@ def _beside(folder: Path, study: Study) -> list[Section]:
     return found
 
 
-def _quality(folder: Path) -> QualityReport | None:
+def _quality(folder: Path) -> QualityReport | QualityComparison | None:
     path = folder / "quality.json"
-    return read_quality(path) if path.exists() else None
+    return read_quality_sets(path) if path.exists() else None
 
 
 def terminal_tables(study: Study) -> list[Table]:

@@ -12,6 +12,7 @@ from fewray.results.crossval import CrossvalStudy
 from fewray.results.data_check import DataCheck
 from fewray.results.published import PublishedStudy
 from fewray.results.quality import QualityReport
+from fewray.results.quality_sets import QualityComparison
 from fewray.results.readers.scores import ReaderResults
 from fewray.results.readers.study import ReaderStudyFile
 from fewray.results.training import TrainingReport
@@ -84,6 +85,7 @@ def json_schemas() -> dict[str, dict[str, Any]]:
         "data-check.schema.json": msgspec.json.schema(DataCheck),
         "published-study.schema.json": msgspec.json.schema(PublishedStudy),
         "quality.schema.json": msgspec.json.schema(QualityReport),
+        "quality-sets.schema.json": msgspec.json.schema(QualityComparison),
         "reader-study.schema.json": msgspec.json.schema(ReaderStudyFile),
         "reader-results.schema.json": msgspec.json.schema(ReaderResults),
         "training.schema.json": msgspec.json.schema(TrainingReport),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -17,6 +17,8 @@ from fewray.results.copies import Copy, CopyThreshold
 from fewray.results.held_out import HeldOutQuality, held_out_sentences
 from fewray.results.scores import Interval, Model, StudyWarning
 from fewray.results.texture import TextureDifferences
+
+Found = TypeVar("Found", bound=Model)
 
 METRICS = {
     "fid": ("FID", 1),
@@ -147,6 +149,43 @@ class Tstr(Model, frozen=True, kw_only=True):
     train_real_test_synthetic: float
 
 
+class Requirement(Model, frozen=True, kw_only=True):
+    """One requirement on one set of synthetic images: ``metric operator bound`` in every class."""
+
+    metric: str
+    operator: Literal["<", "<=", ">", ">="]
+    bound: float
+    values: dict[str, float | None]
+    """By class; of an interval, the end that is nearer to failing. None if not measured."""
+    undefined: dict[str, str]
+    """By class: why a value is None."""
+    failed: tuple[str, ...]
+    """The classes that do not meet it; those without a value are among them."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether every class meets it."""
+        return not self.failed
+
+    @property
+    def text(self) -> str:
+        """The requirement as it was asked for: "kid<0.3"."""
+        return f"{self.metric}{self.operator}{self.bound:g}"
+
+    @property
+    def reason(self) -> str:
+        """The values of the classes that fail, or else the worst value."""
+        known = {label: value for label, value in self.values.items() if value is not None}
+        if not self.failed:
+            worst = (max if self.operator[0] == "<" else min)(known, key=known.__getitem__)
+            return f"at worst {known[worst]:.6g} ({worst})"
+        parts = [f"{label} {known[label]:.6g}" for label in self.failed if label in known]
+        for why in dict.fromkeys(self.undefined.values()):
+            labels = [label for label, reason in self.undefined.items() if reason == why]
+            parts.append(f"{', '.join(labels)} not measured ({why})")
+        return "; ".join(parts)
+
+
 class QualityReport(Model, frozen=True, kw_only=True):
     """The quality of synthetic images. Do not compare values of different extractors."""
 
@@ -172,6 +211,8 @@ class QualityReport(Model, frozen=True, kw_only=True):
     tstr: Tstr | None
     notes: tuple[str, ...]
     """Sentences about images that are missing or were left out."""
+    requirements: tuple[Requirement, ...] = ()
+    """What ``--require`` asked for; empty without it."""
 
     @property
     def rows(self) -> Mapping[str, ClassQuality]:
@@ -237,8 +278,13 @@ class QualityReport(Model, frozen=True, kw_only=True):
 
 def read_quality(path: Path) -> QualityReport:
     """Return the report in the file ``path``; InputError if it does not fit the model."""
+    return read_as(path, QualityReport)
+
+
+def read_as(path: Path, model: type[Found]) -> Found:
+    """Return what is in the file ``path`` as a ``model``; InputError if it does not fit."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=QualityReport)
+        return msgspec.json.decode(path.read_bytes(), type=model)
     except (OSError, msgspec.DecodeError) as error:
         message = f"{path}: not a quality report ({error}). Run `fewray quality` again."
         raise InputError("quality_report_invalid", message, path=str(path)) from None

@@ -13,7 +13,8 @@ from fewray.app.runs.study import ArmView, StudyView, view_study
 from fewray.app.runs.training import GeneratorView, TrainingView, view_training
 from fewray.errors import InputError
 from fewray.results.names import arm_name
-from fewray.results.quality import METRICS, QualityReport, read_quality
+from fewray.results.quality import METRICS, QualityReport
+from fewray.results.quality_sets import read_quality_sets, sets_of
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +89,8 @@ def comparison(runs: Sequence[Found]) -> Comparison:
             elif run.kind == "training":
                 training[run.name] = view_training(run.folder)
             if (run.folder / QUALITY).is_file():
-                quality[run.name] = _metrics(read_quality(run.folder / QUALITY))
+                for name, found in sets_of(read_quality_sets(run.folder / QUALITY)).items():
+                    quality[f"{run.name} {name}".strip()] = _metrics(found)
         except InputError as error:
             problems[run.name] = str(error)
         if run.kind in ("images", "reader_study"):

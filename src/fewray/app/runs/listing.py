@@ -12,7 +12,7 @@ from fewray.data.manifest import MANIFEST, SOURCES
 from fewray.errors import InputError
 from fewray.readers.session import ReadingSession
 from fewray.readers.study import open_study
-from fewray.results.quality import read_quality
+from fewray.results.quality_sets import read_quality_sets, sets_of
 
 KINDS: dict[Kind, str] = {
     "study": "Study",
@@ -100,14 +100,18 @@ def _training(run: Found) -> RunRow:
 
 def _quality(run: Found) -> RunRow:
     path = run.folder / QUALITY
-    found = read_quality(path)
-    pooled = found.pooled
+    sets = sets_of(read_quality_sets(path))
+    first = next(iter(sets.values()))
+    scores = [
+        f"{name} KID {found.pooled.kid:.2f}, FID {found.pooled.fid:.1f}".strip()
+        for name, found in sets.items()
+    ]
     return RunRow(
         name=run.name,
         kind=run.kind,
         state="complete",
-        about=f"{len(found.classes)} classes, {found.extractor}",
-        result=f"KID {pooled.kid:.2f}, FID {pooled.fid:.1f}",
+        about=f"{len(first.classes)} classes, {first.extractor}",
+        result="; ".join(scores),
         changed=last_change([path]),
     )
 

@@ -21,7 +21,7 @@ from fewray.app.runs.study import StudyView, view_study
 from fewray.app.runs.training import view_training
 from fewray.app.security import REPORT_POLICY
 from fewray.errors import InputError
-from fewray.results.quality import read_quality
+from fewray.results.quality_sets import read_quality_sets
 
 REPORT = "report.html"
 PICTURE = re.compile(r"(reals|fakes-\d{6,})\.png")
@@ -116,18 +116,19 @@ def _training(request: Request, found: Found) -> Response:
 
 def _quality(request: Request, found: Found) -> Response:
     from fewray.report.html.tables import to_html
-    from fewray.report.pages.quality import quality_tables
+    from fewray.report.pages.quality_sets import requirement_lines, terminal_tables
 
-    measured = read_quality(found.folder / QUALITY)
+    measured = read_quality_sets(found.folder / QUALITY)
     return context_of(request).pages.show(
         request,
         "quality.html.j2",
         measured,
         section="runs",
         run=found,
-        tables=[Markup(to_html(table, 2)) for table in quality_tables(measured)],
-        sentences=measured.sentences,
+        tables=[Markup(to_html(table, 2)) for table in terminal_tables(measured)],
+        sentences=[*requirement_lines(measured), *measured.sentences],
         remarks=measured.remarks,
+        has_report=_has_report(found.folder),
     )
 
 

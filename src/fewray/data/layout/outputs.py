@@ -68,7 +68,7 @@ KINDS = (
         name="quality report",
         markers=("quality.json",),
         files=_names(
-            r"quality\.json|copies\.csv|copied-areas\.csv|"
+            r"quality\.json|report\.html|copies\.csv|copied-areas\.csv|"
             r"(closest-pairs|closest-synthetic|copied-areas)-.+\.png"
         ),
     ),

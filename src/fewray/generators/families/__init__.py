@@ -1,1 +1,1 @@
-"""Networks and models of the generator families."""
+"""The families of generators, one file each."""

@@ -51,6 +51,14 @@ class _Held:
     grouped: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class RealAreas:
+    """The limit, and the real images of each class that it comes from."""
+
+    limit: AreaLimit
+    held: dict[str, _Held]
+
+
 def find_areas(
     real: Mapping[str, ImageSet],
     fake: Mapping[str, ImageSet],
@@ -59,6 +67,7 @@ def find_areas(
     percentile: float = PERCENTILE,
     seed: int = 0,
     device: torch.device | str = "cpu",
+    known: RealAreas | None = None,
 ) -> AreaSearch:
     """Return the areas that the images of ``fake`` owe to training images of their class.
 
@@ -71,18 +80,12 @@ def find_areas(
     images of all classes set the limit together, those without synthetic images included.
 
     Near-duplicates under two patients count as one patient, and as flagged. If a class has over
-    300,000 pairs of images, a random part of the synthetic images is searched.
+    300,000 pairs of images, a random part of the synthetic images is searched. ``known`` is what
+    :func:`real_areas` returned for the same arguments.
     """
-    check_percentile(percentile)
-    held: dict[str, _Held] = {}
-    undefined: dict[str, str] = {}
-    for label, train in real.items():
-        found = _held_out(train, (held_out or {}).get(label), percentile, seed, device)
-        if found is None:
-            undefined[label] = "it needs images of at least two patients"
-        else:
-            held[label] = found
-    limit = _limit(held, undefined, percentile)
+    if known is None:
+        known = real_areas(real, held_out, percentile=percentile, seed=seed, device=device)
+    limit, held = known.limit, known.held
     classes, images, maps = {}, {}, {}
     for label in (label for label in fake if label in held):
         some = _some(len(fake[label]), len(real[label]), seed)
@@ -98,6 +101,27 @@ def find_areas(
         )
         classes[label] = _summary(images[label], float(held[label].owed.windows.mean()))
     return AreaSearch(limit=limit, classes=classes, images=images, maps=maps)
+
+
+def real_areas(
+    real: Mapping[str, ImageSet],
+    held_out: Mapping[str, ImageSet] | None = None,
+    *,
+    percentile: float = PERCENTILE,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+) -> RealAreas:
+    """Return the part of :func:`find_areas` that does not depend on synthetic images."""
+    check_percentile(percentile)
+    held: dict[str, _Held] = {}
+    undefined: dict[str, str] = {}
+    for label, train in real.items():
+        found = _held_out(train, (held_out or {}).get(label), percentile, seed, device)
+        if found is None:
+            undefined[label] = "it needs images of at least two patients"
+        else:
+            held[label] = found
+    return RealAreas(limit=_limit(held, undefined, percentile), held=held)
 
 
 def limit_rank(n: int, percentile: float) -> int:

@@ -16,11 +16,9 @@ from fewray.report.files import Timing
 from fewray.report.page import Block, Drawing, Group, Page, Picture, Section, Text
 from fewray.report.pages.first_screen import PHANTOM, warned
 from fewray.report.pages.generator_folders import filmstrip
-from fewray.report.pages.quality import quality_sections
 from fewray.report.tables import Field, Table, fields_table
 from fewray.report.text import listed, number, sentence, spelled
 from fewray.report.traced import Name
-from fewray.results.quality import QualityReport
 from fewray.results.scores import StudyWarning
 from fewray.results.training import (
     EpochRow,
@@ -94,7 +92,7 @@ def losses_caption(rows: Iterable[object], key: str = "loss_d") -> str:
 
 
 def training_page(
-    training: TrainingReport, folders: Mapping[str, Path], quality: QualityReport | None = None
+    training: TrainingReport, folders: Mapping[str, Path], quality: Sequence[Section] = ()
 ) -> Page:
     """Return the page of generators alone; it says which are unfinished."""
     options, unfinished = training.options, []
@@ -112,7 +110,7 @@ def training_page(
         warnings,
         [
             Section("training", "Training", training_tables(training)),
-            *quality_sections(quality),
+            *quality,
             Section("images", "Images and training curves", generator_blocks(folders)),
         ],
     )

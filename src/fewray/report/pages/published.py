@@ -16,9 +16,9 @@ from fewray.report.pages.generators import (
     logged,
     losses_caption,
     page_warnings,
-    quality_sections,
     took,
 )
+from fewray.report.pages.quality import quality_sections
 from fewray.report.tables import Column, Field, Table, fields_table
 from fewray.report.text import (
     class_name,

@@ -107,15 +107,20 @@ def _held_out_row(label: str, found: HeldOutQuality, of: ClassQuality) -> tuple[
     return (
         label,
         found.num_held_out,
-        _with_interval(found.kid, found.kid_ci),
-        _with_interval(found.real_kid, found.real_kid_ci),
+        with_interval(found.kid, found.kid_ci),
+        with_interval(found.real_kid, found.real_kid_ci),
         number(of.kid),
         number(found.c_t, 1),
         None if found.c_t_sd is None else number(found.c_t_sd, 2),
     )
 
 
-def _with_interval(value: float | None, ends: Interval | None) -> str:
+def metric_text(found: ClassQuality, key: str) -> str:
+    """Return a metric of :data:`METRICS` with its digits."""
+    return number(getattr(found, key), METRICS[key][1])
+
+
+def with_interval(value: float | None, ends: Interval | None) -> str:
     """Return "0.125 [-0.01, 0.25]"."""
     shown = number(value)
     return shown if ends is None else f"{shown} [{number(ends[0], 2)}, {number(ends[1], 2)}]"

@@ -8,7 +8,7 @@ from fewray.report.figures import new_figure, to_svg
 from fewray.report.html.svg import SERIES, gid
 from fewray.report.page import Drawing
 from fewray.report.traced import as_name
-from fewray.results.quality import METRICS, QualityReport
+from fewray.results.quality import METRICS, ClassQuality, QualityReport
 
 ENDS = (-0.5, 1.5)
 """Positions beyond these are drawn at the edge, as triangles."""
@@ -24,15 +24,30 @@ def quality_dots(
     ``names`` are the display names of the classes, by label.
     """
     names = names or {}
+    found = {names.get(label, label): each for label, each in quality.classes.items()}
+    return _dots(found, "Every score of the synthetic images between real images and noise")
+
+
+def set_dots(
+    sets: Mapping[str, QualityReport], label: str, names: Mapping[str, str]
+) -> tuple[Drawing, ...]:
+    """Return the dot plot of one class, with a mark per set of synthetic images."""
+    found = {name: report.classes[label] for name, report in sets.items()}
+    shown = names.get(label, label)
+    title = f"{shown}: every score of each set between real images and noise"
+    return _dots(found, title, f"Class {shown}. ")
+
+
+def _dots(found: Mapping[str, ClassQuality], title: str, about: str = "") -> tuple[Drawing, ...]:
     rows = {
-        names.get(label, label): {
+        label: {
             key: base.position
             for key, base in each.baselines.items()
             if key in METRICS and base.position is not None
         }
-        for label, each in quality.classes.items()
+        for label, each in found.items()
     }
-    keys = [key for key in METRICS if any(key in found for found in rows.values())]
+    keys = [key for key in METRICS if any(key in positions for positions in rows.values())]
     if not keys:
         return ()
     figure, (axes,) = new_figure(1, height=0.36 * len(keys) + 1.3, width=7)
@@ -40,14 +55,14 @@ def quality_dots(
         axes.axvline(place, color=colour, linewidth=1)
     heights = {key: len(keys) - index for index, key in enumerate(keys)}
     spread = 0.4 / max(1, len(rows))
-    for index, (label, found) in enumerate(rows.items()):
+    for index, (label, positions) in enumerate(rows.items()):
         offset = spread * ((len(rows) - 1) / 2 - index)
         style = {"color": SERIES[index % len(SERIES)], "markersize": 5, "clip_on": False}
         drawn = []
-        for key, position in found.items():
+        for key, position in positions.items():
             shown = min(max(position, ENDS[0]), ENDS[1])
             mark = MARKS[index % len(MARKS)] if shown == position else "<>"[position > 1]
-            named = label if key == next(iter(found)) else None
+            named = label if key == next(iter(positions)) else None
             drawn += axes.plot(
                 [shown], [heights[key] + offset], mark, label=named, linestyle="none", **style
             )
@@ -67,10 +82,10 @@ def quality_dots(
     return (
         Drawing(
             to_svg(figure),
-            "Every score of the synthetic images between real images and noise",
-            "Each score of the synthetic images on the scale from one half of the real images "
-            "against the other (0) to noise (1). Left of 0: nearer than real images are to each "
-            "other, which may mean copies. Triangles at an edge lie beyond it.",
+            title,
+            f"{about}Each score of the synthetic images on the scale from one half of the real "
+            "images against the other (0) to noise (1). Left of 0: nearer than real images are to "
+            "each other, which may mean copies. Triangles at an edge lie beyond it.",
             cites=CITES,
         ),
     )

@@ -122,7 +122,7 @@ def augmented_copies(
 
 def make_pca_set(cohort: Cohort, fold: Fold, options: CrossvalOptions, store: JobStore) -> str:
     """Make the PCA-Gaussian images of one fold, class after class in one array; return its key."""
-    from fewray.generators.families.pca_gaussian import pca_gaussian
+    from fewray.generators.models.pca_gaussian import pca_gaussian
 
     labels = cohort.labels[fold.train]
     counts = added_counts(labels, len(cohort.rows.classes), options.ratio)

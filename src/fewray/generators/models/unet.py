@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fewray.generators.families.fused_silu import NormSilu, affine_silu
+from fewray.generators.models.fused_silu import NormSilu, affine_silu
 
 FREQUENCIES = 32
 """Pairs of a sine and a cosine that encode the noise level."""
@@ -161,6 +161,11 @@ class UNet(nn.Module):
                 h = block(merge(torch.cat([h, kept.pop()], 1)), embedding)
         return self.last(self.norm(h))
 
+    def last_of_shortcuts(self) -> list[nn.Conv2d]:
+        """Return the layers that begin at zero, so that every shortcut begins as the identity."""
+        blocks = [module.second for module in self.modules() if isinstance(module, Block)]
+        return [*blocks, self.attention.out, self.last]
+
     def draw_from(self, generator: torch.Generator) -> None:
         """Draw dropout masks from ``generator`` instead of the global random state."""
         for module in self.modules():
@@ -168,8 +173,10 @@ class UNet(nn.Module):
                 module.generator = generator
 
 
-def initialise(network: UNet, generator: torch.Generator) -> None:
-    """Draw weights from N(0, 1 / fan-in), with zero biases; shortcuts begin as the identity."""
+def initialise(
+    network: nn.Module, generator: torch.Generator, zeroed: Sequence[nn.Conv2d] = ()
+) -> None:
+    """Draw weights from N(0, 1 / fan-in), with zero biases; those of ``zeroed`` are 0."""
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
@@ -177,9 +184,5 @@ def initialise(network: UNet, generator: torch.Generator) -> None:
                 module.weight.normal_(0.0, fan_in**-0.5, generator=generator)
                 if module.bias is not None:
                     module.bias.zero_()
-        for module in network.modules():
-            if isinstance(module, Block):
-                module.second.weight.zero_()
-            elif isinstance(module, Attention):
-                module.out.weight.zero_()
-        network.last.weight.zero_()
+        for module in zeroed:
+            module.weight.zero_()

@@ -12,9 +12,9 @@ from torch import Tensor
 from fewray.compute.seeds import child_seed
 from fewray.config import GanOptions
 from fewray.errors import InputError
-from fewray.generators.families.patch_collage import amplify, assemble, detail_gains, pyramid
-from fewray.generators.families.pca_gaussian import principal_axes
 from fewray.generators.family import OnBatch, Tick, check_training_images, ignore_batch
+from fewray.generators.models.patch_collage import amplify, assemble, detail_gains, pyramid
+from fewray.generators.models.pca_gaussian import principal_axes
 
 BATCH = 100
 """Images assembled at a time."""

@@ -16,20 +16,23 @@ from fewray.compute.seeds import child_seed, seeded
 from fewray.config import MOST_POOLED_CLASSES, DiffusionOptions, GanOptions
 from fewray.errors import InputError
 from fewray.generators.adam import adam_tensors, below, load_adam
-from fewray.generators.families.augmentation import PARAMETERS, augment
-from fewray.generators.families.edm import denoising_loss, noise_levels, solve
-from fewray.generators.families.layout import FACTOR, Layout, fit_layout, noisy_layout
-from fewray.generators.families.unet import UNet, haar, initialise, inverse_haar
-from fewray.generators.family import OnBatch, Tick, check_training_images, ignore_batch
+from fewray.generators.epochs import batches_per_epoch, drawn_epochs, follow, set_rate
+from fewray.generators.family import (
+    OnBatch,
+    Tick,
+    check_labels,
+    check_training_images,
+    ignore_batch,
+)
+from fewray.generators.models.augmentation import PARAMETERS, augment
+from fewray.generators.models.edm import denoising_loss, noise_levels, solve
+from fewray.generators.models.layout import FACTOR, Layout, fit_layout, noisy_layout
+from fewray.generators.models.unet import UNet, haar, initialise, inverse_haar
 from fewray.generators.sampling import between
 from fewray.imaging.arrays import to_uint8
 
 CONDITIONS = MOST_POOLED_CLASSES + PARAMETERS
 """Length of the vector that describes class and augmentation."""
-EPOCH_IMAGES = 1024
-"""Images per epoch, drawn at random: with sixty images a pass over them is too short a unit."""
-WARM_UP = 200
-"""Steps over which the learning rate rises."""
 LOWEST, HIGHEST = 0.01, 80.0
 """Noise levels between which images are generated."""
 BATCH = 50
@@ -58,15 +61,16 @@ class Diffusion:
         self.layouts: list[Layout] = []
         with seeded(0):  # layers draw from the global random state, which must not change
             self.network, self.average = (new_network(options.diffusion) for _ in range(2))
-        initialise(self.network, torch.Generator().manual_seed(child_seed(seed, "init")))
+        draws = torch.Generator().manual_seed(child_seed(seed, "init"))
+        initialise(self.network, draws, self.network.last_of_shortcuts())
         for network in (self.network, self.average):
             network.to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.average.load_state_dict(self.network.state_dict())
         self.average.eval()
-        self.rate = torch.zeros((), device=device)
+        rate = torch.zeros((), device=device)
         self.optimiser = torch.optim.Adam(
             self.network.parameters(),
-            self.rate if device.type == "cuda" else options.learning_rate,
+            rate if device.type == "cuda" else options.learning_rate,
             (0.9, 0.99),
             fused=device.type != "mps",
             capturable=device.type == "cuda",
@@ -74,8 +78,8 @@ class Diffusion:
 
     @staticmethod
     def batches_per_epoch(count: int, options: GanOptions) -> int:
-        """Return ceil(EPOCH_IMAGES / batch_size), however many images there are."""
-        return math.ceil(EPOCH_IMAGES / options.batch_size)
+        """Return the same for every ``count``."""
+        return batches_per_epoch(options)
 
     @torch.inference_mode()
     def sample(self, seeds: Sequence[int]) -> np.ndarray:
@@ -166,23 +170,17 @@ class Diffusion:
     ) -> Iterator[Tick]:
         """Train on uint8 ``images`` (n, 1, S, S) of classes ``labels`` int (n,); yield Ticks.
 
-        Every image is drawn equally often on average. The loss is that of Karras et al. 2022, with
-        log-normal noise levels. The learning rate rises over ``WARM_UP`` steps and falls to 0 with
-        the last epoch along half a cosine.
+        The loss is that of Karras et al. 2022, with log-normal noise levels.
+        :func:`fewray.generators.epochs.drawn_epochs` describes an epoch.
         """
         options, device = self.options, self.device
         check_training_images(images, options.image_size)
         data = torch.from_numpy(images).to(device)
-        given = np.zeros(len(images), np.int64) if labels is None else labels
-        if (count := int(given.max()) + 1) > MOST_POOLED_CLASSES:
-            limit = f"one generator learns at most {MOST_POOLED_CLASSES}"
-            message = f"{count} classes: {limit}. Use --recipe auto, or choose some with --classes."
-            raise InputError("too_many_classes", message, found=count, expected=MOST_POOLED_CLASSES)
+        given = check_labels(labels, len(images))
         if options.diffusion.layout_sigma:
-            self.layouts = [fit_layout(images[given == index]) for index in range(count)]
+            self.layouts = [fit_layout(images[given == index]) for index in range(given.max() + 1)]
         classes = torch.from_numpy(given).to(device)
         kept = self._kept_noise(len(images)) if options.diffusion.ambient_sigma else None
-        batch, batches = options.batch_size, self.batches_per_epoch(len(images), options)
         draws = torch.Generator(device)
         self.network.draw_from(draws)
         self.network.train()
@@ -193,25 +191,9 @@ class Diffusion:
             return self._step(batch, classes[chosen], noise, draws, precision)
 
         stepped = StepGraph(step, device, generators=[draws])
-        while self.epoch < options.epochs:
-            seed = child_seed(self.seed, "epoch", self.epoch)
-            draws.manual_seed(seed)
-            order = np.random.default_rng(seed).integers(len(images), size=batches * batch)
-            total = torch.zeros((), device=device)
-            for index, chosen in enumerate(torch.from_numpy(order).to(device).split(batch)):
-                self._set_rate(self.epoch * batches + index, options.epochs * batches)
-                total += stepped(chosen)
-                self._follow(self.epoch * batches + index)
-                on_batch(self.epoch + 1, index + 1, batches)
-            self.epoch += 1
-            yield Tick(
-                epoch=self.epoch,
-                epochs=options.epochs,
-                batches=batches,
-                step=self.epoch * batches,
-                images_seen=self.epoch * batches * batch,
-                values={"loss": float(total) / batches},
-            )
+        yield from drawn_epochs(
+            self, len(images), stepped, draws, names=("loss",), on_batch=on_batch
+        )
 
     def _kept_noise(self, count: int) -> Tensor:
         """Return the noise (count, 4, S/2, S/2) that images keep at high noise levels."""
@@ -247,25 +229,12 @@ class Diffusion:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimiser.step()
-        return loss.detach()
+        return loss.detach()[None]
 
-    def _set_rate(self, step: int, steps: int) -> None:
-        rising, falling = (
-            min(1.0, (step + 1) / WARM_UP),
-            0.5 * (1 + math.cos(math.pi * step / steps)),
-        )
-        rate = self.options.learning_rate * rising * falling
-        if self.device.type == "cuda":
-            self.rate.fill_(rate)
-        else:
-            self.optimiser.param_groups[0]["lr"] = rate
+    def set_rate(self, rate: float) -> None:
+        """Set the learning rate."""
+        set_rate(self.optimiser, rate)
 
-    def _follow(self, step: int) -> None:
-        """Move the average towards the weights; its half-life grows to ``ema_half_life`` images."""
-        batch = self.options.batch_size
-        half_life = min(self.options.ema_half_life, 0.05 * batch * step)
-        weight = 1 - 0.5 ** (batch / half_life) if half_life else 1.0
-        with torch.no_grad():
-            averaged: list[Tensor] = [*self.average.parameters()]
-            current: list[Tensor] = [*self.network.parameters()]
-            torch._foreach_lerp_(averaged, current, weight)  # pyright: ignore[reportPrivateImportUsage]
+    def follow(self, step: int) -> None:
+        """Move the average towards the weights."""
+        follow(self.average, self.network, self.options, step)

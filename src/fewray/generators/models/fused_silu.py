@@ -47,7 +47,7 @@ def _pixels(x: Tensor) -> Any:
 class _AffineSilu(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, factors: Tensor, offsets: Tensor) -> Tensor:
-        from fewray.generators.families.silu_kernels import silu_forward
+        from fewray.generators.models.silu_kernels import silu_forward
 
         x = x.contiguous(memory_format=torch.channels_last)
         ctx.kinds = factors.dtype, offsets.dtype
@@ -69,7 +69,7 @@ class _NormSilu(torch.autograd.Function):
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, groups: int, eps: float
     ) -> Tensor:
-        from fewray.generators.families.silu_kernels import moments, silu_forward
+        from fewray.generators.models.silu_kernels import moments, silu_forward
 
         x = x.contiguous(memory_format=torch.channels_last)
         n, c, height, width = x.shape
@@ -89,7 +89,7 @@ class _NormSilu(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        from fewray.generators.families.silu_kernels import add_affine
+        from fewray.generators.models.silu_kernels import add_affine
 
         x, weight, factors, offsets, mean, scale = ctx.saved_tensors
         n, c, height, width = x.shape
@@ -119,7 +119,7 @@ def _gradients(
     x: Tensor, factors: Tensor, offsets: Tensor, grad: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the gradients of x, as if the factors did not depend on it, factors and offsets."""
-    from fewray.generators.families.silu_kernels import silu_backward
+    from fewray.generators.models.silu_kernels import silu_backward
 
     grad = grad.to(x.dtype).contiguous(memory_format=torch.channels_last)
     found, (to_factors, to_offsets) = torch.empty_like(x), torch.zeros(2, *factors.shape)

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from fewray.generators.families.pca_gaussian import principal_axes
-from fewray.generators.families.unet import haar, inverse_haar
+from fewray.generators.models.pca_gaussian import principal_axes
+from fewray.generators.models.unet import haar, inverse_haar
 from fewray.imaging.arrays import to_float
 
 FACTOR = 4

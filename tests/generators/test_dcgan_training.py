@@ -13,12 +13,12 @@ from torch.nn import functional
 from fewray.config import GanOptions
 from fewray.errors import InputError, RunFailed
 from fewray.generators.checkpoint import load_checkpoint, read_header, save_checkpoint
+from fewray.generators.families.dcgan import LOGGED, Dcgan
 from fewray.generators.family import Tick
 from fewray.generators.health import findings
 from fewray.generators.log import read_log
 from fewray.generators.run import CHECKPOINT, train_run
 from fewray.generators.sampling import latents
-from fewray.generators.training import LOGGED, Dcgan
 from fewray.quality.probe import ProbeResult
 from fewray.results.training import EpochRow, TrainingSet
 from fewray.storage.files import read_jsonl, sha256_of

@@ -1,0 +1,1 @@
+"""Networks, losses, samplers and other models of the families; they import array helpers only."""
