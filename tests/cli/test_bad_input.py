@@ -266,13 +266,20 @@ def test_markdown_and_json_exclude_each_other(monkeypatch, capsys, tmp_path):
     )
 
 
-def handle_ctrl_c() -> None:
-    """Handle SIGINT: a background shell ignores it, and its children would too."""
+def handle_signals() -> None:
+    """Handle SIGINT and SIGTERM: a background shell ignores one, and its children would too."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-def test_ctrl_c_explains_how_to_resume(tmp_path, images):
+@pytest.mark.parametrize(
+    ("number", "status", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_a_signal_ends_a_command_that_says_how_to_resume(
+    tmp_path, images, number: signal.Signals, status: int, word: str
+):
     words = [
         "train",
         "--data",
@@ -287,13 +294,19 @@ def test_ctrl_c_explains_how_to_resume(tmp_path, images):
     ]
     command = [sys.executable, "-c", "from fewray.cli import main; main()", *map(str, words)]
     with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=handle_ctrl_c
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=handle_signals,
     ) as process:
         assert process.stderr is not None
         while "Loss_D" not in process.stderr.readline():
             assert process.poll() is None
-        os.killpg(process.pid, signal.SIGINT)
+        send = os.killpg if number == signal.SIGINT else os.kill  # the terminal's go to all
+        send(process.pid, number)
         rest = process.stderr.read()
-    assert process.returncode == 130
-    assert rest.splitlines()[-1].startswith("fewray: interrupted; ")
+    assert process.returncode == status
+    assert rest.splitlines()[-1].startswith(f"fewray: {word}; ")
+    assert (tmp_path / "o" / "a" / "stats.jsonl").stat().st_size
     assert "Traceback" not in rest

@@ -64,17 +64,19 @@ def test_several_findings_per_cell(tmp_path: Path):
     assert caught.value.code == "unknown_label"
 
 
-def test_a_column_per_finding_with_doubt(tmp_path: Path):
+@pytest.mark.parametrize("finding", ["Edema", "Edema|old", "Edema=1", "Edema; left"])
+def test_a_column_per_finding_with_doubt(tmp_path: Path, finding: str):
     names = images(tmp_path, 6)
     values = ["1.0,", ",1.0", "-1.0,", "0.0,0.0", "1.0,1.0", "-1.0,1.0"]
     rows = [f"{name},{value}" for name, value in zip(names, values, strict=True)]
-    (tmp_path / "train.csv").write_text("\n".join(["Path,Edema,No Finding", *rows]))
+    (tmp_path / "train.csv").write_text("\n".join([f"Path,{finding},No Finding", *rows]))
 
     def counts(uncertain) -> list[int]:
-        data = load_dataset(
-            tmp_path / "train.csv", labels=["Edema", "No Finding"], uncertain=uncertain
+        data = load(
+            tmp_path / "train.csv",
+            read=ReadOptions(labels=[finding, "No Finding"], uncertain=uncertain, separator=","),
         )
-        return [data.counts()[""].get(label, 0) for label in ("Edema", "No Finding")]
+        return [data.counts()[""].get(label, 0) for label in (finding, "No Finding")]
 
     assert counts("drop") == [1, 1]
     assert counts("positive") == [2, 1]

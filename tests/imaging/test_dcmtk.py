@@ -58,6 +58,23 @@ def test_images_that_dcmtk_encoded_are_decoded_alike(tmp_path: Path, encoder: st
     )
 
 
+@pytest.mark.parametrize("bits", [6, 10, 12])
+@pytest.mark.parametrize("signed", [False, True])
+def test_bits_above_bits_stored_as_dcmtk_shows_them(tmp_path: Path, bits: int, signed: bool):
+    pixels = pixels_of(bits=bits, signed=signed, size=48).astype(np.int16 if signed else np.uint16)
+    noise = np.random.default_rng(1).integers(0, 2 ** (16 - bits), pixels.shape)
+    excess = (pixels.view(np.uint16) % 2**bits | noise << bits).astype(np.uint16)
+    path = write_dicom(tmp_path / "a", excess.view(pixels.dtype), bits)
+    ours = decode(path, WINDOW).astype(int)
+    assert np.abs(ours - shown(path, *_whole(bits, signed=signed))).max() <= 1
+
+
+def _whole(bits: int, *, signed: bool) -> list[str]:
+    """Return the window of dcm2pnm that is the full range of BitsStored."""
+    center = 0 if signed else 2 ** (bits - 1)
+    return ["+Ww", str(center), str(2**bits)]
+
+
 @pytest.mark.parametrize("process", ["+eb", "+ee"])
 def test_lossy_jpeg_decodes_as_dcmtk_decodes_it(tmp_path: Path, process: str):
     bits = 8 if process == "+eb" else 12

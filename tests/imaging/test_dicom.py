@@ -14,6 +14,7 @@ from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
 from fewray.imaging.arrays import load_images, scan_ranges
 from fewray.imaging.decode import Unreadable, decode, read_image
 from fewray.imaging.depth import PixelScale, choose_scale
+from fewray.imaging.dicom.grey import read_dicom
 from fewray.imaging.dicom.header import read_header
 from tests.dicom_files import SYNTAXES, pixels_of, write_dicom
 
@@ -38,6 +39,31 @@ def test_bits_stored_decides_the_scale(tmp_path: Path, bits: int, signed: bool):
     lowest = -(2 ** (bits - 1)) if signed else 0
     expected = np.round((pixels.astype(float) - lowest) * 255 / (2**bits - 1))
     assert np.array_equal(grey(path), expected)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("bits", [5, 12])
+@pytest.mark.parametrize("syntax", ["explicit", "big", "implicit"])
+@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
+def test_bits_above_bits_stored_are_no_part_of_the_pixels(
+    tmp_path: Path, bits: int, syntax: str, photometric: str, signed: bool
+):
+    """As pydicom reads them. Signs that fill these bits, or zeros there, are not excess bits."""
+    pixels = pixels_of(bits=bits, signed=signed).astype(np.int16 if signed else np.uint16)
+    noise = np.random.default_rng(0).integers(0, 2 ** (16 - bits), pixels.shape)
+    excess = (pixels.view(np.uint16) % 2**bits | noise << bits).astype(np.uint16)
+    elements = {"PhotometricInterpretation": photometric}
+    expected = grey(write_dicom(tmp_path / "plain", pixels, bits, syntax, **elements))
+    for name, stored, told in (
+        ("plain", pixels, False),
+        ("zeros", pixels.view(np.uint16) % 2**bits, False),
+        ("excess", excess, True),
+    ):
+        path = write_dicom(tmp_path / name, stored.view(pixels.dtype), bits, syntax, **elements)
+        image = read_dicom(path.read_bytes(), path)
+        assert np.array_equal(image.stored, pydicom.dcmread(path).pixel_array)
+        assert np.array_equal(grey(path), expected)
+        assert image.excess_bits is told
 
 
 @pytest.mark.parametrize("syntax", list(SYNTAXES))

@@ -1,5 +1,6 @@
 """Patients named in training are the patients by whom copies are judged."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 import fewray
 from fewray.data.loading import load_dataset
+from fewray.data.manifest import DataWarning
 from fewray.errors import InputError
 from fewray.generators.output_folder import read_sources
 from fewray.imaging.arrays import save_png
@@ -121,6 +123,16 @@ def test_copies_are_refused_by_the_patients_of_the_training(films: Path, run: Pa
     found = rejection.copy_rejection(run, films, percentile=2, device="cpu")
     assert found.threshold.grouped
     assert not found.notes
+    warned = dataclasses.replace(
+        load_dataset(films, group_regex=PATTERN),
+        warnings=(
+            DataWarning("one", "a long text"),
+            DataWarning("two", "b"),
+            DataWarning("one", "c"),
+        ),
+    )
+    (note,) = rejection.copy_rejection(run, warned, percentile=2, device="cpu").notes
+    assert "one, two;" in note
     assert (
         rejection.copy_rejection(
             run, films, percentile=2, device="cpu", group_regex=r"_(\d+)"

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, NoReturn, cast
 
 import typer
@@ -20,8 +24,8 @@ from fewray.cli.study import study
 from fewray.cli.train import train
 from fewray.errors import InputError, RunFailed
 
-INTERRUPTED = 130
-"""The status of a command ended by Ctrl-C."""
+INTERRUPTED, TERMINATED = 130, 143
+"""The status of a command ended by Ctrl-C, and by SIGTERM (128 and the number of the signal)."""
 
 app = typer.Typer(
     name="fewray",
@@ -74,13 +78,15 @@ def main() -> None:
 def run(app: typer.Typer) -> None:
     """Run the commands of ``app`` and exit: 0, 2 for bad input, 1 for a failed run.
 
-    ``fewray quality --require`` exits with 3 if a requirement is not met.
+    SIGTERM ends a command as Ctrl-C does, with 143 instead of 130. ``fewray quality --require``
+    exits with 3 if a requirement is not met.
     """
     for stream in (sys.stdout, sys.stderr):
         if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
             reconfigure(errors="replace")  # a sign the terminal lacks must not cost the result
     try:
-        status = app(standalone_mode=False)
+        with _sigterm_as_interrupt() as terminated:
+            status = app(standalone_mode=False)
     except ClickException as error:
         _refuse(error)
     except (InputError, RunFailed) as error:
@@ -91,9 +97,32 @@ def run(app: typer.Typer) -> None:
         print(f"fewray: {where}: {error.strerror or error}", file=sys.stderr)
         sys.exit(1)
     if status == INTERRUPTED:
-        text = "interrupted; run the same command to resume (for `train`, add --resume)"
+        what = "terminated" if terminated.is_set() else "interrupted"
+        text = f"{what}; run the same command to resume (for `train`, add --resume)"
         print(f"fewray: {text}", file=sys.stderr)
+    if terminated.is_set():
+        sys.exit(TERMINATED)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+@contextmanager
+def _sigterm_as_interrupt() -> Iterator[threading.Event]:
+    """Raise KeyboardInterrupt on SIGTERM within the block; the event says whether one came."""
+    came = threading.Event()
+
+    def interrupt(number: int, frame: object) -> None:
+        came.set()
+        raise KeyboardInterrupt
+
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield came
+        return
+    signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _refuse(error: Any) -> NoReturn:

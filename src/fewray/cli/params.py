@@ -22,7 +22,8 @@ RECIPE_HELP = f"Generator recipe: {RECIPE_NAMES}; or auto, which chooses one and
 SIZE_HELP = "Width and height of the images in pixels. The DCGANs make 64 only."
 SOURCES = (
     "Data set: phantom[:key=value,...] (`fewray data list` shows the keys), covid4, a folder "
-    "with one subfolder per class, a table (.csv, .tsv, .txt, .xlsx), dicom:FOLDER,labels=TABLE, "
+    "with one subfolder per class, a table (.csv, .tsv, .txt, .xlsx), arrays (.npz), "
+    "dicom:FOLDER,labels=TABLE, "
     "or NAME:DIR for a public release (`fewray data list` shows the names)."
 )
 COPY_RULE = (

@@ -16,7 +16,7 @@ from pathlib import Path
 from fewray.data.manifest import CONFOUNDED, DataWarning, Manifest, Row
 from fewray.data.skipped_files import files_below, listed
 from fewray.errors import InputError, RunFailed
-from fewray.imaging.decode import SUFFIXES
+from fewray.imaging.decode import has_image_name
 from fewray.storage.files import sha256_of
 
 COMMIT = "14ddbe22787f6bcf890ceb916574178fd8b9b885"
@@ -220,7 +220,7 @@ def _find(folder: Path) -> tuple[dict[str, Path], list[str]]:
         others = {
             _git_blob(path): path
             for path in sorted(folder.rglob("*"))
-            if path.suffix.lower() in SUFFIXES and path not in used and path.is_file()
+            if has_image_name(path) and path not in used and path.is_file()
         }
         found |= {
             row["path"]: others[blob] for row in missing for blob in _blobs(row) if blob in others

@@ -9,7 +9,7 @@ from pathlib import Path
 from fewray.data.dicom.files import ALL, DicomFiles, DicomOptions
 from fewray.data.dicom.warnings import no_view_text, skipped_dicom
 from fewray.data.layout.classes import class_folders
-from fewray.data.layout.masks import masks_in
+from fewray.data.layout.masks import mask_warnings, masks_in
 from fewray.data.layout.outputs import Outputs
 from fewray.data.layout.tree import Tree
 from fewray.data.manifest import DataWarning, Manifest
@@ -36,8 +36,8 @@ def load_folder(
         message = f"{root}: this folder cannot be read; change its permissions"
         raise InputError("unreadable_folder", message, folder=str(root))
     outputs = Outputs().among(whole.below(root), root)
-    masks = masks_in(own := whole.without(outputs))
-    tree = own.without(masks)
+    masks = masks_in(own := whole.without(outputs), SPLITS)
+    tree = own.without(masks.files)
     if outputs and not any(tree.below(root)):
         kinds = ", ".join(sorted({kind.name for kind in outputs.values()}))
         message = f"{root}: holds only what fewray wrote ({kinds}), and no data"
@@ -60,7 +60,7 @@ def load_folder(
         others += [path for path in images if not scan.has_view(path)]
         if not chosen or scan.damaged.keys() >= set(chosen):
             text = no_view_text(scan) if images and not chosen else no_images_text(files, scan)
-            text += _left_out(folder, whole, masks, scan)
+            text += _left_out(folder, whole, masks.files, scan)
             raise InputError("empty_class", f"{folder}: {text}", folder=str(folder))
         for path in chosen:
             name = path.relative_to(root).as_posix()
@@ -80,7 +80,7 @@ def load_folder(
         *skipped_warning("not_images", "file", shown(strange), "in unsupported formats"),
         *skipped_dicom(shown(reports), shown(others), ",".join(dicom.views)),
         *skipped_warning("outside_classes", "image", shown(outside), "outside the class folders"),
-        *skipped_warning("masks_skipped", "file", shown(masks), "that are masks or annotations"),
+        *mask_warnings(masks, shown),
         *_outputs_warning(Counter(kind.name for kind in outputs.values()), shown(outputs)),
         *skipped_warning(
             "unreadable_folders", "folder", shown(whole.unreadable), "that cannot be read"

@@ -14,13 +14,14 @@ from fewray.data.findings import with_labels
 from fewray.data.manifest import MANIFEST, DataWarning, Manifest
 from fewray.data.patients import patient_pattern
 from fewray.data.readable import readable_rows
+from fewray.data.releases import npz
 from fewray.data.releases.layout.collect import Request
 from fewray.data.releases.registry import is_release, known_releases, load_release, place_of
 from fewray.errors import InputError
 
 EXPECTED = (
     "expected phantom, covid4, a folder with one subfolder per class, a table (.csv, .tsv, .txt, "
-    ".xlsx), dicom:FOLDER,labels=TABLE, or a public release (`fewray data list`)"
+    ".xlsx), arrays (.npz), dicom:FOLDER,labels=TABLE, or a public release (`fewray data list`)"
 )
 LABELS = ",labels="
 
@@ -99,11 +100,11 @@ def _load(
         from fewray.data.covid4 import load_covid4
 
         return with_labels(load_covid4(), read)
+    request = Request(source=text, read=read, dicom=dicom, group_regex=group_regex, strict=strict)
     if is_release(text) and not Path(text).exists():
-        request = Request(
-            source=text, read=read, dicom=dicom, group_regex=group_regex, strict=strict
-        )
         return load_release(request, option)
+    if Path(text).suffix.lower() == npz.SUFFIX and Path(text).is_file():
+        return npz.load_npz(request)
     if name == "dicom" and LABELS in specification and not Path(text).exists():
         folder, table = _folder_and_table(specification, option)
         return load_csv(table, images=folder)

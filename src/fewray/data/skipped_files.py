@@ -10,7 +10,7 @@ from fewray.data.dicom.files import DicomFiles
 from fewray.data.layout.outputs import Outputs
 from fewray.data.layout.tree import Tree
 from fewray.data.manifest import MANIFEST, DataWarning, Row
-from fewray.imaging.decode import SUFFIXES
+from fewray.imaging.decode import SUFFIXES, has_image_name
 
 NAMED = 3
 """How many files a warning lists before it counts the rest."""
@@ -25,7 +25,7 @@ def is_image(path: Path, dicom: DicomFiles | None = None) -> bool:
     """Whether the file name has the suffix of a supported format, or ``dicom`` says it is one."""
     if dicom is not None and (path in dicom.headers or path in dicom.damaged):
         return dicom.is_image(path)
-    return path.suffix.lower() in SUFFIXES
+    return has_image_name(path)
 
 
 def no_images_text(files: Sequence[Path], dicom: DicomFiles) -> str:

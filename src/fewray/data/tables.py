@@ -15,7 +15,7 @@ from fewray.data.patients import patient_in_cell, unread_columns
 from fewray.data.rows import SPLITS, RowCollector
 from fewray.data.sheets import excel
 from fewray.data.sheets.columns import find_columns, finding_columns
-from fewray.data.sheets.labels import LabelReader
+from fewray.data.sheets.labels import IS, NEXT, LabelReader
 from fewray.data.sheets.paths import PathFinder
 from fewray.data.sheets.repeated import RepeatedRows
 from fewray.data.sheets.text import Sheet, read_text
@@ -24,6 +24,13 @@ from fewray.errors import InputError
 
 Record = dict[str | None, str | None]
 SUFFIXES = (".csv", ".tsv", ".tab", ".txt", *excel.SUFFIXES)
+
+REMEDIES = {
+    False: "paths are relative to the CSV file",
+    True: "the path is of another computer, and a file of this name here may be another one: copy "
+    "the folders of the table too, or correct its paths",
+}
+"""What to do about a file that is not found, by whether a file of its name is here."""
 
 
 @dataclass
@@ -70,7 +77,8 @@ class _Table:
             sign = self.read.separator or "separator"
             return "too_many_cells", f"more cells than columns; quote cells that contain a {sign!r}"
         if not cells["path"] or not label:
-            got = f"path {cells['path']!r}, label {cells['label']!r}"
+            shown = cells["label"].replace(IS, "=").replace(NEXT, ", ")
+            got = f"path {cells['path']!r}, label {shown!r}"
             return "missing_cell", f"expected a path and a label, got {got}"
         if cells["split"].lower() not in SPLITS:
             return (
@@ -111,7 +119,7 @@ def load_csv(
     column = None if "path" in table.found else join_column(table.sheet.columns)
     files: dict[int, Path | None] = {}
     if column is None:
-        files = {n: table.paths.find(record.get("path") or "") for n, record in table.records}
+        files = table.paths.find_all({n: record.get("path") or "" for n, record in table.records})
         known = dict.fromkeys(file for file in files.values() if file is not None)
         scan, unmatched = DicomFiles.scan(folder, known, dicom, labels), []
         if not known:  # the column may hold an identifier
@@ -145,8 +153,8 @@ def load_csv(
         if file is None:
             # Where DICOM files are expected, a cell may be an identifier of a patient.
             what = shown if images is None and not scan.headers else "the file"
-            where = f"{what} not found; paths are relative to the CSV file"
-            collector.fault("file_not_found", f"row {number}: {where}")
+            doubt = cells["path"] in table.paths.doubtful
+            collector.fault("file_not_found", f"row {number}: {what} not found; {REMEDIES[doubt]}")
             continue
         if not scan.has_view(file):
             other_views.append(shown)

@@ -27,6 +27,7 @@ from fewray.imaging.decode import DEEP_MODES, Unreadable, read_file, read_image
 from fewray.imaging.depth import GreyRange, PixelScale, choose_scale
 from fewray.imaging.dicom.header import read_header
 from fewray.imaging.dicom.reading import has_marker
+from fewray.imaging.nifti import is_nifti
 from fewray.imaging.preprocess import check_size, resize
 from fewray.storage.cache import cache_folder, keep, recall
 from fewray.storage.files import write_bytes
@@ -44,7 +45,7 @@ WORTH_KEEPING = 1 << 16
 """Smaller files (in bytes) decode as fast as a cached copy is found."""
 DECODER = f"2-{PIL.__version__}"
 """Part of every cache key; raise the number when decoding or resizing gives other pixels."""
-DICOM_DECODER = "1"
+DICOM_DECODER = "2"
 """The same for the grey values of DICOM files."""
 
 
@@ -116,6 +117,8 @@ def scan_ranges(paths: Sequence[Path], *, cache: bool = True) -> list[GreyRange 
         try:
             if (header := read_header(path)) is not None:
                 return header.grey_range()
+            if is_nifti(path):
+                return _scan(path, store)
             with Image.open(path) as image:
                 deep = image.mode in DEEP_MODES
             return _scan(path, store) if deep else None
@@ -125,12 +128,15 @@ def scan_ranges(paths: Sequence[Path], *, cache: bool = True) -> list[GreyRange 
     return in_threads(one, paths)
 
 
-def _scan(path: Path, store: Path | None) -> GreyRange:
+def _scan(path: Path, store: Path | None) -> GreyRange | None:
     content = read_file(path)
     place = _place(store, content, "range")
     if place is not None and (kept := recall(place)) is not None:
         return msgspec.json.decode(kept, type=GreyRange)
-    found = read_image(content, path).grey_range()
+    image = read_image(content, path)
+    if not image.is_deep:
+        return None
+    found = image.grey_range()
     if place is not None:
         keep(place, msgspec.json.encode(found))
     return found

@@ -14,9 +14,12 @@ from fewray.imaging.depth import GreyRange, PixelScale, choose_scale, declared_b
 from fewray.imaging.dicom.grey import DicomImage, read_dicom
 from fewray.imaging.dicom.reading import SUFFIXES as DICOM_SUFFIXES
 from fewray.imaging.dicom.reading import has_marker
+from fewray.imaging.nifti import SUFFIXES as NIFTI_SUFFIXES
+from fewray.imaging.nifti import is_nifti, read_nifti
 from fewray.imaging.unreadable import Unreadable
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", *NIFTI_SUFFIXES)
+"""Ends of the names of image files, in lower case. DICOM is recognised by its content too."""
 MOST_PIXELS = 80_000_000
 """Larger images are refused: a few bytes of a damaged or hostile file can claim terabytes of
 pixels."""
@@ -72,6 +75,11 @@ def decode(path: Path, scale: PixelScale | None = None) -> np.ndarray:
     return read_image(read_file(path), path).grey(scale or PixelScale())
 
 
+def has_image_name(path: Path) -> bool:
+    """Whether the name of a file is that of an image in a supported format other than DICOM."""
+    return path.name.lower().endswith(SUFFIXES)
+
+
 def read_file(path: Path) -> bytes:
     """Return the file's bytes; Unreadable if there are none."""
     try:
@@ -91,6 +99,8 @@ def read_image(content: bytes, path: Path) -> RawImage | DicomImage:
     """
     if has_marker(content) or path.suffix.lower() in DICOM_SUFFIXES:
         return read_dicom(content, path)
+    if is_nifti(path):
+        return RawImage(pixels=read_nifti(content, path))
     try:
         with Image.open(io.BytesIO(content)) as image:
             width, height = image.size

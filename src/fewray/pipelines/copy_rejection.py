@@ -86,9 +86,11 @@ def copy_rejection(
     sets = image_sets(data, data.classes, size, settled_fit(None, sources, tuple(sources)))
     compute = standardised(compute, [images.images for images in sets.values()])
     train = {label: measured(images, compute, mirrored=True) for label, images in sets.items()}
-    warnings = [warning.text for warning in data.warnings]
+    if codes := [warning.code for warning in data.warnings]:
+        known = f"{data.name}: {', '.join(dict.fromkeys(codes))}; `fewray data check` explains them"
+        notes = [f"The training data have warnings: {known}.", *notes]
     threshold = copy_threshold(train, percentile=percentile)
-    return CopyRejection(train, threshold, compute, (*warnings, *notes))
+    return CopyRejection(train, threshold, compute, tuple(notes))
 
 
 def _training_data(

@@ -1,6 +1,6 @@
 """The result of a data check: what ``fewray data check --json`` prints.
 
-File names are relative to the folder that all files share. Names that identify a patient are
+File names are relative to the data folder or that of the table. Names that identify a patient are
 hidden.
 """
 
@@ -47,6 +47,8 @@ class NearPair(Model, frozen=True, kw_only=True):
     first: str
     second: str
     correlation: float
+    one_patient: bool = False
+    """Whether both are of the same patient, as far as is known."""
 
 
 class Outlier(Model, frozen=True, kw_only=True):

@@ -9,12 +9,15 @@ from PIL import Image
 
 from fewray.data import near_duplicates
 from fewray.data.audit.check import audit
+from fewray.data.audit.findings import NEAR
 from fewray.data.audit.tables import check_tables
 from fewray.data.loading import load_dataset
 from fewray.data.near_duplicates import near_pairs, thumbnail_of
 from fewray.errors import InputError
+from fewray.imaging.arrays import save_png
 from fewray.imaging.decode import decode
 from fewray.results.data_check import DataCheck, Finding
+from tests.helpers import save_noise, smooth_images
 
 
 @pytest.fixture(scope="module")
@@ -197,3 +200,51 @@ def test_an_unknown_float_range_is_refused_by_loading_and_listed_by_the_check(tm
     found = audit(load_dataset(tmp_path, strict=False))
     assert len(found.unreadable) == 2
     assert all("float pixels" in reason for reason in found.unreadable.values())
+
+
+def test_near_duplicates_get_the_advice_that_fits_their_patients(tmp_path: Path):
+    for index, image in enumerate(smooth_images(4)):
+        save_png(image, tmp_path / f"{'ab'[index % 2]}/p{index}_1.png")
+    for kind, name in ((False, "a/p9_1.png"), (True, "a/p0_2.png")):
+        save_png(smooth_images(4)[0] // 2 + 40, tmp_path / name)
+        data = load_dataset(tmp_path, group_regex=r"(p\d+)_")
+        found = audit(data)
+        assert {pair.one_patient for pair in found.near_duplicates} == {kind}
+        (finding,) = [each for each in found.findings if each.code == "near_duplicates"]
+        assert finding.advice == f"Inspect them. {NEAR[kind]}"
+        (tmp_path / name).unlink()
+
+
+def test_a_class_without_images_in_a_split_is_told(tmp_path: Path):
+    names = ("train/a/1", "train/b/2", "train/c/3", "test/a/4")
+    for index, name in enumerate(names):
+        save_noise(tmp_path / f"{name}.png", index)
+    found = warnings(audit(load_dataset(tmp_path)))["class_missing_in_split"]
+    assert found.items == ("b", "c")
+    for index, label in enumerate("bc"):
+        save_noise(tmp_path / "test" / label / "1.png", 9 + index)
+    assert "class_missing_in_split" not in warnings(audit(load_dataset(tmp_path)))
+    (tmp_path / "test/c/1.png").write_text("damaged")
+    assert warnings(audit(load_dataset(tmp_path)))["class_missing_in_split"].items == ("c",)
+
+
+@pytest.mark.parametrize("kind", ["folder", "wrapper", "table", "relative"])
+def test_files_are_named_alike_in_tables_and_warnings(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+):
+    root = tmp_path / "data"
+    for index in range(3):
+        save_noise(root / f"deep/a/{index}.png", index)
+        save_noise(root / f"deep/b/{index}.png", index + 3)
+    (root / "deep/a/7.png").write_text("damaged")
+    (root / "deep/a/x.xyz").write_text("no image")
+    table = "path,label\n" + "".join(f"deep/{x}/{i}.png,{x}\n" for x in "ab" for i in range(3))
+    (root / "t.csv").write_text(table + "deep/a/7.png,a\ndeep/a/7.png,a\n")
+    monkeypatch.chdir(tmp_path)
+    source = {"folder": root / "deep", "table": root / "t.csv", "relative": "data/deep"}
+    found = audit(data := load_dataset(source.get(kind, root), strict=False))
+    deep = "" if kind in ("folder", "relative") else "deep/"
+    assert list(found.unreadable) == [f"{deep}a/7.png"]
+    if kind != "table":
+        (skipped,) = [warning for warning in data.warnings if warning.code == "not_images"]
+        assert skipped.items == (f"{deep}a/x.xyz",)

@@ -230,6 +230,17 @@ def test_values_of_fewer_bits_than_declared(
     assert not warned(load_dataset(root), "dicom_dark")
 
 
+def test_bits_above_bits_stored_are_told_once(tmp_path: Path):
+    root = folder_of(tmp_path / "set", WindowCenter=2000, WindowWidth=4000)
+    write_dicom(root / "a" / "x", pixels_of(1, bits=14), 12)
+    (warning,) = warned(data := load_dataset(root), "dicom_excess_bits")
+    assert warning.items == ("a/x",)
+    (found,) = [each for each in audit(data).findings if each.code == "dicom_excess_bits"]
+    assert found.items == ("a/x",)
+    write_dicom(root / "a" / "x", pixels_of(1, bits=12), 12)
+    assert not warned(load_dataset(root), "dicom_excess_bits")
+
+
 def test_views_of_data_that_have_none_are_refused():
     with refused("view_unused"):
         load_dataset("phantom", views=("PA",))

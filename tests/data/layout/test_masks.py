@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from fewray.data.loading import load_dataset
 from tests.helpers import refused, save_noise
@@ -12,6 +14,13 @@ def make(root: Path, *names: str) -> Path:
     for index, name in enumerate(names):
         save_noise(root / name, index)
     return root
+
+
+def save_mask(path: Path, white: int = 255, kind: type = np.uint8) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.zeros((40, 40), kind)
+    pixels[10:30, 5:15] = pixels[10:30, 25:35] = white
+    Image.fromarray(pixels).save(path)
 
 
 MASKS = {
@@ -31,7 +40,8 @@ MASKS = {
 @pytest.mark.parametrize("layout", MASKS)
 def test_masks_are_skipped_with_a_warning(tmp_path: Path, layout: str):
     *images, mask = MASKS[layout]
-    data = load_dataset(make(tmp_path, *MASKS[layout]))
+    save_mask(make(tmp_path, *images) / mask)
+    data = load_dataset(tmp_path)
     assert [row.path.relative_to(tmp_path).as_posix() for row in data.rows] == images
     assert data.classes == ("a", "b")
     (warning,) = [found for found in data.warnings if found.code == "masks_skipped"]
@@ -70,3 +80,63 @@ def test_images_beside_masks_at_the_top_are_no_classes(tmp_path: Path):
     with refused("not_classes", "images") as caught:
         load_dataset(tmp_path)
     assert caught.value.fields["kind"] == "images"
+
+
+NAMES = ("roi", "gt", "seg", "mask", "Annotations", "overlay")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("place", ["", "set/", "train/"])
+def test_a_class_named_as_masks_with_the_names_of_another_class_stays(
+    tmp_path: Path, name: str, place: str
+):
+    names = [f"{place}{label}/{i}.png" for label in ("a", "b", name) for i in range(3)]
+    data = load_dataset(make(tmp_path, *names))
+    assert data.counts()["train" if place == "train/" else ""] == {"a": 3, "b": 3, name: 3}
+    (warning,) = [found for found in data.warnings if "mask" in found.code]
+    assert (warning.code, warning.items) == ("mask_named_class", (f"{place}{name}",))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("white", "kind", "suffix"),
+    [(255, np.uint8, ".png"), (255, np.uint8, ".jpg"), (1, np.uint8, ".png"), (1, "<u2", ".tif")],
+)
+def test_as_many_masks_as_images_are_masks(
+    tmp_path: Path, name: str, white: int, kind: type, suffix: str
+):
+    make(tmp_path, *(f"{label}/{i}.png" for label in "ab" for i in range(3)))
+    for index in range(6):
+        save_mask(tmp_path / name / f"{index % 3}{'_mask' * (index > 2)}{suffix}", white, kind)
+    data = load_dataset(tmp_path)
+    assert data.classes == ("a", "b")
+    (warning,) = [found for found in data.warnings if "mask" in found.code]
+    assert warning.code == "masks_skipped"
+    assert len(warning.items) == 6
+    assert f"nothing in {name} is read" in warning.text
+
+
+def test_what_cannot_be_a_class_is_judged_by_its_name(tmp_path: Path):
+    """Fewer images than any class has; beside splits; below a class."""
+    make(tmp_path / "few", *(f"{p}.png" for p in ("a/1", "a/2", "b/1", "b/2", "roi/1")))
+    make(tmp_path / "splits", *(f"{p}.png" for p in ("train/a/1", "test/b/2", "roi/1")))
+    make(tmp_path / "below", *(f"{p}.png" for p in ("a/p1/1", "a/roi/1", "b/p2/2")))
+    for folder in ("few", "splits", "below"):
+        data = load_dataset(tmp_path / folder)
+        assert data.classes == ("a", "b")
+        (warning,) = [found for found in data.warnings if "mask" in found.code]
+        assert [Path(item).name for item in warning.items] == ["1.png"]
+
+
+def test_a_folder_of_masks_that_cannot_be_decoded_is_no_class(tmp_path: Path):
+    make(tmp_path, "a/1.png", "b/1.png", "seg/1.png")
+    (tmp_path / "seg/1.png").write_bytes(b"damaged")
+    assert load_dataset(tmp_path).classes == ("a", "b")
+
+
+def test_radiographs_in_a_folder_named_as_masks_are_a_class(tmp_path: Path, covid4: Path):
+    for label, name in (("covid", "covid"), ("normal", "roi")):
+        for index, path in enumerate(sorted((covid4 / "train" / label).iterdir())[:20]):
+            (tmp_path / name).mkdir(exist_ok=True)
+            (tmp_path / name / f"{index}{path.suffix}").symlink_to(path)
+    assert load_dataset(tmp_path).classes == ("covid", "roi")

@@ -62,6 +62,14 @@ def test_the_error_lists_the_columns_and_the_options():
     assert caught.value.fields["columns"] == list(NIH)
 
 
+def test_a_column_of_identifiers_stands_for_the_paths():
+    columns = ("Accession Number", "Diagnosis")
+    with pytest.raises(InputError) as caught:
+        find_columns(columns, ReadOptions(), "t.csv")
+    assert caught.value.fields["missing"] == ["label"]
+    assert find_columns(columns, ReadOptions(label_column="Diagnosis"), "t.csv") == {"label": 1}
+
+
 def test_a_column_per_finding():
     options = ReadOptions(labels=("no finding", "Pleural Effusion"))
     columns = ("Path", "No Finding", "Pleural_Effusion", "Edema")

@@ -62,6 +62,34 @@ def test_absolute_paths_of_another_computer(tmp_path: Path, cell: str, count: in
     assert f"first {count} " in warning.text
 
 
+MOVED = {
+    "the same folder": (["/x/1.png", "/x/2.png"], ["1.png", "2.png"], [True, True]),
+    "folders kept": (["/x/a/1.png", "/x/b/1.png"], ["a/1.png", "b/1.png"], [True, True]),
+    "two disks": (["D:/x/a/1.png", "E:/y/b/1.png"], ["a/1.png", "b/1.png"], [True, True]),
+    "another folder": (["/x/a/1.png", "/x/b/2.png", "/x/b/3.png"], ["b/2.png", "b/3.png", "1.png"],
+                       [False, True, True]),
+    "a name twice": (["/x/a/1.png"], ["1.png", "b/1.png"], [False]),
+    "one file for two": (["/x/a/1.png", "/x/b/1.png"], ["1.png"], [False, False]),
+    "folders left out": (["/x/a/1.png", "/x/b/2.png"], ["1.png", "2.png"], [False, False]),
+    "one for two, deeper": (["/x/p/a/1.png", "/x/q/a/1.png"], ["a/1.png"], [False, False]),
+    "one too short": (["/x/d/a/1.png", "/x/d/b/2.png", "/x/d.png"], ["a/1.png", "b/2.png", "d.png"],
+                      [True, True, False]),
+    "spelled twice": (["C:/X/1.png", "c:\\x\\1.png"], ["1.png"], [True, True]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MOVED)
+def test_another_file_of_the_same_name_is_not_taken(tmp_path: Path, case: str):
+    cells, files, found = MOVED[case]
+    finder = made(tmp_path, *files)
+    paths = finder.find_all(dict(enumerate(cells)))
+    assert [paths[i] is not None for i in range(len(cells))] == found
+    refused = {cell for cell, taken in zip(cells, found, strict=True) if not taken}
+    assert finder.doubtful == refused
+    kept = {item for warning in finder.warnings(str) for item in warning.items}
+    assert kept == {*cells} - refused
+
+
 def test_another_case_is_found_and_said_if_only_one_file_fits(tmp_path: Path):
     finder = made(tmp_path, "Train/A.PNG", "b.png", "B.png")
     assert finder.find("train/a.png") == tmp_path / "Train/A.PNG"

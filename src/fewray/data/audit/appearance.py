@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageChops
 
+from fewray.imaging.levels import histogram, level_shares
 from fewray.imaging.preprocess import resize
 
 SIDE = 64
@@ -19,8 +20,6 @@ SIDE = 64
 COLOURED = 48
 """Chroma (largest minus smallest of R, G and B) from which a pixel counts as coloured. JPEG leaves
 smaller ones in grey images."""
-SAME_LEVEL = 2
-"""Grey levels that differ by at most this from a frequent one count with it: the noise of JPEG."""
 CLEAR = 16
 """Opacity, of 255, below which a pixel counts as transparent."""
 FINE, COARSE = (0.3, 0.5), (0.05, 0.15)
@@ -61,8 +60,8 @@ def appearance(grey: np.ndarray, reduced: np.ndarray, picture: Image.Image | Non
     ``grey`` uint8 (H, W) is the image as it is read, ``reduced`` uint8 (64, 64) its reduced copy,
     ``picture`` the file as it was decoded, None if it has neither colours nor transparency.
     """
-    levels = np.array(Image.fromarray(grey).histogram(), dtype=np.int64)
-    shares = _level_shares(levels)
+    levels = histogram(grey)
+    shares = level_shares(levels)
     cumulative = np.cumsum(levels) / levels.sum()
     return Appearance(
         low=int(np.searchsorted(cumulative, 0.01)),
@@ -78,18 +77,6 @@ def appearance(grey: np.ndarray, reduced: np.ndarray, picture: Image.Image | Non
 def reduced_copy(grey: np.ndarray) -> np.ndarray:
     """Return uint8 (64, 64) from uint8 (H, W) of any shape."""
     return resize(grey, SIDE, "squash")
-
-
-def _level_shares(levels: np.ndarray) -> list[float]:
-    """Return the shares of the three most frequent levels; each takes its neighbours with it."""
-    left, total, shares = levels.copy(), levels.sum(), []
-    around = np.ones(2 * SAME_LEVEL + 1, np.int64)
-    for _ in range(3):
-        middle = int(np.convolve(left, around, "same").argmax())
-        near = slice(max(0, middle - SAME_LEVEL), middle + SAME_LEVEL + 1)
-        shares.append(float(left[near].sum() / total))
-        left[near] = 0
-    return shares
 
 
 def coloured_share(picture: Image.Image) -> float:

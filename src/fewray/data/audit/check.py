@@ -18,12 +18,15 @@ from fewray.data.audit.findings import (
     file_findings,
     leak_findings,
     loading_findings,
+    of_warning,
     scale_findings,
+    split_findings,
 )
 from fewray.data.audit.inspection import InspectedFile, inspect_file
 from fewray.data.audit.names import name_findings
 from fewray.data.audit.pictures import INVISIBLE, image_findings
 from fewray.data.audit.shortcuts import metadata_shortcut
+from fewray.data.dicom.warnings import excess_warning
 from fewray.data.manifest import Manifest
 from fewray.data.near_duplicates import near_pairs, thumbnail_of
 from fewray.errors import InputError
@@ -95,7 +98,9 @@ def _findings(
         *polarity_findings(shown, label_of, manifest.classes),
         *size_findings(readable),
         *depth_findings(readable),
+        *map(of_warning, excess_warning([n for n, file in readable.items() if file.excess_bits])),
         *scale_findings(found),
+        *split_findings(found),
         *leak_findings(found),
     )
 
@@ -128,7 +133,12 @@ def _repeated(
         "duplicates": named(same),
         "two_classes": named([each for each in same if len({rows[i].label for i in each}) > 1]),
         "near_duplicates": tuple(
-            NearPair(first=names[i], second=names[j], correlation=round(min(1.0, value), 4))
+            NearPair(
+                first=names[i],
+                second=names[j],
+                correlation=round(min(1.0, value), 4),
+                one_patient=rows[i].group == rows[j].group,
+            )
             for i, j, value in near
         ),
         "images_across_splits": named(
@@ -187,8 +197,23 @@ def _outliers(
 
 
 def short_names(manifest: Manifest) -> list[str]:
-    """Return the rows' paths, as outputs show them, without the folder that all share."""
+    """Return the rows' paths, as outputs show them, below the folder of the data.
+
+    That is the folder that was named or that of the table, as in the warnings of loading; or the
+    folder that all images share, if they lie elsewhere.
+    """
     paths = [os.path.abspath(path) for path in manifest.shown_paths()]  # noqa: PTH100 (keeps links)
     folders = [os.path.dirname(path) for path in paths]  # noqa: PTH120
     root = os.path.commonpath([*paths, *folders]) if paths else ""
+    place = _folder_of(manifest.source)
+    root = place if place and Path(root).is_relative_to(place) else root
     return [Path(path).relative_to(root).as_posix() for path in paths]
+
+
+def _folder_of(source: str) -> str:
+    """Return the folder of the data or of their table; empty for a data set without one."""
+    inner = source.partition(":")[2]
+    for text in (source, inner, inner.rpartition(",labels=")[0]):
+        if text and (path := Path(os.path.abspath(text))).exists():  # noqa: PTH100
+            return str(path if path.is_dir() else path.parent)
+    return ""

@@ -10,9 +10,15 @@ from fewray.results.data_check import DataCheck, Finding
 
 NAMED = 5
 """How many files a finding lists in its text before it counts the rest."""
-REPEATED = {"byte_equal", "depth_by_class", "dicom_dark"}
+REPEATED = {"byte_equal", "depth_by_class", "dicom_dark", "dicom_excess_bits"}
 """Warnings of the manifest that the check gives itself, with more detail: ``dicom_dark`` is
 ``unused_bits`` here."""
+
+NEAR = {
+    False: "If both images of a pair show one person, give them one patient.",
+    True: "Of a pair of one patient, keep one image if it is the same exposure: it counts twice.",
+}
+"""Advice on near-duplicates, by whether both images are of the same patient."""
 
 
 def of_warning(warning: DataWarning) -> Finding:
@@ -49,11 +55,10 @@ def file_findings(found: DataCheck) -> list[Finding]:
         text = f"{sets} of byte-equal files: keep one of each, or they count more than once"
         findings.append(Finding(code="duplicates", text=text, items=same))
     if near := tuple(f"{p.first} ~ {p.second}" for p in found.near_duplicates):
-        pairs = plural(near, "pair")
-        text = (
-            f"{pairs} of near-duplicates: inspect them, and give both images of a pair one patient"
-        )
-        findings.append(Finding(code="near_duplicates", text=text, items=near))
+        text = f"{plural(near, 'pair')} of near-duplicates: {listed(near, NAMED)}"
+        kinds = {pair.one_patient for pair in found.near_duplicates}
+        advice = " ".join(("Inspect them.", *(NEAR[kind] for kind in sorted(kinds))))
+        findings.append(Finding(code="near_duplicates", text=text, advice=advice, items=near))
     return findings
 
 
@@ -74,6 +79,25 @@ def scale_findings(found: DataCheck) -> list[Finding]:
         items = tuple(o.path for o in outliers)
         findings.append(Finding(code="pixel_outliers", text=text, items=items))
     return findings
+
+
+def split_findings(found: DataCheck) -> list[Finding]:
+    """Return the classes without a readable image in one of the splits."""
+    if len(found.counts) < 2:
+        return []
+    empty = [
+        (split, label) for split, row in found.counts.items() for label, n in row.items() if not n
+    ]
+    if not empty:
+        return []
+    shown = listed([f"{label} in {split}" for split, label in empty], NAMED)
+    text = f"a split has no image of a class: {shown}"
+    advice = (
+        "Move images of whole patients there, or leave the class out; scores of a class without "
+        "test images do not exist."
+    )
+    labels = tuple(dict.fromkeys(label for _, label in empty))
+    return [Finding(code="class_missing_in_split", text=text, advice=advice, items=labels)]
 
 
 def leak_findings(found: DataCheck) -> list[Finding]:

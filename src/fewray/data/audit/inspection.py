@@ -26,6 +26,8 @@ class InspectedFile:
     appearance: Appearance | None = None
     grey_range: GreyRange | None = None
     """Of DICOM images and images of more than 8 bits."""
+    excess_bits: bool = False
+    """Whether a DICOM image has bits above BitsStored."""
     error: str = ""
 
     @property
@@ -50,6 +52,7 @@ def inspect_file(path: Path, *, scale: PixelScale) -> InspectedFile:
                 grey, reduced, image.picture if isinstance(image, RawImage) else None
             ),
             grey_range=image.grey_range() if image.is_deep else None,
+            excess_bits=not isinstance(image, RawImage) and image.excess_bits,
             facts=file_facts(path),
         )
     except Unreadable as error:

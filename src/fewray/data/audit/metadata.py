@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from fewray.imaging.dicom.header import read_header
+from fewray.imaging.nifti import is_nifti, nifti_facts
 from fewray.imaging.unreadable import Unreadable
 
 COLUMNS = (
@@ -53,6 +54,11 @@ def file_facts(path: Path) -> FileFacts:
         mode = f"{header.photometric} {header.bits} bit"
         return FileFacts(
             width=header.columns, height=header.rows, mode=mode, format="DICOM", bytes=size
+        )
+    if is_nifti(path):
+        found = nifti_facts(path)
+        return FileFacts(
+            width=found.width, height=found.height, mode=found.kind, format="NIfTI", bytes=size
         )
     with Image.open(path) as image:
         return FileFacts(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from fewray.data.audit.appearance import SIDE, Appearance
 from fewray.data.audit.inspection import InspectedFile
 from fewray.data.skipped_files import listed, plural
+from fewray.imaging.levels import FEW_LEVELS
 from fewray.results.data_check import Finding
 
 NAMED = 5
@@ -25,8 +26,6 @@ DARK = 64
 135."""
 FAINT = 32
 """Contrast, without 1% at each end, of a faint image, in grey levels. Smallest in covid4: 121."""
-FEW_LEVELS = 0.9
-"""Share of three grey levels (+-2 each) in a mask or drawing. Largest in covid4: 0.37."""
 MARKED, COLOUR = 0.0005, 0.5
 """Shares of coloured pixels of a grey image with coloured marks, and of a colour picture. In
 covid4, two images with coloured text have 0.0026 and 0.0032, all others at most 0.0002."""

@@ -6,12 +6,11 @@ from collections import defaultdict
 from pathlib import Path
 
 from fewray.data.dicom.joins import TITLES
+from fewray.data.layout.not_classes import not_classes
 from fewray.data.manifest import Manifest
-from fewray.errors import InputError
 
 FEWEST = 3
 """Folders from which on it is no accident that each holds one patient."""
-TABLES = (".csv", ".tsv", ".txt", ".xlsx")
 
 
 def check_classes(found: Manifest, root: Path) -> Manifest:
@@ -27,14 +26,9 @@ def check_classes(found: Manifest, root: Path) -> Manifest:
     known = found.dicom is not None and not found.dicom.without_patient
     if not known or len(patients) < FEWEST or not len(patients) == len(every) == len({*every}):
         return found
-    tables = [path.name for path in sorted(root.iterdir()) if path.suffix.lower() in TABLES]
-    here = f" Tables found here: {', '.join(tables)}." if tables else ""
-    raise InputError(
-        "not_classes",
-        f"{root}: each of the {len(patients)} folders holds the DICOM images of one patient, so "
-        f"they are no classes. Give a table with columns label and {TITLES} instead of the folder: "
-        f"--data {root / 'TABLE.csv'}, or dicom:{root},labels=TABLE.csv if it is elsewhere.{here}",
-        folder=str(root),
-        kind="patients",
-        tables=tables,
+    what = (
+        f"each of the {len(patients)} folders holds the DICOM images of one patient, so they are "
+        f"no classes. Give a table with columns label and {TITLES} instead of the folder: "
+        f"--data {root / 'TABLE.csv'}, or dicom:{root},labels=TABLE.csv if it is elsewhere"
     )
+    raise not_classes(root, what, "patients", sorted(root.iterdir()))

@@ -10,7 +10,7 @@ from fewray.data.manifest import DataWarning
 from fewray.data.skipped_files import listed, plural
 from fewray.imaging.decode import read_file
 from fewray.imaging.depth import PixelScale
-from fewray.imaging.dicom.grey import read_dicom
+from fewray.imaging.dicom.grey import DicomImage, read_dicom
 from fewray.imaging.unreadable import Unreadable
 from fewray.results.data_check import DicomHeaders
 
@@ -38,19 +38,36 @@ def header_warnings(found: DicomHeaders | None) -> list[DataWarning]:
     return warnings
 
 
-def dark_warnings(dicom: DicomFiles, paths: Sequence[Path], scale: PixelScale) -> list[DataWarning]:
-    """Return a warning if images read by BitsStored are nearly black or white, as far as seen.
+def pixel_warnings(
+    dicom: DicomFiles, paths: Sequence[Path], scale: PixelScale
+) -> list[DataWarning]:
+    """Return warnings about pixels that do not fit BitsStored, as far as seen.
 
-    Only ``SEEN`` of the files at ``paths`` are decoded, evenly spaced; `fewray data check` decodes
-    all and says it of all (:func:`dark_warning`).
+    They use bits above it; or the images are nearly black or white, because BitsStored is the scale
+    and too large. Only ``SEEN`` of the files at ``paths`` are decoded, evenly spaced; `fewray data
+    check` decodes all and says it of all.
     """
-    if scale.dicom_window is not False:
-        return []
     mine = [path for path in paths if path in dicom.headers and not dicom.fault(path)]
-    seen = mine[:: max(1, -(-len(mine) // SEEN))]
-    dark = [path for path in seen if _is_narrow(path)]
-    names = [dicom.mask.shown_below(path) for path in dark]
-    return dark_warning(names, len(seen))
+    images = {path: _decoded(path) for path in mine[:: max(1, -(-len(mine) // SEEN))]}
+    seen = {dicom.mask.shown_below(path): image for path, image in images.items() if image}
+    found = excess_warning([name for name, image in seen.items() if image.excess_bits])
+    if scale.dicom_window is False:
+        found += dark_warning(
+            [name for name, image in seen.items() if image.is_narrow()], len(seen)
+        )
+    return found
+
+
+def excess_warning(names: Sequence[str]) -> list[DataWarning]:
+    """Return the warning that the DICOM images ``names`` have bits above BitsStored."""
+    if not names:
+        return []
+    text = (
+        f"{plural(names, 'DICOM image')} with bits set above BitsStored, which are no part of the "
+        f"pixels (PS3.5, 8.1.1) and are left out: {listed(names)}; if bright areas turn dark, "
+        "BitsStored is too small: correct it"
+    )
+    return [DataWarning("dicom_excess_bits", text, tuple(names))]
 
 
 def dark_warning(names: Sequence[str], of: int) -> list[DataWarning]:
@@ -69,11 +86,11 @@ def dark_warning(names: Sequence[str], of: int) -> list[DataWarning]:
     return [DataWarning("dicom_dark", text, tuple(names))]
 
 
-def _is_narrow(path: Path) -> bool:
+def _decoded(path: Path) -> DicomImage | None:
     try:
-        return read_dicom(read_file(path), path).is_narrow()
+        return read_dicom(read_file(path), path)
     except Unreadable:  # reported by whoever reads the image
-        return False
+        return None
 
 
 def no_view_text(found: DicomFiles) -> str:

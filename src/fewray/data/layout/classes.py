@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fewray.data.layout.masks import is_image_folder
+from fewray.data.layout.not_classes import SHOWN, TABLES, not_classes
 from fewray.data.layout.tree import Tree
 from fewray.errors import InputError
+from fewray.imaging.decode import has_image_name
 
 LAYOUT = "expected <class>/* or <split>/<class>/* with splits train and test"
 VALIDATION = ("val", "valid", "validation", "dev")
-TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".xls", ".ods", ".parquet", ".json")
 DOCUMENTS = (
     *TABLES,
+    ".json",
     ".md",
     ".pdf",
     ".html",
@@ -41,7 +43,6 @@ PART = re.compile(
     re.IGNORECASE,
 )
 """Names of the parts of an archive, such as ``images_001``."""
-SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,8 @@ def _mixed(tree: Tree, root: Path, others: Sequence[Path], splits: Mapping[str, 
 
 
 def _no_classes(tree: Tree, root: Path) -> InputError:
-    if packed := [p.name for p in tree.files[root] if p.suffix.lower() in ARCHIVES]:
+    files = [path for path in tree.files[root] if not has_image_name(path)]
+    if packed := [path.name for path in files if path.suffix.lower() in ARCHIVES]:
         return _fault(root, f"no class folders. Unpack {', '.join(packed[:SHOWN])}; {LAYOUT}")
     if _may_be_images(tree, root):
         parent = root.resolve().parent
@@ -146,19 +148,15 @@ def _check_names(tree: Tree, folders: Sequence[Path]) -> None:
         "images": "of images, and nothing says of which class",
     }[kind]
     count = f"{len(folders)} folders" if len(folders) > 1 else "a folder"
-    message = f"{place}: {count} {what}: {listed}. "
-    message += (
+    advice = (
         "Make one folder per class, or give a table with columns path, label and group; "
-        "for DICOM, AccessionNumber or another identifier may stand for the path. "
+        "for DICOM, AccessionNumber or another identifier may stand for the path, and "
+        f"--data dicom:{tree.root},labels=TABLE names a table that is elsewhere. "
         "Public releases are read by name: see `fewray data list`"
     )
     above = dict.fromkeys((tree.root, place, place.parent))
-    tables = [
-        file.name for folder in above for file in tree.files.get(folder, ()) if _is_table(file)
-    ]
-    if tables:
-        message += f". Tables found here: {', '.join(tables[:SHOWN])}"
-    raise InputError("not_classes", message, folder=str(place), kind=kind, tables=tables)
+    files = [file for folder in above for file in tree.files.get(folder, ())]
+    raise not_classes(place, f"{count} {what}: {listed}. {advice}", kind, files)
 
 
 def _kind_of(names: Sequence[str]) -> str:
@@ -181,10 +179,6 @@ def _example(name: str) -> str:
 
 def _may_be_images(tree: Tree, folder: Path) -> bool:
     return any(path.suffix.lower() not in DOCUMENTS for path in tree.files[folder])
-
-
-def _is_table(path: Path) -> bool:
-    return path.suffix.lower() in TABLES[:-1]
 
 
 def _fault(place: Path, what: str) -> InputError:

@@ -89,7 +89,7 @@ def _findings(cells: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]
 RELEASE = Release(
     name="chexpert",
     what="224,316 frontal and lateral radiographs of 65,240 patients, 14 findings",
-    licence="Stanford University data set research use agreement: registration, no sharing",
+    licence="Stanford research use agreement, to be agreed to before the download",
     address=ADDRESS,
     unpack="the folders train and valid with patient*/study*/view*.jpg",
     read=read,

@@ -63,7 +63,7 @@ def read(folder: Path) -> Listing:
 RELEASE = Release(
     name="ieee8023",
     what="covid-chestxray-dataset: about 900 images of COVID-19 and other pneumonias",
-    licence="per image: Apache-2.0, CC BY-NC-SA 4.0, CC BY 4.0 (column license)",
+    licence="per image (column license), such as CC BY 4.0; tables CC BY-NC-SA 4.0",
     address=ADDRESS,
     unpack="the folder images of the repository",
     read=read,

@@ -68,7 +68,7 @@ def _splits(root: Path) -> tuple[dict[str, str], tuple[DataWarning, ...]]:
 RELEASE = Release(
     name="nih",
     what="ChestX-ray14: 112,120 frontal radiographs of 30,805 patients, 14 findings",
-    licence="no restriction on use; attribution to the NIH Clinical Center",
+    licence="no restriction on use; cite the paper, link the address, name the NIH Clinical Center",
     address=ADDRESS,
     unpack="the PNG files of images_001.tar.gz to images_012.tar.gz, in any subfolders",
     read=read,

@@ -49,7 +49,7 @@ def labels(cell: str) -> tuple[str, ...]:
 RELEASE = Release(
     name="padchest",
     what="160,868 radiographs of 67,625 patients in six views, 174 findings",
-    licence="PadChest data set research use agreement: registration, no sharing",
+    licence="PADCHEST Dataset Research Use Agreement; registration",
     address=ADDRESS,
     unpack="the PNG files, in folders 0 to 54 or in one",
     read=read,

@@ -15,7 +15,10 @@ from fewray.data.releases.layout.tables import find_root, first_file, read_table
 from fewray.data.releases.nih import nih_patient
 from fewray.errors import InputError
 
-ADDRESS = "https://www.kaggle.com/c/rsna-pneumonia-detection-challenge"
+ADDRESS = (
+    "https://www.rsna.org/education/ai-resources-and-training/ai-image-challenge/"
+    "rsna-pneumonia-detection-challenge-2018"
+)
 TABLES = ("stage_2_detailed_class_info.csv",)
 MAPPING = ("pneumonia-challenge-dataset-mappings_2018.json",)
 IMAGES = "stage_2_train_images"
@@ -68,7 +71,7 @@ def _patients(path: Path) -> dict[str, str]:
 RELEASE = Release(
     name="rsna-pneumonia",
     what="26,684 DICOM radiographs of ChestX-ray14 in three classes, read by radiologists",
-    licence="Kaggle competition rules: non-commercial use, no sharing",
+    licence="RSNA: research, education and other use, also commercial, with attribution",
     address=ADDRESS,
     unpack=f"the DICOM files of {IMAGES}",
     read=read,

@@ -45,7 +45,7 @@ def read(folder: Path) -> Listing:
 RELEASE = Release(
     name="siim",
     what="SIIM-ACR Pneumothorax: about 12,000 DICOM radiographs of ChestX-ray14",
-    licence="Kaggle competition rules: non-commercial use, no sharing",
+    licence="rules of the Kaggle competition",
     address=ADDRESS,
     unpack="the DICOM files of dicom-images-train and dicom-images-test",
     read=read,

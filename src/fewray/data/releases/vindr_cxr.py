@@ -67,7 +67,7 @@ def _listed(path: Path, split: str) -> list[ListedImage]:
 RELEASE = Release(
     name="vindr-cxr",
     what="18,000 frontal DICOM radiographs, 28 findings, several readers per image",
-    licence="PhysioNet Credentialed Health Data License 1.5.0: training required, no sharing",
+    licence="PhysioNet Credentialed Health Data License 1.5.0: training and agreement required",
     address=ADDRESS,
     unpack="the folders train and test with DICOM files",
     read=read,

@@ -9,6 +9,7 @@ from fewray.config.reading import ReadOptions, spelling
 from fewray.data.dicom.joins import TITLES, join_column
 from fewray.data.manifest import COLUMNS
 from fewray.errors import InputError
+from fewray.imaging.dicom.elements import squashed
 
 REQUIRED = ("label", "path")
 
@@ -34,8 +35,11 @@ def find_columns(columns: Sequence[str], options: ReadOptions, source: str) -> d
     missing = [role for role in REQUIRED if role not in found]
     if "label" in missing and options.labels and finding_columns(columns, options, source):
         missing.remove("label")
-    if missing == ["path"] and join_column(columns) is not None:
+    identifier = join_column(columns) or ""
+    if missing == ["path"] and identifier:
         return found
+    if identifier and squashed(identifier.lower()) != "patientid":  # all tables have patients
+        missing = [role for role in missing if role != "path"]
     if missing:
         raise _missing(columns, missing, source)
     return found

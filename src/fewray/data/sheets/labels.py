@@ -22,6 +22,8 @@ NEGATIVE = ("0", "false", "no", "n", "negative", "absent", *MISSING)
 UNCERTAIN = ("-1", "u", "uncertain", "unsure", "equivocal", "unknown", "possible", "?")
 """Cells of a column per finding, in lower case, that say whether an image shows it."""
 DOUBT = re.compile(r"\?|\b(uncertain|unsure|unclear|equivocal|indeterminate)\b", re.IGNORECASE)
+IS, NEXT = "\x1e", "\x1f"
+"""Signs in the text of a row with a column per finding, which no name of a column has."""
 WHOLE = re.compile(r"([+-]?\d+)[.,]0+")
 
 
@@ -43,7 +45,7 @@ class LabelReader:
         """Return what a row says of its findings, as one text."""
         if index is not None:
             return cells[index]
-        return "|".join(f"{name}={cells[i].strip()}" for name, i in self.columns.items())
+        return NEXT.join(f"{name}{IS}{cells[i].strip()}" for name, i in self.columns.items())
 
     def label(self, text: str, path: str) -> str | None:
         """Return the label in a text of :meth:`raw`, "" if there is none, None if it is left out.
@@ -165,8 +167,8 @@ def doubtful_labels(labels: Collection[str]) -> list[str]:
 
 def _from_columns(text: str) -> tuple[set[str], set[str]]:
     positive, uncertain = set(), set()
-    for part in text.split("|"):
-        name, _, cell = part.rpartition("=")
+    for part in text.split(NEXT):
+        name, _, cell = part.partition(IS)
         value = _plain_number(cell).lower()
         if value in POSITIVE:
             positive.add(name)

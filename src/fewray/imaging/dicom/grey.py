@@ -18,10 +18,10 @@ from PIL import Image
 
 from fewray.imaging.depth import OUTLIERS, GreyRange, PixelScale
 from fewray.imaging.dicom.elements import Elements, values
-from fewray.imaging.dicom.extended_jpeg import decode_extended, is_deep_extended
 from fewray.imaging.dicom.header import has_window
 from fewray.imaging.dicom.reading import read_dataset
 from fewray.imaging.dicom.refusals import refusal
+from fewray.imaging.dicom.stored import stored_values
 from fewray.imaging.unreadable import Unreadable
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class DicomImage:
     """The same by the VOI LUT or window; None if the file has none that can be used."""
     padding: np.ndarray
     """bool: which of the stored values are padding."""
+    excess_bits: bool = False
+    """Whether bits above BitsStored were set. They are no part of the values and left out."""
     height_by_width: float = 1.0
     """Height of a pixel divided by its width."""
 
@@ -106,7 +108,7 @@ def read_dicom(content: bytes, path: Path) -> DicomImage:
         raise Unreadable(path, found[1], found[0])
     try:
         data.PhotometricInterpretation = elements.text("PhotometricInterpretation").upper()
-        stored = decode_extended(data) if is_deep_extended(data) else data.pixel_array
+        stored, excess_bits = stored_values(data)
         lowest, plain, windowed, padding = _tables(data, elements)
     except Exception as error:  # whatever a damaged file or a missing decoder leads to
         raise Unreadable(path, _undecoded(data, error), "dicom_damaged") from None
@@ -120,6 +122,7 @@ def read_dicom(content: bytes, path: Path) -> DicomImage:
         plain=plain,
         windowed=windowed,
         padding=padding,
+        excess_bits=excess_bits,
         height_by_width=_height_by_width(data),
     )
 
