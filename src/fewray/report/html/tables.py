@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from fewray.report.tables import Column, Table
-from fewray.report.traced import Name, Number
+from fewray.report.traced import Link, Name, Number
 
 BAR_WIDTH, BAR_HEIGHT = 96, 12
 """Pixels of an interval bar."""
@@ -47,6 +47,8 @@ def to_html(table: Table, level: int = 3) -> str:
 def _cell(index: int, column: Column, cell: str, scale: tuple[float, float] | None) -> str:
     attributes = _attributes(column)
     shown = escape(cell)
+    if isinstance(cell, Link):
+        shown = f'<a href="#{escape(cell.anchor)}">{shown}</a>'
     if isinstance(cell, Number):
         attributes += f' data-path="{escape(cell.path)}"'
         attributes += f' data-scale="{cell.scale:g}"' if cell.scale != 1 else ""
