@@ -95,6 +95,24 @@ def test_a_study_is_defined_and_readers_invited(served: Served):
     assert [(each["id"], each["grade"]) for each in readers] == [("reader01", "student")]
 
 
+def test_patients_are_those_of_the_generators_training(served: Served):
+    sources = served.runs / "made" / "generators.json"
+    found = json.loads(sources.read_text())
+    for each in found.values():
+        each["training_set"]["group_regex"] = r"(\d)"  # a3.png and b3.png show one patient
+    sources.write_text(json.dumps(found))
+    client = client_of(served)
+    form = {"csrf": token_of(client.get("/reader-studies").text), "name": "new", "real": "real/0"}
+    form |= {"use:synthetic/made": "1", "num_real": "6", "num_synthetic": "4"}
+    form |= {"num_practice": "2", "num_repeats": "2"}
+    client.post("/reader-studies", data=form)
+    file = open_study(served.runs / "new").file
+    patients = [Path(item.source).stem[1:] for item in file.items if item.kind == "real"]
+    assert len(set(patients)) == len(patients) == 7
+    assert [each.code for each in file.warnings] == []
+    assert open_study(served.runs / "readers").file.warnings[0].code == "patients_unknown"
+
+
 @pytest.mark.parametrize(
     "changes",
     [

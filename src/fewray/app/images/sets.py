@@ -38,6 +38,8 @@ class ImageSet:
     title: str
     origin: Literal["real", "synthetic"]
     manifest: Manifest
+    source: str = ""
+    """Of real images, where they are loaded from: as for ``--data``."""
     folder: Path | None = None
     """Of synthetic images, where ``rejects.json`` lies."""
     generators: dict[str, GeneratorSource] = field(default_factory=dict)
@@ -144,5 +146,6 @@ class ImageSets:
 def _real_set(number: int, source: str) -> ImageSet:
     from fewray.data.loading import load_dataset
 
-    manifest = load_dataset(source)
-    return ImageSet(key=f"real/{number}", title=manifest.name, origin="real", manifest=manifest)
+    found = load_dataset(source)
+    title = found.name
+    return ImageSet(f"real/{number}", title, origin="real", manifest=found, source=source)
