@@ -8,12 +8,9 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +22,7 @@ from fewray.data.loading import load_dataset
 from fewray.readers.answers import read_answers
 from fewray.readers.invitations import invite_reader
 from fewray.readers.study import ReaderStudy, create_study, open_study
-from tests.app.conftest import OPTIONS, Served, client_of, picture_of, token_of
+from tests.app.conftest import OPTIONS, Served, client_of, picture_of, serving, token_of
 
 TEST = OPTIONS.num_real + OPTIONS.num_synthetic + OPTIONS.num_repeats
 ALL = TEST + OPTIONS.num_practice
@@ -324,22 +321,6 @@ def free_port() -> int:
         return opened.getsockname()[1]
 
 
-@contextmanager
-def server(served: Served, port: int) -> Iterator[subprocess.Popen[str]]:
-    """Start a real server, which listens when it prints its address; kill it in the end."""
-    code = "from fewray.cli import main; main()"
-    words = ["serve", str(served.runs), "--data", str(served.real), "--port", str(port)]
-    command = [sys.executable, "-c", code, *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            assert line.strip().endswith(f"http://127.0.0.1:{port}"), line
-            yield process
-        finally:
-            process.kill()
-
-
 def test_a_killed_server_keeps_every_acknowledged_answer(served: Served, study: ReaderStudy):
     """Readers post from threads until the server is killed; each answered post is on the disk."""
     tokens = [invite_reader(study.folder, "student").token for _ in range(4)]
@@ -361,7 +342,7 @@ def test_a_killed_server_keeps_every_acknowledged_answer(served: Served, study: 
             except httpx.TransportError:
                 return
 
-    with server(served, port) as process, ThreadPoolExecutor(4) as pool:
+    with serving(served, port) as process, ThreadPoolExecutor(4) as pool:
         list(pool.map(read, range(4), [process] * 4))
         assert process.wait(60) == -signal.SIGKILL
     for i, showings in acknowledged.items():
@@ -370,7 +351,7 @@ def test_a_killed_server_keeps_every_acknowledged_answer(served: Served, study: 
         assert len(stored) <= len(showings) + 1  # one may be stored and not yet confirmed
     assert len(acknowledged[0]) == 5
     client = httpx.Client(base_url=origin, headers={"origin": origin}, timeout=60)
-    with server(served, port), client:
+    with serving(served, port), client:
         reading = Reading(client, tokens[0], None)
         reading.csrf = token_of(client.get(f"{reading.address}?start=1").text)
         while reading.view()["due"] is not None:

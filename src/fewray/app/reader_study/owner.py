@@ -17,7 +17,6 @@ from fewray.app.reader_study.access import GRADE_OF
 from fewray.app.reader_study.results import found_study
 from fewray.config import ReaderStudyOptions
 from fewray.errors import InputError
-from fewray.pipelines.provenance import patient_pattern
 from fewray.readers.api import new_reader_study
 from fewray.readers.invitations import invite_reader, renew_token
 from fewray.readers.session import Progress, ReadingSession
@@ -173,6 +172,8 @@ def _reader(opened: ReaderStudy, reader: str, grade: Grade | None) -> ReaderView
 
 def _define(context: Context, form: dict[str, str]) -> str:
     """Write the study that the form describes into the served folder; return its name."""
+    from fewray.pipelines.provenance import patient_pattern
+
     name = form.get("name", "").strip()
     if not NAME.fullmatch(name):
         message = f"name {name[:60]!r}: expected letters, digits, hyphens and underscores."
