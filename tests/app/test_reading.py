@@ -11,6 +11,7 @@ import subprocess
 import zipfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import pytest
 
 from fewray.app.reader_study import access
 from fewray.data.loading import load_dataset
+from fewray.readers import answers
 from fewray.readers.answers import read_answers
 from fewray.readers.invitations import invite_reader
 from fewray.readers.study import ReaderStudy, create_study, open_study
@@ -285,14 +287,18 @@ def test_a_time_limit_holds_on_the_server(served: Served, monkeypatch: pytest.Mo
     real, made = load_dataset(served.real), {"made": load_dataset(served.runs / "made")}
     study = create_study(served.runs / "timed", real, made, OPTIONS.with_(seconds=10.0))
     reading = Reading(client_of(served), invite_reader(study.folder).token)
-    now = [100.0]
-    monkeypatch.setattr(access.time, "monotonic", lambda: now[0])
+    start = datetime(2026, 11, 30, tzinfo=UTC)
+    clock = [start]
+    for module in (access, answers):
+        monkeypatch.setattr(module, "now", lambda: clock[0])
     address = f"{reading.address}/image/{reading.view()['due']['id']}.png"
     assert reading.client.get(address).status_code == 200
-    now[0] += 10 + access.GRACE - 0.1
+    clock[0] += timedelta(seconds=10 + access.GRACE - 0.1)
     assert reading.client.get(address).status_code == 200
-    now[0] += 0.2
+    clock[0] += timedelta(seconds=0.2)
     assert reading.client.get(address).status_code == 404
+    restarted = Reading(client_of(served), reading.address.removeprefix("/read/"), None)
+    assert restarted.client.get(address).status_code == 404
     assert reading.answer(ms="").status_code == 303  # an answer still counts
     assert read_answers(study.answers_folder("reader01"))[0].ms == 15_100
 

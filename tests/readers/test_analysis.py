@@ -22,6 +22,7 @@ from fewray.readers.reading_table import reading_table
 from fewray.readers.session import ReadingSession
 from fewray.readers.statistics.auc import placements
 from fewray.readers.study import ReaderStudy, create_study
+from fewray.report.pages.readers.page import most_convincing
 from fewray.results.readers.scores import read_results, write_results
 from fewray.results.readers.study import Answer, Item
 from fewray.results.readers.text import limits, methods, sentences
@@ -133,8 +134,25 @@ def test_clicks_and_images(study: ReaderStudy):
     assert np.array(found.clicks.real).sum() == 0
     best = found.images[0]
     assert (best.kind, best.generator, best.readers) == ("synthetic", "a", 4)
-    assert best.mean_rating == min(i.mean_rating for i in found.images if i.kind == "synthetic")
     assert [image.kind for image in found.images] == ["synthetic"] * 16 + ["real"] * 10
+
+
+def test_images_taken_for_real_are_ordered_by_how_often(study: ReaderStudy):
+    found = analyse_study(study)
+    for kind, sign in (("synthetic", 1), ("real", -1)):
+        taken = [
+            (-sign * each.called_real, sign * each.mean_rating)
+            for each in found.images
+            if each.kind == kind
+        ]
+        assert taken == sorted(taken)
+    assert len({each.called_real for each in found.images[:16]}) > 1
+    ratings = [each.mean_rating for each in found.images[:16]]
+    assert ratings != sorted(ratings)  # how many called an image real and how surely differ
+    shown = most_convincing(found)
+    assert 0 < len(shown) == min(10, sum(i.called_real > 0 for i in found.images[:16]))
+    none = [msgspec.structs.replace(each, called_real=0) for each in found.images]
+    assert most_convincing(msgspec.structs.replace(found, images=tuple(none))) == []
 
 
 def test_results_do_not_depend_on_the_random_ids(study: ReaderStudy, tmp_path: Path):

@@ -141,7 +141,7 @@ def test_the_checklist_links_to_sections_that_are_there():
     links = re.findall(r'data-label="where"><a href="#([a-z]+)"', page)
     assert len(links) > 15
     assert set(links) <= set(re.findall(r'<section id="([a-z]+)"', page))
-    table = checklist_table(study, {})
+    table = checklist_table(study, ())
     assert "where" not in [column.name for column in table.columns]
     answered = {topic for topic, reported in claim_items(study) if reported != AUTHORS}
     assert {topic for topic, place, *_ in TOPICS if place} == answered

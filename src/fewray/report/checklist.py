@@ -11,7 +11,7 @@ Item numbers were compared with copies of the published checklists:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container
 
 from fewray.report.limits import limits
 from fewray.report.methods import DUPLICATE, NETWORKS
@@ -38,10 +38,10 @@ GUIDELINES = ("CLAIM 2024", "TRIPOD+AI", "STARD-AI", "MI-CLAIM-GEN")
 FITS = {"pad": "padded to a square", "squash": "squashed to a square"}
 
 
-def checklist_table(study: CrossvalStudy, sections: Mapping[str, str]) -> Table:
+def checklist_table(study: CrossvalStudy, sections: Container[str]) -> Table:
     """Return all items in one table; those that only the authors know say so.
 
-    ``sections`` has the title of each section of the page by its anchor: the table links to them.
+    ``sections`` are the names of the page's sections: the table links to them.
     """
     items = claim_items(study)
     blank = [topic for topic, reported in items if reported == AUTHORS]
@@ -55,19 +55,15 @@ def checklist_table(study: CrossvalStudy, sections: Mapping[str, str]) -> Table:
     columns = (
         Column("topic", wrap=True),
         Column("reported", wrap=True),
-        Column("where", wrap=True),
-        *(Column(name, align="left", wrap=True) for name in GUIDELINES),
+        Column("where", narrow=True),
+        *(Column(name, align="left", narrow=True) for name in GUIDELINES),
     )
     rows = [
-        (topic, reported, _where(place, sections), *numbers)
+        (topic, reported, Link.of(place, place) if place in sections else "", *numbers)
         for (topic, reported), (_, place, *numbers) in zip(items, TOPICS, strict=True)
     ]
     cites = ("claim2024", "tripodai2024", "stardai2025", "miclaimgen2025")
     return Table.of("", columns, rows, caption, cites=cites)
-
-
-def _where(place: str, sections: Mapping[str, str]) -> str:
-    return Link.of(sections[place], place) if place in sections else ""
 
 
 def claim_items(study: CrossvalStudy) -> list[tuple[str, str]]:

@@ -89,8 +89,9 @@ def crossval_page(study: CrossvalStudy, timing: Timing, folder: Path) -> Page:
         Section("limits", "Limitations", (Bullets(tuple(limits(study))),)),
         Section("reproducibility", "Reproducibility", _reproducibility(study, timing)),
     ]  # fmt: skip
-    titles = {section.name: section.title for section in sections if section.blocks}
-    checklist = Section("checklist", "Reporting checklist", (checklist_table(study, titles),))
+    shown_sections = {section.name for section in sections if section.blocks}
+    answers = checklist_table(study, shown_sections)
+    checklist = Section("checklist", "Reporting checklist", (answers,))
     return Page.of(
         title(study),
         subtitle,
