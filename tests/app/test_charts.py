@@ -1,5 +1,6 @@
 """Charts, interval bars and heat maps: what is drawn is what was given."""
 
+from fewray.app.pages import signed
 from fewray.app.runs.charts import Line, line_chart, span_of, ticks
 
 
@@ -27,3 +28,8 @@ def test_intervals_share_one_scale_with_zero():
     assert span_of([(-5.0, -1.0), None, (-2.0, 3.0)]) == (-5.0, 3.0)
     assert span_of([(1.0, 2.0)]) == (0.0, 2.0)
     assert span_of([]) == (0.0, 1.0)
+
+
+def test_zero_has_no_sign():
+    shown = [signed(value, 1) for value in (1.0, -1.0, 0.0, -0.04, None)]
+    assert shown == ["+1.0", "−1.0", "0.0", "0.0", "–"]

@@ -293,7 +293,10 @@ def test_a_time_limit_holds_on_the_server(served: Served, monkeypatch: pytest.Mo
         monkeypatch.setattr(module, "now", lambda: clock[0])
     address = f"{reading.address}/image/{reading.view()['due']['id']}.png"
     assert reading.client.get(address).status_code == 200
-    clock[0] += timedelta(seconds=10 + access.GRACE - 0.1)
+    assert 'data-seconds="10.0"' in reading.client.get(f"{reading.address}?start=1").text
+    clock[0] += timedelta(seconds=4)
+    assert 'data-seconds="6.0"' in reading.client.get(f"{reading.address}?start=1").text
+    clock[0] += timedelta(seconds=6 + access.GRACE - 0.1)
     assert reading.client.get(address).status_code == 200
     clock[0] += timedelta(seconds=0.2)
     assert reading.client.get(address).status_code == 404

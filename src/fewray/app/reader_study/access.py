@@ -109,6 +109,11 @@ class Readers:
         begin = shown_at(visit.study.answers_folder(visit.reader.id), showing)
         return None if begin is None else (now() - begin).total_seconds()
 
+    def seconds_left(self, visit: Visit, due: Showing) -> float:
+        """Return how long the picture may still be seen, 0.1 at least; 0 without a limit."""
+        since = self.seconds_since(visit, due.id) or 0.0
+        return max(0.1, round(due.seconds - since, 1)) if due.seconds else 0.0
+
     def _check_time(self, visit: Visit, due: Showing) -> None:
         begin = first_shown(visit.study.answers_folder(visit.reader.id), due.id)
         if due.seconds and (now() - begin).total_seconds() > due.seconds + GRACE:

@@ -184,7 +184,7 @@ def _define(context: Context, form: dict[str, str]) -> str:
     real = context.images.get(form.get("real", ""))
     keys = [key.removeprefix(USE) for key in form if key.startswith(USE)]
     chosen = [context.images.get(key) for key in keys]
-    if real.origin != "real" or any(each.origin != "synthetic" for each in chosen) or not chosen:
+    if real.origin != "real" or any(each.folder is None for each in chosen) or not chosen:
         message = "Choose real images and at least one set of synthetic images."
         raise InputError("no_generator", message)
     options = ReaderStudyOptions(
