@@ -122,6 +122,13 @@ def schemas() -> dict[str, str]:
     }
 
 
+def recipe_scores() -> str:
+    """Return src/fewray/recipe_scores.json: what `fewray recipes` shows, from docs/results/."""
+    from experiments import generator_scores
+
+    return json.dumps(generator_scores.recipe_scores(), indent=1) + "\n"
+
+
 PICTURES = {
     "synthetic.png": "The first twelve seeds of each class, not hand-picked",
     "curves.png": "Losses, discriminator outputs, FID and KID during training",
@@ -139,6 +146,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "data_check.md": data_check,
     "generators.md": generators,
     "reader_study.md": reader_study,
+    "../src/fewray/recipe_scores.json": recipe_scores,
 }
 
 

@@ -30,7 +30,7 @@ from fewray.generators.generate import run_classes
 from fewray.generators.log import read_log
 from fewray.pipelines.extractors import open_extractor
 from fewray.pipelines.tstr import measure_tstr
-from fewray.presets import recipe_text
+from fewray.presets import RECIPES, recipe_text
 from fewray.quality.evaluate import measure_quality
 from fewray.quality.image_set import ImageSet
 from fewray.results.training import read_run_options
@@ -89,6 +89,7 @@ def measure(run: Path, count: int) -> dict[str, Any]:
             label: {
                 "kid": found.kid,
                 "kid_held_out": report.held_out[label].kid,
+                "real_kid": report.held_out[label].real_kid,
                 "precision": found.precision,
                 "coverage": found.coverage,
                 "copies": len(found.copies),
@@ -123,14 +124,49 @@ def measure(run: Path, count: int) -> dict[str, Any]:
     }
 
 
-def render() -> str:
-    """Return two Markdown tables of all stored runs: means over seeds, classes side by side."""
-    if not any(RESULTS.glob("*.json")):
-        return "No run has been measured yet.\n"
+def stored_runs() -> dict[str, list[Mapping[str, Any]]]:
+    """Return the stored runs by recipe."""
     runs: dict[str, list[Mapping[str, Any]]] = {}
     for path in sorted(RESULTS.glob("*.json")):
         found = read_json(path)
         runs.setdefault(found["recipe"], []).append(found)
+    return runs
+
+
+def recipe_scores() -> dict[str, dict[str, Any]]:
+    """Return what `fewray recipes` shows of each recipe: means over seeds and classes."""
+    return {
+        name: {
+            "data": runs[0]["data"],
+            "seeds": len(runs),
+            "core_minutes": round(float(np.mean([run["core_minutes"] for run in runs]))),
+            "kid_held_out": {
+                extractor: round(_mean(runs, extractor, "kid_held_out"), 2)
+                for extractor in EXTRACTORS
+            },
+            "copies": round(_mean(runs, "lite0", "copies") / runs[0]["synthetic"], 3),
+            "copied_windows": round(_mean(runs, "lite0", "windows"), 3),
+            "accuracy": round(float(np.mean([run["accuracy_from_synthetic"] for run in runs])), 2),
+            "accuracy_real": round(float(np.mean([run["accuracy_from_real"] for run in runs])), 2),
+        }
+        for name, runs in stored_runs().items()
+        if name in RECIPES
+    }
+
+
+def _mean(runs: list[Mapping[str, Any]], extractor: str, key: str) -> float:
+    values = [each[key] for run in runs for each in run["scores"][extractor].values()]
+    return float(np.mean([value[0] if key == "windows" else value for value in values]))
+
+
+def _has_baseline(run: Mapping[str, Any]) -> bool:
+    return all("real_kid" in each for each in run["scores"]["lite0"].values())
+
+
+def render() -> str:
+    """Return two Markdown tables of all stored runs: means over seeds, classes side by side."""
+    if not (runs := stored_runs()):
+        return "No run has been measured yet.\n"
     classes = sorted({label for each in runs.values() for label in each[0]["scores"]["lite0"]})
     lines = [
         f"Classes: {' / '.join(classes)}. Means over seeds.\n",
@@ -147,6 +183,10 @@ def render() -> str:
         for index, name in enumerate(EXTRACTORS):
             start = f"| {recipe} | {len(found)} | {cost:.0f} |" if not index else "| | | |"
             lines.append(f"{start} {name} | {' | '.join(cell(found, name, k) for k in SCORES)} |")
+    compared = [run for each in runs.values() for run in each if _has_baseline(run)]
+    for index, name in enumerate(EXTRACTORS if compared else ()):
+        start = "| training images | | |" if not index else "| | | |"
+        lines.append(f"{start} {name} | | {cell(compared[:1], name, 'real_kid')} | | |")
     head = ("recipe", "images", "copies", "copied windows (%)", "of unseen real images (%)")
     head += ("accuracy, trained on real", "on synthetic")
     lines += ["", f"| {' | '.join(head)} |", "| --- " * len(head) + "|"]

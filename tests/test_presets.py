@@ -4,10 +4,21 @@ import json
 
 import pytest
 
-from fewray.config import ClassicAugmentation, GanOptions, PublishedOptions
+from fewray.config import MOST_POOLED_CLASSES, ClassicAugmentation, GanOptions, PublishedOptions
 from fewray.errors import InputError
 from fewray.generators.checkpoint import batches_per_epoch
-from fewray.presets import PUBLISHED_PRESETS, RECIPES, recipe
+from fewray.pipelines.train_generators import recipe_for
+from fewray.presets import (
+    PUBLISHED_PRESETS,
+    RECIPES,
+    check_recipe,
+    choose_recipe,
+    recipe,
+    recipe_scores,
+)
+from fewray.study.crossval.design import candidates
+from fewray.study.options import preset_options, with_auto_recipe
+from tests.helpers import manifest_of
 
 
 @pytest.mark.parametrize(
@@ -35,3 +46,50 @@ def test_recipe_paper_has_the_paper_s_values():
     assert (paper.classic_images, paper.fit, paper.ema_half_life) == (1000, "squash", 0.0)
     assert paper.augmentation.flip_repeats == 2
     assert {batches_per_epoch(n + 1000, paper) for n in (60, 70)} == {34}
+
+
+def test_auto_chooses_by_size_device_and_number_of_classes():
+    four = {"a": 60, "b": 70, "c": 70, "d": 70}
+    options, why = choose_recipe(four)
+    assert options == recipe("diffusion")
+    assert "diffusion" in why
+    assert choose_recipe(four, image_size=128)[0] == recipe("diffusion").with_(image_size=128)
+    assert choose_recipe(four, image_size=256)[0].recipe == "diffusion_quick"
+    assert choose_recipe(four, image_size=256, on_gpu=True)[0].recipe == "diffusion"
+    many = dict.fromkeys(map(str, range(MOST_POOLED_CLASSES + 1)), 60)
+    assert not choose_recipe(many)[0].pooled
+    del many["0"]
+    assert choose_recipe(many)[0].pooled
+    assert "b (5)" in choose_recipe({"a": 60, "b": 5})[1]
+
+
+def test_the_recipe_may_be_auto_in_a_study_and_in_training():
+    rows = manifest_of("a", "b", "b")
+    options, why = with_auto_recipe(preset_options(image_size=128), rows, "cpu")
+    assert (options.gan.recipe, options.gan.image_size, options.gan.fit) == (
+        "diffusion",
+        128,
+        "pad",
+    )
+    assert "a (1), b (2)" in why
+    assert recipe_for(rows, "paper") == (recipe("paper"), "")
+    check_recipe("auto")
+    with pytest.raises(InputError) as raised:
+        check_recipe("automatic")
+    assert raised.value.code == "unknown_value"
+
+
+def test_the_image_size_holds_for_generators_and_classifiers():
+    options = preset_options(image_size=128)
+    assert options.gan.image_size == options.classifier.image_size == 128
+    chosen = preset_options(image_size=128, select="recipe", candidates=("diffusion", "patches"))
+    assert {each.gan.image_size for each in candidates(chosen).values()} == {128}
+    with pytest.raises(InputError) as raised:
+        preset_options(protocol="published", image_size=128)
+    assert raised.value.code == "option_of_other_protocol"
+
+
+def test_what_was_measured_is_of_known_recipes():
+    scores = recipe_scores()
+    assert {"diffusion", "patches"} <= scores.keys() <= RECIPES.keys()
+    assert all(0 <= each["accuracy"] <= 1 and each["seeds"] for each in scores.values())

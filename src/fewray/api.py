@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from fewray.config import CrossvalOptions, GanOptions, PublishedOptions, ReadOptions, check_external
 from fewray.errors import InputError, check_range
-from fewray.presets import recipe
 from fewray.readers.api import analyse_reader_study, new_reader_study  # noqa: F401
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def train_generator(
     data: str | Path | Manifest,
     out: str | Path,
     *,
-    options: GanOptions | str = "paper",
+    options: GanOptions | str = "diffusion",
     classes: Sequence[str] | None = None,
     seed: int = 0,
     resume: bool = False,
@@ -60,10 +59,10 @@ def train_generator(
 ) -> dict[str, dict[str, Any]]:
     """Train generators, one for all classes or one per class; return the last log row of each.
 
-    The test split is never used. ``options`` is the name of a recipe or a GanOptions. With
-    ``resume``, training continues from the checkpoints in ``out``; on a CPU the result is identical
-    to that of an uninterrupted run. Checkpoints are written every ``checkpoint_every`` epochs; FID,
-    KID and IS are measured every ``probe_every`` epochs (0: never) with ``extractor``.
+    The test split is never used. ``options`` is a GanOptions, the name of a recipe, or ``auto``.
+    With ``resume``, training continues from the checkpoints in ``out``; on a CPU the result equals
+    that of an uninterrupted run. Checkpoints are written every ``checkpoint_every`` epochs; quality
+    is measured every ``probe_every`` epochs (0: never) with ``extractor``.
 
     ``hold_out`` is the share (0 to below 1) of each class's patients that its generator does not
     see; KID to their images is measured too. ``stop_when_done`` ends a training run after
@@ -83,7 +82,7 @@ def train_generator(
     check_range("--patience", patience, 1)
     last = train_generators(
         training_rows(_dataset(data)),
-        recipe(options) if isinstance(options, str) else options,
+        options,
         Path(out),
         classes=classes,
         seed=seed,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from importlib import resources
 from typing import Any
 
 from fewray.config import (
+    MOST_POOLED_CLASSES,
     ClassicAugmentation,
     ClassifierOptions,
     CrossvalOptions,
@@ -73,6 +76,13 @@ RECIPES: dict[str, GanOptions] = {
 }
 """Generator recipes by name."""
 
+AUTO = "auto"
+"""In place of the name of a recipe: the one that :func:`choose_recipe` chooses."""
+LONGEST_HOURS = 4.0
+"""Hours on one CPU core that ``--recipe auto`` accepts; recipe diffusion takes one at 64 px."""
+FEW_IMAGES = 20
+"""Images per class below which ``--recipe auto`` warns of copies."""
+
 RECIPE_NOTES: dict[str, str] = {
     "diffusion": "a small diffusion model (the default)",
     "diffusion_quick": "smaller and shorter, for demonstrations",
@@ -82,6 +92,16 @@ RECIPE_NOTES: dict[str, str] = {
     "patches": "collages of pieces of training images; no training",
 }
 """What each recipe is, in a few words."""
+
+
+def recipe_scores() -> dict[str, dict[str, Any]]:
+    """Return what was measured of recipes; ``accuracy`` is of a classifier trained on the images.
+
+    Means over seeds and classes; docs/generators.md describes them. Not all recipes are measured.
+    """
+    text = resources.files("fewray").joinpath("recipe_scores.json").read_text(encoding="utf-8")
+    return json.loads(text)
+
 
 PUBLISHED_PRESETS: dict[str, PublishedOptions] = {
     "quick": PublishedOptions(
@@ -143,6 +163,35 @@ def recipe(name: str) -> GanOptions:
     return RECIPES[name]
 
 
+def check_recipe(name: str) -> None:
+    """Raise InputError unless ``name`` is that of a recipe, or ``auto``."""
+    check_choice("--recipe", name, (*RECIPES, AUTO))
+
+
+def choose_recipe(
+    images: Mapping[str, int], *, image_size: int = 64, on_gpu: bool = False
+) -> tuple[GanOptions, str]:
+    """Return the options of ``--recipe auto`` for ``images`` per class, and why, as a sentence.
+
+    A function of its arguments alone, so that a run resumes with the same options on a machine of
+    the same kind. What it rests on is measured in docs/generators.md, at 64 px only.
+    """
+    hours = (image_size / 64) ** 2
+    name = "diffusion" if on_gpu or hours <= LONGEST_HOURS else "diffusion_quick"
+    options = RECIPES[name].with_(image_size=image_size)
+    reasons = [f"recipe {name}, the best one measured at 64 px that needs no collage"]
+    if name != "diffusion":
+        reasons = [f"recipe {name}, because diffusion would take about {hours:.0f} hours on a CPU"]
+    if len(images) > MOST_POOLED_CLASSES:
+        options = options.with_(pooled=False)
+        reasons.append(f"{len(images)} classes are too many for one generator: one per class")
+    few = [f"{label} ({count})" for label, count in images.items() if count < FEW_IMAGES]
+    if few:
+        listed = ", ".join(few)
+        reasons.append(f"few training images, so check for copies of them: {listed}")
+    return options, "; ".join(reasons)
+
+
 def recipe_text(options: GanOptions) -> str:
     """Return the recipe's name and what was changed in it, as "quick: 16 epochs".
 
@@ -153,7 +202,8 @@ def recipe_text(options: GanOptions) -> str:
         return options.recipe
     same = {"fit": named.fit, "quality_images": named.quality_images}
     before, after = (_flat(each.to_json()) for each in (named, options.with_(**same)))
-    words = {"epochs": "epochs", "classic_images": "augmented images added per class"}
+    words = {"epochs": "epochs", "image_size": "px images"}
+    words["classic_images"] = "augmented images added per class"
     changes = [
         f"{after[name]} {words[name]}" if name in words else f"{name} {after[name]}"
         for name in before

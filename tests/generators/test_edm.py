@@ -44,6 +44,45 @@ def test_every_noise_level_begins_with_a_loss_of_one(sigma: float):
     assert float(found.mean()) == pytest.approx(1, abs=0.02)
 
 
+@pytest.mark.parametrize("sigma", [0.3, 0.9, 6.0])
+def test_ambient_training_has_the_same_best_estimate(sigma: float):
+    """The posterior mean of Gaussian images is where the loss no longer falls in any direction."""
+    n, ambient = 4000, 0.8
+    clean, kept, fresh = (
+        SIGMA_DATA * noise(n, 4, 4, 4),
+        *(noise(n, 4, 4, 4, seed=s) for s in (1, 2)),
+    )
+    levels = torch.full((n,), sigma)
+
+    def loss(change: float) -> float:
+        def network(x: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
+            return change * x
+
+        more = {"kept_noise": kept, "ambient_sigma": ambient}
+        return float(denoising_loss(network, clean, levels, fresh, **more).mean())
+
+    lower, best, higher = loss(-0.5), loss(0.0), loss(0.5)
+    share = 1 - (ambient / sigma) ** 2 if sigma > ambient else 1.0
+    rise = (0.5 * share) ** 2  # weight and preconditioning cancel
+    assert lower - best == pytest.approx(rise, rel=0.15)
+    assert higher - best == pytest.approx(rise, rel=0.15)
+    if sigma < ambient:
+        assert best == float(denoising_loss(silent, clean, levels, fresh).mean())
+
+
+def test_ambient_training_sees_noisy_images_only_above_its_level():
+    clean, other = SIGMA_DATA * noise(3, 4, 4, 4), SIGMA_DATA * noise(3, 4, 4, 4, seed=1)
+    kept, fresh, ambient = noise(3, 4, 4, 4, seed=2), noise(3, 4, 4, 4, seed=3), 0.8
+    alike = kept + (clean - other) / ambient  # the same noisy image of another clean one
+    for sigma, same in ((2.0, True), (0.5, False)):
+        levels = torch.full((3,), sigma)
+        losses = [
+            denoising_loss(silent, x, levels, fresh, kept_noise=k, ambient_sigma=ambient)
+            for x, k in ((clean, kept), (other, alike))
+        ]
+        assert torch.allclose(*losses, rtol=1e-4) is same
+
+
 def test_noise_levels_fall_from_high_to_low_and_end_at_zero():
     levels = noise_levels(5, 0.01, 80.0)
     assert levels[[0, -2, -1]].tolist() == pytest.approx([80, 0.01, 0])

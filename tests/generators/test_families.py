@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fewray.compute.device import choose_precision
-from fewray.config import DiffusionOptions, GanOptions, PatchesOptions
+from fewray.config import MOST_POOLED_CLASSES, DiffusionOptions, GanOptions, PatchesOptions
 from fewray.errors import InputError
 from fewray.generators import diffusion, patches
 from fewray.generators.checkpoint import load_checkpoint, new_generator, save_checkpoint
@@ -30,13 +30,15 @@ SMALL = {
         ema_half_life=2000.0,
         diffusion=DiffusionOptions(channels=(8, 16), blocks=1, sampling_steps=3),
     ),
-    "diffusion from a layout": GanOptions(
+    "diffusion, ambient, from a layout": GanOptions(
         recipe="test",
         family="diffusion",
         epochs=2,
         batch_size=16,
         classic_images=0,
-        diffusion=DiffusionOptions(channels=(8, 16), blocks=1, sampling_steps=3, layout_sigma=2.0),
+        diffusion=DiffusionOptions(
+            channels=(8, 16), blocks=1, ambient_sigma=0.7, sampling_steps=3, layout_sigma=2.0
+        ),
     ),
     "patches": GanOptions(
         recipe="test",
@@ -151,7 +153,7 @@ def test_in_fp32_an_image_hardly_depends_on_its_batch(monkeypatch: pytest.Monkey
 
 
 def test_a_pooled_generator_refuses_too_many_classes():
-    count = diffusion.CLASSES + 1
+    count = MOST_POOLED_CLASSES + 1
     with pytest.raises(InputError) as raised:
         next(iter(new(SMALL["diffusion"]).fit(noise_images(count), np.arange(count))))
     assert raised.value.code == "too_many_classes"

@@ -13,10 +13,11 @@ from fewray.cli.generate import generate
 from fewray.cli.params import Sectioned
 from fewray.cli.quality import quality
 from fewray.cli.readers import app as readers_app
+from fewray.cli.recipes import recipes, summary
 from fewray.cli.report import report
 from fewray.cli.serve import serve
 from fewray.cli.study import study
-from fewray.cli.train import recipes, summary, train
+from fewray.cli.train import train
 from fewray.errors import InputError, RunFailed
 
 INTERRUPTED = 130

@@ -8,8 +8,9 @@ from fewray.cli.output import print_json, print_plan
 from fewray.cli.params import (
     COPY_RULE,
     PUBLISHED,
-    RECIPE_NAMES,
+    RECIPE_HELP,
     SHARED,
+    SIZE_HELP,
     AsJson,
     Data,
     Device,
@@ -53,9 +54,7 @@ def study(
     read: ReadOptions = AS_IT_IS,
     dry_run: DryRun = False,
     as_json: AsJson = False,
-    recipe: str | None = preset_option(
-        f"Generator recipe: {RECIPE_NAMES}.", "gan.recipe", panel=SHARED
-    ),
+    recipe: str | None = preset_option(RECIPE_HELP, "gan.recipe", panel=SHARED),
     arms: str | None = preset_option(
         f"Comma-separated arms to run. crossval: {', '.join(CROSSVAL_ARMS)}; must include "
         f"the --reference arm. published: {', '.join(PUBLISHED_ARMS)}.  [default: all]",
@@ -80,6 +79,7 @@ def study(
     reference: str | None = preset_option(
         "Arm that the others are compared with; must be one of --arms.", "reference"
     ),
+    image_size: int | None = preset_option(SIZE_HELP, "classifier.image_size"),
     ratio: float | None = preset_option(
         "Number of synthetic images per real training image.", "ratio"
     ),
@@ -173,18 +173,20 @@ def study(
     from fewray import api
     from fewray.compute.machine import MachineOptions
     from fewray.data.loading import load_external
+    from fewray.presets import AUTO
     from fewray.report.render import terminal_tables
     from fewray.report.tables import print_table
     from fewray.results.files import read_study
     from fewray.storage.files import read_json
-    from fewray.study.options import preset_options
+    from fewray.study.options import preset_options, with_auto_recipe
     from fewray.study.warnings import patient_warnings
 
     crossval = protocol == "crossval"
     options = preset_options(
         preset,
         protocol=protocol,
-        recipe_name=recipe,
+        recipe_name=None if recipe == AUTO else recipe,
+        image_size=image_size,
         arms=listed(arms),
         seeds=seeds,
         steps=steps,
@@ -221,6 +223,9 @@ def study(
         tested = load_external(external, group_regex=group_regex, like=rows, read=read)
     for warning in patient_warnings(rows) if crossval else []:
         log(f"note: {warning.text}")
+    if recipe == AUTO:
+        options, why = with_auto_recipe(options, rows, device)
+        log(f"note: {why}")
     if dry_run:
         plan = api.plan_study(
             rows,

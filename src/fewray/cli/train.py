@@ -1,16 +1,15 @@
-"""``fewray recipes``, ``fewray summary`` and ``fewray train``."""
+"""``fewray train``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from fewray.cli.output import print_json, print_plan, print_table, short
 from fewray.cli.params import (
-    RECIPE_NAMES,
+    RECIPE_HELP,
+    SIZE_HELP,
     AsJson,
     Classes,
     Data,
@@ -33,69 +32,13 @@ from fewray.config import AS_IT_IS, ReadOptions
 QUALITY = "Quality during training"
 
 
-def summary(
-    recipe: Annotated[
-        str, typer.Argument(metavar="RECIPE", help=f"Generator recipe: {RECIPE_NAMES}.")
-    ],
-    as_json: AsJson = False,
-) -> None:
-    """Print the layers, parameters and mult-adds of a recipe."""
-    from fewray.generators.summary import summarise_recipe
-    from fewray.presets import recipe as options_of
-
-    networks = summarise_recipe(options_of(recipe))
-    if not networks and not as_json:
-        print(f"The recipe {recipe} has no networks.")
-        return
-    if as_json:
-        layers = {name: [vars(layer) for layer in each.layers] for name, each in networks.items()}
-        totals = {name: each.to_json() for name, each in networks.items()}
-        print_json({**totals, "layers": layers})
-        return
-    header = ("Layer (type: depth-index)", "Output shape", "Param #", "Mult-adds")
-    for number, (name, network) in enumerate(networks.items(), start=1):
-        rows = [
-            (
-                layer.name,
-                [-1, *layer.output],
-                f"{layer.params:,}" if layer.params else "",
-                f"{layer.mult_adds:,}",
-            )
-            for layer in network.layers
-        ]
-        print_table(f"Table {number}. {name}", header, rows)
-        print(
-            f"Total params: {network.params:,}\n"
-            f"Total mult-adds (M): {network.mult_adds:.2f} (as the paper counts them; "
-            f"actual: {network.true_mult_adds:.2f})\n"
-            f"Input size (MB): {network.input_mb:.2f}\n"
-            f"Forward/backward pass size (MB): {network.forward_backward_mb:.2f}\n"
-            f"Params size (MB): {network.params_mb:.2f}\n"
-            f"Estimated total size (MB): {network.total_mb:.2f}\n"
-        )
-
-
-def recipes(as_json: AsJson = False) -> None:
-    """List the generator recipes. docs/generators.md compares them."""
-    from fewray.presets import RECIPE_NOTES, RECIPES
-
-    if as_json:
-        print_json({name: options.to_json() for name, options in RECIPES.items()})
-        return
-    header = ("recipe", "description", "generators", "epochs")
-    rows = [
-        (name, RECIPE_NOTES[name], "one" if o.pooled else "one per class", o.epochs)
-        for name, o in RECIPES.items()
-    ]
-    print_table("Generator recipes", header, rows)
-
-
 @reads_data
 def train(
     data: Data,
     out: Out,
-    recipe: str = option("diffusion", f"Generator recipe: {RECIPE_NAMES}.", "--recipe", "-r"),
+    recipe: str = option("diffusion", RECIPE_HELP, "--recipe", "-r"),
     classes: Classes = "",
+    image_size: int = option(64, SIZE_HELP),
     epochs: int | None = option(None, "Number of epochs.", shown="the recipe's"),
     seed: Seed = 0,
     group_regex: GroupRegex = None,
@@ -141,16 +84,18 @@ def train(
     from fewray.data.hold_out import check_no_synthetic, training_rows
     from fewray.data.layout.outputs import check_out_folder
     from fewray.generators.run import epochs_done
-    from fewray.presets import recipe as options_of
+    from fewray.pipelines.train_generators import recipe_for
+    from fewray.presets import check_recipe
     from fewray.results.training import ALL_CLASSES, piece_warnings
 
-    options = options_of(recipe)
-    if epochs is not None:
-        options = options.with_(epochs=epochs)
+    check_recipe(recipe)
     loaded = api.load_dataset(data, group_regex=group_regex, **vars(read))
     rows = training_rows(loaded)
     check_no_synthetic(rows)
     chosen = listed(classes)
+    options, why = recipe_for(rows, recipe, classes=chosen, image_size=image_size, device=device)
+    if epochs is not None:
+        options = options.with_(epochs=epochs)
     machine = MachineOptions(
         device=device, precision=precision, processes=processes, threads=threads, executor=executor
     )
@@ -163,7 +108,8 @@ def train(
         print_plan(plan, as_json=as_json)
         return
     done = epochs_done(out) if resume else {}
-    notes = [f"{name}: resumes after epoch {epoch}" for name, epoch in done.items()]
+    notes = [why] if why else []
+    notes += [f"{name}: resumes after epoch {epoch}" for name, epoch in done.items()]
     if options.pooled and not threads and executor == "local" and (have := cores()) > 1:
         notes.append(f"training uses one of {have} cores; --threads {have} would use all of them")
     for label, count in rows.counts().get("train", {}).items():

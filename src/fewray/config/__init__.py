@@ -7,6 +7,7 @@ Options are saved in ``options.json`` beside what they produced. Recipes and pre
 from fewray.config.base import FITS, Fit, Options
 from fewray.config.classifier import ClassifierOptions
 from fewray.config.generator import (
+    MOST_POOLED_CLASSES,
     ClassicAugmentation,
     DiffusionOptions,
     GanOptions,
@@ -28,6 +29,7 @@ __all__ = [
     "AS_IT_IS",
     "CROSSVAL_ARMS",
     "FITS",
+    "MOST_POOLED_CLASSES",
     "PUBLISHED_ARMS",
     "SELECTION_ARM",
     "SMALL_AUGMENTATION",

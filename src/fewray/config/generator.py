@@ -40,6 +40,10 @@ class ClassicAugmentation(Options):
             check_range(f"{name}_repeats", getattr(self, f"{name}_repeats"), 0)
 
 
+MOST_POOLED_CLASSES = 16
+"""Classes that one generator can learn."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DiffusionOptions(Options):
     """The network and the noise of family ``diffusion`` (Karras et al. 2022, arXiv 2206.00364)."""
@@ -55,6 +59,8 @@ class DiffusionOptions(Options):
     noise_mean: float = -1.2
     noise_sd: float = 1.2
     """Mean and SD of the logarithm of the noise level in training."""
+    ambient_sigma: float = 0.0
+    """Noise level above which training sees noisy images only; 0: all levels see the images."""
     sampling_steps: int = 12
     """Evaluations of the network per image."""
     layout_sigma: float = 0.0
@@ -63,6 +69,7 @@ class DiffusionOptions(Options):
     def __post_init__(self) -> None:
         if self.layout_sigma:
             check_range("layout_sigma", self.layout_sigma, 0.1, 80)
+        check_range("ambient_sigma", self.ambient_sigma, 0, 80)
         for width in self.channels:
             check_range("channels", width, 8)
             if width % 8:

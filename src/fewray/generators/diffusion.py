@@ -13,7 +13,7 @@ from torch.nn import functional
 from fewray.compute.cuda_graph import StepGraph
 from fewray.compute.device import autocast, choose_precision
 from fewray.compute.seeds import child_seed, seeded
-from fewray.config import DiffusionOptions, GanOptions
+from fewray.config import MOST_POOLED_CLASSES, DiffusionOptions, GanOptions
 from fewray.errors import InputError
 from fewray.generators.adam import adam_tensors, below, load_adam
 from fewray.generators.families.augmentation import PARAMETERS, augment
@@ -24,9 +24,7 @@ from fewray.generators.family import OnBatch, Tick, check_training_images, ignor
 from fewray.generators.sampling import between
 from fewray.imaging.arrays import to_uint8
 
-CLASSES = 16
-"""Length of the one-hot vector of the class."""
-CONDITIONS = CLASSES + PARAMETERS
+CONDITIONS = MOST_POOLED_CLASSES + PARAMETERS
 """Length of the vector that describes class and augmentation."""
 EPOCH_IMAGES = 1024
 """Images per epoch, drawn at random: with sixty images a pass over them is too short a unit."""
@@ -130,7 +128,7 @@ class Diffusion:
         return torch.randn(4, half, half, generator=drawn)
 
     def _conditions(self, labels: Tensor, parameters: Tensor | None = None) -> Tensor:
-        one_hot = functional.one_hot(labels.to(self.device), CLASSES).float()
+        one_hot = functional.one_hot(labels.to(self.device), MOST_POOLED_CLASSES).float()
         if parameters is None:
             parameters = one_hot.new_zeros(len(one_hot), PARAMETERS)
         return torch.cat([2 * one_hot, parameters], 1)
@@ -176,21 +174,23 @@ class Diffusion:
         check_training_images(images, options.image_size)
         data = torch.from_numpy(images).to(device)
         given = np.zeros(len(images), np.int64) if labels is None else labels
-        if (count := int(given.max()) + 1) > CLASSES:
-            message = (
-                f"{count} classes: one generator learns at most {CLASSES}. Train with --classes."
-            )
-            raise InputError("too_many_classes", message, found=count, expected=CLASSES)
+        if (count := int(given.max()) + 1) > MOST_POOLED_CLASSES:
+            limit = f"one generator learns at most {MOST_POOLED_CLASSES}"
+            message = f"{count} classes: {limit}. Use --recipe auto, or choose some with --classes."
+            raise InputError("too_many_classes", message, found=count, expected=MOST_POOLED_CLASSES)
         if options.diffusion.layout_sigma:
             self.layouts = [fit_layout(images[given == index]) for index in range(count)]
         classes = torch.from_numpy(given).to(device)
+        kept = self._kept_noise(len(images)) if options.diffusion.ambient_sigma else None
         batch, batches = options.batch_size, self.batches_per_epoch(len(images), options)
         draws = torch.Generator(device)
         self.network.draw_from(draws)
         self.network.train()
 
         def step(chosen: Tensor) -> Tensor:
-            return self._step(data[chosen].float() / 127.5 - 1, classes[chosen], draws, precision)
+            noise = None if kept is None else kept[chosen]
+            batch = data[chosen].float() / 127.5 - 1
+            return self._step(batch, classes[chosen], noise, draws, precision)
 
         stepped = StepGraph(step, device, generators=[draws])
         while self.epoch < options.epochs:
@@ -213,8 +213,19 @@ class Diffusion:
                 values={"loss": float(total) / batches},
             )
 
+    def _kept_noise(self, count: int) -> Tensor:
+        """Return the noise (count, 4, S/2, S/2) that images keep at high noise levels."""
+        drawn, half = torch.Generator(), self.options.image_size // 2
+        drawn.manual_seed(child_seed(self.seed, "kept noise"))
+        return torch.randn(count, 4, half, half, generator=drawn).to(self.device)
+
     def _step(
-        self, images: Tensor, labels: Tensor, draws: torch.Generator, precision: str
+        self,
+        images: Tensor,
+        labels: Tensor,
+        kept_noise: Tensor | None,
+        draws: torch.Generator,
+        precision: str,
     ) -> Tensor:
         """Update the weights on one batch; return its loss, still on the device."""
         options = self.options.diffusion
@@ -229,7 +240,9 @@ class Diffusion:
             with autocast(self.device, precision):
                 return self.network(x, level, described)
 
-        loss = denoising_loss(network, clean, sigma, noise).mean()
+        loss = denoising_loss(
+            network, clean, sigma, noise, kept_noise=kept_noise, ambient_sigma=options.ambient_sigma
+        ).mean()
         self.optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)

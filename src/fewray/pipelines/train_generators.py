@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import msgspec
 
 from fewray.compute.dask.cluster import connected
+from fewray.compute.device import choose_device
 from fewray.compute.machine import Machine
 from fewray.compute.seeds import child_seed
 from fewray.config import GanOptions
@@ -20,6 +22,7 @@ from fewray.errors import InputError, check_range
 from fewray.generators.log import read_options
 from fewray.generators.run import CHECKPOINT
 from fewray.pipelines.train_one import check_one, train_one
+from fewray.presets import AUTO, choose_recipe, recipe
 from fewray.results.training import (
     ALL_CLASSES,
     EpochRow,
@@ -33,9 +36,26 @@ OnRow = Callable[[str, Mapping[str, Any]], None]
 """Called with a class and a row of its log, or its progress within an epoch, as plain JSON."""
 
 
+def recipe_for(
+    rows: Manifest,
+    name: str,
+    *,
+    classes: Sequence[str] | None = None,
+    image_size: int = 64,
+    device: str = "auto",
+) -> tuple[GanOptions, str]:
+    """Return the options of the recipe ``name`` at a size; for ``auto``, also why it was chosen."""
+    if name != AUTO:
+        return recipe(name).with_(image_size=image_size), ""
+    counts = Counter(row.label for row in rows.rows)
+    images = {label: counts[label] for label in classes or rows.classes}
+    on_gpu = choose_device(device).type != "cpu"
+    return choose_recipe(images, image_size=image_size, on_gpu=on_gpu)
+
+
 def train_generators(
     manifest: Manifest,
-    options: GanOptions,
+    options: GanOptions | str,
     out: Path,
     *,
     classes: Sequence[str] | None = None,
@@ -53,12 +73,15 @@ def train_generators(
     """Train one generator per class into ``out/<class>``; return the last row of each one's log.
 
     A pooled recipe trains one generator of all classes into ``out/all_classes``. Every row of
-    ``manifest`` is used: pass training rows only. ``probe_every`` 0 measures no quality during
-    training. A share ``hold_out`` of each class's patients is kept from the generators, for the KID
-    to unseen images; with ``patience`` above 0 training stops after so many measurements of it that
-    are no better. InputError for an unknown class, a class without images, synthetic images, or a
-    folder that holds other generators.
+    ``manifest`` is used: pass training rows only. ``options`` may be the name of a recipe.
+    ``probe_every`` 0 measures no quality during training. A share ``hold_out`` of each class's
+    patients is kept from the generators, for the KID to unseen images; with ``patience`` above 0
+    training stops after so many measurements of it that are no better. InputError for an unknown
+    class, a class without images, synthetic images, or a folder that holds other generators.
     """
+    if isinstance(options, str):
+        device = machine.device if machine else "auto"
+        options, _ = recipe_for(manifest, options, classes=classes, device=device)
     check_range("--seed", seed, 0)
     check_range("--checkpoint-every", checkpoint_every, 1)
     check_range("--quality-every", probe_every, 0)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from fewray.config import CrossvalOptions, PublishedOptions
+from fewray.data.manifest import Manifest
 from fewray.errors import InputError, check_choice
-from fewray.presets import PROTOCOLS, recipe
+from fewray.pipelines.train_generators import recipe_for
+from fewray.presets import AUTO, PROTOCOLS, recipe
 from fewray.study.crossval.design import candidates
 
 
@@ -15,6 +17,7 @@ def preset_options(
     *,
     protocol: str = "crossval",
     recipe_name: str | None = None,
+    image_size: int | None = None,
     steps: int | None = None,
     double_softmax: bool | None = None,
     **changes: Any,
@@ -39,12 +42,27 @@ def preset_options(
     options = options.with_(**changed)
     if recipe_name is not None:
         options = options.with_(gan=recipe(recipe_name).with_(fit=options.gan.fit))
+    if image_size is not None:
+        if protocol == "published":
+            message = "--image-size: not an option of protocol published"
+            raise InputError("option_of_other_protocol", message, protocol=protocol)
+        made, taken = (o.with_(image_size=image_size) for o in (options.gan, options.classifier))
+        options = options.with_(gan=made, classifier=taken)
     trained = {"steps": steps, "double_softmax": double_softmax}
     given = {name: value for name, value in trained.items() if value is not None}
     options = options.with_(classifier=options.classifier.with_(**given))
     if isinstance(options, CrossvalOptions) and options.select:
         candidates(options)
     return options
+
+
+def with_auto_recipe(
+    options: CrossvalOptions | PublishedOptions, rows: Manifest, device: str = "auto"
+) -> tuple[CrossvalOptions | PublishedOptions, str]:
+    """Return ``options`` with the recipe that suits ``rows``, and why."""
+    size = options.classifier.image_size
+    gan, why = recipe_for(rows, AUTO, image_size=size, device=device)
+    return options.with_(gan=gan.with_(fit=options.gan.fit)), why
 
 
 def _flag(name: str) -> str:

@@ -27,11 +27,33 @@ def denoise(network: Network, noisy: Tensor, sigma: Tensor) -> Tensor:
     return skip * noisy + out * network(scaled, sigma.log() / 4).float()
 
 
-def denoising_loss(network: Network, clean: Tensor, sigma: Tensor, noise: Tensor) -> Tensor:
-    """Return the loss (n,) of each image, weighted so that every noise level begins with 1."""
-    estimate = denoise(network, clean + sigma[:, None, None, None] * noise, sigma)
+def denoising_loss(
+    network: Network,
+    clean: Tensor,
+    sigma: Tensor,
+    noise: Tensor,
+    *,
+    kept_noise: Tensor | None = None,
+    ambient_sigma: float = 0.0,
+) -> Tensor:
+    """Return the loss (n,) of each image, weighted so that every noise level begins with 1.
+
+    With ``kept_noise``, levels above ``ambient_sigma`` see each image only with this noise, which
+    never changes, at that level; the expected loss has the same minimum (Daras et al. 2024 and
+    Shah et al. 2025, arXiv 2403.17846 and 2502.21278). What the network never sees it cannot copy.
+    """
+    s = sigma[:, None, None, None]
+    noisy, target, share = clean + s * noise, clean, torch.ones_like(sigma)
+    if kept_noise is not None:
+        above = s > ambient_sigma
+        fresh = (s**2 - ambient_sigma**2).clamp(min=1e-8).sqrt()
+        seen = clean + ambient_sigma * kept_noise
+        noisy = torch.where(above, seen + fresh * noise, noisy)
+        target = torch.where(above, seen - ambient_sigma**2 / fresh * noise, clean)
+        share = torch.where(sigma > ambient_sigma, 1 - (ambient_sigma / sigma) ** 2, share)
+    estimate = denoise(network, noisy, sigma)
     weight = (sigma**2 + SIGMA_DATA**2) / (sigma * SIGMA_DATA) ** 2
-    return weight * (estimate - clean).square().mean((1, 2, 3))
+    return weight * share**2 * (estimate - target).square().mean((1, 2, 3))
 
 
 def noise_levels(steps: int, low: float, high: float, rho: float = 7.0) -> Tensor:
