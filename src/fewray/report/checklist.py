@@ -49,7 +49,7 @@ def checklist_table(study: CrossvalStudy, sections: Container[str]) -> Table:
         "Topics of CLAIM (2024 update), TRIPOD+AI and STARD-AI with their item numbers, and themes "
         "of MI-CLAIM-GEN, whose item numbers we could not verify. An empty cell means that we know "
         "of no item on the topic. Items on title, abstract and discussion, and clinical items that "
-        f"a study of images cannot answer, are not listed. {len(blank)} of {len(items)} topics are "
+        f"a study of images cannot report, are not listed. {len(blank)} of {len(items)} topics are "
         f"blank and wait for the authors: {'; '.join(blank)}."
     )
     columns = (
