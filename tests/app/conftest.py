@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,3 +94,19 @@ def picture_of(content: bytes) -> np.ndarray:
 def token_of(text: str) -> str:
     """Return the token of the forms in a page."""
     return text.split('name="csrf" value="')[1].split('"')[0]
+
+
+@contextmanager
+def serving(served: Served, port: int, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """Start a real server, which listens when it prints its address; kill it in the end."""
+    code = "from fewray.cli import main; main()"
+    words = ["serve", str(served.runs), "--data", str(served.real), "--port", str(port)]
+    command = [sys.executable, "-c", code, *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert line.strip().endswith(f"http://127.0.0.1:{port}"), line
+            yield process
+        finally:
+            process.kill()

@@ -12,7 +12,6 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from fewray import api
-from fewray.app.images.neighbours import difference
 from fewray.storage.rejects import read_rejects
 from tests.app.conftest import Served, client_of, picture_of, token_of
 
@@ -71,13 +70,6 @@ def test_a_planted_copy_is_the_nearest_neighbour(served: Served):
     assert all(n["trained_on"] for n in found)
     page = client.get(f"/image/synthetic/made/{one['image']}")
     assert page.status_code == 200
-
-
-def test_differences():
-    one, other = np.full((4, 4), 10, np.uint8), np.full((4, 4), 250, np.uint8)
-    assert (difference(one, one) == 0).all()
-    assert (difference(one, other) == 255).all()
-    assert (difference(one, one + 20) == 40).all()
 
 
 def test_a_difference_is_sent(client: TestClient):

@@ -8,12 +8,10 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +20,11 @@ import pytest
 
 from fewray.app.reader_study import access
 from fewray.data.loading import load_dataset
+from fewray.readers import answers
 from fewray.readers.answers import read_answers
 from fewray.readers.invitations import invite_reader
 from fewray.readers.study import ReaderStudy, create_study, open_study
-from tests.app.conftest import OPTIONS, Served, client_of, picture_of, token_of
+from tests.app.conftest import OPTIONS, Served, client_of, picture_of, serving, token_of
 
 TEST = OPTIONS.num_real + OPTIONS.num_synthetic + OPTIONS.num_repeats
 ALL = TEST + OPTIONS.num_practice
@@ -93,6 +92,24 @@ def test_a_study_is_defined_and_readers_invited(served: Served):
     assert client.get(new).status_code == 200
     readers = client.get("/reader-studies/new.json").json()["readers"]
     assert [(each["id"], each["grade"]) for each in readers] == [("reader01", "student")]
+
+
+def test_patients_are_those_of_the_generators_training(served: Served):
+    sources = served.runs / "made" / "generators.json"
+    found = json.loads(sources.read_text())
+    for each in found.values():
+        each["training_set"]["group_regex"] = r"(\d)"  # a3.png and b3.png show one patient
+    sources.write_text(json.dumps(found))
+    client = client_of(served)
+    form = {"csrf": token_of(client.get("/reader-studies").text), "name": "new", "real": "real/0"}
+    form |= {"use:synthetic/made": "1", "num_real": "6", "num_synthetic": "4"}
+    form |= {"num_practice": "2", "num_repeats": "2"}
+    client.post("/reader-studies", data=form)
+    file = open_study(served.runs / "new").file
+    patients = [Path(item.source).stem[1:] for item in file.items if item.kind == "real"]
+    assert len(set(patients)) == len(patients) == 7
+    assert [each.code for each in file.warnings] == []
+    assert open_study(served.runs / "readers").file.warnings[0].code == "patients_unknown"
 
 
 @pytest.mark.parametrize(
@@ -270,14 +287,21 @@ def test_a_time_limit_holds_on_the_server(served: Served, monkeypatch: pytest.Mo
     real, made = load_dataset(served.real), {"made": load_dataset(served.runs / "made")}
     study = create_study(served.runs / "timed", real, made, OPTIONS.with_(seconds=10.0))
     reading = Reading(client_of(served), invite_reader(study.folder).token)
-    now = [100.0]
-    monkeypatch.setattr(access.time, "monotonic", lambda: now[0])
+    start = datetime(2026, 11, 30, tzinfo=UTC)
+    clock = [start]
+    for module in (access, answers):
+        monkeypatch.setattr(module, "now", lambda: clock[0])
     address = f"{reading.address}/image/{reading.view()['due']['id']}.png"
     assert reading.client.get(address).status_code == 200
-    now[0] += 10 + access.GRACE - 0.1
+    assert 'data-seconds="10.0"' in reading.client.get(f"{reading.address}?start=1").text
+    clock[0] += timedelta(seconds=4)
+    assert 'data-seconds="6.0"' in reading.client.get(f"{reading.address}?start=1").text
+    clock[0] += timedelta(seconds=6 + access.GRACE - 0.1)
     assert reading.client.get(address).status_code == 200
-    now[0] += 0.2
+    clock[0] += timedelta(seconds=0.2)
     assert reading.client.get(address).status_code == 404
+    restarted = Reading(client_of(served), reading.address.removeprefix("/read/"), None)
+    assert restarted.client.get(address).status_code == 404
     assert reading.answer(ms="").status_code == 303  # an answer still counts
     assert read_answers(study.answers_folder("reader01"))[0].ms == 15_100
 
@@ -306,22 +330,6 @@ def free_port() -> int:
         return opened.getsockname()[1]
 
 
-@contextmanager
-def server(served: Served, port: int) -> Iterator[subprocess.Popen[str]]:
-    """Start a real server, which listens when it prints its address; kill it in the end."""
-    code = "from fewray.cli import main; main()"
-    words = ["serve", str(served.runs), "--data", str(served.real), "--port", str(port)]
-    command = [sys.executable, "-c", code, *words]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            assert line.strip().endswith(f"http://127.0.0.1:{port}"), line
-            yield process
-        finally:
-            process.kill()
-
-
 def test_a_killed_server_keeps_every_acknowledged_answer(served: Served, study: ReaderStudy):
     """Readers post from threads until the server is killed; each answered post is on the disk."""
     tokens = [invite_reader(study.folder, "student").token for _ in range(4)]
@@ -343,7 +351,7 @@ def test_a_killed_server_keeps_every_acknowledged_answer(served: Served, study: 
             except httpx.TransportError:
                 return
 
-    with server(served, port) as process, ThreadPoolExecutor(4) as pool:
+    with serving(served, port) as process, ThreadPoolExecutor(4) as pool:
         list(pool.map(read, range(4), [process] * 4))
         assert process.wait(60) == -signal.SIGKILL
     for i, showings in acknowledged.items():
@@ -352,7 +360,7 @@ def test_a_killed_server_keeps_every_acknowledged_answer(served: Served, study: 
         assert len(stored) <= len(showings) + 1  # one may be stored and not yet confirmed
     assert len(acknowledged[0]) == 5
     client = httpx.Client(base_url=origin, headers={"origin": origin}, timeout=60)
-    with server(served, port), client:
+    with serving(served, port), client:
         reading = Reading(client, tokens[0], None)
         reading.csrf = token_of(client.get(f"{reading.address}?start=1").text)
         while reading.view()["due"] is not None:

@@ -22,6 +22,7 @@ from fewray.readers.reading_table import reading_table
 from fewray.readers.session import ReadingSession
 from fewray.readers.statistics.auc import placements
 from fewray.readers.study import ReaderStudy, create_study
+from fewray.report.pages.readers.page import most_convincing
 from fewray.results.readers.scores import read_results, write_results
 from fewray.results.readers.study import Answer, Item
 from fewray.results.readers.text import limits, methods, sentences
@@ -133,8 +134,30 @@ def test_clicks_and_images(study: ReaderStudy):
     assert np.array(found.clicks.real).sum() == 0
     best = found.images[0]
     assert (best.kind, best.generator, best.readers) == ("synthetic", "a", 4)
-    assert best.mean_rating == min(i.mean_rating for i in found.images if i.kind == "synthetic")
     assert [image.kind for image in found.images] == ["synthetic"] * 16 + ["real"] * 10
+
+
+def rated(ratings: dict[str, int]) -> Replies:
+    """Give these ratings, by image, and recognise all others for certain."""
+
+    def reply(item: Item, draw: np.random.Generator) -> Answer:
+        rating = ratings.get(item.id, 10 if item.synthetic else 1)
+        confidence = rating - 5 if rating > 5 else 6 - rating
+        return Answer(showing="", synthetic=rating > 5, confidence=confidence, ms=500)
+
+    return reply
+
+
+def test_images_taken_for_real_are_ordered_by_how_often(tmp_path: Path):
+    study = make_study(tmp_path, names="a")
+    first, second, *_ = (i for i in study.file.items if i.synthetic and not i.practice)
+    for one, other in ((5, 1), (5, 6), (10, 6)):
+        reads(study, rated({first.id: one, second.id: other}), 0)
+    found = analyse_study(study)
+    assert [image.id for image in found.images[:2]] == [first.id, second.id]
+    assert [image.called_real for image in found.images[:3]] == [2, 1, 0]
+    assert found.images[0].mean_rating > found.images[1].mean_rating  # but fewer took the second
+    assert [image.id for image in most_convincing(found)] == [first.id, second.id]
 
 
 def test_results_do_not_depend_on_the_random_ids(study: ReaderStudy, tmp_path: Path):

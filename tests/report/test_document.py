@@ -13,9 +13,9 @@ import fewray.report
 from fewray.report.commands import study_command
 from fewray.report.html import pdf
 from fewray.report.html.document import SCRIPTS, STYLES
+from fewray.report.html.drawings import click_map, interval_bar
 from fewray.report.html.references import REFERENCES
 from fewray.report.html.svg import themed_svg
-from fewray.report.html.tables import interval_bar
 from fewray.report.page import Page, Section, Text, page_html
 from fewray.report.render import LAST, ordered, write_report
 from fewray.results.crossval import CrossvalStudy
@@ -92,6 +92,15 @@ def test_a_bar_marks_interval_point_and_baseline():
     assert 'cx="30.4"' in bar
     assert 'd="M48.0 0V12"' in bar
     assert "circle" not in interval_bar((0.2, 0.4), None, (0.0, 1.0), None)
+    assert 'cx="4.0"' in interval_bar((0.0, 0.0), 0.0, (0.0, 0.0), 0.0)  # a scale without width
+
+
+def test_a_map_of_clicks_is_darker_where_there_are_more():
+    drawn = click_map(((0.0, 3.0), (1.0, 0.0)))
+    assert drawn.count("<rect") == 3
+    assert '<rect x="1" y="0" width="1" height="1" fill-opacity="1.00"/>' in drawn
+    assert '<rect x="0" y="1" width="1" height="1" fill-opacity="0.43"/>' in drawn
+    assert themed_svg(drawn, "f1").count("var(--") == 2  # ground and clicks follow the theme
 
 
 def test_templates_style_sheets_and_scripts_are_shipped():

@@ -1,12 +1,18 @@
 """Methods paragraph, limits and checklist say what the study's fields hold, and nothing else."""
 
+import re
+from pathlib import Path
+
 import msgspec
 import pytest
 
 from fewray.config import ClassicAugmentation
-from fewray.report.checklist import AUTHORS, claim_items
+from fewray.report.checklist import AUTHORS, TOPICS, checklist_table, claim_items
+from fewray.report.files import Timing
 from fewray.report.limits import limits
 from fewray.report.methods import DUPLICATE, augmentation, methods_paragraph
+from fewray.report.page import page_html
+from fewray.report.pages.crossval import crossval_page
 from fewray.report.phrases import cohort, detectable, earlier, splits, title
 from fewray.results.crossval import CrossvalStudy, EarlierStudy, Selection
 from tests.crossval_study import changed, crossval_study
@@ -94,6 +100,51 @@ def test_the_checklist_leaves_to_the_authors_what_it_cannot_know():
     chosen = changed(chosen, options={"select": "ratio", "candidates": ("1", "2")})
     assert "selected: 1 and 2" in item(chosen, "Selection of model or settings")
     assert item(chosen, "External evaluation") == "none"
+
+
+# The items of the published checklists: Tejani et al. (2024); Collins et al. (2024), Table 1;
+# Sounderajah et al. (2025), Table 2. "12g" stands for 12a to 12g.
+ITEMS = {
+    "CLAIM 2024": [*map(str, range(1, 45))],
+    "TRIPOD+AI": ["1", "2", "3c", "4", "5b", "6c", "7", "8c", "9c", "10", "11", "12g",
+                  *map(str, range(13, 18)), "18f", "19", "20c", "21", "22", "23b", "24", "25", "26",
+                  "27c"],
+    "STARD-AI": [*map(str, range(1, 15)), "15d", "16c", "17b", *map(str, range(18, 26)), "26b",
+                 *map(str, range(27, 40)), "40b"],
+}  # fmt: skip
+
+
+def numbers(last: str) -> list[str]:
+    """Return "12a" to "12g" for "12g", and "13" for "13"."""
+    if last.isdigit():
+        return [last]
+    return [last[:-1] + chr(letter) for letter in range(ord("a"), ord(last[-1]) + 1)]
+
+
+@pytest.mark.parametrize(
+    ("guideline", "count"), [("CLAIM 2024", 44), ("TRIPOD+AI", 52), ("STARD-AI", 48)]
+)
+def test_items_of_the_checklist_exist_in_their_guideline(guideline: str, count: int):
+    known = [number for last in ITEMS[guideline] for number in numbers(last)]
+    assert len(known) == count  # as each publication states
+    column = 2 + list(ITEMS).index(guideline)
+    for row in TOPICS:
+        for part in filter(None, row[column].split(", ")):
+            ends = part.split(" to ")
+            assert set(ends) <= set(known), row
+            assert [known.index(end) for end in ends] == sorted(map(known.index, ends)), row
+
+
+def test_the_checklist_links_to_sections_that_are_there():
+    study = crossval_study()
+    page = page_html(crossval_page(study, Timing(), Path()))
+    links = re.findall(r'data-label="where"><a href="#([a-z]+)"', page)
+    assert len(links) > 15
+    assert set(links) <= set(re.findall(r'<section id="([a-z]+)"', page))
+    table = checklist_table(study, ())
+    assert "where" not in [column.name for column in table.columns]
+    answered = {topic for topic, reported in claim_items(study) if reported != AUTHORS}
+    assert {topic for topic, place, *_ in TOPICS if place} == answered
 
 
 def test_limits_depend_on_the_study():

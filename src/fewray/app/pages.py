@@ -197,5 +197,8 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def signed(value: float | None, digits: int = 1) -> str:
-    """Return a number with its sign, a dash for None."""
-    return "–" if value is None else f"{value:+.{digits}f}".replace("-", "−")
+    """Return a number with its sign, 0 without one, a dash for None."""
+    if value is None:
+        return "–"
+    shown = f"{value:+.{digits}f}"
+    return shown.replace("-", "−") if float(shown) else shown[1:]

@@ -6,6 +6,7 @@ for a loopback host. Everyone else reaches the pages of readers only, by the tok
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import ipaddress
 import secrets
@@ -18,6 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY = 64 * 1024
 """Bytes of a request's body. Forms of the app are far smaller."""
+BODY_SECONDS = 20.0
+"""Time in which a request's body must have come."""
 LOOPBACK_NAMES = ("localhost",)
 OPEN_PATHS = ("/read/", "/static/")
 """What other machines may reach."""
@@ -31,6 +34,8 @@ REPORT_POLICY = (
     "frame-ancestors 'none'; sandbox allow-scripts allow-downloads allow-modals"
 )
 """Of a report, one file with its own scripts: they cannot reach the app or the network."""
+UNREAD = (408, 413, 503)
+"""Answers before the whole request was read: the connection cannot be used again."""
 HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
@@ -82,23 +87,34 @@ class Guard:
             await self.app(scope, receive, send)
             return
 
+        started = False
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
+        async def refuse(status: int, text: str) -> None:
+            headers = {"connection": "close"} if status in UNREAD else {}
+            answer = PlainTextResponse(f"{text}\n", status, headers)
+            await answer(scope, receive, send_with_headers)
+
         if refusal := self.refusal(scope):
-            status, text = refusal
-            await PlainTextResponse(f"{text}\n", status)(scope, receive, send_with_headers)
+            await refuse(*refusal)
             return
-        body = Limited(receive)
         try:
-            await self.app(scope, body, send_with_headers)
+            await self.app(scope, Limited(receive), send_with_headers)
         except TooLarge:
-            refused = PlainTextResponse("The request is too large.\n", 413)
-            await refused(scope, receive, send_with_headers)
+            await refuse(413, "The request is too large.")
+        except TooSlow:
+            await refuse(408, "The request did not arrive in time.")
+        except asyncio.CancelledError:  # Ctrl-C: nothing waits for this task
+            if not started:
+                await refuse(503, "The server has been stopped.")
 
     def refusal(self, scope: Scope) -> tuple[int, str] | None:
         """Return the status and reason with which a request is refused; None if it is not."""
@@ -141,18 +157,29 @@ class TooLarge(Exception):
     """A body without a stated length that exceeds ``MAX_BODY``."""
 
 
+class TooSlow(Exception):
+    """A body that has not come whole in ``BODY_SECONDS``."""
+
+
 class Limited:
-    """A request's body; TooLarge beyond ``MAX_BODY``."""
+    """A request's body; TooLarge beyond ``MAX_BODY``, TooSlow after ``BODY_SECONDS``."""
 
     def __init__(self, receive: Receive) -> None:
         self.receive, self.size = receive, 0
+        self.deadline: float | None = asyncio.get_running_loop().time() + BODY_SECONDS
 
     async def __call__(self) -> Message:
-        """Return the next part."""
-        message = await self.receive()
+        """Return the next part, or that the client has gone."""
+        try:
+            async with asyncio.timeout_at(self.deadline):
+                message = await self.receive()
+        except TimeoutError:
+            raise TooSlow from None
         self.size += len(message.get("body", b""))
         if self.size > MAX_BODY:
             raise TooLarge
+        if not message.get("more_body"):
+            self.deadline = None  # what comes next is the end of the connection
         return message
 
 

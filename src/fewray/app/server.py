@@ -196,14 +196,17 @@ def run(app: Starlette, opened: list[socket.socket]) -> None:
     """Serve until Ctrl-C. Answers that are being stored are finished first."""
     import uvicorn
 
+    from fewray.app.connections import Connection
+
     config = uvicorn.Config(
         app,
+        http=Connection,
         log_level="warning",
         access_log=False,
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=30,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=3,
         limit_concurrency=200,
         h11_max_incomplete_event_size=32 * 1024,
     )

@@ -132,9 +132,11 @@ def _images(table: ReadingTable) -> tuple[ImageReadings, ...]:
             )
         )
 
-    def order(image: ImageReadings) -> tuple[bool, float, str]:
+    def order(image: ImageReadings) -> tuple[bool, int, float, str]:
+        """Synthetic images first, those most often called real on top; real ones reversed."""
         sign = 1 if image.kind == "synthetic" else -1
-        return image.kind == "real", sign * image.mean_rating, image.source
+        called, rating = -sign * image.called_real, sign * image.mean_rating
+        return image.kind == "real", called, rating, image.source
 
     return tuple(sorted(found, key=order))
 

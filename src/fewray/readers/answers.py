@@ -1,44 +1,55 @@
-"""The answers of one reader: an append-only log that survives a crash at any moment."""
+"""What is stored of one reader, in append-only logs that survive a crash at any moment."""
 
 from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from fewray.errors import InputError, RunFailed
-from fewray.results.readers.study import Answer, LoggedAnswer
+from fewray.results.readers.study import Answer, LoggedAnswer, Shown
 from fewray.storage.files import locked
 
 LOG = "answers.jsonl"
+SHOWN = "shown.jsonl"
+"""When each image was first sent."""
+Line = TypeVar("Line", bound=msgspec.Struct)
 
 
 def read_answers(folder: Path) -> list[LoggedAnswer]:
     """Return the answers in a reader's folder, oldest first; none if there is no log.
 
-    A line counts once it ends in a line feed: what a crash left of a last line was never confirmed
-    to the reader and is dropped. InputError ``answers_damaged`` for any other line that cannot be
-    read.
+    InputError ``answers_damaged`` as for :func:`first_shown`.
     """
-    path = folder / LOG
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return []
-    found = []
-    for number, line in enumerate(_whole_lines(content).splitlines(), start=1):
-        try:
-            found.append(msgspec.json.decode(line, type=LoggedAnswer))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise InputError(
-                "answers_damaged",
-                f"{path}, line {number}: not an answer ({error}); restore the file from a backup",
-                path=path,
-                line=number,
-            ) from None
-    return found
+    return _read(folder / LOG, LoggedAnswer)
+
+
+def first_shown(folder: Path, showing: str) -> datetime:
+    """Return when a showing was first sent to the reader: now, if it never was.
+
+    The time is on the disk when this returns, so that a time limit outlives the server. InputError
+    ``answers_damaged`` for a line that cannot be read; RunFailed ``cannot_write``.
+    """
+    with locked(folder):
+        if (before := shown_at(folder, showing)) is not None:
+            return before
+        shown = Shown(showing=showing, at=now())
+        _append(folder / SHOWN, msgspec.json.encode(shown) + b"\n")
+        return shown.at
+
+
+def shown_at(folder: Path, showing: str) -> datetime | None:
+    """Return when a showing was first sent to the reader; None if it never was."""
+    lines = _read(folder / SHOWN, Shown)
+    return next((each.at for each in lines if each.showing == showing), None)
+
+
+def now() -> datetime:
+    """Return the time in UTC. Other clocks do not go on when the machine is restarted."""
+    return datetime.now(UTC)
 
 
 def store_answer(folder: Path, answer: Answer, *, due: list[str]) -> tuple[LoggedAnswer, bool]:
@@ -60,9 +71,34 @@ def store_answer(folder: Path, answer: Answer, *, due: list[str]) -> tuple[Logge
             message = f"showing {answer.showing}: not shown yet; expected an answer to {expected}"
             raise InputError("not_due", message, showing=answer.showing, expected=expected)
         values = msgspec.structs.asdict(answer)
-        logged = LoggedAnswer(**values, at=datetime.now(UTC).isoformat(timespec="milliseconds"))
+        logged = LoggedAnswer(**values, at=now().isoformat(timespec="milliseconds"))
         _append(folder / LOG, msgspec.json.encode(logged) + b"\n")
         return logged, True
+
+
+def _read(path: Path, kind: type[Line]) -> list[Line]:
+    """Return the lines of a log.
+
+    A line counts once it ends in a line feed: what a crash left of a last line was never confirmed
+    to the reader and is dropped. InputError ``answers_damaged`` for any other line that cannot be
+    read.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    found = []
+    for number, line in enumerate(_whole_lines(content).splitlines(), start=1):
+        try:
+            found.append(msgspec.json.decode(line, type=kind))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise InputError(
+                "answers_damaged",
+                f"{path}, line {number}: cannot be read ({error}); restore the file from a backup",
+                path=path,
+                line=number,
+            ) from None
+    return found
 
 
 def _append(path: Path, line: bytes) -> None:
@@ -79,7 +115,7 @@ def _append(path: Path, line: bytes) -> None:
             _sync_folder(path.parent)
     except OSError as error:
         reason = error.strerror or str(error)
-        message = f"{path}: cannot write ({reason}); free disk space. The answer was not stored."
+        message = f"{path}: cannot write ({reason}); free disk space. Nothing was stored."
         raise RunFailed("cannot_write", message, path=path) from error
 
 

@@ -28,7 +28,7 @@ def new_reader_study(
     ``synthetic`` has one entry per generator; ``NAME=FOLDER`` names it, otherwise the folder does.
     ``group_regex`` finds the patients of ``real``, by default as in the generators' training.
     InputError ``fit_differs`` if images are to be shown with another fit than the generators were
-    trained with: borders would give real images away.
+    trained with, or if generators differ in it: borders would give images away.
     """
     from fewray.data.loading import load_dataset
     from fewray.pipelines.provenance import (
@@ -52,9 +52,13 @@ def new_reader_study(
         made[name] = rows
     options = options or ReaderStudyOptions()
     sources = {name: generator_sources(rows, None) for name, rows in made.items()}
-    for of in sources.values():
-        if of:
-            options = options.with_(fit=settled_fit(options.fit, of, list(of)))
+    known = {(name, label): each for name, of in sources.items() for label, each in of.items()}
+    if len({each.options.fit for each in known.values()}) > 1:
+        message = "these generators were trained with different fits: borders would give them away."
+        raise InputError("fit_differs", message)
+    if known:
+        trained = {label: each for (_, label), each in known.items()}
+        options = options.with_(fit=settled_fit(options.fit, trained, list(trained)))
     patterns = {patient_pattern(of) for of in sources.values()}
     stored = next(iter(patterns)) if len(patterns) == 1 else None
     images = load_images_of(real, group_regex, stored, option="--real")

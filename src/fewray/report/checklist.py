@@ -1,6 +1,17 @@
-"""Items of four reporting guidelines in one table, filled in as far as a study holds them."""
+"""Items of four reporting guidelines in one table, filled in as far as a study holds them.
+
+Item numbers were compared with copies of the published checklists:
+
+- CLAIM, 2024 update, 44 items: Tejani et al. (2024), doi 10.1148/ryai.240300.
+- TRIPOD+AI, 27 items: Collins et al. (2024), Table 1, doi 10.1136/bmj-2023-078378.
+- STARD-AI, 40 items: Sounderajah et al. (2025), Table 2, doi 10.1038/s41591-025-03953-8.
+- MI-CLAIM-GEN: Miao et al. (2025), doi 10.1038/s41591-024-03470-0. Its item numbers could not be
+  compared, so none are shown; the themes are those of the abstract of arXiv 2403.02558.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Container
 
 from fewray.report.limits import limits
 from fewray.report.methods import DUPLICATE, NETWORKS
@@ -18,34 +29,40 @@ from fewray.report.phrases import (
 )
 from fewray.report.tables import Column, Table
 from fewray.report.text import count, estimate, listed, spelled
+from fewray.report.traced import Link
 from fewray.results.crossval import CrossvalStudy
 from fewray.results.names import arm_name
 
 AUTHORS = "to be completed by the authors"
+GUIDELINES = ("CLAIM 2024", "TRIPOD+AI", "STARD-AI", "MI-CLAIM-GEN")
 FITS = {"pad": "padded to a square", "squash": "squashed to a square"}
 
 
-def checklist_table(study: CrossvalStudy) -> Table:
-    """Return all items in one table; those that only the authors know say so."""
+def checklist_table(study: CrossvalStudy, sections: Container[str]) -> Table:
+    """Return all items in one table; those that only the authors know say so.
+
+    ``sections`` are the names of the page's sections: the table links to them.
+    """
     items = claim_items(study)
     blank = [topic for topic, reported in items if reported == AUTHORS]
     caption = (
-        "Items of CLAIM 2024, TRIPOD+AI, STARD-AI and MI-CLAIM-GEN by topic: item numbers of the "
-        "first two, sections of STARD-AI, parts of MI-CLAIM-GEN. The guidelines have further items "
-        f"on the text of the paper. {len(blank)} of {len(items)} topics are blank and wait for the "
-        f"authors: {'; '.join(blank)}."
+        "Topics of CLAIM (2024 update), TRIPOD+AI and STARD-AI with their item numbers, and themes "
+        "of MI-CLAIM-GEN, whose item numbers we could not verify. An empty cell means that we know "
+        "of no item on the topic. Items on title, abstract and discussion, and clinical items that "
+        f"a study of images cannot report, are not listed. {len(blank)} of {len(items)} topics are "
+        f"blank and wait for the authors: {'; '.join(blank)}."
     )
     columns = (
         Column("topic", wrap=True),
         Column("reported", wrap=True),
-        *(Column(name, align="left") for name in ("CLAIM 2024", "TRIPOD+AI")),
-        *(Column(name, align="left") for name in ("STARD-AI", "MI-CLAIM-GEN")),
+        Column("where", narrow=True),
+        *(Column(name, align="left", narrow=True) for name in GUIDELINES),
     )
     rows = [
-        (topic, reported, *places)
-        for (topic, reported), (_, *places) in zip(items, TOPICS, strict=True)
+        (topic, reported, Link.of(place, place) if place in sections else "", *numbers)
+        for (topic, reported), (_, place, *numbers) in zip(items, TOPICS, strict=True)
     ]
-    cites = ("claim2024", "tripodai2024", "stardai2025", "miclaimgen2024")
+    cites = ("claim2024", "tripodai2024", "stardai2025", "miclaimgen2025")
     return Table.of("", columns, rows, caption, cites=cites)
 
 
@@ -55,46 +72,47 @@ def claim_items(study: CrossvalStudy) -> list[tuple[str, str]]:
     return list(zip(topics, _reported(study), strict=True))
 
 
-TOPICS: tuple[tuple[str, str, str, str, str], ...] = (
-    ("Study aim", "4, 6", "4", "introduction", "study design"),
-    ("Source of data", "7", "5a", "participants", "data and resources"),
-    ("Setting, dates, eligibility", "5, 8", "5b, 6a, 6b", "participants", "study design"),
-    ("Ethics, de-identification", "11", "17", "other information", "ethics"),
-    ("Reference standard, annotators", "14 to 18", "8a to 8c", "test methods", "study design"),
-    ("Participants", "35", "20a", "results: participants", "study design"),
-    ("Demographics, fairness across groups", "36", "14, 20b", "results: participants",
-     "examination"),
-    ("Missing data", "12", "11", "analysis", "data and resources"),
-    ("Image acquisition", "13", "9a, 9b", "test methods", "data and resources"),
-    ("Preprocessing", "9", "7", "test methods", "data and resources"),
-    ("Data partitions", "19, 20", "12a", "analysis", "data and resources"),
-    ("Class imbalance", "10", "13", "analysis", "data and resources"),
-    ("Sample size", "21", "10", "analysis", "study design"),
-    ("Model", "22, 24", "12c, 22", "test methods", "optimisation"),
-    ("Generators of synthetic images", "10, 22", "12c", "test methods", "optimisation"),
-    ("Training", "25", "12c", "test methods", "optimisation"),
-    ("Selection of model or settings", "26", "12c", "test methods", "optimisation"),
-    ("Ensembling", "27", "12c", "test methods", "optimisation"),
-    ("Performance measures", "28", "12e", "analysis", "evaluation"),
-    ("Statistical comparison", "29", "12e", "analysis", "evaluation"),
-    ("Robustness, sensitivity analyses", "30", "12e", "analysis", "evaluation"),
-    ("Performance with uncertainty", "32, 37, 38", "23a", "results: test results", "evaluation"),
-    ("External evaluation", "33", "23a", "results: test results", "evaluation"),
-    ("Calibration", "28, 37", "12e, 23a", "results: test results", "evaluation"),
-    ("Memorised training images", "30", "", "", "examination"),
-    ("Failure analysis", "39", "23b", "results: test results", "examination"),
-    ("Explainability", "31", "", "test methods", "examination"),
-    ("Limitations", "40", "26", "discussion", "examination"),
-    ("Intended use", "3, 41", "3a, 27a", "discussion", "study design"),
-    ("Software and code", "23, 43", "18f", "other information", "reproducibility"),
-    ("Registration, protocol", "34, 42", "18c, 18d", "other information", "reproducibility"),
-    ("Data availability", "43", "18e", "other information", "reproducibility"),
-    ("Funding, conflicts of interest", "44", "18a, 18b", "other information", "ethics"),
-    ("Patient and public involvement", "", "19", "", "ethics"),
+TOPICS: tuple[tuple[str, str, str, str, str, str], ...] = (
+    ("Study aim", "comparisons", "4, 6", "4", "4", ""),
+    ("Source of data", "folds", "7", "5a", "11", ""),
+    ("Design, setting, dates, eligibility", "", "5, 8, 10", "5b, 6a, 6b", "5, 7 to 10",
+     "cohort selection"),
+    ("Ethics, de-identification", "", "11", "17", "6, 35", "ethical standards"),
+    ("Reference standard, annotators", "", "14 to 18", "8a to 8c", "12, 16a to 16c, 17b", ""),
+    ("Participants", "folds", "35", "20a, 21", "24", "cohort selection"),
+    ("Demographics, representativeness, fairness across groups", "", "36", "3c, 14, 20b",
+     "23, 25, 28", "ethical standards"),
+    ("Missing data", "", "12", "11", "20", ""),
+    ("Image acquisition", "", "13", "9b", "13, 14", ""),
+    ("Preprocessing", "methods", "9", "7", "14", ""),
+    ("Data partitions", "folds", "19, 20", "12a", "15b", "training"),
+    ("Class imbalance", "folds", "19", "13", "", ""),
+    ("Sample size", "comparisons", "21", "10", "22", ""),
+    ("Model and its output", "methods", "22, 24", "12c, 15, 22", "15a, 15c", "training"),
+    ("Generators of synthetic images", "generators", "25", "12c", "15b", "training"),
+    ("Training", "arms", "25", "12c", "15b", "training"),
+    ("Selection of model or settings", "methods", "26", "12c", "15b", "training"),
+    ("Ensembling", "external", "27", "12c", "", ""),
+    ("Performance measures", "arms", "28", "12e", "18", "evaluation"),
+    ("Statistical comparison", "comparisons", "29", "12e", "18", "evaluation"),
+    ("Robustness, sensitivity analyses", "sensitivity", "30", "", "21", "evaluation"),
+    ("Performance with uncertainty", "arms", "32, 37, 38", "23a", "30, 31", "evaluation"),
+    ("External evaluation", "external", "33", "16, 23a", "29", "evaluation"),
+    ("Calibration", "arms", "28, 37", "12e, 23a", "", "evaluation"),
+    ("Memorised training images", "generators", "", "", "", "evaluation"),
+    ("Failure analysis", "confusion", "39", "", "23, 30", "evaluation"),
+    ("Explainability", "audit", "31", "", "", "interpretability"),
+    ("Limitations", "limits", "40", "26", "33", ""),
+    ("Intended use and users", "", "3, 41", "3a, 3b, 27a to 27c", "3, 15d, 34", ""),
+    ("Software and code", "reproducibility", "23, 43", "18f", "13, 40a", "reproducibility"),
+    ("Stored outputs", "reproducibility", "", "", "40b", "reproducibility"),
+    ("Registration, protocol", "", "34, 42", "18c, 18d", "36, 37", ""),
+    ("Data availability", "", "43", "18e", "40a", "reproducibility"),
+    ("Funding, conflicts of interest", "", "44", "18a, 18b", "38, 39", ""),
+    ("Patient and public involvement", "", "", "19", "", ""),
 )  # fmt: skip
-"""Topic, then where each guideline asks for it: items of CLAIM 2024 (Tejani et al. 2024) and
-TRIPOD+AI (Collins et al. 2024), section of STARD-AI (Sounderajah et al. 2025), and part of
-MI-CLAIM-GEN (Miao et al. 2024)."""
+"""Topic, the section of the page that answers it, items of CLAIM 2024, TRIPOD+AI and STARD-AI, and
+a theme of MI-CLAIM-GEN."""
 
 
 def _reported(study: CrossvalStudy) -> list[str]:
@@ -125,7 +143,7 @@ def _reported(study: CrossvalStudy) -> list[str]:
         "folds stratified by class",
         "no prior sample-size calculation; smallest difference detectable with 80% power: "
         f"{detectable(study)}",
-        NETWORKS[classifier.network],
+        f"{NETWORKS[classifier.network]}; predicted: the class with the highest probability",
         _generators(study),
         f"{spelled(len(arms), 'arm')}, {' or '.join(map(str, steps))} optimiser steps each, "
         f"{spelled(len(study.seeds), 'classifier seed')}",
@@ -149,6 +167,7 @@ def _reported(study: CrossvalStudy) -> list[str]:
         f"{AUTHORS}",
         AUTHORS,
         f"fewray {study.provenance.versions.get('fewray', 'undefined')}; options in the report",
+        "the prediction of every classifier for every test image, in predictions.csv",
         AUTHORS,
         AUTHORS,
         AUTHORS,
@@ -193,4 +212,5 @@ def _external(study: CrossvalStudy) -> str:
     found = study.external
     if found is None:
         return "none"
-    return f"{external_kind(found)}: {found.name}, {count(found.images, 'image')}"
+    kind = f"{external_kind(found)}: {found.name}, {count(found.images, 'image')}"
+    return f"{kind}; how it differs from the training data {AUTHORS}"

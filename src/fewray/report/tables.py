@@ -28,6 +28,8 @@ class Column:
     bold: bool = False
     wrap: bool = False
     """Whether long cells may break over several lines in HTML."""
+    narrow: bool = False
+    """The same, for short texts that leave the room to other columns."""
     point: str = ""
     """For a column of intervals: where the rows have the value that the bar in each cell marks."""
     baseline: float | None = None

@@ -44,6 +44,19 @@ def as_name(text: str) -> Name:
     return text if isinstance(text, Name) else Name.of(text, "class", text)
 
 
+class Link(str):
+    """A text that leads to a section of the page in HTML; ``anchor`` is its name."""
+
+    anchor: str
+
+    @classmethod
+    def of(cls, text: str, anchor: str) -> Self:
+        """Return ``text`` as a link to the section ``anchor``."""
+        made = cls(text)
+        made.anchor = anchor
+        return made
+
+
 class Number(str):
     """A number as it is shown, the place it comes from, and what a bar beside it shows."""
 

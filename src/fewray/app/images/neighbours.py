@@ -8,7 +8,8 @@ from collections import OrderedDict
 import msgspec
 import numpy as np
 
-from fewray.app.images.sets import ID_LENGTH, ImageSet, ImageSets
+from fewray.app.images.image_set import ID_LENGTH, ImageSet
+from fewray.app.images.sets import ImageSets
 from fewray.data.manifest import Row
 
 SHOWN = 5
@@ -81,9 +82,3 @@ def _neighbour(real: ImageSet, row: Row, distance: float, seen: set[str] | None)
         distance=round(max(0.0, distance), 4),
         trained_on=None if seen is None else row.sha256 in seen,
     )
-
-
-def difference(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return the absolute difference of two uint8 images, white where it is largest."""
-    gap = np.abs(one.astype(np.int16) - other.astype(np.int16))
-    return np.minimum(gap * 2, 255).astype(np.uint8)

@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fewray.app.context import context_of
-from fewray.app.images.neighbours import Neighbour, difference
-from fewray.app.images.sets import ID_LENGTH, SIZES, ImageSet
+from fewray.app.images.image_set import ID_LENGTH, SIZES, ImageSet
+from fewray.app.images.neighbours import Neighbour
 from fewray.app.pages import integer, name_of
 from fewray.data.manifest import Row
 from fewray.errors import InputError
@@ -66,10 +66,8 @@ class DetailView(msgspec.Struct, frozen=True, kw_only=True):
 def sets(request: Request) -> Response:
     """Show all sets of images."""
     context = context_of(request)
-    keys = [each.key for each in context.images.real()]
-    keys += [f"synthetic/{r.name}" for r in context.library.runs() if r.kind == "images"]
     views = []
-    for key in keys:
+    for key in context.images.all_keys():
         try:
             views.append(set_view(context.images.get(key)))
         except InputError as error:
@@ -135,7 +133,9 @@ def picture(request: Request) -> Response:
 
 
 def difference_picture(request: Request) -> Response:
-    """Send the difference of an image and a real one."""
+    """Send the difference of an image and a real one, as the report's lens shows it."""
+    from fewray.report.pages.lens import difference
+
     images, query = context_of(request).images, request.query_params
     one, other = images.get(request.path_params["set"]), images.get(query.get("set", ""))
     row = one.row(request.path_params["image"].removesuffix(".png"))

@@ -3,85 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
-from fewray.app.library import Library
-from fewray.data.manifest import MANIFEST, SOURCES, Manifest, Row
+from fewray.app.images.fold_sets import fold_set, is_fold
+from fewray.app.images.image_set import ImageSet
+from fewray.app.library import Library, generator_runs
+from fewray.data.manifest import MANIFEST, SOURCES, Manifest
 from fewray.errors import InputError
-from fewray.results.training import GeneratorSource
-
-if TYPE_CHECKING:
-    from fewray.data.images import ImageSource
-
-ID_LENGTH = 20
-"""Hex digits of an image's SHA-256 in its address."""
-COMPARED = 64
-"""Pixels at which images are compared with their neighbours."""
-SIZES = (64, 128, 256, 512)
-"""Pixels per side at which images are sent."""
-FIT = "pad"
-"""How real images are made square for display: nothing is distorted."""
-
-
-@dataclass
-class ImageSet:
-    """The images of one data set or of one folder of synthetic images."""
-
-    key: str
-    """``real/<number>`` or ``synthetic/<name of the run>``."""
-    title: str
-    origin: Literal["real", "synthetic"]
-    manifest: Manifest
-    folder: Path | None = None
-    """Of synthetic images, where ``rejects.json`` lies."""
-    generators: dict[str, GeneratorSource] = field(default_factory=dict)
-
-    @cached_property
-    def ids(self) -> dict[str, int]:
-        """Return the row of each image by its id."""
-        return {row.sha256[:ID_LENGTH]: i for i, row in enumerate(self.manifest.rows)}
-
-    @cached_property
-    def pixels(self) -> ImageSource:
-        """Return the decoded images."""
-        from fewray.data.images import ImageSource
-
-        return ImageSource(self.manifest)
-
-    def row(self, image: str) -> Row:
-        """Return the row of an image; InputError ``no_image`` if the set has none of this id."""
-        index = self.ids.get(image)
-        if index is None:
-            raise InputError("no_image", f"{self.title}: no such image.", image=image[:80])
-        return self.manifest.rows[index]
-
-    def rows(self, label: str | None = None) -> list[Row]:
-        """Return the rows of a class, or all; the same image is listed once."""
-        chosen = [self.manifest.rows[i] for i in self.ids.values()]
-        return [row for row in chosen if label is None or row.label == label]
-
-    def compared(self, rows: Sequence[Row], fit: str) -> np.ndarray:
-        """Return uint8 (n, 1, 64, 64) of ``rows``, made square by ``fit``."""
-        index = [self.ids[row.sha256[:ID_LENGTH]] for row in rows]
-        return self.pixels.at(COMPARED, fit)[index]
-
-    def picture(self, image: str, size: int) -> np.ndarray:
-        """Return uint8 (size, size) of one image."""
-        from fewray.imaging.arrays import load_images
-
-        row = self.row(image)
-        scale = self.manifest.pixel_scale
-        return load_images([row.path], size, FIT, scale=scale, names=[row.shown])[0, 0]
-
-    def fit_of(self, label: str) -> str:
-        """Return how the generator of a class makes images square; ``squash`` if unknown."""
-        return self.generators[label].options.fit if label in self.generators else "squash"
+from fewray.results.files import STUDY
 
 
 class ImageSets:
@@ -97,6 +27,17 @@ class ImageSets:
         """Return the real sets."""
         return list(self._real)
 
+    def all_keys(self) -> list[str]:
+        """Return the keys of all sets: real ones, generated ones and those inside studies."""
+        keys = [each.key for each in self._real]
+        for run in self.library.runs():
+            if run.kind == "images":
+                keys.append(f"synthetic/{run.name}")
+            elif run.kind == "study":
+                folds = filter(is_fold, generator_runs(run.folder))
+                keys += [f"synthetic/{run.name}/generators/{fold.name}" for fold in folds]
+        return keys
+
     def get(self, key: str) -> ImageSet:
         """Return the set called ``key``; InputError ``no_set`` if there is none."""
         kind, _, name = key.partition("/")
@@ -107,30 +48,38 @@ class ImageSets:
         raise InputError("no_set", f"{key[:200]}: no such set of images.", key=key[:200])
 
     def _synthetic_set(self, name: str) -> ImageSet:
-        """Return the synthetic images in a folder; read again when they are generated again."""
-        from fewray.data.loading import load_dataset
-        from fewray.generators.output_folder import read_sources
-
+        """Return the synthetic images in a folder, or of a fold of a study."""
         folder = self.library.folder(name)
+        if is_fold(folder):
+            return self._kept(name, folder.parent.parent / STUDY, lambda: fold_set(name, folder))
         if not (folder / SOURCES).is_file() or not (folder / MANIFEST).is_file():
             message = f"{name}: no complete set of synthetic images (no {SOURCES} or {MANIFEST})."
             raise InputError("no_set", message, key=name)
-        changed = (folder / MANIFEST).stat().st_mtime
+        return self._kept(name, folder / MANIFEST, lambda: self._folder_set(name, folder))
+
+    def _kept(self, name: str, file: Path, make: Callable[[], ImageSet]) -> ImageSet:
+        """Return the set that was made of ``file``, made again when that changes."""
+        changed = file.stat().st_mtime
         with self._lock:
             kept = self._synthetic.get(name)
             if kept is None or kept[0] != changed:
-                found = load_dataset(folder, option=name)
-                self._check_inside(found, folder)
-                made = ImageSet(
-                    key=f"synthetic/{name}",
-                    title=name,
-                    origin="synthetic",
-                    manifest=found,
-                    folder=folder,
-                    generators=read_sources(folder),
-                )
-                kept = self._synthetic[name] = (changed, made)
+                kept = self._synthetic[name] = (changed, make())
             return kept[1]
+
+    def _folder_set(self, name: str, folder: Path) -> ImageSet:
+        from fewray.data.loading import load_dataset
+        from fewray.generators.output_folder import read_sources
+
+        found = load_dataset(folder, option=name)
+        self._check_inside(found, folder)
+        return ImageSet(
+            key=f"synthetic/{name}",
+            title=name,
+            origin="synthetic",
+            manifest=found,
+            folder=folder,
+            generators=read_sources(folder),
+        )
 
     @staticmethod
     def _check_inside(manifest: Manifest, folder: Path) -> None:
@@ -144,5 +93,6 @@ class ImageSets:
 def _real_set(number: int, source: str) -> ImageSet:
     from fewray.data.loading import load_dataset
 
-    manifest = load_dataset(source)
-    return ImageSet(key=f"real/{number}", title=manifest.name, origin="real", manifest=manifest)
+    found = load_dataset(source)
+    title = found.name
+    return ImageSet(f"real/{number}", title, origin="real", manifest=found, source=source)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import io
 import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from PIL import Image
 
 from fewray.app.library import Library
 from fewray.errors import InputError
-from fewray.readers.answers import read_answers
+from fewray.readers.answers import first_shown, now, read_answers, shown_at
 from fewray.readers.invitations import reader_of
 from fewray.readers.session import ReadingSession, Showing
 from fewray.readers.study import ReaderStudy, open_study
@@ -54,7 +53,6 @@ class Readers:
         self._lock = threading.Lock()
         self._folders: list[Path] = []
         self._opened: dict[Path, tuple[float, ReaderStudy]] = {}
-        self._shown: dict[tuple[Path, str, str], float] = {}
 
     def visit(self, token: str) -> Visit:
         """Return who has this token; InputError ``reader_not_found``.
@@ -107,15 +105,18 @@ class Readers:
         return same_length(visit.study.picture(showing))
 
     def seconds_since(self, visit: Visit, showing: str) -> float | None:
-        """Return how long ago the picture was first sent; None if this server never sent it."""
-        begin = self._shown.get((visit.study.folder, visit.reader.id, showing))
-        return None if begin is None else time.monotonic() - begin
+        """Return how long ago the picture was first sent; None if it never was."""
+        begin = shown_at(visit.study.answers_folder(visit.reader.id), showing)
+        return None if begin is None else (now() - begin).total_seconds()
+
+    def seconds_left(self, visit: Visit, due: Showing) -> float:
+        """Return how long the picture may still be seen, 0.1 at least; 0 without a limit."""
+        since = self.seconds_since(visit, due.id) or 0.0
+        return max(0.1, round(due.seconds - since, 1)) if due.seconds else 0.0
 
     def _check_time(self, visit: Visit, due: Showing) -> None:
-        key = (visit.study.folder, visit.reader.id, due.id)
-        with self._lock:
-            begin = self._shown.setdefault(key, time.monotonic())
-        if due.seconds and time.monotonic() - begin > due.seconds + GRACE:
+        begin = first_shown(visit.study.answers_folder(visit.reader.id), due.id)
+        if due.seconds and (now() - begin).total_seconds() > due.seconds + GRACE:
             raise InputError("no_image", "The time for this image is over.")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from dataclasses import replace
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -17,9 +17,10 @@ from fewray.app.reader_study.access import GRADE_OF
 from fewray.app.reader_study.results import found_study
 from fewray.config import ReaderStudyOptions
 from fewray.errors import InputError
+from fewray.readers.api import new_reader_study
 from fewray.readers.invitations import invite_reader, renew_token
 from fewray.readers.session import Progress, ReadingSession
-from fewray.readers.study import ReaderStudy, create_study
+from fewray.readers.study import ReaderStudy
 from fewray.results.readers.study import GRADES, Grade
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
@@ -171,6 +172,8 @@ def _reader(opened: ReaderStudy, reader: str, grade: Grade | None) -> ReaderView
 
 def _define(context: Context, form: dict[str, str]) -> str:
     """Write the study that the form describes into the served folder; return its name."""
+    from fewray.pipelines.provenance import patient_pattern
+
     name = form.get("name", "").strip()
     if not NAME.fullmatch(name):
         message = f"name {name[:60]!r}: expected letters, digits, hyphens and underscores."
@@ -181,22 +184,15 @@ def _define(context: Context, form: dict[str, str]) -> str:
     real = context.images.get(form.get("real", ""))
     keys = [key.removeprefix(USE) for key in form if key.startswith(USE)]
     chosen = [context.images.get(key) for key in keys]
-    if real.origin != "real" or any(each.origin != "synthetic" for each in chosen) or not chosen:
+    if real.origin != "real" or any(each.folder is None for each in chosen) or not chosen:
         message = "Choose real images and at least one set of synthetic images."
         raise InputError("no_generator", message)
-    synthetic = {each.title: each.manifest for each in chosen}
-    fits = {source.options.fit for each in chosen for source in each.generators.values()}
-    if len(fits) > 1:
-        message = "These generators were trained with different fits: borders would give them away."
-        raise InputError("fit_differs", message)
-    fit = fits.pop() if fits else "squash"
     options = ReaderStudyOptions(
         num_real=integer(form, "num_real", 60, 2, 1000),
         num_synthetic=integer(form, "num_synthetic", 60, 2, 1000),
         num_practice=integer(form, "num_practice", 8, 0, 100),
         num_repeats=integer(form, "num_repeats", 10, 0, 1000),
         image_size=integer(form, "image_size", 64, 8, 2048),
-        fit="pad" if fit == "pad" else "squash",
         seconds=float(integer(form, "seconds", 0, 0, 3600)),
         ask_class=form.get("ask_class") == "1",
         ask_click=form.get("ask_click") == "1",
@@ -205,5 +201,8 @@ def _define(context: Context, form: dict[str, str]) -> str:
     folder = context.library.base / name
     if folder.exists():
         raise InputError("study_exists", f"{name}: this folder exists; choose another name.")
-    create_study(Path(folder), real.manifest, synthetic, options, name=name)
+    # Patients are found as in the generators' training; without a pattern they are known already.
+    patterned = any(patient_pattern(each.generators) for each in chosen)
+    made = [replace(each.manifest, name=each.title) for each in chosen]
+    new_reader_study(folder, real.source if patterned else real.manifest, made, options=options)
     return name

@@ -70,7 +70,8 @@ def read(request: Request) -> Response:
     first = view.progress.practice_total and not view.due.practice and view.due.number == 1
     if first and not query.get("start"):
         return _page(context, visit, "read_start.html.j2", view)
-    return _page(context, visit, "read_image.html.j2", view, due=view.due)
+    left = context.readers.seconds_left(visit, view.due)
+    return _page(context, visit, "read_image.html.j2", view, due=view.due, left=left)
 
 
 def picture(request: Request) -> Response:

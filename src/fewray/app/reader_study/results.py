@@ -13,17 +13,16 @@ from fewray.app.context import context_of
 from fewray.app.library import READER_STUDY, Found
 from fewray.app.pages import name_of
 from fewray.errors import InputError
-from fewray.results.scores import Matrix
-
-SHOWN = 12
-"""Synthetic images shown, those most often taken for real first."""
 
 
 def results(request: Request) -> Response:
     """Show what the readers who have finished found; nothing is written."""
     from fewray.readers.analyse import analyse_study
+    from fewray.report.blocks import Drawing
+    from fewray.report.html.svg import themed_svg
     from fewray.report.html.tables import to_html
     from fewray.report.pages.readers.page import most_convincing, reader_tables
+    from fewray.report.pages.readers.plots import click_maps
     from fewray.results.readers.text import limits, methods, sentences
 
     context = context_of(request)
@@ -41,10 +40,12 @@ def results(request: Request) -> Response:
         limits=[each.text for each in limits(measured)],
         methods=methods(measured),
         tables=tables,
-        fooled=most_convincing(measured)[:SHOWN],
+        fooled=most_convincing(measured),
         maps=[
-            ("Clicks on synthetic images", heat_map(measured.clicks.synthetic, "synthetic")),
-            ("Clicks on real images", heat_map(measured.clicks.real, "real")),
+            (each, Markup(themed_svg(each.svg, f"clicks{number}")))
+            for group in click_maps(measured)
+            for number, each in enumerate(group.blocks)
+            if isinstance(each, Drawing)
         ],
     )
 
@@ -84,22 +85,3 @@ def found_study(request: Request, name: str) -> Found:
     if run.kind != "reader_study":
         raise InputError("no_run", f"{name}: not a reader study (no {READER_STUDY}).")
     return run
-
-
-def heat_map(counts: Matrix, of: str) -> Markup | None:
-    """Return clicks per cell as an SVG; None without any."""
-    total, most = int(sum(map(sum, counts))), max(map(max, counts))
-    if not total:
-        return None
-    size = len(counts)
-    cells = [
-        f'<rect x="{x}" y="{y}" width="1" height="1" fill-opacity="{count / most:.2f}"/>'
-        for y, row in enumerate(counts)
-        for x, count in enumerate(row)
-        if count
-    ]
-    label = f"{total} clicks on {of} images; at most {most:g} in one of {size * size} cells"
-    return Markup(
-        f'<svg class="heat" viewBox="0 0 {size} {size}" role="img" aria-label="{label}">'
-        f'<rect class="ground" width="{size}" height="{size}"/>{"".join(cells)}</svg>'
-    )

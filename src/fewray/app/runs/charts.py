@@ -1,4 +1,4 @@
-"""Line charts and interval bars as inline SVG, coloured by the stylesheet."""
+"""Line charts as inline SVG, coloured by the stylesheet."""
 
 from __future__ import annotations
 
@@ -80,29 +80,6 @@ def line_chart(title: str, lines: Sequence[Line], *, unit: bool = False) -> Char
         f"{''.join(parts)}</svg>"
     )
     return Chart(title, Markup(svg), tuple(name for name, _ in drawn))
-
-
-def interval_bar(
-    value: float | None, ci: tuple[float, float] | None, span: tuple[float, float], label: str
-) -> Markup:
-    """Return a difference with its interval on a scale from ``span[0]`` to ``span[1]``."""
-    width, height, margin = 200, 20, 6
-    low, high = span
-
-    def place(x: float) -> float:
-        share = (x - low) / ((high - low) or 1.0)
-        return round(margin + max(0.0, min(1.0, share)) * (width - 2 * margin), 1)
-
-    zero = place(0.0)
-    parts = [f'<line class="zero" x1="{zero}" x2="{zero}" y1="0" y2="{height}"/>']
-    if value is not None and ci is not None:
-        parts.append(f'<line class="ci" x1="{place(ci[0])}" x2="{place(ci[1])}" y1="10" y2="10"/>')
-        parts.append(f'<circle class="point" cx="{place(value)}" cy="10" r="4"/>')
-    svg = (
-        f'<svg class="interval" viewBox="0 0 {width} {height}" role="img" '
-        f'aria-label="{escape(label)}">{"".join(parts)}</svg>'
-    )
-    return Markup(svg)
 
 
 def span_of(intervals: Iterable[tuple[float, float] | None]) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from fewray.app.context import context_of
 from fewray.app.library import QUALITY, Found
 from fewray.app.pages import name_of, see_other
-from fewray.app.runs.charts import Chart, interval_bar, span_of
+from fewray.app.runs.charts import Chart, span_of
 from fewray.app.runs.compare import comparison
 from fewray.app.runs.curves import compared_charts, training_charts
 from fewray.app.runs.listing import row_of
@@ -21,6 +21,7 @@ from fewray.app.runs.study import StudyView, view_study
 from fewray.app.runs.training import view_training
 from fewray.app.security import REPORT_POLICY
 from fewray.errors import InputError
+from fewray.report.html.drawings import interval_bar
 from fewray.results.quality_sets import read_quality_sets
 
 REPORT = "report.html"
@@ -146,4 +147,5 @@ def _fold_charts(view: StudyView) -> list[Chart]:
 
 
 def _tools() -> dict[str, Any]:
-    return {"interval_bar": interval_bar}
+    """Return what the templates of studies call."""
+    return {"interval_bar": lambda *given: Markup(interval_bar(*given))}

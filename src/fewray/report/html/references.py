@@ -175,13 +175,14 @@ REFERENCES: dict[str, Reference] = {
         "intelligence",
         "Nature Medicine",
         2025,
+        doi="10.1038/s41591-025-03953-8",
     ),
-    "miclaimgen2024": Reference(
+    "miclaimgen2025": Reference(
         "Miao, Brenda Y. and others",
-        "The minimum information about clinical artificial intelligence checklist for generative "
-        "modeling research (MI-CLAIM-GEN)",
-        "arXiv",
-        2024,
+        "The MI-CLAIM-GEN checklist for generative artificial intelligence in health",
+        "Nature Medicine",
+        2025,
+        doi="10.1038/s41591-024-03470-0",
         arxiv="2403.02558",
     ),
 }

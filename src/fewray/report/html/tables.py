@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from fewray.report.html.drawings import interval_bar
 from fewray.report.tables import Column, Table
-from fewray.report.traced import Name, Number
-
-BAR_WIDTH, BAR_HEIGHT = 96, 12
-"""Pixels of an interval bar."""
-MARGIN = 4
+from fewray.report.traced import Link, Name, Number
 
 
 def to_html(table: Table, level: int = 3) -> str:
@@ -47,6 +44,8 @@ def to_html(table: Table, level: int = 3) -> str:
 def _cell(index: int, column: Column, cell: str, scale: tuple[float, float] | None) -> str:
     attributes = _attributes(column)
     shown = escape(cell)
+    if isinstance(cell, Link):
+        shown = f'<a href="#{escape(cell.anchor)}">{shown}</a>'
     if isinstance(cell, Number):
         attributes += f' data-path="{escape(cell.path)}"'
         attributes += f' data-scale="{cell.scale:g}"' if cell.scale != 1 else ""
@@ -69,34 +68,17 @@ def _scale(column: Column, cells: Sequence[str]) -> tuple[float, float] | None:
     return (low, high) if high > low else None
 
 
-def interval_bar(
-    ends: tuple[float, float],
-    point: float | None,
-    scale: tuple[float, float],
-    baseline: float | None,
-) -> str:
-    """Return an inline SVG of an interval on ``scale``, its point and a tick at ``baseline``."""
-    middle = BAR_HEIGHT / 2
-
-    def x(value: float) -> str:
-        share = (value - scale[0]) / (scale[1] - scale[0])
-        return f"{MARGIN + (BAR_WIDTH - 2 * MARGIN) * share:.1f}"
-
-    tick = dot = ""
-    if baseline is not None:
-        tick = f'<path class="tick" d="M{x(baseline)} 0V{BAR_HEIGHT}"/>'
-    if point is not None:
-        dot = f'<circle cx="{x(point)}" cy="{middle:g}" r="3"/>'
-    line = f'<path d="M{x(ends[0])} {middle:g}H{x(ends[1])}"/>'
-    return (
-        f'<svg class="bar" viewBox="0 0 {BAR_WIDTH} {BAR_HEIGHT}" aria-hidden="true">'
-        f"{tick}{line}{dot}</svg>"
-    )
-
-
 def _attributes(column: Column) -> str:
     names = [
-        *(["words"] if column.wrap else ["text"] if column.align == "left" else []),
+        *(
+            ["narrow"]
+            if column.narrow
+            else ["words"]
+            if column.wrap
+            else ["text"]
+            if column.align == "left"
+            else []
+        ),
         *(["bold"] if column.bold else []),
     ]
     key = f' data-key="{escape(column.key)}"' if column.key else ""

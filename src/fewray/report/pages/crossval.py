@@ -70,39 +70,39 @@ def crossval_page(study: CrossvalStudy, timing: Timing, folder: Path) -> Page:
     )
     sensitivity = checks.analysis_tables(study, study.sensitivity)
     subsets = checks.analysis_tables(study, study.subsets)
+    sections = [
+        Section("comparisons", f"Each arm compared with {arm_name(study.reference)}",
+                comparison_blocks(study)),
+        Section("arms", "Arms, training budgets and scores", _arm_blocks(study)),
+        Section("classes", "Results by class", tuple(tables.class_tables(study))),
+        Section("confusion", "Confusion matrices", _matrices(study)),
+        Section("external", "External evaluation", tuple(checks.external_tables(study))),
+        Section("images", "Synthetic images and their nearest training images",
+                lens_blocks(images)),
+        Section("generators", "Generators", _generator_section(study, folders)),
+        Section("audit", "Shortcut audit", _audit_blocks(study)),
+        Section("folds", "Cohort and folds", _fold_blocks(study)),
+        Section("sensitivity", "Sensitivity analyses",
+                (uncorrected, *sensitivity) if sensitivity else ()),
+        Section("subsets", "Subsets of the classes", (again, *subsets) if subsets else ()),
+        Section("methods", "Methods text to copy", (Text(methods_paragraph(study), "paste"),)),
+        Section("limits", "Limitations", (Bullets(tuple(limits(study))),)),
+        Section("reproducibility", "Reproducibility", _reproducibility(study, timing)),
+    ]  # fmt: skip
+    shown_sections = {section.name for section in sections if section.blocks}
+    answers = checklist_table(study, shown_sections)
+    checklist = Section("checklist", "Reporting checklist", (answers,))
     return Page.of(
         title(study),
         subtitle,
         verdict(study),
         page_warnings(data.origin, study.warnings) or limits(study)[:1],
-        [
-            Section("comparisons", f"Each arm compared with {arm_name(study.reference)}",
-                    comparison_blocks(study)),
-            Section("arms", "Arms, training budgets and scores", _arm_blocks(study)),
-            Section("classes", "Results by class", tuple(tables.class_tables(study))),
-            Section("confusion", "Confusion matrices", _matrices(study)),
-            Section("external", "External evaluation", tuple(checks.external_tables(study))),
-            Section("images", "Synthetic images and their nearest training images",
-                    lens_blocks(images)),
-            Section("generators", "Generators", _generator_section(study, folders)),
-            Section("audit", "Shortcut audit", _audit_blocks(study)),
-            Section("folds", "Cohort and folds", _fold_blocks(study)),
-            Section("sensitivity", "Sensitivity analyses",
-                    (uncorrected, *sensitivity) if sensitivity else ()),
-            Section("subsets", "Subsets of the classes", (again, *subsets) if subsets else ()),
-            Section("methods", "Methods text to copy", (Text(methods_paragraph(study), "paste"),)),
-            Section("checklist", "Reporting checklist", (checklist_table(study),)),
-            Section("limits", "Limitations", (Bullets(tuple(limits(study))),)),
-            Section("reproducibility", "Reproducibility", _reproducibility(study, timing)),
-        ],
+        [*sections[:-2], checklist, *sections[-2:]],
         beside=(external_sentence(study), "" if shown else memorised_sentence(study)),
         lead=(*forest_block(study), *shown),
         images_note=images_note(data.origin),
-        names=(
-            *map(named_arm, study.arms),
-            *(named_class(data, label) for label in data.classes),
-        ),
-    )  # fmt: skip
+        names=(*map(named_arm, study.arms), *(named_class(data, label) for label in data.classes)),
+    )
 
 
 def _images(study: CrossvalStudy, folder: Path, home: Path) -> dict[str, ClassImages]:

@@ -43,7 +43,16 @@ def run_images(study: CrossvalStudy, folder: Path, home: Path) -> dict[str, Clas
 
     Classes whose files are missing or damaged are left out.
     """
-    key = study.provenance.keys.get("synthetic/0/0/0")
+    made = synthetic_images(study, folder)
+    real = training_images(study, home / "repeat-0-fold-0") if made else {}
+    return {c: ClassImages(real[c], made[c]) for c in made if c in real}
+
+
+def synthetic_images(
+    study: CrossvalStudy, folder: Path, repeat: int = 0, fold: int = 0
+) -> dict[str, np.ndarray]:
+    """Return the synthetic images of each class of a fold, uint8 (n, 1, H, W); none if damaged."""
+    key = study.provenance.keys.get(f"synthetic/{repeat}/{fold}/0")
     if key is None:
         return {}
     store, classes = JobStore(folder / "jobs"), study.data.classes
@@ -56,9 +65,7 @@ def run_images(study: CrossvalStudy, folder: Path, home: Path) -> dict[str, Clas
         return {}
     if len(counts) != len(classes) or sum(counts) != len(images):
         return {}
-    made = dict(zip(classes, np.split(images, np.cumsum(counts)[:-1]), strict=True))
-    real = training_images(study, home / "repeat-0-fold-0")
-    return {c: ClassImages(real[c], made[c]) for c in classes if c in real}
+    return dict(zip(classes, np.split(images, np.cumsum(counts)[:-1]), strict=True))
 
 
 def training_images(study: CrossvalStudy, fold: Path) -> dict[str, np.ndarray]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -115,3 +116,11 @@ class LoggedAnswer(Answer, frozen=True, kw_only=True):
 
     at: str
     """UTC time at which it was stored."""
+
+
+class Shown(Model, frozen=True, kw_only=True):
+    """When a reader was first sent an image, one line of JSON each."""
+
+    showing: str
+    at: datetime
+    """In UTC."""

@@ -19,6 +19,7 @@ from fewray.results.readers.text import limits, methods, sentences
 
 SHOWN = 10
 """Images in the table of those most often taken for real."""
+NONE_TAKEN = "No reader called a synthetic image real."
 
 
 def reader_tables(results: ReaderResults) -> tuple[Table, ...]:
@@ -61,12 +62,13 @@ def _sections(results: ReaderResults, folder: Path) -> list[Section]:
     averages, *others, readers, images = reader_tables(results)
     notes = Bullets(tuple(sentence(limit.text) for limit in limits(results)))
     convincing = image_pictures(most_convincing(results), results, folder)
+    hardest = (images, *convincing) if images.rows else (Text(NONE_TAKEN, "soft"),)
     agreement = sentences(results)[len(results.averaged) + len(results.comparisons) :]
     found = (auc_plot(results), averages, *others, Bullets(tuple(agreement)))
     return [
         Section("findings", "Findings", found),
         Section("single-readers", "Readers", (readers,)),
-        Section("convincing", "Images taken for real", (images, *convincing)),
+        Section("convincing", "Images taken for real", hardest),
         Section("clicks", "What readers clicked on", click_maps(results)),
         Section(
             "reader-methods", "Methods of the reader study", (Text(methods(results), "paste"),)
@@ -150,10 +152,14 @@ def _images(results: ReaderResults) -> Table:
         )
         for each in most_convincing(results)
     ]
-    caption = "Rating: 1, certainly real, to 10, certainly synthetic."
+    caption = (
+        "By the number of readers who called an image real, then by the mean rating: 1, certainly "
+        "real, to 10, certainly synthetic."
+    )
     return Table.of("Synthetic images most often taken for real", header, rows, caption)
 
 
 def most_convincing(results: ReaderResults) -> list[ImageReadings]:
-    """Return up to ten synthetic images, those with the lowest mean rating first."""
-    return [image for image in results.images if image.kind == "synthetic"][:SHOWN]
+    """Return up to ten synthetic images that readers called real, the most often so first."""
+    synthetic = (image for image in results.images if image.kind == "synthetic")
+    return [image for image in synthetic if image.called_real][:SHOWN]

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fewray.report.figures import new_figure, picture, to_svg
+from fewray.report.html.drawings import click_map
 from fewray.report.html.svg import SERIES, gid
 from fewray.report.page import Drawing, Group, Picture
 from fewray.report.traced import as_name
@@ -71,24 +72,13 @@ def click_maps(results: ReaderResults) -> tuple[Group, ...]:
 
 
 def _click_map(kind: str, grid: Matrix) -> Drawing:
-    counts = np.array(grid)
-    figure, (axes,) = new_figure(1, height=3.2, width=3.2)
-    for (row, column), number in np.ndenumerate(counts):
-        if number:
-            alpha = 0.15 + 0.85 * number / counts.max()
-            axes.fill_between(
-                [column, column + 1], row, row + 1, color=SERIES[1], alpha=alpha, linewidth=0
-            )
-    axes.set_xlim(0, counts.shape[1])
-    axes.set_ylim(counts.shape[0], 0)
-    axes.set_aspect("equal")
-    axes.spines[:].set_visible(True)
-    axes.set_xticks([])
-    axes.set_yticks([])
+    clicks = (
+        f"{np.sum(grid):.0f} clicks, at most {np.max(grid):.0f} in one of {np.size(grid)} cells"
+    )
     return Drawing(
-        to_svg(figure),
+        click_map(grid),
         f"Clicks on {kind} images",
-        f"Where readers clicked on {kind} images ({counts.sum():.0f} clicks); darker: more often.",
+        f"Where readers clicked on {kind} images ({clicks}); darker: more often.",
         narrow=True,
     )
 
