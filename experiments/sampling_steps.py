@@ -3,9 +3,10 @@
 Run `python -m experiments.sampling_steps RUN [IMAGES]` for a folder made by `fewray train --recipe
 diffusion --hold-out 0.2 --quality-every 0`. Prints, for each number of evaluations and each noise
 level down to which a Gaussian replaces the network (0: nowhere), the KID to the training images and
-to those of the held-out patients, means over the classes, and the accuracy of CLASSIFIERS
-classifiers trained on the synthetic images and tested on the held-out patients. `python -m
-experiments.sampling_steps RUN IMAGES 12:0,10:2` measures these pairs only.
+to those of the held-out patients, the shares of copies and of copied windows (lite0), means over
+the classes, and the accuracy of CLASSIFIERS classifiers trained on the synthetic images and tested
+on the held-out patients. `python -m experiments.sampling_steps RUN IMAGES 12:0,10:2` measures these
+pairs only.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from fewray.generators.generate import run_classes
 from fewray.generators.models.layout import fit_layout
 from fewray.pipelines.extractors import open_extractor
 from fewray.pipelines.tstr import measure_tstr
+from fewray.quality.evaluate import measure_quality
 from fewray.quality.features.standardise import standardised
 from fewray.quality.image_set import ImageSet
 from fewray.quality.metrics.kid import mmd2
@@ -51,8 +53,11 @@ def main(run: Path, count: int, pairs: str) -> None:
     images = [each.images for each in training.values()]
     extractors = [standardised(open_extractor(name), images) for name in EXTRACTORS]
     head = " | ".join(f"{name}, training | unseen" for name in EXTRACTORS)
-    print(f"| evaluations | Gaussian down to | CPU ms per image | {head} | accuracy |")
-    print("| --- " * (4 + 2 * len(EXTRACTORS)) + "|")
+    print(
+        f"| evaluations | Gaussian down to | CPU ms per image | {head} | copies | copied windows "
+        "| accuracy |"
+    )
+    print("| --- " * (6 + 2 * len(EXTRACTORS)) + "|")
     for steps, sigma in (pair.split(":") for pair in pairs.split(",")):
         started = time.process_time()
         fake = sampled(run, training, count, int(steps), float(sigma))
@@ -70,6 +75,10 @@ def main(run: Path, count: int, pairs: str) -> None:
                 ]
                 cells.append(f"{np.mean(found):.2f}")
         sets = {label: ImageSet.of(made) for label, made in fake.items()}
+        report, *_ = measure_quality(training, sets, open_extractor("lite0"), held_out=held_out)
+        found = report.classes.values()
+        cells.append(f"{np.mean([len(each.copies) for each in found]) / count:.1%}")
+        cells.append(f"{np.mean([each.areas.copied_windows for each in found if each.areas]):.2%}")
         tested = [
             measure_tstr(training, sets, CLASSIFIER, held_out=held_out, seed=seed)
             for seed in range(CLASSIFIERS)
