@@ -73,7 +73,8 @@ def save_checkpoint(
         networks_used=tuple(sorted(used)),
     )
     text = msgspec.json.encode(header, order="sorted").decode()
-    write_bytes(path, save(tensors, metadata={"run": text}))
+    about = {"run": text, "run_sha256": hashlib.sha256(text.encode()).hexdigest()}
+    write_bytes(path, save(tensors, metadata=about))
 
 
 def load_checkpoint(path: Path, device: torch.device, label: str | None = None) -> Family:
@@ -100,11 +101,16 @@ def read_header(path: Path) -> Header:
     """Return the header of a checkpoint; InputError if the file is not one of this format."""
     try:
         with safe_open(path, framework="pt") as stream:
-            text = (stream.metadata() or {}).get("run", "{}")
+            about = stream.metadata() or {}
+        text = about.get("run", "{}")
         header = msgspec.json.decode(text, type=Header)
     except (OSError, SafetensorError, msgspec.DecodeError) as error:
         message = f"{path}: not a readable checkpoint ({error}). Train again."
         raise InputError("checkpoint_damaged", message, path=str(path)) from None
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    if about.get("run_sha256", digest) != digest:  # the first checkpoints have none
+        message = f"{path}: its description differs from that written. Train again."
+        raise InputError("checkpoint_damaged", message, path=str(path))
     if header.format != FORMAT or header.options.family not in FAMILIES:
         message = f"{path}: format {header.format}, expected {FORMAT}. Train again."
         raise InputError("checkpoint_format", message, path=str(path), found=header.format)
