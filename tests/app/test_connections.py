@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,12 @@ HANGING = (
     b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n"
     b"Expect: 100-continue\r\n\r\n"
 )
+
+
+def in_thread(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run ``work`` in a thread of its own: browser tests leave a loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 async def reading_app(scope: Any, receive: Any, send: Any) -> None:
@@ -53,7 +61,7 @@ def post(guard: Guard, *parts: bytes, stop: bool = False) -> list[Any]:
         await task
 
     task: Any = None
-    asyncio.run(run())
+    in_thread(run())
     return sent
 
 
@@ -114,9 +122,9 @@ def test_headers_that_do_not_come_close_the_connection(monkeypatch: pytest.Monke
         return due and transport.closed
 
     monkeypatch.setattr(connections, "SLOWEST", 0.0)
-    assert asyncio.run(run())
-    assert asyncio.run(run(b"GET / HTTP/1.1\r\n", b"Host: x"))
-    assert not asyncio.run(run(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+    assert in_thread(run())
+    assert in_thread(run(b"GET / HTTP/1.1\r\n", b"Host: x"))
+    assert not in_thread(run(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
 
 
 @pytest.mark.parametrize(
@@ -128,7 +136,7 @@ def test_what_is_no_http_gets_the_security_headers_too(noise: bytes):
         connection.connection_lost(None)
         return transport.written
 
-    head, _, text = asyncio.run(run()).partition(b"\r\n\r\n")
+    head, _, text = in_thread(run()).partition(b"\r\n\r\n")
     status, *lines = head.decode().split("\r\n")
     assert status == "HTTP/1.1 400 Bad Request"
     assert {f"{name}: {value}" for name, value in HEADERS.items()} <= set(lines)

@@ -73,8 +73,8 @@ def save_checkpoint(
         networks_used=tuple(sorted(used)),
     )
     text = msgspec.json.encode(header, order="sorted").decode()
-    about = {"run": text, "run_sha256": hashlib.sha256(text.encode()).hexdigest()}
-    write_bytes(path, save(tensors, metadata=about))
+    # One entry only: safetensors writes several in no fixed order.
+    write_bytes(path, save(tensors, metadata={"run": f"{_sha256(text)} {text}"}))
 
 
 def load_checkpoint(path: Path, device: torch.device, label: str | None = None) -> Family:
@@ -101,14 +101,13 @@ def read_header(path: Path) -> Header:
     """Return the header of a checkpoint; InputError if the file is not one of this format."""
     try:
         with safe_open(path, framework="pt") as stream:
-            about = stream.metadata() or {}
-        text = about.get("run", "{}")
+            about = (stream.metadata() or {}).get("run", "")
+        digest, _, text = ("", "", about) if about[:1] == "{" else about.partition(" ")
         header = msgspec.json.decode(text, type=Header)
     except (OSError, SafetensorError, msgspec.DecodeError) as error:
         message = f"{path}: not a readable checkpoint ({error}). Train again."
         raise InputError("checkpoint_damaged", message, path=str(path)) from None
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    if about.get("run_sha256", digest) != digest:  # the first checkpoints have none
+    if digest and digest != _sha256(text):  # the first checkpoints have none
         message = f"{path}: its description differs from that written. Train again."
         raise InputError("checkpoint_damaged", message, path=str(path))
     if header.format != FORMAT or header.options.family not in FAMILIES:
@@ -128,6 +127,10 @@ def provenance(path: Path) -> GeneratorSource:
         training_set=header.training_set,
         networks_used=header.networks_used,
     )
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _digest(tensors: dict[str, torch.Tensor]) -> str:

@@ -152,7 +152,7 @@ def test_unused_bits_are_told_with_the_stored_values(tmp_path: Path):
         values = radiograph(index).astype(int)
         write(tmp_path, f"a/{index}.png", deep(values * 257 if index else values * 4))
     found = codes(audit(load_dataset(tmp_path)))
-    assert found["unused_bits"].items == ("0.png",)
+    assert found["unused_bits"].items == ("a/0.png",)
     assert f"{int(radiograph(0).max()) * 4}" in found["unused_bits"].text
     assert "blank_images" not in found
 
