@@ -42,6 +42,8 @@ def results() -> str:
     published = read_study(DOCS / "results" / "published").conclusion.verdicts[0].text
     links = [
         "Full results of this study: [results/crossval.md](results/crossval.md)",
+        "The same study with an earlier recipe, `small`: [results/crossval_small.md]"
+        "(results/crossval_small.md)",
         f"The paper's own protocol: [results/published.md](results/published.md). {published}",
         "How the results were made: [results/notes.md](results/notes.md)",
     ]
@@ -53,6 +55,13 @@ def crossval_results() -> str:
     from fewray.report.render import render_markdown
 
     return render_markdown(DOCS / "results" / "crossval")
+
+
+def small_results() -> str:
+    """Return docs/results/crossval_small.md: the study with GANs of recipe `small`."""
+    from fewray.report.render import render_markdown
+
+    return render_markdown(DOCS / "results" / "crossval_small")
 
 
 def published_results() -> str:
@@ -140,6 +149,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": command_reference,
     "results.md": results,
     "results/crossval.md": crossval_results,
+    "results/crossval_small.md": small_results,
     "results/published.md": published_results,
     "metrics.md": metrics,
     "crossval.md": crossval,
