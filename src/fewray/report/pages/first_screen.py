@@ -28,7 +28,7 @@ NO_GENERATOR = "No generator was trained, so this study says nothing about synth
 EVIDENCE = {
     "phantom_data": ("phantom images", "folds"),
     "identified_without_lungs": ("shortcut found", "audit"),
-    "simple_models_near_best_arm": ("simple models come close", "audit"),
+    "simple_models_near_best_arm": ("simple models come close to the best arm", "audit"),
     "negative_control_helps": ("negative control helps", "comparisons"),
     "patients_unknown": ("patients unknown", "folds"),
     "external_patients_unknown": ("external patients unknown", "external"),
