@@ -178,7 +178,10 @@ def test_further_warnings_are_chips_that_lead_to_their_evidence(tmp_path: Path):
     warning = StudyWarning(code="simple_models_near_best_arm", text="A thumbnail comes close.")
     study = crossval_study()
     raw = written(tmp_path, msgspec.structs.replace(study, warnings=(study.warnings[0], warning)))
-    assert '<a href="#audit" title="A thumbnail comes close.">simple models come close to the best arm</a>' in raw
+    assert (
+        '<a href="#audit" title="A thumbnail comes close.">simple models come close to the best arm</a>'
+        in raw
+    )
     evidence = raw[raw.index('<section id="audit"') : raw.index('<section id="folds"')]
     assert '<p class="note">A thumbnail comes close.</p>' in evidence
     without = msgspec.structs.replace(study.audit, models={})
