@@ -97,7 +97,7 @@ FEW_IMAGES = 20
 RECIPE_NOTES: dict[str, str] = {
     "diffusion": "a small diffusion model (the default)",
     "diffusion_quick": "smaller and shorter, for demonstrations",
-    "gan": "a relativistic GAN with gradient penalties",
+    "gan": "a relativistic GAN; not measured yet",
     "paper": "the DCGAN of Davoodi & Lo Giudice",
     "small": "a DCGAN with half as many channels",
     "quick": "the same, shorter, for demonstrations",
@@ -191,7 +191,7 @@ def choose_recipe(
     hours = (image_size / 64) ** 2
     name = "diffusion" if on_gpu or hours <= LONGEST_HOURS else "diffusion_quick"
     options = RECIPES[name].with_(image_size=image_size)
-    reasons = [f"recipe {name}, the best one measured at 64 px that needs no collage"]
+    reasons = [f"recipe {name}, the default, measured at 64 px only"]
     if name != "diffusion":
         reasons = [f"recipe {name}, because diffusion would take about {hours:.0f} hours on a CPU"]
     if len(images) > MOST_POOLED_CLASSES:
