@@ -155,7 +155,7 @@ def test_a_checkpoint_without_the_record_still_loads(selected: Path, films: Path
     old = tmp_path / "run" / "a" / CHECKPOINT
     old.parent.mkdir(parents=True)
     with safe_open(selected / "a" / BEST, framework="pt") as stream:
-        said = json.loads(stream.metadata()["run"])
+        said = json.loads(stream.metadata()["run"].partition(" ")[2])
         tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
     del said["networks_used"], said["options"]["networks_used"]
     save_file(tensors, old, metadata={"run": json.dumps(said)})
