@@ -103,6 +103,7 @@ FIRST = (
 """Start of the paths of tests that are begun first, so that no process is left with a long one."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark slow tests: ``make check`` leaves them to ``make test``. Keep files in one process.
 
