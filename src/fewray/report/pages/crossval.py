@@ -117,15 +117,15 @@ def forest_block(study: CrossvalStudy) -> tuple[Drawing, ...]:
     drawn = forest_plot(study)
     if drawn is None:
         return ()
-    holm = ", after Holm correction" if len(study.comparisons) > 1 else ""
+    holm = " (after Holm correction)" if len(study.comparisons) > 1 else ""
     return (
         Drawing(
             drawn,
             "Forest plot of the differences in accuracy; the table of comparisons has the same "
             "numbers",
             "Square: difference in accuracy. Line: its 95% confidence interval. Right of 0: in "
-            f"favour of the arm over {arm_name(study.reference)}. Shaded: differences this study "
-            f"had less than 80% power to detect{holm}.",
+            f"favour of the arm over {arm_name(study.reference)}. Shaded: differences too "
+            f"small for this study to detect with 80% power{holm}.",
             narrow=True,
             file=FOREST,
             command=study_command(study),

@@ -120,8 +120,8 @@ def comparison_table(study: CrossvalStudy) -> Table:
         "smallest difference the study had 80% power to detect"
     )
     caption += (
-        ", without and with Holm correction. Verdicts use the Holm-corrected p-value; intervals "
-        "are not corrected."
+        ", without and with Holm correction. Verdicts allow for the number of comparisons "
+        "(Holm); intervals do not."
         if several
         else "."
     )

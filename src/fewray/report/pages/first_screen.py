@@ -46,10 +46,18 @@ PHANTOM = (
 )
 
 
+MEANING = {
+    "identified_without_lungs": "The classifiers may recognise where an image comes from instead "
+    "of the disease."
+}
+"""By code of a warning: what it means for the reader."""
+
+
 def warned(warning: StudyWarning) -> Warned:
     """Return a warning with its label and the place of its evidence; others point to the limits."""
     label, anchor = EVIDENCE.get(warning.code, (warning.code.replace("_", " "), "limits"))
-    return Warned.of(warning.text, label, anchor)
+    text = " ".join(filter(None, (warning.text, MEANING.get(warning.code))))
+    return Warned.of(text, label, anchor)
 
 
 def verdict(study: CrossvalStudy) -> list[str]:
@@ -108,11 +116,14 @@ def strips(
 
 def images_note(origin: str) -> str:
     """Return what the images are: the first ones, not chosen, and real ones are training images."""
+    note = (
+        "The first images of each class, not chosen. Memorised: synthetic images that copy a "
+        "training image. "
+    )
     if origin == "phantom":
-        return "The first images of each class, not chosen. Real: computer-generated phantoms."
+        return f"{note}Real: computer-generated phantoms."
     return (
-        "The first images of each class, not chosen. Real images are training images: share this "
-        "page only where they may be shared."
+        f"{note}Real images are training images: share this page only where they may be shared."
     )
 
 
