@@ -26,6 +26,7 @@ from fewray.data.images import ImageSource
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.generators.checkpoint import load_checkpoint, read_header
+from fewray.generators.families.diffusion import Diffusion
 from fewray.generators.generate import run_classes
 from fewray.generators.log import read_log
 from fewray.pipelines.extractors import open_extractor
@@ -72,16 +73,22 @@ def real_images(run: Path) -> tuple[dict[str, ImageSet], dict[str, ImageSet]]:
     return training, held_out
 
 
-def measure(run: Path, count: int) -> dict[str, Any]:
-    """Return the scores of ``count`` synthetic images per class by extractor and class."""
+def measure(run: Path, count: int, *, averaged: bool = True) -> dict[str, Any]:
+    """Return the scores of ``count`` synthetic images per class by extractor and class.
+
+    Without ``averaged``, a diffusion model samples from its last weights instead of their average.
+    """
     options = read_run_options(run / "options.json")
     paths = run_classes(run)
     training, held_out = real_images(run)
     device = choose_device("auto")
-    fake = {
-        label: ImageSet.of(load_checkpoint(path, device, label).sample(range(count)))
-        for label, path in paths.items()
-    }
+    fake = {}
+    for label, path in paths.items():
+        generator = load_checkpoint(path, device, label)
+        if not averaged:
+            assert isinstance(generator, Diffusion)
+            generator.average.load_state_dict(generator.network.state_dict())
+        fake[label] = ImageSet.of(generator.sample(range(count)))
     scores: dict[str, dict[str, Any]] = {}
     for name in EXTRACTORS:
         report, *_ = measure_quality(training, fake, open_extractor(name), held_out=held_out)
