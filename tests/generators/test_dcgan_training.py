@@ -345,3 +345,13 @@ def test_a_call_that_trains_nothing_leaves_the_record_of_how_it_was_trained(tmp_
     assert (tmp_path / "options.json").read_text() == before
     run_into(tmp_path, SMALL.with_(epochs=2), precision="bf16")
     assert json.loads((tmp_path / "options.json").read_text())["precision"] == "bf16"
+
+
+def test_options_of_other_families_do_not_matter_for_resuming(tmp_path: Path):
+    run_into(tmp_path, SMALL.with_(epochs=1))
+    other = SMALL.diffusion.with_(sampling_steps=SMALL.diffusion.sampling_steps + 1)
+    last = run_into(tmp_path, SMALL.with_(epochs=2, diffusion=other))
+    assert last is not None
+    assert last.epoch == 2
+    assert SMALL.with_(family="diffusion").continued().diffusion == SMALL.diffusion
+    assert SMALL.with_(family="diffusion", diffusion=other).continued().diffusion == other

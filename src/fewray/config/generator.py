@@ -179,7 +179,23 @@ class GanOptions(Options):
         check_range("ema_half_life", self.ema_half_life, 0)
         check_range("ema_ramp_up", self.ema_ramp_up, 0)
 
+    def continued(self) -> GanOptions:
+        """Return the options that must be equal to continue training.
+
+        Epochs and the options of other families do not matter and have their defaults.
+        """
+        others = {
+            name: type(getattr(self, name))()
+            for family, name in OPTIONS_OF_FAMILY.items()
+            if family != self.family
+        }
+        return self.with_(epochs=1, **others)
+
     @property
     def made_of_training_images(self) -> bool:
         """Whether images are assembled from pieces of training images."""
         return self.family == "patches"
+
+
+OPTIONS_OF_FAMILY = {"diffusion": "diffusion", "gan": "adversarial", "patches": "patches"}
+"""By family: the name of its own options in :class:`GanOptions`."""

@@ -172,7 +172,7 @@ def check_continues(
 ) -> None:
     """Raise InputError unless the checkpoint ``path`` is an earlier state of this training run."""
     header = read_header(path)
-    now, then = (each.with_(epochs=1).to_json() for each in (options, header.options))
+    now, then = (each.continued().to_json() for each in (options, header.options))
     changed = [name for name in now if now[name] != then[name]]
     for name in ("rows_sha256", "label"):
         if getattr(header.training_set, name) != getattr(training_set, name):

@@ -206,7 +206,7 @@ def _others(out: Path, run: RunOptions) -> list[str]:
         for name in ("data", "data_sha256", "group_regex", "seed", "hold_out", "patience")
         if getattr(before, name) != getattr(run, name)
     ]
-    if before.gan.with_(epochs=1) != run.gan.with_(epochs=1):
+    if before.gan.continued() != run.gan.continued():
         changed.insert(0, "gan")
     if others and changed:
         message = f"{out}: {', '.join(others)} trained with other {', '.join(changed)}."
