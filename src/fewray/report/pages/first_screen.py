@@ -122,9 +122,7 @@ def images_note(origin: str) -> str:
     )
     if origin == "phantom":
         return f"{note}Real: computer-generated phantoms."
-    return (
-        f"{note}Real images are training images: share this page only where they may be shared."
-    )
+    return f"{note}Real images are training images: share this page only where they may be shared."
 
 
 def memorised_sentence(study: CrossvalStudy) -> str:
