@@ -21,7 +21,7 @@ import torch
 
 from experiments.provenance import made_by
 from fewray.compute.device import choose_device
-from fewray.config import ClassifierOptions
+from fewray.config import ClassifierOptions, GanOptions
 from fewray.data.images import ImageSource
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
@@ -50,6 +50,35 @@ SCORES = {
 }
 
 
+STATISTICS = {
+    "mean": "mean grey level",
+    "sd": "SD within an image",
+    "gradient": "difference of neighbours",
+    "between": "SD between images",
+}
+
+
+def statistics(images: np.ndarray) -> dict[str, float]:
+    """Return means over uint8 ``images`` (n, 1, S, S), in grey levels (0 to 255).
+
+    The mean and the standard deviation of an image, the mean absolute difference between
+    neighbouring pixels, and the standard deviation of a pixel between images.
+    """
+    x = images.astype(float)
+    across, down = (np.abs(np.diff(x, axis=axis)).mean() for axis in (-1, -2))
+    return {
+        "mean": float(x.mean()),
+        "sd": float(x.std((1, 2, 3)).mean()),
+        "gradient": float((across + down) / 2),
+        "between": float(x.std(0).mean()),
+    }
+
+
+def with_evaluations(options: GanOptions, evaluations: int) -> GanOptions:
+    """Return ``options`` with this number of evaluations of a diffusion model."""
+    return options.with_(diffusion=options.diffusion.with_(sampling_steps=evaluations))
+
+
 def image_set(rows: Manifest, size: int, fit: str) -> ImageSet:
     """Return the images of ``rows`` with names and patients."""
     images = np.array(ImageSource(rows).at(size, fit))
@@ -76,15 +105,18 @@ def real_images(run: Path) -> tuple[dict[str, ImageSet], dict[str, ImageSet]]:
 def measure(run: Path, count: int, *, averaged: bool = True) -> dict[str, Any]:
     """Return the scores of ``count`` synthetic images per class by extractor and class.
 
-    Without ``averaged``, a diffusion model samples from its last weights instead of their average.
+    A diffusion model makes an image with as many evaluations as its recipe does today. Without
+    ``averaged``, it samples from its last weights instead of their average.
     """
     options = read_run_options(run / "options.json")
+    evaluations = RECIPES[options.gan.recipe].diffusion.sampling_steps
     paths = run_classes(run)
     training, held_out = real_images(run)
     device = choose_device("auto")
     fake = {}
     for label, path in paths.items():
         generator = load_checkpoint(path, device, label)
+        generator.options = with_evaluations(generator.options, evaluations)
         if not averaged:
             assert isinstance(generator, Diffusion)
             generator.average.load_state_dict(generator.network.state_dict())
@@ -110,8 +142,9 @@ def measure(run: Path, count: int, *, averaged: bool = True) -> dict[str, Any]:
     ]
     logs = [read_log(folder)[-1] for folder in sorted({path.parent for path in paths.values()})]
     return {
-        "recipe": recipe_text(options.gan),
+        "recipe": recipe_text(with_evaluations(options.gan, evaluations)),
         "seed": options.seed,
+        "image_size": options.gan.image_size,
         "data": options.data,
         "hold_out": options.hold_out,
         "training_images": {label: len(each.images) for label, each in training.items()},
@@ -122,6 +155,10 @@ def measure(run: Path, count: int, *, averaged: bool = True) -> dict[str, Any]:
         "precision": options.precision,
         "synthetic": count,
         "scores": scores,
+        "statistics": {
+            side: {label: statistics(each.images) for label, each in sets.items()}
+            for side, sets in (("training", training), ("synthetic", fake))
+        },
         "tested_images": tested[0].num_test,
         "accuracy_from_real": [found.train_real_test_real for found in tested],
         "accuracy_from_synthetic": [found.train_synthetic_test_real for found in tested],
@@ -211,7 +248,28 @@ def render() -> str:
             for side in ("real", "synthetic")
         ]
         lines.append(f"| {recipe} | {found[0]['synthetic']} | {copies} | {' | '.join(shares)} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", *_statistics_table(runs)]) + "\n"
+
+
+def _statistics_table(runs: Mapping[str, list[Mapping[str, Any]]]) -> list[str]:
+    """Return the lines of a table of grey-level statistics; of real images once per size."""
+    lines = [f"| grey levels | {' | '.join(STATISTICS.values())} |", "| --- " * 5 + "|"]
+    real: dict[str, str] = {}
+    made: list[str] = []
+
+    def row(name: str, found: list[Mapping[str, Any]], side: str) -> str:
+        cells = [
+            np.mean([each[key] for run in found for each in run["statistics"][side].values()])
+            for key in STATISTICS
+        ]
+        return f"| {name} | {' | '.join(f'{cell:.1f}' for cell in cells)} |"
+
+    for recipe, found in runs.items():
+        if known := [run for run in found if "statistics" in run]:
+            name = f"real, {known[0]['image_size']} px"
+            real.setdefault(name, row(name, known[:1], "training"))
+            made.append(row(recipe, known, "synthetic"))
+    return [*lines, *real.values(), *made] if made else []
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 
 def first_seeds(run: Path) -> np.ndarray:
-    """Return the images of seeds 0 to 11 of every class (classes x 12, 1, 64, 64)."""
+    """Return the images of seeds 0 to 11 of every class (classes x 12, 1, S, S)."""
     rows = []
     for label, path in run_classes(run).items():
         generator = load_checkpoint(path, torch.device("cpu"), label)
@@ -77,14 +77,17 @@ def curves(run: Path, path: Path) -> None:
 
 
 def _save(images: np.ndarray, path: Path) -> None:
-    save_png(grid(images, COLUMNS).repeat(2, axis=0).repeat(2, axis=1), path)
+    times = max(1, 128 // images.shape[-1])
+    save_png(grid(images, COLUMNS).repeat(times, axis=0).repeat(times, axis=1), path)
 
 
 def main(run: Path, quality: Path | None) -> None:
-    """Write the pictures into docs/; of another recipe than `paper` only the first seeds."""
-    recipe = read_run_options(run / "options.json").gan.recipe
-    if recipe != "paper":
-        _save(first_seeds(run), DOCS / f"synthetic-{recipe}.png")
+    """Write the pictures into docs/; of a run with a hold-out only the first seeds."""
+    options = read_run_options(run / "options.json")
+    name = options.gan.recipe
+    if options.hold_out:
+        size = "" if options.gan.image_size == 64 else f"-{options.gan.image_size}"
+        _save(first_seeds(run), DOCS / f"synthetic-{name}{size}.png")
         return
     _save(first_seeds(run), DOCS / "synthetic.png")
     curves(run, DOCS / "curves.png")
