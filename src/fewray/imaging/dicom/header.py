@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from sys import intern
@@ -55,6 +56,7 @@ READ = (
     "PhotometricInterpretation",
     "PixelRepresentation",
     "PresentationIntentType",
+    "PresentationLUTShape",
     "RescaleIntercept",
     "RescaleSlope",
     "Rows",
@@ -70,6 +72,8 @@ READ = (
 )
 DIRECTORY = "1.2.840.10008.1.3.10"
 """The storage class of DICOMDIR."""
+FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
+"""How a window is applied. Other values of VOILUTFunction count as the first, as in DCMTK."""
 SHORTEST = 4
 """Shorter values, such as a StudyID of 1, are no identifiers: they would match half of all file
 names."""
@@ -87,6 +91,8 @@ class DicomHeader:
     columns: int = 0
     bits: int = 0
     photometric: str = ""
+    contradictory: bool = False
+    """Whether the Presentation LUT Shape says the opposite of the photometric interpretation."""
     modality: str = ""
     view: str = ""
     """ViewPosition in capitals, such as PA, AP or LL."""
@@ -149,6 +155,7 @@ def _header(data: Elements, left: int) -> DicomHeader:
         columns=columns,
         bits=data.number("BitsStored"),
         photometric=intern(data.text("PhotometricInterpretation").upper()),
+        contradictory=is_inverted(data) != is_monochrome1(data),
         modality=intern(data.text("Modality").upper()),
         view=intern(data.text("ViewPosition").upper()),
         laterality=intern((data.text("ImageLaterality") or data.text("Laterality")).upper()),
@@ -182,11 +189,26 @@ def has_window(data: Elements) -> bool:
     centers, widths = data.texts("WindowCenter"), data.texts("WindowWidth")
     if not centers or not widths:
         return False
-    least = 1 if data.text("VOILUTFunction").upper() in ("", "LINEAR") else 1e-9
+    least = 1e-9 if data.text("VOILUTFunction").upper() in FUNCTIONS[1:] else 1
     try:
-        return float(widths[0]) >= least and abs(float(centers[0])) < float("inf")
+        return least <= float(widths[0]) < math.inf and abs(float(centers[0])) < math.inf
     except (TypeError, ValueError):
         return False
+
+
+def is_monochrome1(data: Elements) -> bool:
+    """Whether the lowest value is white by the photometric interpretation."""
+    return data.text("PhotometricInterpretation").upper() == "MONOCHROME1"
+
+
+def is_inverted(data: Elements) -> bool:
+    """Whether the lowest value is shown white.
+
+    The Presentation LUT Shape decides it, if there is one: DCMTK and dcm4che do the same. It
+    should agree with the photometric interpretation (PS3.3, C.8.11.3.1.2).
+    """
+    shape = data.text("PresentationLUTShape").upper()
+    return shape == "INVERSE" if shape in ("IDENTITY", "INVERSE") else is_monochrome1(data)
 
 
 def _identifiers(data: Elements) -> set[str]:
