@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit
 
-from fewray.imaging.decode import decode
+from fewray.imaging.decode import Unreadable, decode
 from fewray.imaging.depth import PixelScale
+from fewray.imaging.dicom.codestream import FrameSize, frame_size
 from fewray.imaging.dicom.header import read_header
 from fewray.imaging.dicom.reading import HEAD
 from tests.dicom_files import pixels_of, write_dicom
@@ -132,3 +137,41 @@ def test_padding_may_be_written_as_an_unsigned_number(tmp_path: Path):
     data.add_new("PixelPaddingValue", "US", 65536 - 2000)
     data.save_as(path)
     assert shown(path)[:10].max() == 0
+
+
+def compressed(path: Path, encoding: str, rows: int, columns: int, mode: str = "L") -> Path:
+    """Write a file whose header gives a size, and whose pixels are a picture of 64 x 64."""
+    write_dicom(path, np.zeros((rows, columns), np.uint8), 8)
+    stream = io.BytesIO()
+    picture = Image.fromarray(pixels_of(bits=8)).convert(mode)
+    picture.save(stream, encoding, **({"no_jp2": True} if encoding == "JPEG2000" else {}))
+    data = pydicom.dcmread(path)
+    data.file_meta.TransferSyntaxUID = JPEG2000Lossless if "2" in encoding else JPEGBaseline8Bit
+    data.PixelData = encapsulate([stream.getvalue()])
+    data["PixelData"].is_undefined_length = True
+    data["PixelData"].VR = "OB"
+    data.save_as(path)
+    return path
+
+
+@pytest.mark.parametrize("encoding", ["JPEG", "JPEG2000"])
+def test_compressed_pixels_of_another_size_are_refused(tmp_path: Path, encoding: str):
+    """The decoder has as many pixels as it needs, and would scramble them."""
+    assert shown(compressed(tmp_path / "a", encoding, 64, 64)).std() > 40
+    for number, (rows, columns) in enumerate(((32, 128), (128, 32), (32, 32), (96, 96))):
+        with pytest.raises(Unreadable, match="64x64 pixels, although") as caught:
+            shown(compressed(tmp_path / str(number), encoding, rows, columns))
+        assert caught.value.code == "dicom_damaged"
+    with pytest.raises(Unreadable) as caught:
+        shown(compressed(tmp_path / "b", encoding, 64, 64, "RGB"))
+    assert caught.value.code == "dicom_colour"
+
+
+def test_the_size_of_a_frame_that_ends_early_is_unknown():
+    stream = io.BytesIO()
+    Image.fromarray(pixels_of(bits=8)).save(stream, "JPEG")
+    content = stream.getvalue()
+    known = [frame_size(content[:end]) for end in range(len(content))]
+    assert known[0] is None
+    assert known[-1] == FrameSize(rows=64, columns=64, components=1)
+    assert frame_size(bytes(99)) is None

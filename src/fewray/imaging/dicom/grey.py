@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from fewray.imaging.depth import OUTLIERS, GreyRange, PixelScale
+from fewray.imaging.dicom.codestream import mismatch
 from fewray.imaging.dicom.elements import Elements, values
 from fewray.imaging.dicom.header import FUNCTIONS, has_window, is_inverted
 from fewray.imaging.dicom.reading import read_dataset
@@ -110,8 +111,12 @@ def read_dicom(content: bytes, path: Path) -> DicomImage:
     try:
         data.PhotometricInterpretation = elements.text("PhotometricInterpretation").upper()
         data.SamplesPerPixel = data.NumberOfFrames = 1  # or left out: others are refused above
+        if other := mismatch(data):
+            raise Unreadable(path, other[1], other[0])
         stored, excess_bits = stored_values(data)
         lowest, plain, windowed, padding = _tables(data, elements)
+    except Unreadable:
+        raise
     except Exception as error:  # whatever a damaged file or a missing decoder leads to
         raise Unreadable(path, _undecoded(data, error), "dicom_damaged") from None
     if stored.ndim != 2:
