@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
@@ -66,7 +67,7 @@ def test_the_first_input_of_a_lut_may_be_negative(tmp_path: Path, keyword: str, 
 
 @pytest.mark.parametrize("kind", ["US", "SS"])
 def test_a_voi_lut_follows_a_rescale_to_negative_values(tmp_path: Path, kind: str):
-    rescale = {"RescaleSlope": 1, "RescaleIntercept": -1024}
+    rescale: dict[str, Any] = {"RescaleSlope": 1, "RescaleIntercept": -1024}
     path = write_dicom(tmp_path / "a", pixels_of(), VOILUTSequence=[curve(-1024, kind)], **rescale)
     plain = write_dicom(tmp_path / "b", pixels_of(), VOILUTSequence=[curve(0, kind)])
     assert np.array_equal(shown(path), shown(plain))
@@ -85,7 +86,7 @@ def test_entries_of_8_bits_may_be_bytes(tmp_path: Path):
 @pytest.mark.parametrize("shape", ["IDENTITY", "INVERSE"])
 @pytest.mark.parametrize("window", [{}, {"WindowCenter": 900, "WindowWidth": 1500}])
 def test_the_presentation_lut_shape_says_what_is_black(
-    tmp_path: Path, photometric: str, shape: str, window: dict[str, int]
+    tmp_path: Path, photometric: str, shape: str, window: dict[str, Any]
 ):
     plain = shown(write_dicom(tmp_path / "plain", pixels_of(), **window))
     path = write_dicom(
@@ -102,7 +103,7 @@ def test_the_presentation_lut_shape_says_what_is_black(
     assert header.contradictory is not agrees
 
 
-WINDOW = {"WindowCenter": 900, "WindowWidth": 1500}
+WINDOW: dict[str, Any] = {"WindowCenter": 900, "WindowWidth": 1500}
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ WINDOW = {"WindowCenter": 900, "WindowWidth": 1500}
     ],
 )
 def test_empty_and_unknown_values_are_no_damage(
-    tmp_path: Path, elements: dict[str, object], same_as: dict[str, object]
+    tmp_path: Path, elements: dict[str, Any], same_as: dict[str, Any]
 ):
     path = write_dicom(tmp_path / "a", pixels_of(), **elements)
     plain = write_dicom(tmp_path / "plain", pixels_of(), **same_as)

@@ -47,11 +47,17 @@ class DicomFiles:
 
     @classmethod
     def scan(
-        cls, root: Path, files: Iterable[Path], options: DicomOptions, keep: Iterable[str] = ()
+        cls,
+        root: Path,
+        files: Iterable[Path],
+        options: DicomOptions,
+        keep: Iterable[str] = (),
+        given: Path | None = None,
     ) -> DicomFiles:
         """Read the headers of the DICOM files among ``files``, all below ``root``.
 
-        ``keep`` are the names of classes and splits. Raises InputError ``patient_key``.
+        ``keep`` are the names of classes and splits; ``given`` is the folder that the user named,
+        if it is above ``root``. Raises InputError ``patient_key``.
         """
         paths, found, own = list(files), cls(views=options.views), dict[Path, frozenset[str]]()
         for path, header in zip(paths, in_threads(_header, paths), strict=True):
@@ -63,9 +69,9 @@ class DicomFiles:
             elif header == DIRECTORY:
                 found.directories.add(path)
         if found.headers or found.damaged:
-            found.key = patient_key(root, options.key_file)
+            found.key = patient_key(given or root, options.key_file, root)
             shown = None if options.show_names else found.key
-            found.mask = NameMask(root=root, key=shown, own=own, keep=frozenset(keep))
+            found.mask = NameMask(root=root, given=given, key=shown, own=own, keep=frozenset(keep))
         return found
 
     def is_image(self, path: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 from sys import intern
@@ -74,9 +75,13 @@ DIRECTORY = "1.2.840.10008.1.3.10"
 """The storage class of DICOMDIR."""
 FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 """How a window is applied. Other values of VOILUTFunction count as the first, as in DCMTK."""
-SHORTEST = 4
+SHORTEST, SHORTEST_IDEOGRAPHS = 4, 2
 """Shorter values, such as a StudyID of 1, are no identifiers: they would match half of all file
-names."""
+names. Two ideographs are a name."""
+IDEOGRAPHS = "\u2e80"
+"""The first sign of the scripts of East Asia."""
+UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
+"""How names are written where these letters are not to be had."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,7 +169,7 @@ def _header(data: Elements, left: int) -> DicomHeader:
         burned_in=data.text("BurnedInAnnotation").upper() == "YES",
         for_processing=data.text("PresentationIntentType").upper() == "FOR PROCESSING",
         refusal=refusal(data, kind, left),
-        is_image=bool(rows or columns or _is_image_class(kind)),
+        is_image=bool(rows or columns or any(map(_is_image_class, (kind, data.kind)))),
         is_directory=kind == DIRECTORY,
         when=" ".join(data.text(keyword) for keyword in WHEN),
         patient=data.text("PatientID"),
@@ -213,11 +218,27 @@ def is_inverted(data: Elements) -> bool:
 
 def _identifiers(data: Elements) -> set[str]:
     """Return the values of the identifying elements, and the words of names and patient IDs."""
-    found = set()
+    found = set[str]()
     for keyword in IDENTIFYING:
         for value in data.texts(keyword):
-            low = value.lower()
-            found.add(squashed(low))
-            if keyword in WORDS:
-                found.update(words(low))
-    return {each for each in found if len(each) >= SHORTEST}
+            for text in _spellings(value):
+                found.add(squashed(text))
+                if "=" in text:  # a name in several scripts
+                    found.update(map(squashed, text.split("=")))
+                if keyword in WORDS:
+                    found.update(words(text))
+    return {each for each in found if len(each) >= shortest(each)}
+
+
+def _spellings(value: str) -> tuple[str, ...]:
+    """Return ``value``, and how it is written without umlauts."""
+    if value.isascii():
+        return (value,)
+    low = unicodedata.normalize("NFC", value.lower())
+    return low, low.translate(UMLAUTS)
+
+
+def shortest(identifier: str) -> int:
+    """Return the length from which on such a text identifies somebody."""
+    latin = identifier.isascii() or max(identifier) < IDEOGRAPHS
+    return SHORTEST if latin else SHORTEST_IDEOGRAPHS
