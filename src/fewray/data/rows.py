@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -223,17 +225,30 @@ def two_class_faults(rows: Sequence[Row]) -> list[tuple[str, str]]:
 
 
 def _similar_labels(classes: Iterable[str]) -> list[DataWarning]:
-    """Return a warning for each set of classes whose names differ only in case or blanks."""
+    """Return a warning for each set of classes whose names differ only in spelling."""
     found = defaultdict(list)
     for label in classes:
-        found["".join(label.split()).casefold()].append(label)
+        found[_alike(label)].append(label)
     return [
         DataWarning(
             "similar_classes",
-            f"classes {', '.join(map(repr, names))} differ only in case or blanks, but are treated "
-            "as separate classes; spell them alike if they are one",
+            f"classes {', '.join(map(_distinct(names), names))} differ only in case, blanks, "
+            "Unicode form or .0, but are treated as separate classes; spell them alike if they are "
+            "one",
             tuple(names),
         )
         for names in found.values()
         if len(names) > 1
     ]
+
+
+def _distinct(names: Sequence[str]) -> Callable[[str], str]:
+    """Return how to show names so that they look different."""
+    look = {unicodedata.normalize("NFC", name) for name in names}
+    return repr if len(look) == len(names) else ascii
+
+
+def _alike(label: str) -> str:
+    """Return a class without what only spelling differs in."""
+    plain = unicodedata.normalize("NFKC", "".join(label.split())).casefold()
+    return re.sub(r"^([+-]?\d+)[.,]0+$", r"\1", plain)
