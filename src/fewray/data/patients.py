@@ -17,8 +17,8 @@ NOTHING = ("", "nan", "na", "n/a", "none", "null", "<na>", "nat")
 ERRORS = ("#n/a", "#null!", "#ref!", "#value!", "#name?", "#num!", "#div/0!")
 """Cells, in lower case, that spreadsheet programs write where they could not compute a value."""
 MISSING = (*NOTHING, *ERRORS)
-NOBODY = (*MISSING, "unknown", "-", "--", "?")
-"""Cells, in lower case, that name no patient."""
+NOBODY = (*MISSING, "unknown", "-", "--", "?", "anon", "anonymous", "anonymized", "anonymised")
+"""Cells and IDs, in lower case, that name no patient."""
 COLUMN = "group"
 SPELLED = "similar_patients"
 """Code of the warning that patients were spelled differently."""

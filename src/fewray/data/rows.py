@@ -88,9 +88,9 @@ class RowCollector:
                 self.unreadable.append(("empty_file", f"{name}: empty file"))
             digest = sha256_of(path)
         except OSError as error:
-            self.unreadable.append(
-                ("unreadable_file", f"{name}: cannot be read ({error.strerror})")
-            )
+            if not refusal:
+                text = f"{name}: cannot be read ({error.strerror})"
+                self.unreadable.append(("unreadable_file", text))
             digest = f"unread {name}"  # equal to no other file's
         if sha256 and digest != sha256.lower():
             text = f"{alias or path}: the file has changed: sha256 {digest[:12]}, not {sha256[:12]}"

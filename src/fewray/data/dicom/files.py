@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fewray.data.dicom.names import NameMask
 from fewray.data.dicom.patient_key import PatientKey, patient_key
+from fewray.data.patients import patient_in_cell
 from fewray.imaging.arrays import in_threads
 from fewray.imaging.dicom.header import DicomHeader, read_header
 from fewray.imaging.unreadable import Unreadable
@@ -63,7 +64,8 @@ class DicomFiles:
         for path, header in zip(paths, in_threads(_header, paths), strict=True):
             if isinstance(header, DicomHeader):
                 own[path] = header.identifiers
-                found.headers[path] = replace(header, identifiers=frozenset())
+                patient = patient_in_cell(header.patient)
+                found.headers[path] = replace(header, identifiers=frozenset(), patient=patient)
             elif isinstance(header, Unreadable):
                 found.damaged[path] = header
             elif header == DIRECTORY:
@@ -180,6 +182,10 @@ def _header(path: Path) -> DicomHeader | Unreadable | str | None:
         header = read_header(path)
     except Unreadable as error:
         return error
-    except (OSError, ValueError):  # a name with a null byte, too
+    except OSError as error:
+        named = path.suffix and not path.suffix[1:].isdigit()  # UIDs end in digits
+        reason = f"cannot be read ({error.strerror})"
+        return None if named else Unreadable(path, reason, "unreadable_file")
+    except ValueError:  # a name with a null byte
         return None  # whoever reads the file reports it
     return DIRECTORY if header is not None and header.is_directory else header

@@ -86,16 +86,22 @@ def _create(place: Path) -> None:
     """Write a new key. A key that another process has just written is kept."""
     place.parent.mkdir(parents=True, exist_ok=True)
     draft = place.with_name(f"{place.name}.{os.urandom(4).hex()}")
-    with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as stream:
-        stream.write(os.urandom(32).hex() + "\n")
+    handle = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    try:
+        with os.fdopen(handle, "w") as stream:
+            stream.write(os.urandom(32).hex() + "\n")
+        _link(draft, place)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _link(draft: Path, place: Path) -> None:
     try:
         os.link(draft, place)
     except FileExistsError:
         pass
     except OSError:  # a file system without links
         draft.replace(place)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _read(place: Path) -> PatientKey:
