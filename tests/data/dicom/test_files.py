@@ -269,37 +269,3 @@ def test_headers_that_contradict_themselves_are_named(tmp_path: Path):
     write_dicom(root / "a" / "one", pixels_of(1), PresentationLUTShape="INVERSE")
     (warning,) = warned(load_dataset(root), "dicom_polarity")
     assert warning.items == ("a/one",)
-
-
-@pytest.mark.parametrize("name", ["IM9", "1.2.840.99"])
-def test_a_file_without_suffix_that_cannot_be_opened_is_no_other_format(
-    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
-):
-    """Its content is unknown: it may be DICOM, and is not passed over."""
-    root = folder_of(tmp_path / "set")
-    locked = write_dicom(root / "a" / name, pixels_of(1))
-    (root / "a" / "notes.txt").write_text("x")
-    opened = Path.open
-
-    def refusing(path: Path, *args: object, **options: object) -> object:
-        if path.name in (name, "notes.txt"):
-            raise PermissionError(13, "Permission denied", str(path))
-        return opened(path, *args, **options)
-
-    monkeypatch.setattr(Path, "open", refusing)
-    with refused("invalid_data", f"a/{name}: cannot be read (Permission denied)") as caught:
-        load_dataset(root)
-    assert caught.value.fields["faults"] == ["unreadable_file"]
-    data = load_dataset(root, strict=False)
-    assert locked in data.paths()
-    assert audit(data).unreadable == {f"a/{name}": "cannot be read (Permission denied)"}
-
-
-@pytest.mark.parametrize("name", ["ANONYMOUS", "unknown", "N/A"])
-def test_a_placeholder_is_no_patient(tmp_path: Path, name: str):
-    root = folder_of(tmp_path / "set", PatientID=name)
-    data = load_dataset(root)
-    assert len({row.group for row in data.rows}) == len(data)
-    assert warned(data, "patients_unknown")
-    assert data.dicom is not None
-    assert data.dicom.without_patient == len(data)
