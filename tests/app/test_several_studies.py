@@ -69,3 +69,24 @@ def test_a_linked_picture_is_not_sent(served: Served, tmp_path: Path):
     picture.symlink_to(tmp_path / "elsewhere.png")
     address = f"/reader-pictures/{study.folder.name}/{study.file.items[0].id}.png"
     assert client_of(served).get(address).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "file", ["readers.json", "reader-study.json", "answers/reader01/answers.jsonl"]
+)
+def test_a_file_that_cannot_be_opened_keeps_nobody_out_of_another(
+    two: tuple[Served, str], file: str
+):
+    """As a file of another user of the machine. A folder in its place cannot be read either."""
+    served, token = two
+    invite_reader(served.runs / "readers", "student")
+    path = served.runs / "readers" / file
+    path.unlink(missing_ok=True)
+    path.mkdir(parents=True)
+    client = client_of(served)
+    assert client.get(f"/read/{token}").status_code == 200
+    listed = client.get("/reader-studies")
+    assert listed.status_code == 200
+    if not file.startswith("answers"):
+        assert "cannot be read" in listed.text
+    assert "cannot be read" in client.get("/reader-studies/readers").text

@@ -100,8 +100,7 @@ class Pages:
             case RunFailed():
                 status, code, text = 500, error.code, error.message
             case OSError():
-                status, code = 422, "unreadable"
-                text = f"{error.filename or 'A file'}: cannot be read ({error.strerror or error})."
+                status, code, text = 422, "unreadable", problem_of(error)
             case HTTPException():
                 status, code = error.status_code, "http"
                 text = {404: "There is no such page.", 405: "This page takes no such request."}.get(
@@ -114,6 +113,13 @@ class Pages:
             return json_response({"error": code, "message": text}, status)
         template = "read_error.html.j2" if open_to_all else "error.html.j2"
         return self.html(template, status=status, title="Not shown", text=text)
+
+
+def problem_of(error: Exception) -> str:
+    """Return what is wrong, in one line: the error's own text, or the file that cannot be read."""
+    if isinstance(error, OSError):
+        return f"{error.filename or 'A file'}: cannot be read ({error.strerror or error})."
+    return str(error)
 
 
 def _names_a_file(error: Exception) -> bool:
