@@ -22,6 +22,8 @@ KINDS: dict[Kind, str] = {
     "reader_study": "Reader study",
 }
 
+MISNAMED = "No address can name this folder: it is not UTF-8, has a line feed, or ends with .json."
+
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     """One run in the list."""
@@ -38,6 +40,8 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     """When a file was last written, in seconds since 1970."""
     problem: str = ""
     has_report: bool = False
+    misnamed: bool = False
+    """Whether no page can show it."""
 
     @property
     def kind_name(self) -> str:
@@ -47,6 +51,8 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
 
 def row_of(run: Found) -> RunRow:
     """Return the row of a run; whatever is wrong with it becomes its ``problem``."""
+    if run.misnamed:
+        return msgspec.structs.replace(_damaged(run, MISNAMED), misnamed=True)
     try:
         row = ROWS[run.kind](run)
     except InputError as error:
