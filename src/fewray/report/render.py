@@ -76,6 +76,9 @@ def page_of(folder: Path) -> Page:
         return training_page(read_training(folder), folders, sections_of(quality))
     study, timing = read_study(folder), read_timing(folder)
     if isinstance(study, CrossvalStudy):
+        if study.reference not in study.arms:
+            message = f"{folder / STUDY}: the reference {study.reference!r} is not among the arms."
+            raise InputError("study_damaged", message, path=folder / STUDY)
         page = crossval_page(study, timing, folder)
     else:
         page = published_page(study, timing, folder)
