@@ -28,15 +28,18 @@ def test_a_damaged_study_keeps_nobody_out_of_another(two: tuple[Served, str]):
     assert client.get("/read/wrong").status_code == 422
 
 
-def test_a_study_with_impossible_options_is_listed_with_the_reason(two: tuple[Served, str]):
+@pytest.mark.parametrize(("size", "reason"), [("6", "image_size 6"), ("[]", "Expected `int`")])
+def test_a_study_with_impossible_options_is_listed_with_the_reason(
+    two: tuple[Served, str], size: str, reason: str
+):
     served, _ = two
     path = served.runs / "readers" / "reader-study.json"
-    path.write_text(path.read_text().replace('"image_size": 64', '"image_size": 6'))
+    path.write_text(path.read_text().replace('"image_size": 64', f'"image_size": {size}'))
     client = client_of(served)
-    for address in ("/reader-studies", "/reader-studies/readers"):
+    for address in ("/runs", "/reader-studies", "/reader-studies/readers"):
         answer = client.get(address)
         assert answer.status_code == 200
-        assert "image_size 6" in answer.text
+        assert reason in answer.text
 
 
 def test_a_known_reader_is_found_without_a_search(

@@ -138,7 +138,9 @@ def open_study(folder: Path) -> ReaderStudy:
     """
     path = folder / STUDY
     try:
-        return ReaderStudy(folder, msgspec.json.decode(path.read_bytes(), type=ReaderStudyFile))
+        file = msgspec.json.decode(path.read_bytes(), type=ReaderStudyFile)
+        msgspec.convert(file.options, ReaderStudyOptions)
+        return ReaderStudy(folder, file)
     except (FileNotFoundError, NotADirectoryError):
         message = f"{path}: not found. Give a folder made by `fewray readers new`."
         raise InputError("reader_study_not_found", message, path=path) from None

@@ -12,6 +12,7 @@ from fewray.data.manifest import MANIFEST, SOURCES
 from fewray.errors import InputError
 from fewray.readers.session import ReadingSession
 from fewray.readers.study import open_study
+from fewray.report.text import number
 from fewray.results.quality_sets import read_quality_sets, sets_of
 
 KINDS: dict[Kind, str] = {
@@ -86,7 +87,7 @@ def _training(run: Found) -> RunRow:
     view = view_training(run.folder)
     about = ", ".join(part for part in (view.data, view.recipe) if part)
     measured = [
-        f"{each.name}: {row.kid:.2f}"
+        f"{each.name}: {number(row.kid, 2)}"
         for each in view.generators
         if (row := next((r for r in reversed(each.rows) if r.kid is not None), None)) is not None
         and row.kid is not None
@@ -109,7 +110,7 @@ def _quality(run: Found) -> RunRow:
     sets = sets_of(read_quality_sets(path))
     first = next(iter(sets.values()))
     scores = [
-        f"{name} KID {found.pooled.kid:.2f}, FID {found.pooled.fid:.1f}".strip()
+        f"{name} KID {number(found.pooled.kid, 2)}, FID {number(found.pooled.fid, 1)}".strip()
         for name, found in sets.items()
     ]
     return RunRow(
