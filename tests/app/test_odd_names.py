@@ -35,6 +35,16 @@ def test_readers_of_a_study_with_such_a_name_can_go_on(served: Served):
     assert client.get("/reader-studies").status_code == 200
 
 
+def test_the_served_folder_may_have_such_a_name(served: Served):
+    renamed = served.runs.rename(served.runs.parent / os.fsdecode(b"caf\xe9"))
+    (renamed / "readers" / "readers.json").mkdir()
+    (renamed / "study" / "study.json").write_text("{")
+    client = client_of(Served(renamed, served.real))
+    for page in ("/runs", "/reader-studies", "/reader-studies/readers", "/nothing"):
+        assert client.get(page).status_code in (200, 404)
+        assert client.get(f"{page}.json").status_code in (200, 404)
+
+
 @pytest.mark.parametrize("name", ["a#b", "a?b", "日本", "a b"])
 @pytest.mark.parametrize("kind", ["made", "readers"])
 def test_the_list_leads_to_the_page(served: Served, name: str, kind: str):

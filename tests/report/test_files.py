@@ -129,3 +129,12 @@ def test_a_study_without_its_reference_says_so(tmp_path: Path):
     with pytest.raises(InputError) as caught:
         write_report(tmp_path)
     assert caught.value.code == "study_damaged"
+
+
+@pytest.mark.parametrize(
+    ("name", "what"), [("study.json", "found a file"), ("x", "no such folder")]
+)
+def test_what_is_no_folder_is_named(tmp_path: Path, name: str, what: str):
+    write_json(tmp_path / "study.json", {})
+    with pytest.raises(InputError, match=what):
+        write_report(tmp_path / name)

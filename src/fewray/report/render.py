@@ -66,6 +66,9 @@ def render_markdown(folder: Path, pictures: Path | None = None, level: int = 1) 
 
 def page_of(folder: Path) -> Page:
     """Return the page of a study, or else of generators, a quality report or a reader study."""
+    if not folder.is_dir():
+        what = "expected a folder, found a file" if folder.exists() else "no such folder"
+        raise InputError("no_run", f"{folder}: {what}.", path=folder)
     if (folder / RESULTS).exists():
         return reader_page(folder)
     if not (folder / STUDY).exists():
