@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pydicom
@@ -9,8 +10,11 @@ import pytest
 from PIL import Image
 
 from fewray.config import ReadOptions
+from fewray.data.audit.check import audit
+from fewray.data.layout.image_names import image_names
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
+from fewray.study.predictions import write_predictions
 from tests.dicom_files import pixels_of, write_dicom
 from tests.helpers import refused, save_noise
 
@@ -135,3 +139,21 @@ def test_a_column_of_paths_is_suggested(tmp_path: Path):
     with refused("paths_not_found", "'file' .paths.") as caught:
         load_dataset(tmp_path / "t.csv")
     assert "Mueller" not in str(caught.value)
+
+
+def test_predictions_call_images_as_the_data_check_does(tmp_path: Path, rows: list[list[str]]):
+    rows[0][4] = "b"
+    for index, name in enumerate(PEOPLE):
+        (tmp_path / "export" / name).mkdir()
+        (tmp_path / "export" / f"IM{index}").rename(tmp_path / "export" / name / f"IM{index % 2}")
+    data = read(tmp_path, rows, "Accession No.")
+    one = dataclasses.replace(data, rows=data.rows[1:])
+    run = (("classic",), range(3), [[0.6, 0.4]] * 3)
+    write_predictions(tmp_path / "p.csv", one, ("arm",), [run], whole=data)
+    lines = (tmp_path / "p.csv").read_text().splitlines()[1:]
+    names = [line.split(",")[1] for line in lines]
+    assert names == image_names(data)[1:]
+    assert all(name.startswith("export/~") for name in names)
+    data.rows[2].path.write_bytes(data.rows[1].path.read_bytes())
+    (same,) = audit(read(tmp_path, rows, "Study UID")).duplicates
+    assert sorted(same) == sorted(names[:2])
