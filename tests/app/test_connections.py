@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 
 from fewray.app import connections, security
 from fewray.app.connections import Connection
@@ -39,8 +40,11 @@ async def reading_app(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body"})
 
 
-def post(guard: Guard, *parts: bytes, stop: bool = False) -> list[Any]:
-    """Post ``parts``, of which more never comes; return what is sent back."""
+def post(guard: Guard, *parts: bytes, stop: bool = False, gone: bool = False) -> list[Any]:
+    """Post ``parts``, of which more never comes; return what is sent back.
+
+    Then the server is stopped, or the client is gone.
+    """
     waiting, sent = [*parts], []
 
     async def receive() -> Any:
@@ -48,6 +52,8 @@ def post(guard: Guard, *parts: bytes, stop: bool = False) -> list[Any]:
             return {"type": "http.request", "body": waiting.pop(0), "more_body": True}
         if stop:
             task.cancel()
+        if gone:
+            return {"type": "http.disconnect"}
         return await asyncio.Event().wait()
 
     async def send(message: Any) -> None:
@@ -79,6 +85,13 @@ def test_a_body_that_does_not_come_is_refused(
 
 def test_a_stopped_request_is_answered_without_an_error():
     assert post(Guard(reading_app, open_to_others=False), b"csrf=", stop=True)[0]["status"] == 503
+
+
+def test_a_reader_who_goes_in_the_middle_of_a_post_is_no_error():
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await Request(scope, receive).body()
+
+    assert post(Guard(app, open_to_others=False), b"csrf=", gone=True) == []
 
 
 class Transport(asyncio.Transport):

@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from fewray.app.library import Library, kind_of
+from fewray.app.runs.compare import Comparison
 from fewray.app.runs.state import is_locked, training_progress
 from fewray.app.server import create_app, open_sockets
 from fewray.generators.log import read_log
@@ -139,6 +140,11 @@ def test_comparison(client: TestClient):
     assert list(found["problems"]) == ["made"]
     assert client.get("/compare?run=gan&run=none").status_code == 404
     assert client.get("/compare", follow_redirects=False).headers["location"] == "/runs"
+
+
+def test_a_score_of_nearly_0_has_no_minus_sign():
+    found = Comparison(studies={}, training={}, quality={"r": {"a": {"kid": -1e-5}}}, problems={})
+    assert found.metrics == [("a", "KID", ["0.000"])]
 
 
 def test_a_busy_port_gives_the_next_free_one():

@@ -149,6 +149,7 @@ def test_forged_tokens_are_not_found(client: TestClient, token: str):
 FOREIGN: list[dict[str, Any]] = [
     {"origin": "http://evil.example"},
     {"origin": "null"},
+    {"origin": "http://[x"},
     {"origin": "http://127.0.0.1:9999"},
     {"origin": "http://127.0.0.1:8765.evil.example"},
     {"origin": ORIGIN, "sec-fetch-site": "cross-site"},

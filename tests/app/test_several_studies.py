@@ -28,15 +28,18 @@ def test_a_damaged_study_keeps_nobody_out_of_another(two: tuple[Served, str]):
     assert client.get("/read/wrong").status_code == 422
 
 
-def test_a_study_with_impossible_options_is_listed_with_the_reason(two: tuple[Served, str]):
+@pytest.mark.parametrize(("size", "reason"), [("6", "image_size 6"), ("[]", "Expected `int`")])
+def test_a_study_with_impossible_options_is_listed_with_the_reason(
+    two: tuple[Served, str], size: str, reason: str
+):
     served, _ = two
     path = served.runs / "readers" / "reader-study.json"
-    path.write_text(path.read_text().replace('"image_size": 64', '"image_size": 6'))
+    path.write_text(path.read_text().replace('"image_size": 64', f'"image_size": {size}'))
     client = client_of(served)
-    for address in ("/reader-studies", "/reader-studies/readers"):
+    for address in ("/runs", "/reader-studies", "/reader-studies/readers"):
         answer = client.get(address)
         assert answer.status_code == 200
-        assert "image_size 6" in answer.text
+        assert reason in answer.text
 
 
 def test_a_known_reader_is_found_without_a_search(
@@ -69,3 +72,24 @@ def test_a_linked_picture_is_not_sent(served: Served, tmp_path: Path):
     picture.symlink_to(tmp_path / "elsewhere.png")
     address = f"/reader-pictures/{study.folder.name}/{study.file.items[0].id}.png"
     assert client_of(served).get(address).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "file", ["readers.json", "reader-study.json", "answers/reader01/answers.jsonl"]
+)
+def test_a_file_that_cannot_be_opened_keeps_nobody_out_of_another(
+    two: tuple[Served, str], file: str
+):
+    """As a file of another user of the machine. A folder in its place cannot be read either."""
+    served, token = two
+    invite_reader(served.runs / "readers", "student")
+    path = served.runs / "readers" / file
+    path.unlink(missing_ok=True)
+    path.mkdir(parents=True)
+    client = client_of(served)
+    assert client.get(f"/read/{token}").status_code == 200
+    listed = client.get("/reader-studies")
+    assert listed.status_code == 200
+    if not file.startswith("answers"):
+        assert "cannot be read" in listed.text
+    assert "cannot be read" in client.get("/reader-studies/readers").text

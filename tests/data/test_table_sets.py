@@ -9,6 +9,7 @@ from PIL import Image
 from fewray.api import load_dataset
 from fewray.config import ReadOptions
 from fewray.data.loading import load_dataset as load
+from fewray.data.loading import without_paths
 from fewray.data.manifest import Manifest
 from fewray.data.patients import SPELLED, plain_patient
 from fewray.errors import InputError
@@ -197,3 +198,19 @@ def test_leaving_out_unreadable_images_says_nothing_of_labels(tmp_path: Path):
         with refused(code):
             load_dataset(table, skip_unreadable=True)
         assert len(load(table, strict=False, read=ReadOptions(skip_unreadable=True))) == 2
+
+
+def test_the_source_is_told_without_paths(tmp_path: Path):
+    table = tmp_path / "Jane Doe.csv"
+    table.write_text("path,label\n")
+    told = {
+        str(table): "TABLE",
+        str(tmp_path): "DIR",
+        f"dicom:{tmp_path}": "dicom:DIR",
+        f"dicom:{tmp_path},labels={table}": "dicom:DIR,labels=TABLE",
+        f"nih:{tmp_path}": "nih:DIR",
+        f"medmnist:{table}": "medmnist:FILE",
+        "phantom:train=8": "phantom:train=8",
+        "covid4": "covid4",
+    }
+    assert {source: without_paths(source) for source in told} == told

@@ -8,10 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from fewray.config import ReadOptions
 from fewray.data.audit.check import audit
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest, Row
 from fewray.errors import InputError
+from tests.helpers import refused
 
 
 def table(tmp_path: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -85,6 +87,42 @@ def test_classes_that_differ_only_in_case_or_blanks_are_reported(tmp_path: Path)
     assert told.items == found.items
     other = load_dataset(table(tmp_path, "path,label\n1.png,a\n2.png,b\n"))
     assert "similar_classes" not in {warning.code for warning in other.warnings}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shown"),
+    [
+        ("M\u00fcde", "Mu\u0308de", "'Mu\\u0308de', 'M\\xfcde'"),
+        ("1", "1.0", "'1', '1.0'"),
+        ("M\u00fcde", "m\u00fcde", "'M\u00fcde', 'm\u00fcde'"),
+    ],
+)
+def test_classes_that_look_alike_are_reported(tmp_path: Path, one: str, other: str, shown: str):
+    data = load_dataset(table(tmp_path, f"path,label\n1.png,{other}\n2.png,{one}\n"))
+    (found,) = [warning for warning in data.warnings if warning.code == "similar_classes"]
+    assert shown in found.text
+
+
+@pytest.mark.parametrize("cell", ["#N/A", "#REF!", "<NA>", "NaT"])
+def test_cells_without_a_value_are_no_label_and_no_patient(tmp_path: Path, cell: str):
+    with refused("invalid_data", f"row 3: label '{cell}' names no class"):
+        load_dataset(table(tmp_path, f"path,label\n1.png,a\n2.png,{cell}\n"))
+    nobody = table(tmp_path, f"path,label,group\n1.png,a,{cell}\n2.png,b,{cell}\n")
+    data = load_dataset(nobody)
+    assert [row.group for row in data.rows] == ["1.png", "2.png"]
+    assert "patients_unknown" in {warning.code for warning in data.warnings}
+
+
+@pytest.mark.parametrize("cell", ["unknown", "-", "?"])
+def test_an_unknown_patient_is_no_patient(tmp_path: Path, cell: str):
+    text = f"path,label,group\n1.png,a,{cell}\n2.png,b,{cell}\n"
+    assert len({row.group for row in load_dataset(table(tmp_path, text)).rows}) == 2
+
+
+def test_a_cell_that_could_not_be_computed_is_no_negative_finding(tmp_path: Path):
+    path = table(tmp_path, "path,a,b\n1.png,1,0\n2.png,#N/A,1\n")
+    with refused("invalid_data", "a '#N/A': expected 1"):
+        load_dataset(path, read=ReadOptions(labels=("a", "b")))
 
 
 def test_csv_accepts_semicolons_capitals_and_utf_16(tmp_path: Path):

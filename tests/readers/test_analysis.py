@@ -22,7 +22,7 @@ from fewray.readers.reading_table import reading_table
 from fewray.readers.session import ReadingSession
 from fewray.readers.statistics.auc import placements
 from fewray.readers.study import ReaderStudy, create_study
-from fewray.report.pages.readers.page import most_convincing
+from fewray.report.pages.readers.page import most_convincing, reader_tables
 from fewray.results.readers.scores import read_results, write_results
 from fewray.results.readers.study import Answer, Item
 from fewray.results.readers.text import limits, methods, sentences
@@ -189,6 +189,8 @@ def test_perfect_readers_get_no_invented_interval(tmp_path: Path):
     assert found.averaged[0].ci is None
     assert found.readers[0].auc["a"].ci is not None
     assert found.between_readers.kappa == 1
+    assert found.between_readers.ci is None
+    assert any("kappa 1.00, no interval (3 readers" in line for line in sentences(found))
     assert not found.comparisons
     assert any("1.00" in line for line in sentences(found))
 
@@ -203,6 +205,14 @@ def test_one_reader_has_no_average(tmp_path: Path):
     assert found.averaged[0].ci is None
     assert found.between_readers.kappa is None
     assert methods(found)
+
+
+def test_no_difference_has_no_minus_sign(study: ReaderStudy):
+    found = analyse_study(study)
+    none = msgspec.structs.replace(found.comparisons[0], difference=-1e-17)
+    equal = msgspec.structs.replace(found, comparisons=(none,))
+    assert any("minus AUC of b: +0.00 " in line for line in sentences(equal))
+    assert reader_tables(equal)[1].rows[0][1] == "+0.000"
 
 
 def test_the_text_says_how_little_64_pixels_mean(study: ReaderStudy):

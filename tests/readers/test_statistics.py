@@ -204,6 +204,14 @@ def test_kappa_without_variation_is_undefined(same: bool):
     assert fleiss_kappa(np.tile([5, 0] if same else [0, 5], (10, 1))) is None
 
 
+@pytest.mark.parametrize("images", [2, 60])
+def test_perfect_agreement_has_no_interval_without_width(images: int):
+    """Two images called the same twice do not prove a kappa of exactly 1."""
+    called = np.arange(images) % 2 == 0
+    assert cohen_kappa(called, called) == (1, None)
+    assert fleiss_kappa(np.c_[4 * called, 4 * ~called]) == (1, None)
+
+
 def test_simulated_readers_have_the_auc_they_should():
     for auc in (0.5, 0.8):
         v = STRUCTURES["HH"]

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 import fewray.report
+from fewray.config import ReadOptions
 from fewray.report.commands import study_command
 from fewray.report.html import pdf
 from fewray.report.html.document import SCRIPTS, STYLES
@@ -143,6 +144,19 @@ def test_the_command_names_what_differs_from_the_preset():
     for words in ("--folds 7", "--seeds 9", "--keep-test", "--out RUN\nfewray report RUN"):
         assert words in command
     assert "--repeats" not in command
+
+
+def test_the_command_says_how_the_data_were_read():
+    data = {
+        "source": "dicom:DIR,labels=TABLE",
+        "read": ReadOptions(path_column="Accession No.", labels=("a", "b"), views=("PA",)),
+        "group_regex": "p(.*)",
+    }
+    command = study_command(changed(crossval_study(), data=data))
+    assert command.startswith(
+        "fewray study --data dicom:DIR,labels=TABLE --group-regex 'p(.*)' --labels a,b "
+        "--path-column 'Accession No.' --view PA --preset standard"
+    )
 
 
 def test_pdf_without_a_browser_is_refused(

@@ -10,6 +10,7 @@ import pytest
 from fewray.cli import main
 from fewray.errors import InputError
 from fewray.report.files import RunNotes, Timing, read_run, read_timing, read_training_report
+from fewray.report.render import write_report
 from fewray.results.files import read_study, write_study
 from fewray.storage.files import write_json
 from tests.crossval_study import crossval_study
@@ -121,3 +122,19 @@ def test_a_damaged_training_report_is_named(tmp_path: Path):
     with pytest.raises(InputError) as found:
         read_training_report(tmp_path)
     assert found.value.code == "file_damaged"
+
+
+def test_a_study_without_its_reference_says_so(tmp_path: Path):
+    write_json(tmp_path / "study.json", damaged("crossval", "arms", {}))
+    with pytest.raises(InputError) as caught:
+        write_report(tmp_path)
+    assert caught.value.code == "study_damaged"
+
+
+@pytest.mark.parametrize(
+    ("name", "what"), [("study.json", "found a file"), ("x", "no such folder")]
+)
+def test_what_is_no_folder_is_named(tmp_path: Path, name: str, what: str):
+    write_json(tmp_path / "study.json", {})
+    with pytest.raises(InputError, match=what):
+        write_report(tmp_path / name)

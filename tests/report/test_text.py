@@ -37,6 +37,7 @@ def test_differences_are_in_signed_percentage_points():
 def test_estimates_and_percentages():
     assert estimate(Estimate(value=0.7666, ci=(0.7161, 0.811))) == "0.767 [0.72, 0.81]"
     assert percent(0.766) == "77%"
+    assert (number(-0.0), number(-0.0004), number(-0.0006)) == ("0.000", "0.000", "-0.001")
 
 
 @pytest.mark.parametrize(

@@ -114,3 +114,10 @@ def test_one_warning_names_all_identified_classes_and_gives_the_cause_first():
 def test_classes_identified_by_the_thumbnail_alone_are_said_to_differ_in_brightness():
     (warning,) = warned({}, identified_by={"thumbnail": ["covid"]})
     assert "by coarse brightness or framing" in warning.text
+
+
+def test_classes_identified_by_metadata_alone_are_said_to_be_saved_differently():
+    (warning,) = warned({}, identified_by={"metadata": ["covid"]})
+    assert "by how their files were saved" in warning.text
+    arms = {"classic": 0.78}
+    assert all("Crop" not in each.text for each in warned(arms, accuracy={"metadata": 0.78}))

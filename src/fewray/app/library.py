@@ -33,6 +33,8 @@ class Found:
     name: str
     folder: Path
     kind: Kind
+    misnamed: bool = False
+    """Whether no address can name it: it is not UTF-8, has a line feed, or ends with .json."""
 
 
 class Library:
@@ -60,7 +62,9 @@ class Library:
     def _below(self, folder: Path, depth: int) -> Iterator[Found]:
         kind = kind_of(folder)
         if kind and folder != self.base:
-            yield Found(folder.relative_to(self.base).as_posix(), folder, kind)
+            name = folder.relative_to(self.base).as_posix()
+            shown = os.fsencode(name).decode(errors="backslashreplace").replace("\n", "\\n")
+            yield Found(shown, folder, kind, shown != name or name.endswith(".json"))
         if depth == 0 or kind in ("study", "training", "images", "reader_study"):
             return
         for child in _folders(folder):

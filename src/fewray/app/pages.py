@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Mapping
@@ -71,7 +72,7 @@ class Pages:
         text = self.environment.get_template(template).render(
             {"section": section, "csrf": token, **values}
         )
-        return HTMLResponse(text, status)
+        return HTMLResponse(encodable(text).encode(), status)
 
     def show(
         self, request: Request, template: str, data: Any, *, section: str = "", **values: Any
@@ -100,8 +101,7 @@ class Pages:
             case RunFailed():
                 status, code, text = 500, error.code, error.message
             case OSError():
-                status, code = 422, "unreadable"
-                text = f"{error.filename or 'A file'}: cannot be read ({error.strerror or error})."
+                status, code, text = 422, "unreadable", problem_of(error)
             case HTTPException():
                 status, code = error.status_code, "http"
                 text = {404: "There is no such page.", 405: "This page takes no such request."}.get(
@@ -111,9 +111,22 @@ class Pages:
         if open_to_all and _names_a_file(error):
             text = UNREADABLE if request.method in ("GET", "HEAD") else NOT_STORED
         if wants_json(request):
-            return json_response({"error": code, "message": text}, status)
+            return json_response({"error": code, "message": encodable(text)}, status)
         template = "read_error.html.j2" if open_to_all else "error.html.j2"
         return self.html(template, status=status, title="Not shown", text=text)
+
+
+def problem_of(error: Exception) -> str:
+    """Return what is wrong, in one line: the error's own text, or the file that cannot be read."""
+    if isinstance(error, OSError):
+        named = f"{error.filename or 'A file'}: cannot be read ({error.strerror or error})."
+        return encodable(named)
+    return encodable(str(error))
+
+
+def encodable(text: str) -> str:
+    """Return ``text`` with what is not UTF-8, as in names of files, written as an escape."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _names_a_file(error: Exception) -> bool:
@@ -130,7 +143,10 @@ def wants_json(request: Request) -> bool:
 
 def json_response(data: Any, status: int = 200) -> Response:
     """Return ``data``, built-in values or typed structs, as JSON."""
-    content = msgspec.json.format(msgspec.json.encode(data), indent=1)
+    try:
+        content = msgspec.json.format(msgspec.json.encode(data), indent=1)
+    except UnicodeEncodeError:  # the name of a file is not UTF-8
+        content = json.dumps(msgspec.to_builtins(data), indent=1)
     return Response(content, status, media_type="application/json")
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -112,6 +113,8 @@ class Guard:
             await refuse(413, "The request is too large.")
         except TooSlow:
             await refuse(408, "The request did not arrive in time.")
+        except ClientDisconnect:  # before its body had come: nobody waits for an answer
+            return
         except asyncio.CancelledError:  # Ctrl-C: nothing waits for this task
             if not started:
                 await refuse(503, "The server has been stopped.")
@@ -150,7 +153,10 @@ def same_site(headers: Headers) -> bool:
     origin = headers.get("origin")
     if origin is None:
         return site == "same-origin"
-    return urlsplit(origin).netloc == headers.get("host", "")
+    try:
+        return urlsplit(origin).netloc == headers.get("host", "")
+    except ValueError:  # as of "http://[x"
+        return False
 
 
 class TooLarge(Exception):

@@ -25,15 +25,42 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[objec
 
 
 def print_plan(plan: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
-    """Print the jobs of a plan; a time that is not estimated is an empty cell, null in JSON."""
+    """Print the jobs of a plan; a time that is not estimated is an empty cell, null in JSON.
+
+    The table has one row for the same job in all folds, the JSON one for each.
+    """
     from fewray.compute.process import busy
 
     if as_json:
         print_json(plan)
     else:
-        print_table("Planned jobs", tuple(plan[0]), [tuple(row.values()) for row in plan])
+        print_table("Planned jobs", PLANNED, _over_folds(plan))
     for line in accuracy_notes(busy()):
         log(f"note: {line}") if as_json else print(line)
+
+
+PLANNED = ("job", "jobs", "images", "steps", "minutes")
+
+
+def _over_folds(plan: Sequence[Mapping[str, Any]]) -> list[tuple[object, ...]]:
+    """Return rows of PLANNED, one for the jobs that share ``of_folds``; steps and minutes add."""
+    alike: dict[str, list[Mapping[str, Any]]] = {}
+    for row in plan:
+        alike.setdefault(row.get("of_folds", row["job"]), []).append(row)
+    rows = []
+    for job, found in alike.items():
+        low, high = (edge(row["images"] for row in found) for edge in (min, max))
+        minutes = [row["minutes"] for row in found if row["minutes"] is not None]
+        rows.append(
+            (
+                job,
+                len(found),
+                f"{low}" if low == high else f"{low}-{high}",
+                sum(row["steps"] for row in found),
+                round(sum(minutes), 1) if minutes else None,
+            )
+        )
+    return rows
 
 
 def accuracy_notes(busy: str) -> list[str]:

@@ -92,8 +92,10 @@ class ProgressBars:
             self.console.print(text, markup=False)
 
     def epoch(self, label: str, row: Mapping[str, Any]) -> None:
-        """Report that ``label`` finished an epoch."""
-        self.line(epoch_line(label, row))
+        """Report that ``label`` finished an epoch, and how long the rest of its training takes."""
+        left = row["seconds"] / row["epoch"] * (row["epochs"] - row["epoch"]) / 60
+        after = f"; about {left:.0f} min left" if left >= 1 else ""
+        self.line(epoch_line(label, row) + after)
         if self.progress is not None and row["epoch"] == row["epochs"]:
             self.progress.update(self.bars[label], visible=False)
 

@@ -179,7 +179,7 @@ def study(
     from fewray.results.files import read_study
     from fewray.storage.files import read_json
     from fewray.study.options import preset_options, with_auto_recipe
-    from fewray.study.warnings import patient_warnings
+    from fewray.study.warnings import data_warnings
 
     crossval = protocol == "crossval"
     options = preset_options(
@@ -221,7 +221,7 @@ def study(
     tested = None
     if external is not None:
         tested = load_external(external, group_regex=group_regex, like=rows, read=read)
-    for warning in patient_warnings(rows) if crossval else []:
+    for warning in data_warnings(rows) if crossval else []:
         log(f"note: {warning.text}")
     if recipe == AUTO:
         options, why = with_auto_recipe(options, rows, device)

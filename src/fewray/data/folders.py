@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
+from fewray.data.dicom.classes import check_folder_names
 from fewray.data.dicom.files import ALL, DicomFiles, DicomOptions
 from fewray.data.dicom.warnings import no_view_text, skipped_dicom
 from fewray.data.layout.classes import class_folders
@@ -48,7 +49,8 @@ def load_folder(
     kept = {part for _, folder in places for part in folder.relative_to(root).parts}
     inside = {path for each in below.values() for path in each}
     loose = [path for path in tree.below(given) if path not in inside]
-    scan = DicomFiles.scan(root, sorted(inside) + loose, dicom, kept)
+    scan = DicomFiles.scan(root, sorted(inside) + loose, dicom, kept, given)
+    check_folder_names(scan, below, root)
     collector = RowCollector(group_regex, strict, dicom=scan)
     skipped: list[Path] = []
     others: list[Path] = []
@@ -90,7 +92,8 @@ def load_folder(
         ),
         *skipped_warning("unusable_files", "file", shown(whole.unusable), "that cannot be opened"),
     ]
-    return collector.manifest(root.resolve().name, str(given), warnings)
+    name = (root.resolve() if root == given else scan.mask.shown(root)).name
+    return collector.manifest(name, str(given), warnings)
 
 
 def _left_out(folder: Path, whole: Tree, masks: Collection[Path], scan: DicomFiles) -> str:

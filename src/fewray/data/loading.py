@@ -134,6 +134,20 @@ def _recorded(source: str) -> str:
     return source
 
 
+def without_paths(source: str) -> str:
+    """Return a manifest's ``source`` with DIR, TABLE or FILE in place of paths.
+
+    What outputs show: paths may name patients, and differ between computers.
+    """
+    if Path(source).is_absolute():
+        return "TABLE" if Path(source).is_file() else "DIR"
+    if is_release(source):
+        return f"{source.partition(':')[0]}:{'FILE' if place_of(source).is_file() else 'DIR'}"
+    if source.startswith("dicom:"):
+        return f"dicom:DIR{LABELS}TABLE" if LABELS in source else "dicom:DIR"
+    return source
+
+
 def _folder_and_table(text: str, option: str) -> tuple[Path, Path]:
     """Return the folder of DICOM files, and the table that labels them, in ``FOLDER,labels=TABLE``.
 

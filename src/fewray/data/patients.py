@@ -12,8 +12,13 @@ from fewray.data.manifest import UNREAD, DataWarning, Row
 from fewray.errors import InputError
 
 OPTION = "--group-regex"
-MISSING = ("", "nan", "na", "n/a", "none", "null")
+NOTHING = ("", "nan", "na", "n/a", "none", "null", "<na>", "nat")
 """Cells, in lower case, that programs write where there is no value."""
+ERRORS = ("#n/a", "#null!", "#ref!", "#value!", "#name?", "#num!", "#div/0!")
+"""Cells, in lower case, that spreadsheet programs write where they could not compute a value."""
+MISSING = (*NOTHING, *ERRORS)
+NOBODY = (*MISSING, "unknown", "-", "--", "?", "anon", "anonymous", "anonymized", "anonymised")
+"""Cells and IDs, in lower case, that name no patient."""
 COLUMN = "group"
 SPELLED = "similar_patients"
 """Code of the warning that patients were spelled differently."""
@@ -76,7 +81,7 @@ def no_match_text(pattern: str, example: str) -> str:
 
 def patient_in_cell(cell: str) -> str:
     """Return the patient that a table cell names; empty if it names none."""
-    return "" if cell.strip().lower() in MISSING else cell.strip()
+    return "" if cell.strip().lower() in NOBODY else cell.strip()
 
 
 def plain_patient(name: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fewray.data.dicom.files import DicomFiles
-from fewray.data.dicom.warnings import header_warnings, pixel_warnings
+from fewray.data.dicom.warnings import header_warnings, pixel_warnings, shape_warning
 from fewray.data.layout.outputs import PHANTOM, Outputs
 from fewray.data.manifest import PATIENTS, DataWarning, Manifest, Origin, Row
 from fewray.data.patients import (
@@ -86,9 +88,9 @@ class RowCollector:
                 self.unreadable.append(("empty_file", f"{name}: empty file"))
             digest = sha256_of(path)
         except OSError as error:
-            self.unreadable.append(
-                ("unreadable_file", f"{name}: cannot be read ({error.strerror})")
-            )
+            if not refusal:
+                text = f"{name}: cannot be read ({error.strerror})"
+                self.unreadable.append(("unreadable_file", text))
             digest = f"unread {name}"  # equal to no other file's
         if sha256 and digest != sha256.lower():
             text = f"{alias or path}: the file has changed: sha256 {digest[:12]}, not {sha256[:12]}"
@@ -148,7 +150,7 @@ class RowCollector:
         )
         classes = tuple(sorted({row.label for row in rows}))
         summary = self.dicom.summary(groups)
-        found += header_warnings(summary)
+        found += [*header_warnings(summary), *shape_warning(self.dicom, list(groups))]
         scale, depths = self._pixel_scale(source)
         found += [*depths, *pixel_warnings(self.dicom, list(groups), scale)]
         found += _similar_labels(classes)
@@ -223,17 +225,30 @@ def two_class_faults(rows: Sequence[Row]) -> list[tuple[str, str]]:
 
 
 def _similar_labels(classes: Iterable[str]) -> list[DataWarning]:
-    """Return a warning for each set of classes whose names differ only in case or blanks."""
+    """Return a warning for each set of classes whose names differ only in spelling."""
     found = defaultdict(list)
     for label in classes:
-        found["".join(label.split()).casefold()].append(label)
+        found[_alike(label)].append(label)
     return [
         DataWarning(
             "similar_classes",
-            f"classes {', '.join(map(repr, names))} differ only in case or blanks, but are treated "
-            "as separate classes; spell them alike if they are one",
+            f"classes {', '.join(map(_distinct(names), names))} differ only in case, blanks, "
+            "Unicode form or .0, but are treated as separate classes; spell them alike if they are "
+            "one",
             tuple(names),
         )
         for names in found.values()
         if len(names) > 1
     ]
+
+
+def _distinct(names: Sequence[str]) -> Callable[[str], str]:
+    """Return how to show names so that they look different."""
+    look = {unicodedata.normalize("NFC", name) for name in names}
+    return repr if len(look) == len(names) else ascii
+
+
+def _alike(label: str) -> str:
+    """Return a class without what only spelling differs in."""
+    plain = unicodedata.normalize("NFKC", "".join(label.split())).casefold()
+    return re.sub(r"^([+-]?\d+)[.,]0+$", r"\1", plain)

@@ -45,7 +45,7 @@ WORTH_KEEPING = 1 << 16
 """Smaller files (in bytes) decode as fast as a cached copy is found."""
 DECODER = f"2-{PIL.__version__}"
 """Part of every cache key; raise the number when decoding or resizing gives other pixels."""
-DICOM_DECODER = "2"
+DICOM_DECODER = "3"
 """The same for the grey values of DICOM files."""
 
 

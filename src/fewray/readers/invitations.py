@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import msgspec
@@ -15,7 +17,7 @@ from fewray.results.readers.study import GRADES, Grade, Reader
 from fewray.results.scores import Model
 from fewray.storage.files import locked, write_bytes
 
-READERS = "readers.json"
+READERS, ANSWERS = "readers.json", "answers"
 
 
 class Readers(Model, frozen=True, kw_only=True):
@@ -49,14 +51,14 @@ def invite_reader(
 ) -> Invitation:
     """Add a reader and return the token, 256 random bits that no file holds.
 
-    Results say so if a reader is ``simulated``.
+    Nobody gets the name, and so the answers, of a reader who was removed. Results say so if a
+    reader is ``simulated``.
     """
     _check(grade)
     with locked(folder):
         readers = read_readers(folder)
         token = secrets.token_urlsafe(32)
-        number = len(readers) + 1
-        name = f"reader{number:02d}"
+        name = _free_name(folder, readers)
         reader = Reader(id=name, grade=grade, token_sha256=_hash(token), simulated=simulated)
         _write(folder, (*readers, reader))
     return Invitation(reader, token)
@@ -82,6 +84,13 @@ def reader_of(folder: Path, token: str) -> Reader | None:
         if hmac.compare_digest(reader.token_sha256, given):
             found = reader
     return found
+
+
+def _free_name(folder: Path, readers: Sequence[Reader]) -> str:
+    """Return the next name that no reader has and under which no answers are stored."""
+    taken = {each.id for each in readers}
+    names = (f"reader{number:02d}" for number in count(len(readers) + 1))
+    return next(n for n in names if n not in taken and not (folder / ANSWERS / n).exists())
 
 
 def _change(folder: Path, reader: str, **changes: str) -> Reader:

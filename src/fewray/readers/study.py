@@ -17,13 +17,13 @@ from fewray.data.images import ImageSource
 from fewray.data.manifest import PATIENTS, Manifest
 from fewray.errors import InputError
 from fewray.readers.design import Drawn, draw_images, shared_classes
-from fewray.readers.invitations import read_readers
+from fewray.readers.invitations import ANSWERS, read_readers
 from fewray.readers.pictures import png
 from fewray.results.readers.study import Item, Reader, ReaderStudyFile
 from fewray.results.scores import StudyWarning
 from fewray.storage.files import locked, write_bytes
 
-STUDY, IMAGES, ANSWERS = "reader-study.json", "images", "answers"
+STUDY, IMAGES = "reader-study.json", "images"
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,7 @@ def create_study(
     """
     if not synthetic:
         raise InputError("no_generator", "--synthetic: give at least one folder of images")
-    if (folder / STUDY).exists():
-        message = f"{folder}: has a reader study already; choose another folder"
-        raise InputError("study_exists", message, folder=folder)
+    _check_new(folder)
     options = options if options.fit else options.with_(fit="pad")
     classes = shared_classes(real, synthetic, options.classes)
     drawn = draw_images(real, synthetic, classes, options)
@@ -95,6 +93,7 @@ def create_study(
     order = np.random.default_rng(secrets.randbits(64)).permutation(len(drawn))
     items = []
     with locked(folder):
+        _check_new(folder)  # drawing took a while: a second click may have made one
         for i in order.tolist():
             each = drawn[i]
             item = Item(
@@ -126,6 +125,12 @@ def create_study(
     return ReaderStudy(folder, file)
 
 
+def _check_new(folder: Path) -> None:
+    if (folder / STUDY).exists():
+        message = f"{folder}: has a reader study already; choose another folder"
+        raise InputError("study_exists", message, folder=folder)
+
+
 def open_study(folder: Path) -> ReaderStudy:
     """Return the study in ``folder``.
 
@@ -133,7 +138,9 @@ def open_study(folder: Path) -> ReaderStudy:
     """
     path = folder / STUDY
     try:
-        return ReaderStudy(folder, msgspec.json.decode(path.read_bytes(), type=ReaderStudyFile))
+        file = msgspec.json.decode(path.read_bytes(), type=ReaderStudyFile)
+        msgspec.convert(file.options, ReaderStudyOptions)
+        return ReaderStudy(folder, file)
     except (FileNotFoundError, NotADirectoryError):
         message = f"{path}: not found. Give a folder made by `fewray readers new`."
         raise InputError("reader_study_not_found", message, path=path) from None

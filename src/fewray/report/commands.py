@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from fewray.config import AS_IT_IS
 from fewray.presets import CROSSVAL_PRESETS
 from fewray.results.crossval import CrossvalStudy
 
@@ -27,11 +28,24 @@ FLAGS = {
     "resnet": "--resnet",
 }
 """By field of the options: the option of ``fewray study``."""
+READING = {"views": "view"}
+"""By field of the options of reading: the option, where it is called otherwise."""
 
 
 def study_command(study: CrossvalStudy) -> str:
-    """Return ``fewray study ...`` and ``fewray report``; RUN is the folder of the study."""
-    words = ["fewray", "study", "--data", study.data.name, "--preset", study.preset]
+    """Return ``fewray study ...`` and ``fewray report``.
+
+    RUN is the folder of the study; DIR, TABLE and FILE are the user's folders and files.
+    """
+    data = study.data
+    words = ["fewray", "study", "--data", data.source or data.name]
+    if data.group_regex is not None:
+        words += ["--group-regex", data.group_regex]
+    read, plain = data.read.to_json(), AS_IT_IS.to_json()
+    for name, value in read.items():
+        flag = READING.get(name, name)
+        words += _flag(f"--{flag.replace('_', '-')}", value, plain[name])
+    words += ["--preset", study.preset]
     if (preset := CROSSVAL_PRESETS.get(study.preset)) is not None:
         mine, default = study.options.to_json(), preset.to_json()
         for name, flag in FLAGS.items():

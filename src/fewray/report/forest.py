@@ -58,13 +58,25 @@ def _draw_comparison(axes: Any, y: int, name: Name, found: Comparison) -> None:
     # The zero line is interrupted, so that it strikes out no word.
     axes.plot([0, 0], [y - 0.26, y + 0.22], color="black", linewidth=0.8)
     place = {"xycoords": ("axes fraction", "data"), "parse_math": False}
-    text = f"{name}: {verdict_name(found.verdict)}"
-    style = {"fontsize": 7.5, "weight": "bold", "color": colour}
-    drawn.append(axes.annotate(text, (0, y + 0.3), **style, **place))
-    text = f"{points(found.difference)} ({points_interval(found.ci)})"
+    verdict = f"{name}: {verdict_name(found.verdict)}"
+    numbers = f"{points(found.difference)} ({points_interval(found.ci)})"
+    # A long name is set smaller, so that it ends before the numbers.
+    room = 72 * WIDTH - 32 - _text_width(numbers, 7, "normal")
+    size = 7.5 * min(1, room / _text_width(verdict, 7.5, "bold"))
+    style = {"fontsize": size, "weight": "bold", "color": colour}
+    drawn.append(axes.annotate(verdict, (0, y + 0.3), **style, **place))
     style = {"fontsize": 7, "ha": "right", "color": UNDECIDED}
-    drawn.append(axes.annotate(text, (1, y + 0.3), **style, **place))
+    drawn.append(axes.annotate(numbers, (1, y + 0.3), **style, **place))
     _name(drawn, name)
+
+
+def _text_width(text: str, size: float, weight: str) -> float:
+    """Return the width of ``text`` in points."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextPath
+
+    prop = FontProperties(weight=weight)
+    return float(TextPath((0, 0), text.replace("$", "S"), size=size, prop=prop).get_extents().width)
 
 
 def _name(drawn: Sequence[Any], name: Name) -> None:

@@ -66,6 +66,9 @@ def render_markdown(folder: Path, pictures: Path | None = None, level: int = 1) 
 
 def page_of(folder: Path) -> Page:
     """Return the page of a study, or else of generators, a quality report or a reader study."""
+    if not folder.is_dir():
+        what = "expected a folder, found a file" if folder.exists() else "no such folder"
+        raise InputError("no_run", f"{folder}: {what}.", path=folder)
     if (folder / RESULTS).exists():
         return reader_page(folder)
     if not (folder / STUDY).exists():
@@ -76,6 +79,9 @@ def page_of(folder: Path) -> Page:
         return training_page(read_training(folder), folders, sections_of(quality))
     study, timing = read_study(folder), read_timing(folder)
     if isinstance(study, CrossvalStudy):
+        if study.reference not in study.arms:
+            message = f"{folder / STUDY}: the reference {study.reference!r} is not among the arms."
+            raise InputError("study_damaged", message, path=folder / STUDY)
         page = crossval_page(study, timing, folder)
     else:
         page = published_page(study, timing, folder)

@@ -25,8 +25,8 @@ def named_class(data: DataSummary | SplitData, label: str) -> Name:
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Return ``value`` with ``digits`` decimals, or "undefined" for None."""
-    return UNDEFINED if value is None else f"{value:.{digits}f}"
+    """Return ``value`` with ``digits`` decimals, 0 without a sign, or "undefined" for None."""
+    return UNDEFINED if value is None else f"{round(value, digits) + 0.0:.{digits}f}"
 
 
 def percent(share: float, digits: int = 0) -> str:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from fewray.config import CrossvalOptions
+from fewray.config import AS_IT_IS, CrossvalOptions, ReadOptions
 from fewray.results.scores import (
     Accuracy,
     ClassScores,
@@ -40,6 +40,12 @@ class DataSummary(Model, frozen=True, kw_only=True):
     patients_known: Literal["all", "some", "none"]
     """Of how many images the patient is known."""
     sha256: str
+    source: str = ""
+    """What was loaded, with DIR, TABLE or FILE in place of paths; empty if not recorded."""
+    read: ReadOptions = AS_IT_IS
+    """The labels that were chosen, and the columns that were read."""
+    group_regex: str | None = None
+    """The pattern that found the patients in file names, if one was given."""
 
 
 class FoldSummary(Model, frozen=True, kw_only=True):

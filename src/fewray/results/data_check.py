@@ -91,6 +91,8 @@ class MetadataShortcut(Model, frozen=True, kw_only=True):
     auroc: dict[str, float]
     folds: int
     identified: tuple[str, ...]
+    telling: tuple[str, ...] = ()
+    """The kinds of metadata that identify a class alone, such as "file format"."""
 
 
 class DataCheck(Model, frozen=True, kw_only=True):

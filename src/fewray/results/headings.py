@@ -41,6 +41,7 @@ DICOM = {
     "dicom_burned_in": "burned-in annotation",
     "dicom_for_processing": "raw detector images",
     "dicom_excess_bits": "bits above BitsStored",
+    "dicom_polarity": "contradictory polarity in DICOM headers",
     "dicom_dark": "nearly black DICOM images",
     "windows_not_used": "DICOM windows not used",
     "other_views": "images of other views",

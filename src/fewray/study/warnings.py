@@ -91,6 +91,8 @@ def audit_warnings(
         how = "without seeing the lungs"
         if identifying == ["thumbnail"]:
             how = "by coarse brightness or framing"
+        if identifying == ["metadata"]:
+            how = "by how their files were saved"
         names = " and ".join(manifest.display_names.get(k, k) for k in audit.identified)
         cause = "; ".join(causes) or f"{names} can be identified {how}"
         text = f"{sentence_case(cause)}; {share}."
@@ -113,10 +115,11 @@ def audit_warnings(
     best_arm = f"{arm_name(arm)}, {100 * known[arm]:.0f}%"
     if audit.beats_majority(known[arm]):
         code = "simple_models_near_best_arm"
+        crop = "" if near == ["metadata"] else "Crop to the lungs. "
         text = (
             f"Models that see little or nothing of the lungs come close to the best arm "
-            f"({best_arm}; {majority}): {shown}. Crop to the lungs, and test on images from "
-            "another hospital (--external)."
+            f"({best_arm}; {majority}): {shown}. {crop}Test on images from another hospital "
+            "(--external)."
         )
     else:
         code = "only_simple_models_beat_majority"

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewray.data.audit.metadata import COLUMNS, file_metadata
-from fewray.data.audit.shortcuts import ShortcutAudit, shortcut_audit
+from fewray.data.audit.metadata import COLUMNS, KINDS, file_metadata
+from fewray.data.audit.shortcuts import ShortcutAudit, metadata_shortcut, shortcut_audit
 from fewray.data.loading import load_dataset
 from fewray.errors import InputError
 from fewray.imaging.arrays import load_images
@@ -172,3 +172,20 @@ def test_metadata_is_what_the_header_says(tmp_path: Path):
     (tmp_path / "c.png").write_bytes(b"no image")
     with pytest.raises(Unreadable, match=r"c\.png"):
         file_metadata([tmp_path / "c.png"])
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_the_kind_of_metadata_that_tells_the_classes_apart_is_named(kind: str):
+    rng = np.random.default_rng(1)
+    labels = np.arange(48) % 2
+    metadata = rng.normal(size=(48, len(COLUMNS)))
+    metadata[:, KINDS[kind][0]] = labels
+    groups = [str(index) for index in range(48)]
+    found = metadata_shortcut(metadata, labels, groups, ("a", "b"))
+    assert found is not None
+    assert found.identified == ["a", "b"]
+    assert found.telling == [kind]
+    metadata[:, KINDS[kind][0]] = 0
+    found = metadata_shortcut(metadata, labels, groups, ("a", "b"))
+    assert found is not None
+    assert (found.identified, found.telling) == ([], [])

@@ -265,3 +265,11 @@ def test_folders_of_patients_are_no_classes(tmp_path: Path):
     assert [row.sha256 for row in same.rows] == [row.sha256 for row in data.rows]
     with refused("not_classes"):
         load_dataset(tmp_path / "DICOMDIR")
+
+
+def test_headers_that_contradict_themselves_are_named(tmp_path: Path):
+    root = folder_of(tmp_path / "set", PresentationLUTShape="IDENTITY")
+    assert not warned(load_dataset(root), "dicom_polarity")
+    write_dicom(root / "a" / "one", pixels_of(1), PresentationLUTShape="INVERSE")
+    (warning,) = warned(load_dataset(root), "dicom_polarity")
+    assert warning.items == ("a/one",)

@@ -99,6 +99,8 @@ def test_images_unpacked_twice_and_through_links(tmp_path: Path):
     (tmp_path / "nih" / "images_002").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere" / "circle").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "nih" / "up").symlink_to(tmp_path)
+    for name in ("itself", "itself.png"):
+        (tmp_path / "nih" / "images_001" / name).symlink_to(name)
     data = read(mini)
     assert data.counts() == plain.counts()
     assert data.sha256() == plain.sha256()

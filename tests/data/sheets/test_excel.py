@@ -85,3 +85,21 @@ def test_a_workbook_with_broken_cells_is_refused(tmp_path: Path):
     with pytest.raises(InputError) as caught:
         read_excel(path)
     assert caught.value.code == "excel_unreadable"
+
+
+@pytest.mark.parametrize("said", ["A1", "A1:B2", "A1:XFD1048576"])
+def test_rows_outside_the_range_that_the_file_names_are_read(tmp_path: Path, said: str):
+    """Some programs write a wrong range; rows or columns outside it were lost without a word."""
+    rows = [["path", "label", "group"], *([f"{n}.png", "a", str(n)] for n in range(5))]
+    path = workbook(tmp_path / "t.xlsx", films=rows)
+    parts = {}
+    with zipfile.ZipFile(path) as book:
+        for name in book.namelist():
+            parts[name] = book.read(name).replace(b'ref="A1:C6"', f'ref="{said}"'.encode())
+    with zipfile.ZipFile(path, "w") as book:
+        for name, content in parts.items():
+            book.writestr(name, content)
+    assert said.encode() in parts["xl/worksheets/sheet1.xml"]
+    sheet = read_excel(path)
+    assert sheet.columns == ("path", "label", "group")
+    assert [cells for _, cells in sheet.rows] == rows[1:]

@@ -60,14 +60,14 @@ class Readers:
         A study that cannot be read does not keep the readers of others out. The folder of runs is
         searched only for a token of no study known so far.
         """
-        problem = InputError("reader_not_found", NOT_FOUND)
+        problem: Exception = InputError("reader_not_found", NOT_FOUND)
         if not 0 < len(token) <= LONGEST_TOKEN:
             raise problem
         for folders in (lambda: self._folders, self._search):
             for folder in folders():
                 try:
                     reader = reader_of(folder, token)
-                except InputError as error:
+                except (InputError, OSError) as error:
                     problem = error
                     continue
                 if reader is not None:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from fewray.app.context import Context, context_of
 from fewray.app.library import Found
-from fewray.app.pages import integer, name_of, owner_form, see_other
+from fewray.app.pages import integer, name_of, owner_form, problem_of, see_other
 from fewray.app.reader_study.access import GRADE_OF
 from fewray.app.reader_study.results import found_study
 from fewray.config import ReaderStudyOptions
@@ -115,8 +115,8 @@ def view_of(context: Context, run: Found) -> ReaderStudyView:
         opened = context.readers.open(run.folder)
         file, options = opened.file, opened.options
         readers = tuple(_reader(opened, each.id, each.grade) for each in opened.readers)
-    except InputError as error:
-        return ReaderStudyView(name=run.name, title=run.name, problem=str(error))
+    except (InputError, OSError) as error:
+        return ReaderStudyView(name=run.name, title=run.name, problem=problem_of(error))
     test = sum(not item.practice for item in file.items)
     limit = f"{options.seconds:g} s per image" if options.seconds else "none"
     facts = (
@@ -165,8 +165,8 @@ def _asked(options: ReaderStudyOptions) -> list[str]:
 def _reader(opened: ReaderStudy, reader: str, grade: Grade | None) -> ReaderView:
     try:
         progress = ReadingSession(opened, reader).progress()
-    except InputError as error:
-        return ReaderView(id=reader, grade=grade, progress=None, problem=str(error))
+    except (InputError, OSError) as error:
+        return ReaderView(id=reader, grade=grade, progress=None, problem=problem_of(error))
     return ReaderView(id=reader, grade=grade, progress=progress)
 
 

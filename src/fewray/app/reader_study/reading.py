@@ -18,7 +18,7 @@ from fewray.app.reader_study.access import GRADE_OF, Visit, answer_to, is_answer
 from fewray.errors import InputError
 from fewray.readers.invitations import set_grade
 from fewray.readers.session import Progress, Showing
-from fewray.results.readers.study import CONFIDENCES, GRADES, Answer, Grade
+from fewray.results.readers.study import CONFIDENCES, GRADES, LONGEST_MS, Answer, Grade
 
 OUT_OF_STEP = ("not_due", "unknown_showing")
 """Codes of answers to an image that is not due, as from a second window."""
@@ -128,12 +128,13 @@ def read_answer(form: dict[str, str], waited: float | None) -> Answer:
     """Return the answer in a form; InputError ``answer_incomplete`` or ``answer_invalid``.
 
     The time is that of the reader's browser or, without scripts, that since the picture was sent.
+    It counts as a day at most, and as 0 if the clock was set back: an image can always be answered.
     """
     if form.get("choice") not in ("real", "synthetic"):
         raise InputError("answer_incomplete", "Choose whether the image is real or synthetic.")
     if not form.get("confidence"):
         raise InputError("answer_incomplete", "Choose how sure you are.")
-    ms = form.get("ms") or round(1000 * (waited or 0.0))
+    ms = form.get("ms") or min(max(0, round(1000 * (waited or 0.0))), LONGEST_MS)
     values = {
         "showing": form.get("showing", ""),
         "synthetic": form["choice"] == "synthetic",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from urllib.parse import quote
 from zipfile import ZIP_DEFLATED, ZipFile
 
 from markupsafe import Markup
@@ -75,7 +76,8 @@ def export(request: Request) -> Response:
     with ZipFile(stream, "w", ZIP_DEFLATED) as archive:
         archive.writestr(CSV, readings_csv(table, study.file.generators))
         archive.writestr(IMRMC, imrmc_text(table, study.file.generators))
-    headers = {"content-disposition": f'attachment; filename="{run.folder.name}-readings.zip"'}
+    name = quote(f"{run.folder.name}-readings.zip")  # RFC 6266: names need not be ASCII
+    headers = {"content-disposition": f"attachment; filename*=utf-8''{name}"}
     return Response(stream.getvalue(), media_type="application/zip", headers=headers)
 
 

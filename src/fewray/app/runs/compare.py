@@ -12,6 +12,7 @@ from fewray.app.runs.curves import compared_charts
 from fewray.app.runs.study import ArmView, StudyView, view_study
 from fewray.app.runs.training import GeneratorView, TrainingView, view_training
 from fewray.errors import InputError
+from fewray.report.text import number
 from fewray.results.names import arm_name
 from fewray.results.quality import METRICS, QualityReport
 from fewray.results.quality_sets import read_quality_sets, sets_of
@@ -70,7 +71,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         for label in classes:
             for key, (name, digits) in METRICS.items():
                 values = [found.get(label, {}).get(key) for found in self.quality.values()]
-                texts = ["–" if v is None else f"{v:.{digits}f}" for v in values]
+                texts = ["–" if v is None else number(v, digits) for v in values]
                 if any(v is not None for v in values):
                     rows.append((label, name, texts))
         return rows

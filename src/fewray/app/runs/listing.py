@@ -12,6 +12,7 @@ from fewray.data.manifest import MANIFEST, SOURCES
 from fewray.errors import InputError
 from fewray.readers.session import ReadingSession
 from fewray.readers.study import open_study
+from fewray.report.text import number
 from fewray.results.quality_sets import read_quality_sets, sets_of
 
 KINDS: dict[Kind, str] = {
@@ -21,6 +22,8 @@ KINDS: dict[Kind, str] = {
     "images": "Synthetic images",
     "reader_study": "Reader study",
 }
+
+MISNAMED = "No address can name this folder: it is not UTF-8, has a line feed, or ends with .json."
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +41,8 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     """When a file was last written, in seconds since 1970."""
     problem: str = ""
     has_report: bool = False
+    misnamed: bool = False
+    """Whether no page can show it."""
 
     @property
     def kind_name(self) -> str:
@@ -47,6 +52,8 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
 
 def row_of(run: Found) -> RunRow:
     """Return the row of a run; whatever is wrong with it becomes its ``problem``."""
+    if run.misnamed:
+        return msgspec.structs.replace(_damaged(run, MISNAMED), misnamed=True)
     try:
         row = ROWS[run.kind](run)
     except InputError as error:
@@ -80,7 +87,7 @@ def _training(run: Found) -> RunRow:
     view = view_training(run.folder)
     about = ", ".join(part for part in (view.data, view.recipe) if part)
     measured = [
-        f"{each.name}: {row.kid:.2f}"
+        f"{each.name}: {number(row.kid, 2)}"
         for each in view.generators
         if (row := next((r for r in reversed(each.rows) if r.kid is not None), None)) is not None
         and row.kid is not None
@@ -103,7 +110,7 @@ def _quality(run: Found) -> RunRow:
     sets = sets_of(read_quality_sets(path))
     first = next(iter(sets.values()))
     scores = [
-        f"{name} KID {found.pooled.kid:.2f}, FID {found.pooled.fid:.1f}".strip()
+        f"{name} KID {number(found.pooled.kid, 2)}, FID {number(found.pooled.fid, 1)}".strip()
         for name, found in sets.items()
     ]
     return RunRow(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from markupsafe import Markup
 from starlette.requests import Request
@@ -44,9 +45,9 @@ def run(request: Request) -> Response:
     context = context_of(request)
     found = context.library.find(name_of(request))
     if found.kind == "images":
-        return RedirectResponse(f"/images/synthetic/{found.name}")
+        return RedirectResponse(f"/images/synthetic/{quote(found.name)}")
     if found.kind == "reader_study":
-        return RedirectResponse(f"/reader-studies/{found.name}")
+        return RedirectResponse(f"/reader-studies/{quote(found.name)}")
     return {"study": _study, "training": _training, "quality": _quality}[found.kind](request, found)
 
 

@@ -54,7 +54,7 @@
   form.addEventListener("submit", (event) => {
     if (sent) { event.preventDefault(); return; }
     sent = true;
-    fields.ms.value = begin === null ? "" : Math.round(performance.now() - begin);
+    fields.ms.value = begin === null ? "" : Math.min(86400000, Math.round(performance.now() - begin));
     form.querySelector("button").disabled = true;
   });
   // A page that the browser kept (Back) is out of date: ask the server where the reader is.

@@ -111,12 +111,18 @@ def leak_findings(found: DataCheck) -> list[Finding]:
         findings.append(Finding(code="patients_across_splits", text=text, items=patients))
     if found.shortcut and (labels := found.shortcut.identified):
         rate = found.shortcut.majority_class_rate
+        which = ", ".join(found.shortcut.telling) or "several kinds together"
         text = (
-            f"a model reaches {found.shortcut.accuracy:.0%} accuracy from file metadata "
-            f"(majority-class rate {rate:.0%}) and identifies {', '.join(labels)}: a classifier "
+            f"a model reaches {found.shortcut.accuracy:.0%} accuracy from file metadata ({which}; "
+            f"majority-class rate {rate:.0%}) and identifies {', '.join(labels)}: a classifier "
             "may learn the source of the file, not the lungs"
         )
-        findings.append(Finding(code="metadata_shortcut", text=text, items=labels))
+        advice = (
+            "Find out why the files of the classes differ. If they were only saved in other ways, "
+            "convert all from the originals in one way. If they come from other sources, take "
+            "every class from every source, or test on images from another hospital (--external)."
+        )
+        findings.append(Finding(code="metadata_shortcut", text=text, advice=advice, items=labels))
     return findings
 
 

@@ -24,6 +24,15 @@ COLUMNS = (
     "is PNG",
 )
 
+KINDS: dict[str, tuple[int, ...]] = {
+    "image size": (0,),
+    "aspect ratio": (1,),
+    "bytes per pixel": (2,),
+    "colour mode": (3, 4, 5),
+    "file format": (6,),
+}
+"""What the columns tell, with their indices."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileFacts:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fewray.data.audit.metadata import KINDS
 from fewray.data.audit.models import (
     SEED_LIMIT,
     Model,
@@ -43,6 +44,8 @@ class Shortcut:
     auroc: dict[str, float]
     folds: int
     identified: list[str] = field(default_factory=list)
+    telling: list[str] = field(default_factory=list)
+    """The kinds of metadata that identify a class alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +92,10 @@ def metadata_shortcut(
     *,
     seed: int = 0,
 ) -> Shortcut | None:
-    """Cross-validate a random forest on ``metadata`` (n, k), grouped by patient.
+    """Cross-validate a random forest on ``metadata`` (n, 7), grouped by patient.
 
-    Returns None if there are too few data.
+    The columns are those of :func:`fewray.data.audit.metadata.file_metadata`. Returns None if there
+    are too few data.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -105,12 +109,21 @@ def metadata_shortcut(
         for fold, (_, test) in enumerate(splitter.split(metadata, labels, groups)):
             fold_of[test] = fold
         found = cross_validate(forest(seed), metadata, labels, fold_of, classes)
+        telling = [
+            kind
+            for kind, columns in (KINDS.items() if found.identified else ())
+            if np.ptp(metadata[:, columns], axis=0).any()
+            and cross_validate(
+                forest(seed), metadata[:, columns], labels, fold_of, classes
+            ).identified
+        ]
     return Shortcut(
         accuracy=found.accuracy,
         majority_class_rate=float(counts.max() / counts.sum()),
         auroc=found.auroc,
         folds=FOLDS,
         identified=found.identified,
+        telling=telling,
     )
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from fewray.data.dicom.files import DicomFiles
 from fewray.data.dicom.joins import TITLES
+from fewray.data.dicom.names import identifies
 from fewray.data.layout.not_classes import not_classes
 from fewray.data.manifest import Manifest
+from fewray.errors import InputError
 
 FEWEST = 3
 """Folders from which on it is no accident that each holds one patient."""
@@ -26,9 +30,31 @@ def check_classes(found: Manifest, root: Path) -> Manifest:
     known = found.dicom is not None and not found.dicom.without_patient
     if not known or len(patients) < FEWEST or not len(patients) == len(every) == len({*every}):
         return found
+    raise _patients(root, len(patients))
+
+
+def check_folder_names(
+    scan: DicomFiles, folders: Mapping[Path, Sequence[Path]], root: Path
+) -> None:
+    """Raise InputError ``not_classes`` if all class folders are named after patients.
+
+    ``folders`` are the class folders with their files. Each holds DICOM files of one patient, whose
+    headers say what the folder is called.
+    """
+    for folder, files in folders.items():
+        found = [path for path in files if path in scan.headers]
+        own = scan.mask.own
+        named = all(identifies(folder.name, own[path], own[path]) for path in found)
+        if not found or not named or len({scan.headers[path].patient for path in found}) > 1:
+            return
+    if len(folders) > 1:
+        raise _patients(root, len(folders))
+
+
+def _patients(root: Path, count: int) -> InputError:
     what = (
-        f"each of the {len(patients)} folders holds the DICOM images of one patient, so they are "
-        f"no classes. Give a table with columns label and {TITLES} instead of the folder: "
+        f"each of the {count} folders holds the DICOM images of one patient, so they are no "
+        f"classes. Give a table with columns label and {TITLES} instead of the folder: "
         f"--data {root / 'TABLE.csv'}, or dicom:{root},labels=TABLE.csv if it is elsewhere"
     )
-    raise not_classes(root, what, "patients", sorted(root.iterdir()))
+    return not_classes(root, what, "patients", sorted(root.iterdir()))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fewray.data.dicom.names import NameMask
 from fewray.data.dicom.patient_key import PatientKey, patient_key
+from fewray.data.patients import patient_in_cell
 from fewray.imaging.arrays import in_threads
 from fewray.imaging.dicom.header import DicomHeader, read_header
 from fewray.imaging.unreadable import Unreadable
@@ -47,25 +48,32 @@ class DicomFiles:
 
     @classmethod
     def scan(
-        cls, root: Path, files: Iterable[Path], options: DicomOptions, keep: Iterable[str] = ()
+        cls,
+        root: Path,
+        files: Iterable[Path],
+        options: DicomOptions,
+        keep: Iterable[str] = (),
+        given: Path | None = None,
     ) -> DicomFiles:
         """Read the headers of the DICOM files among ``files``, all below ``root``.
 
-        ``keep`` are the names of classes and splits. Raises InputError ``patient_key``.
+        ``keep`` are the names of classes and splits; ``given`` is the folder that the user named,
+        if it is above ``root``. Raises InputError ``patient_key``.
         """
         paths, found, own = list(files), cls(views=options.views), dict[Path, frozenset[str]]()
         for path, header in zip(paths, in_threads(_header, paths), strict=True):
             if isinstance(header, DicomHeader):
                 own[path] = header.identifiers
-                found.headers[path] = replace(header, identifiers=frozenset())
+                patient = patient_in_cell(header.patient)
+                found.headers[path] = replace(header, identifiers=frozenset(), patient=patient)
             elif isinstance(header, Unreadable):
                 found.damaged[path] = header
             elif header == DIRECTORY:
                 found.directories.add(path)
         if found.headers or found.damaged:
-            found.key = patient_key(root, options.key_file)
+            found.key = patient_key(given or root, options.key_file, root)
             shown = None if options.show_names else found.key
-            found.mask = NameMask(root=root, key=shown, own=own, keep=frozenset(keep))
+            found.mask = NameMask(root=root, given=given, key=shown, own=own, keep=frozenset(keep))
         return found
 
     def is_image(self, path: Path) -> bool:
@@ -174,6 +182,10 @@ def _header(path: Path) -> DicomHeader | Unreadable | str | None:
         header = read_header(path)
     except Unreadable as error:
         return error
-    except (OSError, ValueError):  # a name with a null byte, too
+    except OSError as error:
+        named = path.suffix and not path.suffix[1:].isdigit()  # UIDs end in digits
+        reason = f"cannot be read ({error.strerror})"
+        return None if named else Unreadable(path, reason, "unreadable_file")
+    except ValueError:  # a name with a null byte
         return None  # whoever reads the file reports it
     return DIRECTORY if header is not None and header.is_directory else header

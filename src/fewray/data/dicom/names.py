@@ -9,14 +9,17 @@ shown as they are: what stands in a name but in no header cannot be recognised.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fewray.data.dicom.patient_key import PatientKey
-from fewray.imaging.dicom.elements import squashed, words
+from fewray.imaging.dicom.elements import plain, squashed, words
+from fewray.imaging.dicom.header import SHORTEST, SHORTEST_IDEOGRAPHS, shortest
 
 UID = re.compile(r"\d+(\.\d+){4,}")
+SAME_KIND = re.compile(r"[^\W\d_]+|\d+")
+"""Letters alone, or digits alone: ``smith2`` has the name ``smith``."""
 WITHIN = 6
 """Identifiers of at least this length are also found inside longer words of their own file."""
 LONGEST_RUN = 5
@@ -28,6 +31,9 @@ class NameMask:
     """What must not be shown of the paths below ``root``."""
 
     root: Path
+    given: Path | None = None
+    """The folder that the user named, if the root lies below it: only this one is shown as it
+    is."""
     key: PatientKey | None = None
     """None for a data set without DICOM files, whose names are shown as they are."""
     own: Mapping[Path, frozenset[str]] = field(default_factory=dict)
@@ -40,17 +46,17 @@ class NameMask:
         object.__setattr__(self, "known", frozenset().union(*self.own.values()))
 
     def shown(self, path: Path) -> Path:
-        """Return ``path`` with the parts below the root hidden that contain an identifier.
+        """Return ``path`` with the parts below the given folder hidden that hold an identifier.
 
-        The root is shown. If the path is not below it, as in a table of absolute paths, every part
-        may be hidden.
+        If the path is not below it, as in a table of absolute paths, every part may be hidden.
         """
         if self.key is None:
             return path
         own = self.own.get(path, frozenset())
-        if not path.is_relative_to(self.root):
+        top = self.given or self.root
+        if not path.is_relative_to(top):
             return self._below(path, own)
-        return self.root / self._below(path.relative_to(self.root), own)
+        return top / self._below(path.relative_to(top), own)
 
     def shown_below(self, path: Path, folder: Path | None = None) -> str:
         """Return a path relative to ``folder``, by default the root, as :meth:`shown` does.
@@ -81,16 +87,28 @@ class NameMask:
         assert self.key is not None
         if part in self.keep or part in ("..", "/"):
             return part
-        low = part.lower()
-        plain = squashed(low)
-        hidden = (
-            UID.search(low) is not None
-            or plain in self.known
-            or squashed(Path(low).stem) in self.known
-            or any(run in self.known for run in _runs(words(low)))
-            or any(len(value) >= WITHIN and value in plain for value in own)
-        )
+        hidden = identifies(part, self.known, own)
         return f"~{self.key.word(part)}" if hidden else part
+
+
+def identifies(part: str, known: Container[str], own: Iterable[str]) -> bool:
+    """Whether a part of a path has one of the identifiers ``known``, or contains one of ``own``."""
+    low = plain(part)
+    whole = squashed(low)
+    return (
+        UID.search(low) is not None
+        or whole in known
+        or squashed(Path(low).stem) in known
+        or any(run in known for run in _runs(words(low)))
+        or any(run in known for run in _runs(SAME_KIND.findall(low)))
+        or any(len(value) >= _within(value) and value in whole for value in own)
+    )
+
+
+def _within(identifier: str) -> int:
+    """Return the length from which on an identifier is found inside longer words."""
+    ideographs = shortest(identifier) < SHORTEST
+    return SHORTEST_IDEOGRAPHS if ideographs else WITHIN
 
 
 def _runs(found: Sequence[str]) -> Iterator[str]:

@@ -51,16 +51,17 @@ class PatientKey:
         return hmac.new(self.secret, text.encode(errors="replace"), hashlib.sha256).hexdigest()
 
 
-def patient_key(folder: Path, file: Path | None = None) -> PatientKey:
+def patient_key(folder: Path, file: Path | None = None, inner: Path | None = None) -> PatientKey:
     """Return the key of the data in ``folder``, or that of ``file``; it is made if there is none.
 
-    Raises InputError ``patient_key`` if a key cannot be read, is too short, or cannot be written.
+    ``inner`` is a folder in it that may have been named alone before, and hold the key. Raises
+    InputError ``patient_key`` if a key cannot be read, is too short, or cannot be written.
     """
     named = os.environ.get(VARIABLE, "").strip()
     if file is not None or named:
         return _read(file or Path(named))
     places = [folder / FILE, _own_place(folder)]
-    for place in places:
+    for place in (*places, *([inner / FILE] if inner else [])):
         if place.is_file():
             return _read(place)
     for place in places:
@@ -85,16 +86,22 @@ def _create(place: Path) -> None:
     """Write a new key. A key that another process has just written is kept."""
     place.parent.mkdir(parents=True, exist_ok=True)
     draft = place.with_name(f"{place.name}.{os.urandom(4).hex()}")
-    with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as stream:
-        stream.write(os.urandom(32).hex() + "\n")
+    handle = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    try:
+        with os.fdopen(handle, "w") as stream:
+            stream.write(os.urandom(32).hex() + "\n")
+        _link(draft, place)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _link(draft: Path, place: Path) -> None:
     try:
         os.link(draft, place)
     except FileExistsError:
         pass
     except OSError:  # a file system without links
         draft.replace(place)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _read(place: Path) -> PatientKey:

@@ -39,6 +39,23 @@ def header_warnings(found: DicomHeaders | None) -> list[DataWarning]:
     return warnings
 
 
+def shape_warning(dicom: DicomFiles, paths: Sequence[Path]) -> list[DataWarning]:
+    """Return the warning that headers contradict themselves about what is black."""
+    names = [
+        dicom.mask.shown_below(path)
+        for path in paths
+        if path in dicom.headers and dicom.headers[path].contradictory
+    ]
+    if not names:
+        return []
+    text = (
+        f"{plural(names, 'DICOM image')} whose PresentationLUTShape contradicts the "
+        f"PhotometricInterpretation: {listed(names)}; the shape was followed, as in DCMTK: look at "
+        "these images"
+    )
+    return [DataWarning("dicom_polarity", text, tuple(names))]
+
+
 def pixel_warnings(
     dicom: DicomFiles, paths: Sequence[Path], scale: PixelScale
 ) -> list[DataWarning]:

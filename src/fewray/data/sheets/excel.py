@@ -45,6 +45,7 @@ def read_excel(path: Path) -> Sheet:
 
 
 def _cells(sheet: Any) -> Sheet:
+    sheet.reset_dimensions()  # some programs write a range that is too small: rows would be lost
     rows = enumerate(sheet.iter_rows(values_only=True), start=1)
     return Sheet.of([(number, [_text(value) for value in row]) for number, row in rows])
 

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from fewray.config.reading import ReadOptions, spelling
 from fewray.data.findings import LabelChooser
 from fewray.data.manifest import DataWarning
-from fewray.data.patients import MISSING
+from fewray.data.patients import MISSING, NOTHING
 from fewray.data.skipped_files import listed
 from fewray.errors import InputError
 
@@ -18,7 +18,7 @@ JOINTS = re.compile(r"\s*[|;,]\s*")
 STRONG_JOINTS = re.compile(r"\s*[|;]\s*")
 """Signs between findings. A comma may also stand in the name of a single one."""
 POSITIVE = ("1", "true", "yes", "y", "x", "positive", "present")
-NEGATIVE = ("0", "false", "no", "n", "negative", "absent", *MISSING)
+NEGATIVE = ("0", "false", "no", "n", "negative", "absent", *NOTHING)
 UNCERTAIN = ("-1", "u", "uncertain", "unsure", "equivocal", "unknown", "possible", "?")
 """Cells of a column per finding, in lower case, that say whether an image shows it."""
 DOUBT = re.compile(r"\?|\b(uncertain|unsure|unclear|equivocal|indeterminate)\b", re.IGNORECASE)

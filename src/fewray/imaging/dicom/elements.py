@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import re
 import struct
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -115,11 +116,22 @@ def values(found: Any) -> list[Any]:
     return [each for each in many if each is not None]
 
 
+def plain(name: str) -> str:
+    """Return ``name`` as case, Unicode forms and accents do not change it.
+
+    Systems write the same name in other ways: as a letter and an accent, or without the accent.
+    """
+    if name.isascii():
+        return name.lower()
+    letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", name).casefold())
+    return unicodedata.normalize("NFC", "".join(c for c in letters if not unicodedata.combining(c)))
+
+
 def words(name: str) -> list[str]:
-    """Return the runs of letters and digits in ``name``."""
-    return re.findall(r"[^\W_]+", name)
+    """Return the runs of letters and digits in ``name``, as :func:`plain` spells them."""
+    return re.findall(r"[^\W_]+", plain(name))
 
 
 def squashed(name: str) -> str:
-    """Return the letters and digits of ``name`` alone."""
+    """Return the letters and digits of ``name`` alone, as :func:`plain` spells them."""
     return "".join(words(name))

@@ -3,7 +3,8 @@
 Stored values pass the modality LUT or rescale, then the VOI LUT or the first window, both as
 pydicom applies them (DICOM PS3.3, C.11.1 and C.11.2). What is black and what is white follows from
 the header alone: the window, or the full range of BitsStored after the modality transform. No pixel
-decides it, so that neither padding nor a marker does. MONOCHROME1 is inverted. Padding is black.
+decides it, so that neither padding nor a marker does. MONOCHROME1 is inverted, unless the
+Presentation LUT Shape contradicts it. Padding is black.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import numpy as np
 from PIL import Image
 
 from fewray.imaging.depth import OUTLIERS, GreyRange, PixelScale
+from fewray.imaging.dicom.codestream import mismatch
 from fewray.imaging.dicom.elements import Elements, values
-from fewray.imaging.dicom.header import has_window
+from fewray.imaging.dicom.header import FUNCTIONS, has_window, is_inverted
 from fewray.imaging.dicom.reading import read_dataset
 from fewray.imaging.dicom.refusals import refusal
 from fewray.imaging.dicom.stored import stored_values
@@ -108,8 +110,13 @@ def read_dicom(content: bytes, path: Path) -> DicomImage:
         raise Unreadable(path, found[1], found[0])
     try:
         data.PhotometricInterpretation = elements.text("PhotometricInterpretation").upper()
+        data.SamplesPerPixel = data.NumberOfFrames = 1  # or left out: others are refused above
+        if other := mismatch(data):
+            raise Unreadable(path, other[1], other[0])
         stored, excess_bits = stored_values(data)
         lowest, plain, windowed, padding = _tables(data, elements)
+    except Unreadable:
+        raise
     except Exception as error:  # whatever a damaged file or a missing decoder leads to
         raise Unreadable(path, _undecoded(data, error), "dicom_damaged") from None
     if stored.ndim != 2:
@@ -145,16 +152,18 @@ def _tables(
     bits, signed = elements.number("BitsStored"), elements.number("PixelRepresentation") == 1
     lowest = -(1 << (bits - 1)) if signed else 0
     every = np.arange(lowest, lowest + (1 << bits), dtype=np.int32)
-    if data.get("ModalityLUTSequence"):
-        for keyword in ("RescaleSlope", "RescaleIntercept"):  # invalid beside a LUT
+    incomplete = data.get("RescaleSlope") is None or data.get("RescaleIntercept") is None
+    if incomplete or data.get("ModalityLUTSequence"):  # a rescale is invalid beside a LUT
+        for keyword in ("RescaleSlope", "RescaleIntercept"):
             data.pop(keyword, None)
-        full_range, ends = _widened(data.ModalityLUTSequence[0]), (0.0, 65535.0)
+    if data.get("ModalityLUTSequence"):
+        full_range, ends = _readable(data.ModalityLUTSequence[0], lowest), (0.0, 65535.0)
         values_of = apply_modality_lut(every, data)
     else:
         values_of = apply_modality_lut(every, data)
         ends = float(values_of[0]), float(values_of[-1])
         full_range = min(ends), max(ends)
-    inverted = data.PhotometricInterpretation == "MONOCHROME1"
+    inverted = is_inverted(elements)
     padding = _padding(data, every)
 
     def levels(found: np.ndarray, black: float, white: float) -> np.ndarray:
@@ -170,26 +179,37 @@ def _tables(
     whole = np.round(values_of)
     given = whole.astype(np.int32) if np.array_equal(whole, values_of) else values_of
     if data.get("VOILUTSequence"):
-        ends = _widened(data.VOILUTSequence[0])
+        ends = _readable(data.VOILUTSequence[0], float(given.min()))
+    if elements.text("VOILUTFunction").upper() not in FUNCTIONS:
+        data.VOILUTFunction = FUNCTIONS[0]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a VOI LUT on values that are no integers
         shown = apply_voi_lut(given, data)
     return lowest, plain, levels(shown, *ends), padding
 
 
-def _widened(table: Dataset) -> tuple[float, float]:
-    """Declare the entries of a LUT as 16 bits, and return the range of its own depth.
+def _readable(table: Dataset, lowest: float) -> tuple[float, float]:
+    """Write a LUT for inputs from ``lowest`` so that pydicom reads it, and return its range.
 
     pydicom 3.0 refuses modality LUTs of 10 to 14 bits, and takes the index into a VOI LUT of 8 bits
-    modulo 256.
+    modulo 256: the entries are declared as 16 bits. Many writers store a negative first input as an
+    unsigned number, and entries of 8 bits as bytes (PS3.3, C.11.1.1).
     """
     entries, first, bits = (int(each) for each in table.LUTDescriptor)
-    table.LUTDescriptor = [entries, first, 16]
+    entries = entries % (1 << 16) or 1 << 16
+    first -= 1 << 16 if lowest < 0 and first >= 1 << 15 else 0
+    table.add_new("LUTDescriptor", "SL", [entries, first, 16])
+    content = table.LUTData
+    if bits == 8 and isinstance(content, bytes) and len(content) < 2 * entries:
+        table.add_new("LUTData", "US", list(content[:entries]))
     return 0.0, 2.0**bits - 1
 
 
 def _padding(data: Dataset, every: np.ndarray) -> np.ndarray:
-    """Return bool: which of the stored values ``every`` are padding."""
+    """Return bool: which of the stored values ``every`` are padding.
+
+    A negative value may be written as an unsigned number.
+    """
     ends = [
         int(found[0])
         for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit")
@@ -197,6 +217,9 @@ def _padding(data: Dataset, every: np.ndarray) -> np.ndarray:
     ]
     if not ends or data.get("PixelPaddingValue") is None:
         return np.zeros(len(every), bool)
+    if every[0] < 0:
+        size = 1 << int(data.BitsAllocated)
+        ends = [end - size if end >= size // 2 else end for end in ends]
     return (every >= min(ends)) & (every <= max(ends))
 
 

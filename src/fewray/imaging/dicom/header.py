@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import math
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 from sys import intern
@@ -55,6 +57,7 @@ READ = (
     "PhotometricInterpretation",
     "PixelRepresentation",
     "PresentationIntentType",
+    "PresentationLUTShape",
     "RescaleIntercept",
     "RescaleSlope",
     "Rows",
@@ -70,9 +73,15 @@ READ = (
 )
 DIRECTORY = "1.2.840.10008.1.3.10"
 """The storage class of DICOMDIR."""
-SHORTEST = 4
+FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
+"""How a window is applied. Other values of VOILUTFunction count as the first, as in DCMTK."""
+SHORTEST, SHORTEST_IDEOGRAPHS = 4, 2
 """Shorter values, such as a StudyID of 1, are no identifiers: they would match half of all file
-names."""
+names. Two ideographs are a name."""
+IDEOGRAPHS = "\u2e80"
+"""The first sign of the scripts of East Asia."""
+UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
+"""How names are written where these letters are not to be had."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,6 +96,8 @@ class DicomHeader:
     columns: int = 0
     bits: int = 0
     photometric: str = ""
+    contradictory: bool = False
+    """Whether the Presentation LUT Shape says the opposite of the photometric interpretation."""
     modality: str = ""
     view: str = ""
     """ViewPosition in capitals, such as PA, AP or LL."""
@@ -149,6 +160,7 @@ def _header(data: Elements, left: int) -> DicomHeader:
         columns=columns,
         bits=data.number("BitsStored"),
         photometric=intern(data.text("PhotometricInterpretation").upper()),
+        contradictory=is_inverted(data) != is_monochrome1(data),
         modality=intern(data.text("Modality").upper()),
         view=intern(data.text("ViewPosition").upper()),
         laterality=intern((data.text("ImageLaterality") or data.text("Laterality")).upper()),
@@ -157,7 +169,7 @@ def _header(data: Elements, left: int) -> DicomHeader:
         burned_in=data.text("BurnedInAnnotation").upper() == "YES",
         for_processing=data.text("PresentationIntentType").upper() == "FOR PROCESSING",
         refusal=refusal(data, kind, left),
-        is_image=bool(rows or columns or _is_image_class(kind)),
+        is_image=bool(rows or columns or any(map(_is_image_class, (kind, data.kind)))),
         is_directory=kind == DIRECTORY,
         when=" ".join(data.text(keyword) for keyword in WHEN),
         patient=data.text("PatientID"),
@@ -182,20 +194,51 @@ def has_window(data: Elements) -> bool:
     centers, widths = data.texts("WindowCenter"), data.texts("WindowWidth")
     if not centers or not widths:
         return False
-    least = 1 if data.text("VOILUTFunction").upper() in ("", "LINEAR") else 1e-9
+    least = 1e-9 if data.text("VOILUTFunction").upper() in FUNCTIONS[1:] else 1
     try:
-        return float(widths[0]) >= least and abs(float(centers[0])) < float("inf")
+        return least <= float(widths[0]) < math.inf and abs(float(centers[0])) < math.inf
     except (TypeError, ValueError):
         return False
 
 
+def is_monochrome1(data: Elements) -> bool:
+    """Whether the lowest value is white by the photometric interpretation."""
+    return data.text("PhotometricInterpretation").upper() == "MONOCHROME1"
+
+
+def is_inverted(data: Elements) -> bool:
+    """Whether the lowest value is shown white.
+
+    The Presentation LUT Shape decides it, if there is one: DCMTK and dcm4che do the same. It
+    should agree with the photometric interpretation (PS3.3, C.8.11.3.1.2).
+    """
+    shape = data.text("PresentationLUTShape").upper()
+    return shape == "INVERSE" if shape in ("IDENTITY", "INVERSE") else is_monochrome1(data)
+
+
 def _identifiers(data: Elements) -> set[str]:
     """Return the values of the identifying elements, and the words of names and patient IDs."""
-    found = set()
+    found = set[str]()
     for keyword in IDENTIFYING:
         for value in data.texts(keyword):
-            low = value.lower()
-            found.add(squashed(low))
-            if keyword in WORDS:
-                found.update(words(low))
-    return {each for each in found if len(each) >= SHORTEST}
+            for text in _spellings(value):
+                found.add(squashed(text))
+                if "=" in text:  # a name in several scripts
+                    found.update(map(squashed, text.split("=")))
+                if keyword in WORDS:
+                    found.update(words(text))
+    return {each for each in found if len(each) >= shortest(each)}
+
+
+def _spellings(value: str) -> tuple[str, ...]:
+    """Return ``value``, and how it is written without umlauts."""
+    if value.isascii():
+        return (value,)
+    low = unicodedata.normalize("NFC", value.lower())
+    return low, low.translate(UMLAUTS)
+
+
+def shortest(identifier: str) -> int:
+    """Return the length from which on such a text identifies somebody."""
+    latin = identifier.isascii() or max(identifier) < IDEOGRAPHS
+    return SHORTEST if latin else SHORTEST_IDEOGRAPHS

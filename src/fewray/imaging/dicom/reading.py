@@ -72,7 +72,7 @@ def read_elements(path: Path, keywords: Sequence[str]) -> tuple[Elements, int] |
             return None
         size = os.fstat(stream.fileno()).st_size
         try:
-            if (found := _usual(head, tags(keywords))) is not None:
+            if (found := _from_head(head, tags(keywords))) is not None:
                 elements, end = found
                 return elements, size - end
             stream.seek(0)
@@ -80,6 +80,14 @@ def read_elements(path: Path, keywords: Sequence[str]) -> tuple[Elements, int] |
                 return _any(whole, size, keywords, force=named)
         except Exception as error:  # pydicom raises whatever a damaged file leads it to
             raise damaged(path, type(error).__name__) from None
+
+
+def _from_head(head: bytes, needed: Sequence[int]) -> tuple[Elements, int] | None:
+    """Return what :func:`_usual` does; None also if ``head`` ends within a sequence."""
+    try:
+        return _usual(head, needed)
+    except Exception:  # pydicom raises whatever a cut sequence or a damaged file leads it to
+        return None
 
 
 def _usual(head: bytes, needed: Sequence[int]) -> tuple[Elements, int] | None:

@@ -6,8 +6,10 @@ import numpy as np
 from scipy.stats import norm
 from scipy.stats import t as student
 
-Kappa = tuple[float, tuple[float, float]]
-"""Kappa and its 95% interval."""
+Kappa = tuple[float, tuple[float, float] | None]
+"""Kappa and its 95% interval; None where the variance is 0, as with perfect agreement."""
+SMALLEST = 1e-7
+"""Half the width of an interval below which the variance counts as 0."""
 
 
 def fleiss_kappa(counts: np.ndarray, level: float = 0.95) -> Kappa | None:
@@ -32,8 +34,7 @@ def fleiss_kappa(counts: np.ndarray, level: float = 0.95) -> Kappa | None:
     expected_by_image = (counts * shares).sum(1) / readers
     linear = by_image - 2 * (1 - kappa) * (expected_by_image - expected) / (1 - expected)
     se = np.sqrt(((linear - kappa) ** 2).sum() / (n * (n - 1)))
-    half = float(student.ppf(0.5 + level / 2, n - 1) * se)
-    return float(kappa), (max(-1.0, float(kappa) - half), min(1.0, float(kappa) + half))
+    return float(kappa), _around(float(kappa), float(student.ppf(0.5 + level / 2, n - 1) * se))
 
 
 def cohen_kappa(first: np.ndarray, second: np.ndarray, level: float = 0.95) -> Kappa | None:
@@ -57,5 +58,9 @@ def cohen_kappa(first: np.ndarray, second: np.ndarray, level: float = 0.95) -> K
     variance = (diagonal + others - (kappa - expected * (1 - kappa)) ** 2) / (
         len(first) * (1 - expected) ** 2
     )
-    half = float(norm.ppf(0.5 + level / 2) * np.sqrt(max(variance, 0.0)))
-    return kappa, (max(-1.0, kappa - half), min(1.0, kappa + half))
+    return kappa, _around(kappa, float(norm.ppf(0.5 + level / 2) * np.sqrt(max(variance, 0.0))))
+
+
+def _around(kappa: float, half: float) -> tuple[float, float] | None:
+    """Return the interval. One without width would claim that few images prove agreement."""
+    return None if half < SMALLEST else (max(-1.0, kappa - half), min(1.0, kappa + half))

@@ -83,7 +83,7 @@ class GeneratorComparison(Model, frozen=True, kw_only=True):
 
 
 class Agreement(Model, frozen=True, kw_only=True):
-    """A kappa and its interval; both are None where undefined."""
+    """A kappa and its interval; None where undefined. Perfect agreement has no interval."""
 
     kappa: float | None
     ci: Interval | None

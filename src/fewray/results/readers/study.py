@@ -28,6 +28,8 @@ GRADES: tuple[Grade, ...] = (
 CONFIDENCES = ("guess", "leaning", "fairly sure", "sure", "certain")
 """The five steps of confidence, 1 to 5."""
 
+LONGEST_MS = 86_400_000
+"""The longest time of an answer that is stored, one day."""
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
@@ -102,7 +104,7 @@ class Answer(Model, frozen=True, kw_only=True):
     x: Share | None = None
     y: Share | None = None
     """Where the reader clicked, from the top left corner, as shares of width and height."""
-    ms: Annotated[int, msgspec.Meta(ge=0, le=86_400_000)]
+    ms: Annotated[int, msgspec.Meta(ge=0, le=LONGEST_MS)]
     """Milliseconds from showing the image to the answer."""
 
     @property
@@ -122,5 +124,5 @@ class Shown(Model, frozen=True, kw_only=True):
     """When a reader was first sent an image, one line of JSON each."""
 
     showing: str
-    at: datetime
+    at: Annotated[datetime, msgspec.Meta(tz=True)]
     """In UTC."""

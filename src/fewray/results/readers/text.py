@@ -16,16 +16,16 @@ def sentences(results: ReaderResults) -> list[str]:
     lines = [_averaged(each, results) for each in results.averaged]
     lines += [_compared(each) for each in results.comparisons]
     between, within = results.between_readers, results.within_readers
-    if between.kappa is not None and between.ci is not None:
+    if between.kappa is not None:
         lines.append(
-            f"Readers agreed with each other with Fleiss' kappa {between.kappa:.2f} "
-            f"{_text(between.ci)} ({between.readers} readers, {between.images} images)."
+            f"Readers agreed with each other with Fleiss' kappa {between.kappa:.2f}"
+            f"{_around(between.ci)} ({between.readers} readers, {between.images} images)."
         )
-    if within.kappa is not None and within.ci is not None:
+    if within.kappa is not None:
         same = sum(reader.repeats_same for reader in results.readers)
         lines.append(
             f"Readers called {same} of {within.images} repeated images the same both times "
-            f"(Cohen's kappa {within.kappa:.2f} {_text(within.ci)}, readers pooled)."
+            f"(Cohen's kappa {within.kappa:.2f}{_around(within.ci)}, readers pooled)."
         )
     return lines
 
@@ -47,7 +47,7 @@ def _averaged(each: AveragedAuc, results: ReaderResults) -> str:
 
 
 def _compared(each: GeneratorComparison) -> str:
-    start = f"AUC of {each.first} minus AUC of {each.second}: {each.difference:+.2f}"
+    start = f"AUC of {each.first} minus AUC of {each.second}: {_signed(each.difference)}"
     if each.ci is None or each.p is None or each.p_holm is None:
         return f"{start}; no interval ({each.undefined})."
     p = p_text(each.p)
@@ -153,7 +153,16 @@ def p_text(p: float) -> str:
 
 def _text(interval: Interval, *, signed: bool = False) -> str:
     low, high = interval
-    return f"[{low:+.2f}, {high:+.2f}]" if signed else f"[{low:.2f}, {high:.2f}]"
+    return f"[{_signed(low)}, {_signed(high)}]" if signed else f"[{low:.2f}, {high:.2f}]"
+
+
+def _around(interval: Interval | None) -> str:
+    """Return the interval of a kappa after it, or that there is none."""
+    return ", no interval" if interval is None else f" {_text(interval)}"
+
+
+def _signed(value: float) -> str:
+    return f"{round(value, 2) + 0.0:+.2f}"  # adding 0 turns -0 into 0
 
 
 def _listed(names: list[str]) -> str:

@@ -18,12 +18,20 @@ from fewray.pipelines.estimate import (
     gan_step_seconds,
     with_total,
 )
-from fewray.study.crossval.cohort import Cohort, FoldKey, assemble_cohort
+from fewray.study.crossval.cohort import Cohort, Fold, FoldKey, assemble_cohort
 from fewray.study.crossval.design import RATIO, Condition, added_counts, all_conditions, candidates
 from fewray.study.crossval.inner_selection import inner_splits
 
 PlanRow = dict[str, Any]
-"""``job``, ``images``, ``steps``, and ``seconds`` or None where they are not estimated."""
+"""``job``, ``images``, ``steps``, and ``seconds`` or None where they are not estimated.
+
+``of_folds`` names the same jobs of all folds together.
+"""
+
+
+def _named(job: str, fold: Fold | None = None, rest: str = "") -> PlanRow:
+    name = f"{job}, {fold.name}{rest}" if fold else job
+    return {"job": name, "of_folds": f"{job}{rest}"}
 
 
 def plan_crossval(
@@ -73,24 +81,25 @@ def _generators(
     recipes = {name: candidate.gan for name, candidate in named.items()}
     seconds = {gan: gan_step_seconds(gan, machine) for gan in {options.gan, *recipes.values()}}
 
-    def row(job: str, gan: GanOptions, rows: np.ndarray, times: int = 1) -> PlanRow:
+    def row(job: PlanRow, gan: GanOptions, rows: np.ndarray, times: int = 1) -> PlanRow:
         counts = np.bincount(cohort.labels[rows]) + gan.classic_images
         total = int(counts.sum())
         runs = [total] if gan.pooled else counts.tolist()
         steps = times * sum(gan.epochs * batches_per_epoch(count, gan) for count in runs)
-        return {"job": job, "images": total, "steps": steps, "seconds": seconds[gan] * steps}
+        return {**job, "images": total, "steps": steps, "seconds": seconds[gan] * steps}
 
     by_recipe = options.select == "recipe"
     planned = []
     for fold in cohort.folds():
-        job = f"generators, {fold.name}"
         own = recipes.values() if by_recipe else [options.gan]
+        job = _named("generators", fold)
         rows = [row(job, gan, fold.train, replicates) for gan in own]
         planned.append(max(rows, key=lambda planned: planned["seconds"]))
         if options.select:
             tried = {f" {name}": gan for name, gan in recipes.items()}
             for name, gan in tried.items() if by_recipe else [("", options.gan)]:
-                planned.append(row(f"{job} candidate{name}", gan, inner[fold.key]))
+                job = _named("generators", fold, f" candidate{name}")
+                planned.append(row(job, gan, inner[fold.key]))
     return planned
 
 
@@ -109,10 +118,10 @@ def _classifiers(
     }
     seeds = f"{options.seeds} seed{'' if options.seeds == 1 else 's'}"
 
-    def row(job: str, condition: Condition, rows: np.ndarray) -> PlanRow:
+    def row(job: str, fold: Fold, condition: Condition, rows: np.ndarray) -> PlanRow:
         steps = options.classifier.steps * options.seeds
         return {
-            "job": f"{job}, {seeds}",
+            **_named(job, fold, f", {seeds}"),
             "images": _images(condition, cohort, rows),
             "steps": steps,
             "seconds": per_step[condition.network] * steps,
@@ -123,10 +132,10 @@ def _classifiers(
     for fold in cohort.folds() if options.select else ():
         for name, candidate in candidates(options).items():
             condition = Condition(arm=SELECTION_ARM, ratio=candidate.ratio, network=network)
-            planned.append(row(f"candidate {name}, {fold.name}", condition, inner[fold.key]))
+            planned.append(row(f"candidate {name}", fold, condition, inner[fold.key]))
     for condition in conditions:
         for fold in cohort.folds():
-            planned.append(row(f"{condition.name}, {fold.name}", condition, fold.train))
+            planned.append(row(condition.name, fold, condition, fold.train))
     return planned
 
 
@@ -138,8 +147,8 @@ def _untimed(
 ) -> list[PlanRow]:
     """Return the jobs that are not training runs, without a time."""
 
-    def row(job: str, images: int) -> PlanRow:
-        return {"job": job, "images": images, "steps": 0, "seconds": None}
+    def row(job: PlanRow, images: int) -> PlanRow:
+        return {**job, "images": images, "steps": 0, "seconds": None}
 
     def added(rows: np.ndarray, ratio: float) -> int:
         return sum(added_counts(cohort.labels[rows], len(cohort.rows.classes), ratio))
@@ -156,15 +165,15 @@ def _untimed(
             for c in needing
         }
         planned.append(
-            row(f"{what}, {fold.name}", sum(added(fold.train, ratio) for _, ratio in ratios))
+            row(_named(what, fold), sum(added(fold.train, ratio) for _, ratio in ratios))
         )
         if named:
             sets = len(named) if options.select == "recipe" else 1
             images = sets * added(inner[fold.key], largest)
-            planned.append(row(f"{what}, {fold.name} candidates", images))
+            planned.append(row(_named(what, fold, " candidates"), images))
     if options.linear:
-        planned.append(row("pretrained features", len(cohort.rows)))
-    planned.append(row("shortcut audit", len(cohort.rows)))
+        planned.append(row(_named("pretrained features"), len(cohort.rows)))
+    planned.append(row(_named("shortcut audit"), len(cohort.rows)))
     return planned
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from fewray.config import CrossvalOptions
 from fewray.data.audit.metadata import file_metadata
 from fewray.data.audit.shortcuts import SOURCES, ShortcutAudit, shortcut_audit
+from fewray.data.loading import without_paths
 from fewray.data.manifest import Manifest
 from fewray.results.crossval import (
     Analysis,
@@ -232,6 +233,9 @@ def _data(cohort: Cohort) -> DataSummary:
         patients=len(np.unique(cohort.groups)),
         patients_known=patients_known(rows),
         sha256=rows.sha256(),
+        source=without_paths(rows.source),
+        read=rows.read,
+        group_regex=rows.group_regex,
     )
 
 

@@ -63,12 +63,21 @@ def _image_files(folder: Path) -> Iterator[str]:
             low = entry.name.lower()
             if low.startswith(".") or low in NOT_DATA:
                 continue
-            if low.endswith(IMAGES) and entry.is_file():
+            kind = _kind(entry)
+            if low.endswith(IMAGES) and kind == "file":
                 yield entry.path
-            elif entry.is_dir():
+            elif kind == "folder":
                 linked = entry.is_symlink()
                 real = os.path.realpath(entry.path) if linked else f"{chain[-1]}/{entry.name}"
                 if not linked:
                     waiting.append((entry.path, (*chain[:-1], real)))
                 elif not any(f"{above}/".startswith(f"{real}/") for above in chain):
                     waiting.append((entry.path, (*chain, real)))
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    """Return ``file`` or ``folder``, or nothing for a link to itself and the like."""
+    try:
+        return "file" if entry.is_file() else "folder" if entry.is_dir() else ""
+    except OSError:
+        return ""

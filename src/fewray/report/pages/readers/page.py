@@ -100,7 +100,7 @@ def _comparisons(results: ReaderResults) -> Table:
     rows = [
         (
             f"{each.first} - {each.second}",
-            f"{each.difference:+.3f}",
+            f"{round(each.difference, 3) + 0.0:+.3f}",
             each.ci and interval(each.ci, 3),
             None if each.f is None else f"{each.f:.2f}",
             None if each.df is None else f"1, {each.df:.1f}",
