@@ -36,21 +36,23 @@ def test_csv_with_all_columns_and_a_byte_order_mark(tmp_path: Path):
     ("text", "codes", "words"),
     [
         ("file,label\n1.png,a\n", "csv_columns", "no column path"),
-        ("path,label\n1.png,\n", ["missing_cell"], "row 2: expected a path and a label"),
+        ("path,label\n1.png,\n", "no_images", "the label of every row is blank"),
+        ("path,label\n1.png,a\n,b\n", ["missing_cell"], "row 3: column 'path' is empty, but"),
+        ("path,label\n1.png,,a\n", ["too_many_cells"], "row 2: more cells than columns"),
         ("path,label,split\n1.png,a,validation\n", ["unknown_split"], "row 2: split 'validation'"),
         ("path,label\n1.png,a\n3.png,a\n", ["file_not_found"], "row 3: 3.png not found"),
         ("path,label\n1.png,a\n\n\n3.png,a\n", ["file_not_found"], "row 5: 3.png not found"),
         ("path,label\n1.png,a,b\n", ["too_many_cells"], "row 2: more cells than columns"),
         (
-            "path,label\n1.png,\n.,a\n\0,b\n",
+            "path,label\n1.png,NA\n.,a\n\0,b\n",
             ["missing_cell", "file_not_found", "file_not_found"],
             "row 3: . not found",
         ),
-        ("path,label\n1.png,a\n2.png,nan\n", ["missing_cell"], "path '2.png', label 'nan'"),
+        ("path,label\n1.png,a\n2.png,nan\n", ["missing_cell"], "row 3: label 'nan' names no class"),
         (
             "path,label\n1.png,NA\n2.png,None\n",
             ["missing_cell", "missing_cell"],
-            "path '1.png', label 'NA'; row 3: ",
+            "if it is one; row 3: label 'None'",
         ),
         ("path,label,origin\n1.png,a,drawn\n", ["unknown_origin"], "row 2: origin 'drawn'"),
         (f"path,label,sha256\n1.png,a,{'0' * 64}\n", ["file_changed"], "1.png"),
@@ -103,7 +105,7 @@ def test_classes_that_look_alike_are_reported(tmp_path: Path, one: str, other: s
 
 @pytest.mark.parametrize("cell", ["#N/A", "#REF!", "<NA>", "NaT"])
 def test_cells_without_a_value_are_no_label_and_no_patient(tmp_path: Path, cell: str):
-    with refused("invalid_data", "row 3: expected a path and a label"):
+    with refused("invalid_data", f"row 3: label '{cell}' names no class"):
         load_dataset(table(tmp_path, f"path,label\n1.png,a\n2.png,{cell}\n"))
     nobody = table(tmp_path, f"path,label,group\n1.png,a,{cell}\n2.png,b,{cell}\n")
     data = load_dataset(nobody)

@@ -4,6 +4,7 @@ import csv
 import dataclasses
 from pathlib import Path
 
+from fewray.data.layout.image_names import image_names, names_among
 from fewray.data.manifest import Manifest
 from fewray.study.predictions import write_predictions
 from tests.helpers import manifest_of
@@ -22,25 +23,28 @@ def names(folder: Path, *paths: str, labels: str = "") -> list[str]:
         return [row["image"] for row in csv.DictReader(stream)]
 
 
-def test_films_are_called_by_label_and_file(tmp_path: Path):
-    assert names(tmp_path, "a/1.png", "a/deep/2.png", "b/3.png") == [
-        "a/1.png",
-        "a/2.png",
-        "a/3.png",
-    ]
+def test_images_are_called_by_their_path_below_the_data(tmp_path: Path):
+    paths = ("a/1.png", "a/deep/1.png", "b/3.png")
+    assert names(tmp_path, *paths) == list(paths)
+    assert names(tmp_path, *paths[:2]) == ["1.png", "deep/1.png"]
 
 
-def test_films_that_share_a_name_are_called_by_their_path(tmp_path: Path):
-    assert names(tmp_path, "a/1.png", "a/deep/1.png", "b/3.png") == [
-        "a/1.png",
-        "a/deep/1.png",
-        "a/3.png",
-    ]
-    crossed = names(tmp_path, "x/a/1.png", "x/b/1.png", "a/2.png", "b/2.png")
-    assert crossed == ["x/a/1.png", "x/b/1.png", "a/2.png", "b/2.png"]
-    paths = (
-        "a/1.png",
-        "c/1.png",
-        "z/1.png",
-    )  # the first two share b/1.png, and the path of one is the third's name
-    assert names(tmp_path, *paths, labels="bba") == list(paths)
+def test_some_of_the_rows_are_called_as_in_the_whole_data_set(tmp_path: Path):
+    rows = manifest_of(*"abab").rows
+    rows = tuple(
+        dataclasses.replace(row, path=tmp_path / place / f"{i}.png")
+        for i, (row, place) in enumerate(zip(rows, ("train", "train", "test", "test"), strict=True))
+    )
+    whole = Manifest(name="d", classes=("a", "b"), rows=rows)
+    test = dataclasses.replace(whole, rows=rows[2:])
+    assert names_among(whole, test) == ["test/2.png", "test/3.png"]
+    assert image_names(test) == ["2.png", "3.png"]
+
+
+def test_hidden_names_that_agree_get_a_number(tmp_path: Path):
+    rows = tuple(
+        dataclasses.replace(row, path=tmp_path / f"{i}", alias=tmp_path / "~12345678")
+        for i, row in enumerate(manifest_of(*"aab").rows)
+    )
+    whole = Manifest(name="d", classes=("a", "b"), rows=rows)
+    assert image_names(whole) == ["~12345678", "~12345678 #2", "~12345678 #3"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from fewray.data.dicom.warnings import WINDOWS
 from fewray.data.manifest import DataWarning, Manifest
 from fewray.data.rows import two_class_faults
 from fewray.data.skipped_files import listed, plural
@@ -34,16 +35,16 @@ def readable_rows(found: Manifest) -> Manifest:
             classes=missing,
         )
     ranges = scan_ranges([row.path for row in kept])
-    scaled = replace(found, rows=kept, pixel_scale=choose_scale(filter(None, ranges)))
+    scale = choose_scale(filter(None, ranges))
+    noted = [w for w in found.warnings if w.code != WINDOWS or scale.dicom_window is False]
+    scaled = replace(found, rows=kept, pixel_scale=scale, warnings=tuple(noted))
     broken = [(row, why) for row, why in zip(found.rows, reasons, strict=True) if why]
     if not broken:
         return scaled
     names = [f"{row.shown} ({why})" for row, why in broken]
     text = f"skipped {plural(names, 'unreadable file')}: {listed(names)}"
     files = tuple(str(row.shown) for row, _ in broken)
-    return replace(
-        scaled, warnings=(*found.warnings, DataWarning("skipped_unreadable", text, files))
-    )
+    return replace(scaled, warnings=(*noted, DataWarning("skipped_unreadable", text, files)))
 
 
 def _reason(path: Path) -> str:

@@ -68,6 +68,11 @@ def plural(names: Sequence[object], noun: str) -> str:
     return f"1 {noun}" if len(names) == 1 else f"{len(names)} {noun}s"
 
 
+def row_numbers(numbers: Sequence[str], most: int = NAMED) -> str:
+    """Return the first numbers of rows, as in "row 9" and "rows 9, 12"."""
+    return f"row{'s' if len(numbers) > 1 else ''} {listed(numbers, most)}"
+
+
 def listed(names: Sequence[str], most: int = NAMED) -> str:
     """Return the first names, control characters escaped, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""

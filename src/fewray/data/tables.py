@@ -8,7 +8,7 @@ from typing import cast
 
 from fewray.config import AS_IT_IS, ReadOptions
 from fewray.data.dicom.files import ALL, DicomFiles, DicomOptions
-from fewray.data.dicom.joins import identifier_in, join_column, match_records
+from fewray.data.dicom.joins import Join, identifier_in, join_column, match_records
 from fewray.data.dicom.warnings import skipped_dicom
 from fewray.data.manifest import COLUMNS, MANIFEST, ORIGINS, Manifest, Origin
 from fewray.data.patients import patient_in_cell, unread_columns
@@ -16,9 +16,11 @@ from fewray.data.rows import SPLITS, RowCollector
 from fewray.data.sheets import excel
 from fewray.data.sheets.columns import find_columns, finding_columns
 from fewray.data.sheets.labels import IS, NEXT, LabelReader
+from fewray.data.sheets.no_match import no_match
 from fewray.data.sheets.paths import PathFinder
 from fewray.data.sheets.repeated import RepeatedRows
 from fewray.data.sheets.text import Sheet, read_text
+from fewray.data.sheets.unlabelled import labelled_rows
 from fewray.data.skipped_files import files_below, not_in_manifest
 from fewray.errors import InputError
 
@@ -66,6 +68,11 @@ class _Table:
             table.records.append((number, record))
         return table
 
+    @property
+    def path_column(self) -> str:
+        """What the table calls the column of paths."""
+        return self.sheet.columns[self.found["path"]] if "path" in self.found else "path"
+
     def unread(self) -> list[str]:
         """Return the columns that hold nothing that is read."""
         used = self.found.values()
@@ -76,10 +83,13 @@ class _Table:
         if None in record:
             sign = self.read.separator or "separator"
             return "too_many_cells", f"more cells than columns; quote cells that contain a {sign!r}"
-        if not cells["path"] or not label:
-            shown = cells["label"].replace(IS, "=").replace(NEXT, ", ")
-            got = f"path {cells['path']!r}, label {shown!r}"
-            return "missing_cell", f"expected a path and a label, got {got}"
+        if not label:
+            text = f"label {cells['label']!r} names no class"
+            return "missing_cell", f"{text}; leave the cell empty, or rename the class if it is one"
+        if not cells["path"]:
+            shown = label.replace(IS, "=").replace(NEXT, ", ")
+            text = f"column {self.path_column!r} is empty, but the label is {shown!r}"
+            return "missing_cell", f"{text}; name the image, or remove the row"
         if cells["split"].lower() not in SPLITS:
             return (
                 "unknown_split",
@@ -110,11 +120,13 @@ def load_csv(
     Paths are relative to the folder ``images``, by default that of the file. A group that is empty,
     NaN, NA, None or null names no patient, and such a label no class. A file must match its sha256
     if one is given. Rows that repeat another are left out with a warning. ``strict_labels`` refuses
-    labels that join findings or mark doubt, and a file with two patients or splits. Raises
-    InputError that lists the faulty rows.
+    labels that join findings or mark doubt, and a file with two patients or splits. Rows with a
+    blank label are left out with a warning. A label without a path is an error: nothing else would
+    tell that an image of the study is missing. Raises InputError that lists the faulty rows.
     """
     folder = images or path.parent
     table = _Table.open(path, folder, read)
+    table.records, blank, unlabelled = labelled_rows(table.records, read, path)
     labels = {*read.labels, *(record.get("label") or "" for _, record in table.records)}
     column = None if "path" in table.found else join_column(table.sheet.columns)
     files: dict[int, Path | None] = {}
@@ -126,13 +138,19 @@ def load_csv(
             whole = DicomFiles.scan(folder, files_below(folder), dicom, labels)
             cells = (record.get("path") or "" for _, record in table.records)
             if identifier := identifier_in(cells, whole):
+                name = table.path_column
+                join = Join(cell="path", column=name, attribute=identifier, table=path.name)
                 column, scan = "path", whole
-                table.records, unmatched = match_records(
-                    table.records, column, scan, folder, identifier
-                )
+                table.records, unmatched = match_records(table.records, join, scan, folder, blank)
+            elif not table.paths.doubtful and (
+                error := no_match(table.sheet, table.found["path"], path, folder, whole)
+            ):
+                raise error
     else:
         scan = DicomFiles.scan(folder, files_below(folder), dicom, labels)
-        table.records, unmatched = match_records(table.records, column, scan, folder)
+        join = Join.by_name(column, path.name)
+        table.records, unmatched = match_records(table.records, join, scan, folder, blank)
+    others = [scan.mask.shown_below(f) for f in scan.headers if column and scan.is_other(f)]
     collector = RowCollector(group_regex, strict, dicom=scan)
     other_views: list[str] = []
     repeated = RepeatedRows()
@@ -179,13 +197,14 @@ def load_csv(
     skipped = not_in_manifest(path.parent, collector.rows, SPLITS) if whole else []
     strange = [] if collector.faults else table.reader.check(str(path), strict=strict_labels)
     if not collector.rows and not collector.faults:
-        found = [*strange, *skipped_dicom([], other_views, ",".join(dicom.views))]
+        found = [*unlabelled, *unmatched, *strange]
+        found += [*skipped_dicom(others, other_views, ",".join(dicom.views))]
         text = "; ".join(warning.text for warning in found)
         raise InputError("no_images", f"{path}: no image is left: {text}")
-    views = skipped_dicom([], other_views, ",".join(dicom.views))
+    views = skipped_dicom(others, other_views, ",".join(dicom.views))
     unread = [] if scan.knows_patients() else unread_columns(table.unread())
     moved = table.paths.warnings(scan.mask.shown_name)
-    warnings = [*table.sheet.warnings, *unread, *unmatched, *repeated.warnings()]
+    warnings = [*table.sheet.warnings, *unread, *unlabelled, *unmatched, *repeated.warnings()]
     warnings += [*views, *strange, *moved, *skipped]
     name = path.resolve().parent.name if whole else path.stem
     return collector.manifest(name, str(path), warnings)

@@ -12,6 +12,7 @@ import msgspec
 
 from fewray.config import ClassifierOptions, GanOptions, QualityOptions, ReadOptions
 from fewray.data.images import ImageSource
+from fewray.data.layout.image_names import names_among
 from fewray.data.layout.outputs import check_out_folder
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
@@ -208,13 +209,16 @@ def _classes(
 def image_sets(
     manifest: Manifest, classes: tuple[str, ...], size: int, fit: str
 ) -> dict[str, ImageSet]:
-    """Return the images of each class, named by file and grouped by patient."""
+    """Return the images of each class, grouped by patient, and named by file.
+
+    If that is not unique, or hidden as in DICOM exports, the names are those of the data check.
+    """
     found = {}
     for label in classes:
         rows = manifest.where(label=label)
         names = [row.shown.name for row in rows.rows]
-        if len(set(names)) < len(names):  # equal names in several folders
-            names = [row.shown.as_posix() for row in rows.rows]
+        if manifest.dicom is not None or len(set(names)) < len(names):
+            names = names_among(manifest, rows)
         images = ImageSource(rows).at(size, fit)
         found[label] = ImageSet.of(images, names, [row.group for row in rows.rows])
     return found

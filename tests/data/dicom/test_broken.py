@@ -78,3 +78,15 @@ def test_a_class_without_a_readable_file_stops_the_run(tmp_path: Path):
     with pytest.raises(InputError) as caught:
         load_dataset(tmp_path, read=SKIP)
     assert caught.value.code == "no_readable_images"
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_windows_are_used_if_only_broken_files_have_none(tmp_path: Path):
+    for index in range(4):
+        window = {"WindowCenter": 1000, "WindowWidth": 500}
+        write_dicom(tmp_path / "ab"[index % 2] / f"{index}", pixels_of(index), **window)
+    write_broken(tmp_path / "b" / "x.dcm", "noise as RLE")
+    whole = {each.code for each in load_dataset(tmp_path, strict=False).warnings}
+    data = load_dataset(tmp_path, read=SKIP)
+    assert data.pixel_scale.dicom_window
+    assert "windows_not_used" in whole - {each.code for each in data.warnings}

@@ -152,11 +152,15 @@ def test_windows_of_some_files_only_are_not_used(tmp_path: Path):
     root = folder_of(tmp_path / "set", **window)
     data = load_dataset(root)
     assert data.pixel_scale.dicom_window
+    assert not warned(data, "windows_not_used")
     one = root / "a" / "st0" / "IM0000"
     write_dicom(one, pixels_of(ord("a")), PatientID="a0")
     mixed = load_dataset(root)
     assert mixed.pixel_scale.dicom_window is False
     assert mixed.sha256() != data.sha256()
+    (warning,) = warned(mixed, "windows_not_used")
+    assert warning.items == ("a/st0/IM0000",)
+    assert warning.text.startswith("7 of 8 DICOM images have a window")
     for path in (root / "a").rglob("IM*"):
         write_dicom(path, pixels_of(int(path.name[2:])), PatientID="a0")
     (warning,) = warned(load_dataset(root), "depth_by_class")

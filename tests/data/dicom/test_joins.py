@@ -92,10 +92,10 @@ def test_a_column_of_any_name_may_hold_the_identifier(
     }
     assert "dicom_rows_without_file" in codes(found)
     nothing = table(folder / "none.csv", "Anforderung", [("nobody", "a"), ("none", "b")])
-    with refused("invalid_data") as caught:
+    with refused("dicom_no_match", "none.csv: column 'Anforderung'") as caught:
         read(nothing, ReadOptions(path_column="Anforderung"))
-    assert "nobody" not in str(caught.value) or not apart
-    assert caught.value.fields["faults"] == ["file_not_found"] * 2
+    assert "nobody" not in str(caught.value)
+    assert caught.value.fields["matching"] == []
 
 
 def test_paths_still_work(export: list[Path], tmp_path: Path):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -27,6 +25,7 @@ from fewray.data.audit.names import name_findings
 from fewray.data.audit.pictures import INVISIBLE, image_findings
 from fewray.data.audit.shortcuts import metadata_shortcut
 from fewray.data.dicom.warnings import excess_warning
+from fewray.data.layout.image_names import image_names
 from fewray.data.manifest import Manifest
 from fewray.data.near_duplicates import near_pairs, thumbnail_of
 from fewray.errors import InputError
@@ -48,7 +47,7 @@ def audit(manifest: Manifest) -> DataCheck:
     Each file is decoded once, in parallel. Memory grows by about 10 kB per image, most of it in the
     search for near-duplicates.
     """
-    names = short_names(manifest)
+    names = image_names(manifest)
     scale = manifest.pixel_scale
     files = in_threads(partial(inspect_file, scale=scale), manifest.paths())
     counted = replace(
@@ -194,26 +193,3 @@ def _outliers(
         if bounds and grey.outside(bounds):
             found.append(Outlier(path=name, minimum=grey.minimum, maximum=grey.maximum))
     return tuple(found)
-
-
-def short_names(manifest: Manifest) -> list[str]:
-    """Return the rows' paths, as outputs show them, below the folder of the data.
-
-    That is the folder that was named or that of the table, as in the warnings of loading; or the
-    folder that all images share, if they lie elsewhere.
-    """
-    paths = [os.path.abspath(path) for path in manifest.shown_paths()]  # noqa: PTH100 (keeps links)
-    folders = [os.path.dirname(path) for path in paths]  # noqa: PTH120
-    root = os.path.commonpath([*paths, *folders]) if paths else ""
-    place = _folder_of(manifest.source)
-    root = place if place and Path(root).is_relative_to(place) else root
-    return [Path(path).relative_to(root).as_posix() for path in paths]
-
-
-def _folder_of(source: str) -> str:
-    """Return the folder of the data or of their table; empty for a data set without one."""
-    inner = source.partition(":")[2]
-    for text in (source, inner, inner.rpartition(",labels=")[0]):
-        if text and (path := Path(os.path.abspath(text))).exists():  # noqa: PTH100
-            return str(path if path.is_dir() else path.parent)
-    return ""

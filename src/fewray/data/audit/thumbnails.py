@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from fewray.data.audit.check import short_names
+from fewray.data.layout.image_names import image_names
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
 from fewray.imaging.arrays import in_threads, png_bytes
@@ -48,7 +48,7 @@ def thumbnails(manifest: Manifest, findings: Iterable[Finding], *, most: int = S
 
     Images with burned-in annotation are left out, since they may show names and dates.
     """
-    paths = dict(zip(short_names(manifest), manifest.paths(), strict=True))
+    paths = dict(zip(image_names(manifest), manifest.paths(), strict=True))
     burned_in = manifest.dicom.burned_in if manifest.dicom else ()
     withheld = frozenset(name for name in paths if _is_among(name, burned_in))
     chosen = dict.fromkeys(

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from fewray.data.dicom.files import DicomFiles
 from fewray.data.manifest import DataWarning
-from fewray.data.skipped_files import listed, plural
+from fewray.data.skipped_files import listed, plural, row_numbers
 from fewray.errors import InputError
 from fewray.imaging.dicom.elements import squashed
 
@@ -24,9 +25,51 @@ COLUMNS = {
     "patientid": "patient",
 }
 """Names of columns (letters alone, in lower case), and what they match; the first one counts."""
+KINDS = {
+    "sop_instance": "SOPInstanceUID",
+    "study_instance": "StudyInstanceUID",
+    "accession": "AccessionNumber",
+    "patient": "PatientID",
+}
 TITLES = "SOPInstanceUID, StudyInstanceUID, AccessionNumber or PatientID"
+REMEDIES = {
+    "sop_instance": "Remove one of the rows.",
+    "study_instance": "Give the rows one label, or name images by SOPInstanceUID or path.",
+    "accession": "Give the rows one label, or name images by SOPInstanceUID or path.",
+    "patient": "Give the rows one label, or name examinations instead of patients: --path-column "
+    "with a column of AccessionNumber or StudyInstanceUID.",
+}
+"""What to do about rows with different labels for the same images, by what names them."""
 Record = dict[str | None, str | None]
 Records = Sequence[tuple[int, Record]]
+
+
+SKIPPED = {
+    "dicom_not_in_table": "that no row with a label names",
+    "dicom_damaged": "that cannot be read",
+    "dicom_label_unclear": "that rows with a label and without one name by column {column}",
+}
+"""Why files are skipped, by the code of the warning."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Join:
+    """How the rows of a table name DICOM files."""
+
+    cell: str
+    """The key of the records that holds the identifier."""
+    column: str
+    """The name of the column in the table."""
+    attribute: str
+    """What it holds, a value of ``COLUMNS``."""
+    table: str
+    """The file name of the table."""
+
+    @classmethod
+    def by_name(cls, column: str, table: str) -> Join:
+        """Return the join by a column that :func:`join_column` has found."""
+        attribute = COLUMNS[squashed(column.lower())]
+        return cls(cell=column, column=column, attribute=attribute, table=table)
 
 
 def join_column(columns: Iterable[str]) -> str | None:
@@ -40,56 +83,89 @@ def identifier_in(values: Iterable[str], scan: DicomFiles) -> str | None:
 
     So a column of any name may hold it.
     """
+    counts = identifiers_in(values, scan)
+    best = max(counts, key=lambda attribute: counts[attribute])
+    return best if counts[best] else None
+
+
+def identifiers_in(values: Iterable[str], scan: DicomFiles) -> dict[str, int]:
+    """Return how many different ``values`` each identifier of the files of ``scan`` has."""
     cells = {value.strip() for value in values}
     counts: dict[str, int] = {}
     for attribute in COLUMNS.values():
         index = _index(scan, attribute)
         shorter = _without_zeros(index)
         counts[attribute] = sum(v in index or v.lstrip("0") in shorter for v in cells if v)
-    best = max(counts, key=lambda attribute: counts[attribute])
-    return best if counts[best] else None
+    return counts
 
 
 def match_records(
-    records: Records, column: str, scan: DicomFiles, folder: Path, attribute: str = ""
+    records: Records, join: Join, scan: DicomFiles, folder: Path, unlabelled: Records = ()
 ) -> tuple[list[tuple[int, Record]], list[DataWarning]]:
     """Return one record with a ``path`` for each file that a row names, and warnings.
 
-    ``column`` of the records holds the identifier ``attribute``, or the one that its name says.
-    Rows without a file, and files without a row, are counted by a warning. A file of two rows with
-    the same label is used once. Raises InputError ``dicom_no_match`` if no row names a file, and
-    ``dicom_two_labels`` if rows with different labels name the same file.
+    Rows without a file, with an empty cell too, are counted by a warning: an export seldom has all
+    that a list names. So are files without a row. A file of two rows with the same label is used
+    once. If one of the rows ``unlabelled`` names it too, by examination or patient, it is left out:
+    it may be the one without a label. Raises InputError ``dicom_no_match`` if no row names a file,
+    and ``dicom_two_labels`` if rows with different labels name the same file.
     """
-    index = _index(scan, attribute or COLUMNS[squashed(column.lower())])
+    index = _index(scan, join.attribute)
     shorter = _without_zeros(index)
+
+    def named(record: Record) -> Sequence[Path]:
+        value = (record.get(join.cell) or "").strip()
+        return index.get(value) or (value and shorter.get(value.lstrip("0"))) or ()
+
     found: dict[Path, tuple[int, Record]] = {}
     empty: list[int] = []
     for number, record in records:
-        value = (record.get(column) or "").strip()
-        paths = index.get(value) or (value and shorter.get(value.lstrip("0"))) or ()
-        if not paths:
+        if not (paths := named(record)):
             empty.append(number)
         for path in paths:
             if (other := found.get(path)) is None:
                 name = path.relative_to(folder).as_posix()
                 found[path] = number, {**record, "path": name}
             elif _label(other[1]) != _label(record):
-                raise InputError(
-                    "dicom_two_labels",
-                    f"rows {other[0]} and {number}: the same {column} with different labels",
-                    rows=[other[0], number],
-                )
+                raise _two_labels(join, other[0], number, scan.group(path, ""))
     if not found:
         raise InputError(
             "dicom_no_match",
-            f"{folder}: no row names one of the {len(scan.headers)} DICOM files here by {column}. "
+            f"{folder}: no row of {join.table} names one of the {len(scan.headers)} DICOM files "
+            f"here by {join.column}. "
             "Put the table beside or above the files, or name both: dicom:FOLDER,labels=TABLE.",
-            column=column,
+            column=join.column,
             files=len(scan.headers),
         )
-    others = [path for path in scan.headers if scan.is_image(path) and path not in found]
-    broken = [path for path in scan.damaged if path not in found]
-    return list(found.values()), _warnings(scan, column, len(records), empty, others, broken)
+    unclear = {
+        path
+        for _, record in unlabelled
+        if join.attribute != "sop_instance"
+        for path in named(record)
+        if path in found
+    }
+    files = {
+        "dicom_not_in_table": [p for p in scan.headers if scan.is_image(p) and p not in found],
+        "dicom_damaged": [path for path in scan.damaged if path not in found],
+        "dicom_label_unclear": [path for path in found if path in unclear],
+    }
+    kept = [each for path, each in found.items() if path not in unclear]
+    return kept, _warnings(scan, join, len(records), empty, files)
+
+
+def _two_labels(join: Join, first: int, second: int, patient: str) -> InputError:
+    """Return the error for two rows with the same images and different labels.
+
+    Identifiers are not shown, except for a patient as its hash, as in other outputs.
+    """
+    what = KINDS[join.attribute] + (f", {patient}" if join.attribute == "patient" else "")
+    return InputError(
+        "dicom_two_labels",
+        f"{join.table}: rows {first} and {second}: the same {join.column!r} ({what}) with "
+        f"different labels. {REMEDIES[join.attribute]}",
+        rows=[first, second],
+        column=join.column,
+    )
 
 
 def _index(scan: DicomFiles, attribute: str) -> dict[str, list[Path]]:
@@ -117,23 +193,24 @@ def _label(record: Record) -> str:
 
 def _warnings(
     scan: DicomFiles,
-    column: str,
+    join: Join,
     rows: int,
     empty: Sequence[int],
-    others: Sequence[Path],
-    broken: Sequence[Path],
+    files: Mapping[str, Sequence[Path]],
 ) -> list[DataWarning]:
     warnings = []
     if empty:
-        numbers = listed([str(number) for number in empty])
-        text = f"{len(empty)} of {rows} rows name no DICOM file by {column}: rows {numbers}"
-        warnings.append(DataWarning("dicom_rows_without_file", text, tuple(map(str, empty))))
-    for code, paths, why in (
-        ("dicom_not_in_table", others, "that no row names"),
-        ("dicom_damaged", broken, "that cannot be read"),
-    ):
+        numbers = [str(number) for number in empty]
+        verb = "names" if len(empty) == 1 else "name"
+        text = (
+            f"{join.table}: {len(empty)} of {rows} rows {verb} no DICOM image by column "
+            f"{join.column!r}: {row_numbers(numbers)}"
+        )
+        warnings.append(DataWarning("dicom_rows_without_file", text, tuple(numbers)))
+    for code, paths in files.items():
         if paths:
             names = [scan.mask.shown_below(path) for path in paths]
+            why = SKIPPED[code].format(column=repr(join.column))
             text = f"skipped {plural(names, 'DICOM file')} {why}: {listed(names)}"
             warnings.append(DataWarning(code, text, tuple(names)))
     return warnings

@@ -14,6 +14,7 @@ from fewray.imaging.dicom.grey import DicomImage, read_dicom
 from fewray.imaging.unreadable import Unreadable
 from fewray.results.data_check import DicomHeaders
 
+WINDOWS = "windows_not_used"
 SEEN = 12
 """How many images are decoded when a data set is loaded."""
 
@@ -69,10 +70,24 @@ def pixel_warnings(
     seen = {dicom.mask.shown_below(path): image for path, image in images.items() if image}
     found = excess_warning([name for name, image in seen.items() if image.excess_bits])
     if scale.dicom_window is False:
+        found += windows_warning(dicom, mine)
         found += dark_warning(
             [name for name, image in seen.items() if image.is_narrow()], len(seen)
         )
     return found
+
+
+def windows_warning(dicom: DicomFiles, paths: Sequence[Path]) -> list[DataWarning]:
+    """Return the warning that windows are not used, because some files at ``paths`` have none."""
+    names = [dicom.mask.shown_below(path) for path in paths if not dicom.headers[path].window]
+    if len(names) in (0, len(paths)):
+        return []
+    text = (
+        f"{len(paths) - len(names)} of {len(paths)} DICOM images have a window or VOI LUT. No "
+        "window is used, because images with and without one would differ in contrast. Without: "
+        f"{listed(names)}; export all files with a window, or leave these out"
+    )
+    return [DataWarning(WINDOWS, text, tuple(names))]
 
 
 def excess_warning(names: Sequence[str]) -> list[DataWarning]:

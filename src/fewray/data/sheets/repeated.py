@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fewray.data.manifest import DataWarning
-from fewray.data.skipped_files import listed, plural
+from fewray.data.skipped_files import plural, row_numbers
 
 
 @dataclass
@@ -39,7 +39,8 @@ class RepeatedRows:
         if not self.repeated:
             return []
         numbers = [str(number) for number in self.repeated]
+        verb = "repeats" if len(numbers) == 1 else "repeat"
         text = (
-            f"skipped {plural(numbers, 'row')} that repeat an earlier one: rows {listed(numbers)}"
+            f"skipped {plural(numbers, 'row')} that {verb} an earlier one: {row_numbers(numbers)}"
         )
         return [DataWarning("rows_repeated", text, tuple(numbers))]

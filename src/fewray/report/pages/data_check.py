@@ -11,6 +11,7 @@ from fewray.report.page import Block, Bullets, Details, Page, Picture, Section, 
 from fewray.report.tables import Table
 from fewray.report.text import count, sentence
 from fewray.results.data_check import DataCheck, Finding
+from fewray.results.headings import heading
 from fewray.results.names import sentence_case
 
 WITHHELD = (
@@ -26,11 +27,7 @@ def data_check_page(found: DataCheck, pictures: Thumbnails) -> Page:
     verdict = f"{count(len(found.findings), 'finding')} to look at"
     verdict = sentence(verdict) if found.findings else "Nothing to look at was found."
     sections = [
-        Section(
-            f"{each.code}-{index}",
-            sentence_case(each.code.replace("_", " ")),
-            _blocks(each, pictures),
-        )
+        Section(f"{each.code}-{index}", sentence_case(heading(each.code)), _blocks(each, pictures))
         for index, each in enumerate(found.findings)
     ]
     tables = tuple(Table.of(*table) for table in check_tables(found))

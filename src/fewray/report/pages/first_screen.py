@@ -19,6 +19,7 @@ from fewray.report.text import (
     sentence,
 )
 from fewray.results.crossval import CrossvalStudy
+from fewray.results.headings import heading
 from fewray.results.names import arm_name
 from fewray.results.scores import StudyWarning
 
@@ -26,20 +27,20 @@ TILES = 8
 """Images per class and side of the strip."""
 NO_GENERATOR = "No generator was trained, so this study says nothing about synthetic images."
 EVIDENCE = {
-    "phantom_data": ("phantom images", "folds"),
-    "identified_without_lungs": ("shortcut found", "audit"),
-    "simple_models_near_best_arm": ("simple models come close to the best arm", "audit"),
-    "negative_control_helps": ("negative control helps", "comparisons"),
-    "patients_unknown": ("patients unknown", "folds"),
-    "external_patients_unknown": ("external patients unknown", "external"),
-    "external_patients_merged": ("external duplicates", "external"),
-    "made_of_training_images": ("made of training images", "images"),
-    "generator_not_finished": ("training not finished", "generators"),
-    "quality_not_measured": ("quality not measured", "quality"),
-    "split_leaks": ("split leaks", "data"),
-    "class_mix": ("class mix differs", "quality"),
+    "phantom_data": "folds",
+    "identified_without_lungs": "audit",
+    "simple_models_near_best_arm": "audit",
+    "negative_control_helps": "comparisons",
+    "patients_unknown": "folds",
+    "external_patients_unknown": "external",
+    "external_patients_merged": "external",
+    "made_of_training_images": "images",
+    "generator_not_finished": "generators",
+    "quality_not_measured": "quality",
+    "split_leaks": "data",
+    "class_mix": "quality",
 }
-"""By code of a warning: its label on a chip, and the section with its evidence."""
+"""By code of a warning: the section with its evidence."""
 PHANTOM = (
     "The images are computer-generated phantoms, not X-rays of patients. This report "
     "demonstrates the method; its results are not findings."
@@ -55,9 +56,8 @@ MEANING = {
 
 def warned(warning: StudyWarning) -> Warned:
     """Return a warning with its label and the place of its evidence; others point to the limits."""
-    label, anchor = EVIDENCE.get(warning.code, (warning.code.replace("_", " "), "limits"))
     text = " ".join(filter(None, (warning.text, MEANING.get(warning.code))))
-    return Warned.of(text, label, anchor)
+    return Warned.of(text, heading(warning.code), EVIDENCE.get(warning.code, "limits"))
 
 
 def verdict(study: CrossvalStudy) -> list[str]:

@@ -14,6 +14,7 @@ from fewray.config import CrossvalOptions
 from fewray.data.audit.metadata import file_metadata
 from fewray.data.audit.shortcuts import SOURCES, ShortcutAudit, shortcut_audit
 from fewray.data.loading import without_paths
+from fewray.data.manifest import Manifest
 from fewray.results.crossval import (
     Analysis,
     ArmResult,
@@ -148,9 +149,9 @@ def assemble_study(
 
 
 def write_crossval_predictions(
-    path: Path, cohort: Cohort, predictions: Mapping[RunKey, Prediction]
+    path: Path, cohort: Cohort, predictions: Mapping[RunKey, Prediction], whole: Manifest
 ) -> None:
-    """Write one line per test image, condition, repeat and seed."""
+    """Write one line per test image, condition, repeat and seed; ``whole`` is the data set."""
     tests = {fold.key: fold.test for fold in cohort.folds()}
     runs = (
         (
@@ -160,7 +161,8 @@ def write_crossval_predictions(
         )
         for key, prediction in predictions.items()
     )
-    write_predictions(path, cohort.rows, ("analysis", "arm", "repeat", "fold", "seed"), runs)
+    columns = ("analysis", "arm", "repeat", "fold", "seed")
+    write_predictions(path, cohort.rows, columns, runs, whole=whole)
 
 
 def _predicted(

@@ -78,6 +78,6 @@ def run_crossval(
             study = assemble_study(cohort, options, trained, configs, context)
         study = msgspec.structs.replace(study, history=record_finished(out, options))
         write_study(out, study)
-        write_crossval_predictions(out / "predictions.csv", cohort, trained.predictions)
+        write_crossval_predictions(out / "predictions.csv", cohort, trained.predictions, manifest)
         clock.write()
     return study

@@ -159,14 +159,16 @@ def split_warnings(train: Manifest, test: Manifest) -> list[StudyWarning]:
     return [StudyWarning(code="split_leaks", text=text)]
 
 
-def write_published_predictions(path: Path, test: Manifest, results: Results) -> None:
-    """Write one line per test image, arm and seed, in evaluation mode."""
+def write_published_predictions(
+    path: Path, test: Manifest, results: Results, whole: Manifest
+) -> None:
+    """Write one line per test image, arm and seed; ``whole`` is the data set."""
     runs = (
         ((run.condition.name, run.seed), range(len(test)), result["probabilities"])
         for run, result in results.items()
         if not run.as_published
     )
-    write_predictions(path, test, ("arm", "seed"), runs)
+    write_predictions(path, test, ("arm", "seed"), runs, whole=whole)
 
 
 def _arm(

@@ -117,7 +117,7 @@ def run_published(
             warnings=unmeasured,
         )
         write_study(out, study)
-        write_published_predictions(out / "predictions.csv", test, results)
+        write_published_predictions(out / "predictions.csv", test, results, manifest)
         clock.write()
     return study
 
