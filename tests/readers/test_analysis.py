@@ -280,3 +280,29 @@ def test_the_methods_name_only_what_was_computed(tmp_path: Path):
     text = methods(analyse_study(study))
     assert "Fleiss" in text
     assert "Cohen" not in text
+
+
+@pytest.mark.parametrize("number", [6, 7])
+def test_the_methods_give_the_counts_of_unequal_classes(tmp_path: Path, number: int):
+    study = make_study(tmp_path, OPTIONS.with_(num_real=number, num_synthetic=number))
+    reads(study, skilled, 0)
+    text = methods(analyse_study(study))
+    codes = {warning.code for warning in study.file.warnings} - {"patients_unknown"}
+    assert ("equal numbers of normal and pneumonia" in text) == (number == 6)
+    assert (
+        "(4 normal, 3 pneumonia, among the real and among the synthetic images of each" in text
+    ) == (number == 7)
+    assert codes == (
+        {"unequal_real_classes", "unequal_synthetic_classes"} if number == 7 else set()
+    )
+
+
+def test_the_methods_give_each_set_its_own_counts(tmp_path: Path):
+    study = make_study(tmp_path, OPTIONS.with_(num_real=7, num_synthetic=8))
+    reads(study, skilled, 0)
+    text = methods(analyse_study(study))
+    assert "(real: 4 normal, 3 pneumonia; a: 4 normal, 4 pneumonia; b: 4 normal, 4 pneum" in text
+    (unequal,) = [each.text for each in study.file.warnings if each.code.startswith("unequal")]
+    assert unequal.startswith(
+        "classes are not equal among the 7 real images: 4 normal, 3 pneumonia"
+    )

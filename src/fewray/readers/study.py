@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from fewray.config import ReaderStudyOptions
 from fewray.data.images import ImageSource
 from fewray.data.manifest import PATIENTS, Manifest
 from fewray.errors import InputError
-from fewray.readers.design import Drawn, draw_images, shared_classes
+from fewray.readers.design import Drawn, draw_images, shared_classes, split_evenly
 from fewray.readers.invitations import ANSWERS, read_readers
 from fewray.readers.pictures import png
 from fewray.results.readers.study import Item, Reader, ReaderStudyFile
@@ -88,6 +88,7 @@ def create_study(
     _check_new(folder)
     options = options if options.fit else options.with_(fit="pad")
     classes = shared_classes(real, synthetic, options.classes)
+    names = {k: v for k, v in real.display_names.items() if k in classes}
     drawn = draw_images(real, synthetic, classes, options)
     pictures = _pictures(drawn, real, synthetic, options)
     order = np.random.default_rng(secrets.randbits(64)).permutation(len(drawn))
@@ -113,12 +114,12 @@ def create_study(
             name=name or folder.name,
             options=options.to_json(),
             classes=classes,
-            display_names={k: v for k, v in real.display_names.items() if k in classes},
+            display_names=names,
             generators=tuple(synthetic),
             real=real.name,
             phantom=any(each.row.origin == "phantom" for each in drawn),
             items=tuple(items),
-            warnings=tuple(_warnings(real, items)),
+            warnings=tuple([*_unequal(classes, names, options), *_warnings(real, items)]),
         )
         content = msgspec.json.encode(file)
         write_bytes(folder / STUDY, msgspec.json.format(content, indent=1) + b"\n")
@@ -163,6 +164,24 @@ def _pictures(
         source = ImageSource(replace(rows, rows=taken))
         images = source.at(options.image_size, options.fit or "pad")
         found |= {i: png(image[0]) for i, image in zip(where, images, strict=True)}
+    return found
+
+
+def _unequal(
+    classes: Sequence[str], names: Mapping[str, str], options: ReaderStudyOptions
+) -> list[StudyWarning]:
+    """Return a warning for each number of images that does not divide evenly over the classes."""
+    found = []
+    for kind, number in (("real", options.num_real), ("synthetic", options.num_synthetic)):
+        if number % len(classes):
+            counts = split_evenly(number, classes)
+            listed = ", ".join(f"{n} {names.get(label, label)}" for label, n in counts.items())
+            each = " of each generator" if kind == "synthetic" else ""
+            text = (
+                f"classes are not equal among the {number} {kind} images{each}: {listed}. Equal "
+                f"classes need a multiple of {len(classes)}"
+            )
+            found.append(StudyWarning(code=f"unequal_{kind}_classes", text=text))
     return found
 
 

@@ -105,9 +105,8 @@ def methods(results: ReaderResults) -> str:
         f"{len(results.readers)} {kind} ({who}) read {first.num_real} {real} and "
         f"{first.num_synthetic // generators} synthetic images{of} at {size} x {size} pixels, one "
         "at a time and in a random order for each reader.",
-        f"Images were drawn at random (seed {options['seed']}) with equal numbers of "
-        f"{_listed([results.display_names.get(c, c) for c in results.classes])}, and at most one "
-        "real image per patient where patients are known; none was chosen by hand.",
+        f"Images were drawn at random (seed {options['seed']}) with {_classes(results)}, and at "
+        "most one real image per patient where patients are known; none was chosen by hand.",
     ]
     if options["num_practice"]:
         parts.append(
@@ -144,6 +143,27 @@ def methods(results: ReaderResults) -> str:
     if agreement:
         parts.append(f"Agreement is {' and '.join(agreement)}.")
     return " ".join(parts)
+
+
+def _classes(results: ReaderResults) -> str:
+    """Return how many images of each class were read, of real images and of each generator."""
+    names = [results.display_names.get(label, label) for label in results.classes]
+    sources = {None: "real", **{name: name for name in results.generators}}
+    counts = Counter((image.generator, image.label) for image in results.images)
+    by_source = {
+        shown: [counts[source, label] for label in results.classes]
+        for source, shown in sources.items()
+    }
+    if all(len(set(each)) == 1 for each in by_source.values()):
+        return f"equal numbers of {_listed(names)}"
+    listed = {
+        shown: ", ".join(f"{n} {name}" for n, name in zip(each, names, strict=True))
+        for shown, each in by_source.items()
+    }
+    if len(set(listed.values())) == 1:
+        synthetic = "synthetic images" + " of each generator" * (len(listed) > 2)
+        return f"unequal classes ({listed['real']}, among the real and among the {synthetic})"
+    return f"unequal classes ({'; '.join(f'{shown}: {text}' for shown, text in listed.items())})"
 
 
 def p_text(p: float) -> str:
