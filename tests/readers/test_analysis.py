@@ -204,7 +204,7 @@ def test_one_reader_has_no_average(tmp_path: Path):
     found = analyse_study(study)
     assert found.averaged[0].ci is None
     assert found.between_readers.kappa is None
-    assert methods(found)
+    assert methods(found).startswith("1 reader (1 resident) read ")
 
 
 def test_no_difference_has_no_minus_sign(study: ReaderStudy):
@@ -301,7 +301,10 @@ def test_the_methods_give_each_set_its_own_counts(tmp_path: Path):
     study = make_study(tmp_path, OPTIONS.with_(num_real=7, num_synthetic=8))
     reads(study, skilled, 0)
     text = methods(analyse_study(study))
-    assert "(real: 4 normal, 3 pneumonia; a: 4 normal, 4 pneumonia; b: 4 normal, 4 pneum" in text
+    assert (
+        "(real images: 4 normal, 3 pneumonia; a: 4 normal, 4 pneumonia; b: 4 normal, 4 pneum"
+        in text
+    )
     (unequal,) = [each.text for each in study.file.warnings if each.code.startswith("unequal")]
     assert unequal.startswith(
         "classes are not equal among the 7 real images: 4 normal, 3 pneumonia"

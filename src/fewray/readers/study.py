@@ -119,7 +119,7 @@ def create_study(
             real=real.name,
             phantom=any(each.row.origin == "phantom" for each in drawn),
             items=tuple(items),
-            warnings=tuple([*_unequal(classes, names, options), *_warnings(real, items)]),
+            warnings=(*_unequal(classes, names, options), *_warnings(real, items)),
         )
         content = msgspec.json.encode(file)
         write_bytes(folder / STUDY, msgspec.json.format(content, indent=1) + b"\n")

@@ -121,6 +121,8 @@ READERS = {
     "few_readers": "few readers",
     "readers_left_out": "readers left out",
     "identical_pictures": "identical pictures",
+    "unequal_real_classes": "unequal classes of real images",
+    "unequal_synthetic_classes": "unequal classes of synthetic images",
     "simulated": "simulated readers",
     "size": "small images",
     "phantom": "phantom images",

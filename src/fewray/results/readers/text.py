@@ -96,7 +96,8 @@ def methods(results: ReaderResults) -> str:
     options, first = results.options, results.readers[0]
     grades = Counter(reader.grade or "of unknown grade" for reader in results.readers)
     who = ", ".join(f"{n} {grade}" for grade, n in sorted(grades.items()))
-    kind = "simulated readers" if results.simulated else "readers"
+    kind = "simulated reader" if results.simulated else "reader"
+    kind += "s" * (len(results.readers) > 1)
     generators = len(results.generators)
     of = "" if generators == 1 else f" of each of {generators} generators"
     real = "computer-generated phantom" if results.phantom else "real"
@@ -147,23 +148,23 @@ def methods(results: ReaderResults) -> str:
 
 def _classes(results: ReaderResults) -> str:
     """Return how many images of each class were read, of real images and of each generator."""
-    names = [results.display_names.get(label, label) for label in results.classes]
-    sources = {None: "real", **{name: name for name in results.generators}}
     counts = Counter((image.generator, image.label) for image in results.images)
     by_source = {
-        shown: [counts[source, label] for label in results.classes]
-        for source, shown in sources.items()
+        source: [counts[source, label] for label in results.classes]
+        for source in (None, *results.generators)
     }
+    names = [results.display_names.get(label, label) for label in results.classes]
     if all(len(set(each)) == 1 for each in by_source.values()):
         return f"equal numbers of {_listed(names)}"
     listed = {
-        shown: ", ".join(f"{n} {name}" for n, name in zip(each, names, strict=True))
-        for shown, each in by_source.items()
+        source: ", ".join(f"{n} {name}" for n, name in zip(each, names, strict=True))
+        for source, each in by_source.items()
     }
     if len(set(listed.values())) == 1:
         synthetic = "synthetic images" + " of each generator" * (len(listed) > 2)
-        return f"unequal classes ({listed['real']}, among the real and among the {synthetic})"
-    return f"unequal classes ({'; '.join(f'{shown}: {text}' for shown, text in listed.items())})"
+        return f"unequal classes ({listed[None]}, among the real and among the {synthetic})"
+    each = "; ".join(f"{source or 'real images'}: {text}" for source, text in listed.items())
+    return f"unequal classes ({each})"
 
 
 def p_text(p: float) -> str:
