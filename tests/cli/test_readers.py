@@ -53,6 +53,7 @@ def test_a_whole_study(
     invited = json.loads(said(capsys))
     assert [each["reader"] for each in invited] == ["reader01", "reader02"]
     assert all(len(each["token"]) > 40 for each in invited)
+    assert [each["path"] for each in invited] == [f"/read/{each['token']}" for each in invited]
     assert run_cli(monkeypatch, "readers", "analyse", study) == 2
     simulate_readers(open_study(study), 3, [0.9, 0.6])
     said(capsys)
@@ -115,3 +116,28 @@ def test_real_images_come_one_per_patient(
     assert len({patient[item.sha256] for item in real}) == len(real) == 42
     labels = [item.label for item in real if not item.practice]
     assert {labels.count(label) for label in made.file.classes} == {10}
+
+
+def test_invitations_come_with_their_address(
+    study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    said(capsys)
+    assert run_cli(monkeypatch, "readers", "invite", study) == 0
+    line, *where = said(capsys).splitlines()
+    name, token, address = line.split()
+    assert (name, address) == ("reader01", f"http://127.0.0.1:8765/read/{token}")
+    assert f"`fewray serve {study.parent}`" in where[0]
+
+
+def test_a_note_says_that_classes_cannot_be_equal(
+    images: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    words = ["readers", "new", tmp_path / "study", "--real", "phantom:size=32,train=6,test=1", *NEW]
+    words += ["--num-real", 6, "--synthetic", images / "a"]
+    assert run_cli(monkeypatch, *words) == 0
+    (note,) = [line for line in said(capsys).splitlines() if "not equal" in line]
+    assert "6 real images: 2 " in note
+    assert note.endswith("Equal classes need a multiple of 4")

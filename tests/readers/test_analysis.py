@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -308,4 +309,29 @@ def test_the_methods_give_each_set_its_own_counts(tmp_path: Path):
     (unequal,) = [each.text for each in study.file.warnings if each.code.startswith("unequal")]
     assert unequal.startswith(
         "classes are not equal among the 7 real images: 4 normal, 3 pneumonia"
+    )
+
+
+def test_sources_are_named_below_the_folder_of_their_data(study: ReaderStudy):
+    table = reading_table(study)
+    assert {item.source.split("/")[0] for item in study.file.items} == {"normal", "pneumonia"}
+    *_, images = reader_tables(analyse_study(study))
+    assert {str(row[0]).split("/")[0] for row in images.rows} <= {"a: normal", "a: pneumonia"}
+    assert str(study.folder.parent) not in readings_csv(table, ("a", "b"))
+    for item in study.file.items:
+        folder = study.folder.parent / (item.generator or "real")
+        assert hashlib.sha256((folder / item.source).read_bytes()).hexdigest() == item.sha256
+
+
+def test_whole_paths_of_old_studies_are_shortened(study: ReaderStudy, tmp_path: Path):
+    def whole(item: Item) -> Item:
+        source = tmp_path / (item.generator or "real") / item.source
+        return msgspec.structs.replace(item, source=str(source))
+
+    items = tuple(map(whole, study.file.items))
+    old = ReaderStudy(study.folder, msgspec.structs.replace(study.file, items=items))
+    found, again = analyse_study(study), analyse_study(old)
+    assert found == again
+    assert readings_csv(reading_table(old), ("a", "b")) == readings_csv(
+        reading_table(study), ("a", "b")
     )

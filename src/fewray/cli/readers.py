@@ -105,10 +105,11 @@ def invite(
     renew: str | None = option(None, "Give this reader, such as reader03, a new token instead."),
     as_json: AsJson = False,
 ) -> None:
-    """Invite readers and print their secret tokens, which are stored nowhere.
+    """Invite readers and print their secret tokens and addresses, which are stored nowhere.
 
-    Whoever has a token can read as this reader.
+    Whoever has a token can read as this reader, while `fewray serve` shows the study.
     """
+    from fewray.cli.serve import PORT
     from fewray.errors import check_range
     from fewray.readers.invitations import invite_reader, renew_token
     from fewray.readers.study import open_study
@@ -119,12 +120,18 @@ def invite(
         made = [renew_token(where, renew)]
     else:
         made = [invite_reader(where, cast("Any", grade)) for _ in range(number)]
-    rows = [(each.reader.id, each.reader.grade or "", each.token) for each in made]
+    rows = [
+        (each.reader.id, each.reader.grade or "", each.token, f"/read/{each.token}")
+        for each in made
+    ]
     if as_json:
-        print_json([dict(zip(("reader", "grade", "token"), row, strict=True)) for row in rows])
+        names = ("reader", "grade", "token", "path")
+        print_json([dict(zip(names, row, strict=True)) for row in rows])
         return
-    for reader, _, token in rows:
-        print(f"{reader}  {token}")
+    for reader, _, token, address in rows:
+        print(f"{reader}  {token}  http://127.0.0.1:{PORT}{address}")
+    print(f"The addresses are those of `fewray serve {study.parent}` on this machine.")
+    print("For readers elsewhere, start it with --host and use the host and port that it prints.")
 
 
 @app.command("analyse", cls=Sectioned)

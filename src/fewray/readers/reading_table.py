@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from fewray.readers.session import ReadingSession
@@ -55,7 +58,7 @@ def reading_table(study: ReaderStudy) -> ReadingTable:
     Images are sorted by generator and file hash, so that results do not depend on random ids.
     """
     test = [item for item in study.file.items if not item.practice]
-    items = tuple(sorted(test, key=lambda item: (item.generator or "", item.sha256)))
+    items = tuple(sorted(_shortened(test), key=lambda item: (item.generator or "", item.sha256)))
     second = {item.again: item.id for item in items if item.again}
     readers, left_out, first, again = [], [], [], []
     for reader in study.readers:
@@ -78,3 +81,24 @@ def reading_table(study: ReaderStudy) -> ReadingTable:
         first=tuple(first),
         again=tuple(again),
     )
+
+
+def _shortened(items: list[Item]) -> list[Item]:
+    """Return the items without the folders that hold the data, as new studies store them.
+
+    Earlier versions stored whole paths. What the images of a source share is left out, and a
+    source's folder of the class is kept.
+    """
+    roots: dict[str | None, str] = {}
+    for generator in {item.generator for item in items}:
+        paths = [Path(item.source) for item in items if item.generator == generator]
+        if all(path.is_absolute() for path in paths):
+            shared = Path(os.path.commonpath([path.parent for path in paths]))
+            one_class = len({item.label for item in items if item.generator == generator}) == 1
+            roots[generator] = str(shared.parent if one_class else shared)
+    return [
+        msgspec.structs.replace(item, source=Path(item.source).relative_to(root).as_posix())
+        if (root := roots.get(item.generator))
+        else item
+        for item in items
+    ]

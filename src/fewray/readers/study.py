@@ -14,6 +14,7 @@ import numpy as np
 
 from fewray.config import ReaderStudyOptions
 from fewray.data.images import ImageSource
+from fewray.data.layout.image_names import image_names
 from fewray.data.manifest import PATIENTS, Manifest
 from fewray.errors import InputError
 from fewray.readers.design import Drawn, draw_images, shared_classes, split_evenly
@@ -90,6 +91,8 @@ def create_study(
     classes = shared_classes(real, synthetic, options.classes)
     names = {k: v for k, v in real.display_names.items() if k in classes}
     drawn = draw_images(real, synthetic, classes, options)
+    sources = {None: real, **synthetic}
+    shown = {generator: image_names(rows) for generator, rows in sources.items()}
     pictures = _pictures(drawn, real, synthetic, options)
     order = np.random.default_rng(secrets.randbits(64)).permutation(len(drawn))
     items = []
@@ -104,7 +107,7 @@ def create_study(
                 label=each.row.label,
                 generator=each.generator,
                 practice=each.practice,
-                source=str(each.row.shown),
+                source=shown[each.generator][each.index],
                 sha256=each.row.sha256,
                 picture_sha256=hashlib.sha256(pictures[i]).hexdigest(),
             )
@@ -192,7 +195,8 @@ def _warnings(real: Manifest, items: list[Item]) -> list[StudyWarning]:
         found.append(StudyWarning(code=PATIENTS, text=text))
     seen: dict[str, str] = {}
     for item in items:
-        if seen.setdefault(item.picture_sha256, item.source) != item.source:
-            text = f"{item.source} and {seen[item.picture_sha256]} look identical"
+        name = f"{item.generator or 'real'}: {item.source}"
+        if seen.setdefault(item.picture_sha256, name) != name:
+            text = f"{name} and {seen[item.picture_sha256]} look identical"
             found.append(StudyWarning(code="identical_pictures", text=text))
     return found

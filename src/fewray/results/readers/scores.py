@@ -97,6 +97,7 @@ class ImageReadings(Model, frozen=True, kw_only=True):
 
     id: str
     source: str
+    """The file it was made from, below the folder of its data."""
     kind: Kind
     label: str
     generator: str | None

@@ -46,7 +46,8 @@ class Item(Model, frozen=True, kw_only=True):
     """None for real images."""
     practice: bool
     source: str
-    """The file it was made from, as outputs show it."""
+    """The file it was made from, below the folder of its data, as in the data check. Studies of
+    earlier versions hold whole paths, which results and exports shorten."""
     sha256: str
     """Of that file."""
     picture_sha256: str

@@ -145,7 +145,7 @@ def _images(results: ReaderResults) -> Table:
     header = ("image", "class", "called real", "mean rating")
     rows = [
         (
-            "/".join(Path(each.source).parts[-3:]),
+            _name(each, results),
             results.display_names.get(each.label, each.label),
             f"{each.called_real} of {each.readers}",
             number(each.mean_rating, 1),
@@ -157,6 +157,12 @@ def _images(results: ReaderResults) -> Table:
         "real, to 10, certainly synthetic."
     )
     return Table.of("Synthetic images most often taken for real", header, rows, caption)
+
+
+def _name(image: ImageReadings, results: ReaderResults) -> str:
+    """Return the file of an image, and its generator if there are several."""
+    name = "/".join(Path(image.source).parts[-3:])
+    return f"{image.generator}: {name}" if len(results.generators) > 1 else name
 
 
 def most_convincing(results: ReaderResults) -> list[ImageReadings]:
