@@ -12,6 +12,7 @@ from fewray.app.images.walk import Walks
 from fewray.app.library import Library
 from fewray.app.pages import Pages
 from fewray.app.reader_study.access import Readers
+from fewray.app.reader_study.links import NewLinks
 from fewray.app.security import Forms
 
 
@@ -26,6 +27,7 @@ class Context:
     readers: Readers
     forms: Forms
     pages: Pages
+    links: NewLinks
     origin: str = ""
     """Start of the addresses that other machines use, as ``http://host:port``."""
 

@@ -75,7 +75,14 @@ class Pages:
         return HTMLResponse(encodable(text).encode(), status)
 
     def show(
-        self, request: Request, template: str, data: Any, *, section: str = "", **values: Any
+        self,
+        request: Request,
+        template: str,
+        data: Any,
+        *,
+        status: int = 200,
+        section: str = "",
+        **values: Any,
     ) -> Response:
         """Return ``data`` as JSON if the address asks for it, else as a page."""
         if wants_json(request):
@@ -83,7 +90,8 @@ class Pages:
         json_url = quote(f"{request.url.path.rstrip('/')}.json")
         if request.url.query:
             json_url += f"?{request.url.query}"
-        return self.html(template, section=section, json_url=json_url, data=data, **values)
+        shared = {"section": section, "json_url": json_url, "data": data}
+        return self.html(template, status=status, **shared, **values)
 
     def problem(self, request: Request, error: Exception) -> Response:
         """Return the page of an error: one line that says what is wrong.

@@ -24,8 +24,9 @@ from fewray.app.images.sets import ImageSets
 from fewray.app.images.walk import Walks
 from fewray.app.library import Library
 from fewray.app.pages import STATIC, Pages
-from fewray.app.reader_study import owner, reading, results
+from fewray.app.reader_study import defining, owner, reading, results
 from fewray.app.reader_study.access import Readers
+from fewray.app.reader_study.links import NewLinks
 from fewray.app.runs import pages as run_pages
 from fewray.app.security import HEADERS, Forms, Guard, is_loopback
 from fewray.errors import InputError, RunFailed, check_range
@@ -58,9 +59,9 @@ ROUTES: tuple[tuple[str, Callable[[Request], object], tuple[str, ...]], ...] = (
     ("/walk/{name:path}", walk_pages.walk, ("GET",)),
     ("/frames/{name:path}", walk_pages.frame, ("GET",)),
     ("/marks", walk_pages.change_mark, ("POST",)),
-    ("/reader-studies", owner.studies, ("GET",)),
-    ("/reader-studies", owner.define, ("POST",)),
-    ("/reader-studies.json", owner.studies, ("GET",)),
+    ("/reader-studies", defining.studies, ("GET",)),
+    ("/reader-studies", defining.define, ("POST",)),
+    ("/reader-studies.json", defining.studies, ("GET",)),
     ("/reader-studies/{name:path}", owner.study, ("GET",)),
     ("/reader-studies/{name:path}", owner.invite, ("POST",)),
     ("/reader-results/{name:path}", results.results, ("GET",)),
@@ -114,6 +115,7 @@ def create_app(
         readers=Readers(library),
         forms=forms,
         pages=Pages(forms, str(folder)),
+        links=NewLinks(),
         origin=origin,
     )
     return app
