@@ -86,10 +86,11 @@ def test_readers_are_told_what_is_stored(owner: TestClient, study: ReaderStudy):
 
 def test_a_form_that_is_refused_comes_back_as_it_was_filled_in(owner: TestClient, served: Served):
     page = owner.get("/reader-studies").text
-    assert "real (18 images; smallest class: a, 9 images)" in page
-    assert "16 images; smallest class: a, 8 images" in page
+    assert "real (18 images; 9 images per class)" in page
+    assert "16 images; 8 images per class" in page
     form = {"csrf": token_of(page), "name": "my-study", "real": "real/0", "num_real": "60"}
     form |= {"use:synthetic/made": "1", "num_synthetic": "8", "seconds": "7", "ask_class": "1"}
+    form |= {"num_repeats": "2"}
     answer = owner.post("/reader-studies", data=form)
     assert answer.status_code == 422
     text = html.unescape(answer.text)

@@ -23,7 +23,9 @@ from fewray.readers.reading_table import reading_table
 from fewray.readers.session import ReadingSession
 from fewray.readers.statistics.auc import placements
 from fewray.readers.study import ReaderStudy, create_study
+from fewray.report.blocks import Drawing
 from fewray.report.pages.readers.page import most_convincing, reader_tables
+from fewray.report.pages.readers.plots import click_maps
 from fewray.results.readers.scores import read_results, write_results
 from fewray.results.readers.study import Answer, Item
 from fewray.results.readers.text import limits, methods, sentences
@@ -335,3 +337,33 @@ def test_whole_paths_of_old_studies_are_shortened(study: ReaderStudy, tmp_path: 
     assert readings_csv(reading_table(old), ("a", "b")) == readings_csv(
         reading_table(study), ("a", "b")
     )
+
+
+@pytest.mark.parametrize(
+    ("auc", "ci", "said"),
+    [
+        (0.33, (0.12, 0.64), "not shown to differ from guessing; an AUC up to 0.64 is not ruled"),
+        (0.33, (0.12, 0.44), "worse than guessing, synthetic images looked more real"),
+        (0.77, (0.68, 0.84), "readers recognise these images"),
+    ],
+)
+def test_the_sentence_is_true_on_both_sides_of_guessing(
+    study: ReaderStudy, auc: float, ci: tuple[float, float], said: str
+):
+    found = analyse_study(study)
+    each = msgspec.structs.replace(found.averaged[0], auc=auc, ci=ci, p=0.2)
+    line, *_ = sentences(msgspec.structs.replace(found, averaged=(each,)))
+    start = f"a: 4 readers told synthetic from real images with AUC {auc:.2f} "
+    assert line.startswith(start + f"[{ci[0]:.2f}, {ci[1]:.2f}] (0.5 is guessing; p = 0.200): ")
+    assert said in line
+
+
+@pytest.mark.parametrize(("number", "words"), [(1, "1 click,"), (3, "3 clicks,")])
+def test_clicks_are_counted_in_words(study: ReaderStudy, number: int, words: str):
+    found = analyse_study(study)
+    grid = ((float(number), 0.0), (0.0, 0.0))
+    clicks = msgspec.structs.replace(found.clicks, synthetic=grid, real=((0.0,),))
+    (group,) = click_maps(msgspec.structs.replace(found, clicks=clicks))
+    (block,) = group.blocks
+    assert isinstance(block, Drawing)
+    assert words in block.caption

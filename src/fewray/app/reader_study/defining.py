@@ -82,9 +82,11 @@ def available(images: ImageSet) -> str:
     by_class = Counter(label for label, _ in drawn)
     if not by_class:
         return "no images"
-    label = min(by_class, key=lambda each: by_class[each])
-    shown = images.manifest.display_names.get(label, label)
     unit = "patients" if known else "images"
+    label = min(sorted(by_class), key=lambda each: by_class[each])
+    if len(set(by_class.values())) == 1:
+        return f"{files} images; {by_class[label]} {unit} per class"
+    shown = images.manifest.display_names.get(label, label)
     return f"{files} images; smallest class: {shown}, {by_class[label]} {unit}"
 
 

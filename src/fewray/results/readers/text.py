@@ -34,16 +34,16 @@ def _averaged(each: AveragedAuc, results: ReaderResults) -> str:
     number = len(results.readers)
     kind = "simulated reader" if results.simulated else "reader"
     who = f"{number} {kind}{'s' if number > 1 else ''}"
-    start = f"{each.generator}: {who} separated synthetic from real images with AUC {each.auc:.2f}"
+    start = f"{each.generator}: {who} told synthetic from real images with AUC {each.auc:.2f}"
     if each.ci is None or each.p is None:
-        return f"{start}; no interval ({each.undefined})."
+        return f"{start} (0.5 is guessing); no interval ({each.undefined})."
     low, high = each.ci
-    start += f" {_text(each.ci)} ({p_text(each.p)} against 0.5)"
+    start += f" {_text(each.ci)} (0.5 is guessing; {p_text(each.p)})"
     if low > 0.5:
         return f"{start}: readers recognise these images."
     if high < 0.5:
-        return f"{start}: below 0.5, synthetic images were called real more often than real images."
-    return f"{start}: no evidence that readers recognise them; up to {high:.2f} is possible."
+        return f"{start}: worse than guessing, synthetic images looked more real than real ones."
+    return f"{start}: not shown to differ from guessing; an AUC up to {high:.2f} is not ruled out."
 
 
 def _compared(each: GeneratorComparison) -> str:

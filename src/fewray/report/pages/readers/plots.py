@@ -72,8 +72,10 @@ def click_maps(results: ReaderResults) -> tuple[Group, ...]:
 
 
 def _click_map(kind: str, grid: Matrix) -> Drawing:
+    total = int(np.sum(grid))
     clicks = (
-        f"{np.sum(grid):.0f} clicks, at most {np.max(grid):.0f} in one of {np.size(grid)} cells"
+        f"{total} click{'' if total == 1 else 's'}, at most {np.max(grid):.0f} in one of "
+        f"{np.size(grid)} cells"
     )
     return Drawing(
         click_map(grid),
