@@ -106,6 +106,14 @@ def test_a_form_that_is_refused_comes_back_as_it_was_filled_in(owner: TestClient
     assert made.headers["location"] == "/reader-studies/my-study"
 
 
+def test_a_refusal_names_the_field_as_the_form_does(owner: TestClient):
+    form = {"csrf": token_of(owner.get("/reader-studies").text), "name": "x", "real": "real/0"}
+    form |= {"use:synthetic/made": "1", "num_real": "6", "num_synthetic": "6", "num_repeats": "9"}
+    text = owner.post("/reader-studies", data=form).text
+    assert "Shown twice: num_repeats 9: expected" in text
+    assert 'for="num_repeats">Shown twice<' in text
+
+
 def test_what_a_form_holds_is_escaped_when_it_comes_back(owner: TestClient):
     bad = '"><script>alert(1)</script>'
     form = {"csrf": token_of(owner.get("/reader-studies").text), "name": bad, "num_real": bad}

@@ -23,6 +23,16 @@ from fewray.readers.api import new_reader_study
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,59}")
 USE = "use:"
 """Start of the form's fields that choose sets of synthetic images."""
+LABELS = {
+    "num_real": "Real",
+    "num_synthetic": "Per generator",
+    "num_practice": "Practice",
+    "num_repeats": "Shown twice",
+    "image_size": "Size (px)",
+    "seconds": "Time limit (s), 0: none",
+    "seed": "Seed",
+}
+"""What the form calls its numbers."""
 
 
 def studies(request: Request) -> Response:
@@ -37,7 +47,9 @@ async def define(request: Request) -> Response:
     try:
         name = await run_in_threadpool(_define, context, form)
     except InputError as error:
-        return await run_in_threadpool(_page, request, form, encodable(error.message))
+        field = LABELS.get(str(error.fields.get("option")), "")
+        said = f"{field}: {error.message}" if field else error.message
+        return await run_in_threadpool(_page, request, form, encodable(said))
     return see_other(f"/reader-studies/{name}")
 
 
@@ -54,6 +66,7 @@ def _page(request: Request, posted: Mapping[str, str] | None = None, problem: st
         section="readers",
         real=[(each.key, each.title, available(each)) for each in context.images.real()],
         synthetic=[(key, _available(context, key)) for key in synthetic],
+        labels=LABELS,
         values=_defaults(synthetic) if posted is None else posted,
         problem=problem,
         can_define=context.library.only is None,
