@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 
 from fewray.data.audit.check import audit
@@ -13,6 +14,7 @@ from fewray.data.images import ImageSource
 from fewray.data.loading import load_dataset, load_external
 from fewray.data.manifest import DataWarning, Manifest
 from fewray.errors import InputError
+from fewray.imaging.decode import decode
 from tests.dicom_files import pixels_of, write_dicom
 from tests.helpers import refused, run_cli, save_noise
 
@@ -232,6 +234,23 @@ def test_values_of_fewer_bits_than_declared(
     for path in (root / "a").rglob("IM*"):
         path.unlink()
     assert not warned(load_dataset(root), "dicom_dark")
+
+
+@pytest.mark.parametrize("window", [{}, {"WindowCenter": 2048, "WindowWidth": 4096}])
+def test_compressed_values_of_8_bits_declared_as_12(tmp_path: Path, window: dict[str, int]):
+    """The codestream of JPEG 2000 says 8 bits, the header 12 of 16, and the window agrees."""
+    root = folder_of(tmp_path / "set", **window)
+    path = write_dicom(root / "a" / "x", pixels_of(1, bits=8), 8, "jpeg2000", **window)
+    assert bool(warned(load_dataset(root), "dicom_dark")) == bool(window)
+    data = pydicom.dcmread(path)
+    data.BitsAllocated, data.BitsStored, data.HighBit = 16, 12, 11
+    data.save_as(path)
+    (warning,) = warned(loaded := load_dataset(root), "dicom_dark")
+    assert warning.items == ("a/x",)
+    assert ("their window" in warning.text) == bool(window)
+    assert decode(path, loaded.pixel_scale).max() == 16
+    (found,) = [each for each in audit(loaded).findings if each.code == "unused_bits"]
+    assert found.items == ("a/x",)
 
 
 def test_bits_above_bits_stored_are_told_once(tmp_path: Path):

@@ -61,8 +61,8 @@ def pixel_warnings(
 ) -> list[DataWarning]:
     """Return warnings about pixels that do not fit BitsStored, as far as seen.
 
-    They use bits above it; or the images are nearly black or white, because BitsStored is the scale
-    and too large. Only ``SEEN`` of the files at ``paths`` are decoded, evenly spaced; `fewray data
+    They use bits above it; or the images are nearly black or white, because BitsStored or a window
+    is the scale and too large. Only ``SEEN`` of the files at ``paths`` are decoded, evenly spaced; `fewray data
     check` decodes all and says it of all.
     """
     mine = [path for path in paths if path in dicom.headers and not dicom.fault(path)]
@@ -71,10 +71,8 @@ def pixel_warnings(
     found = excess_warning([name for name, image in seen.items() if image.excess_bits])
     if scale.dicom_window is False:
         found += windows_warning(dicom, mine)
-        found += dark_warning(
-            [name for name, image in seen.items() if image.is_narrow()], len(seen)
-        )
-    return found
+    narrow = [name for name, image in seen.items() if image.is_narrow(scale)]
+    return found + dark_warning(narrow, len(seen), with_window=bool(scale.dicom_window))
 
 
 def windows_warning(dicom: DicomFiles, paths: Sequence[Path]) -> list[DataWarning]:
@@ -102,18 +100,23 @@ def excess_warning(names: Sequence[str]) -> list[DataWarning]:
     return [DataWarning("dicom_excess_bits", text, tuple(names))]
 
 
-def dark_warning(names: Sequence[str], of: int) -> list[DataWarning]:
+def dark_warning(names: Sequence[str], of: int, *, with_window: bool) -> list[DataWarning]:
     """Return the warning that the DICOM images ``names``, of ``of`` images, are nearly black.
 
-    They are those that :meth:`fewray.imaging.dicom.grey.DicomImage.is_narrow` finds in a data set
-    whose ``pixel_scale.dicom_window`` is False.
+    They are those that :meth:`fewray.imaging.dicom.grey.DicomImage.is_narrow` finds.
+    ``with_window`` says whether windows are used.
     """
     if not names:
         return []
+    what = "in their window" if with_window else "that BitsStored declares"
+    remedy = (
+        "correct WindowCenter and WindowWidth, and BitsStored if it is too large"
+        if with_window
+        else "correct BitsStored, or give all files a window (WindowCenter and WindowWidth)"
+    )
     text = (
         f"{len(names)} of {of} DICOM images looked at use at most a quarter of the grey levels "
-        f"that BitsStored declares, so they are nearly black or white: {listed(names)}; correct "
-        "BitsStored, or give all files a window (WindowCenter and WindowWidth)"
+        f"{what}, so they are nearly black or white: {listed(names)}; {remedy}"
     )
     return [DataWarning("dicom_dark", text, tuple(names))]
 
