@@ -62,8 +62,8 @@ def pixel_warnings(
     """Return warnings about pixels that do not fit BitsStored, as far as seen.
 
     They use bits above it; or the images are nearly black or white, because BitsStored or a window
-    is the scale and too large. Only ``SEEN`` of the files at ``paths`` are decoded, evenly spaced; `fewray data
-    check` decodes all and says it of all.
+    is the scale and too large. Only ``SEEN`` of the files at ``paths`` are decoded, evenly spaced;
+    `fewray data check` decodes all and says it of all.
     """
     mine = [path for path in paths if path in dicom.headers and not dicom.fault(path)]
     images = {path: _decoded(path) for path in mine[:: max(1, -(-len(mine) // SEEN))]}
