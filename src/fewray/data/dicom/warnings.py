@@ -56,6 +56,20 @@ def shape_warning(dicom: DicomFiles, paths: Sequence[Path]) -> list[DataWarning]
     return [DataWarning("dicom_polarity", text, tuple(names))]
 
 
+def invalid_window_warning(dicom: DicomFiles, paths: Sequence[Path]) -> list[DataWarning]:
+    """Return the warning that the windows of some files at ``paths`` are invalid and ignored."""
+    found = [path for path in paths if path in dicom.headers and dicom.headers[path].invalid_window]
+    if not found:
+        return []
+    names = [dicom.mask.shown_below(path) for path in found]
+    text = (
+        f"{plural(names, 'DICOM image')} with an invalid window, which is ignored, as in DCMTK: "
+        f"{listed(names)}; it needs a WindowCenter, and a WindowWidth of at least 1, or above 0 "
+        "with VOILUTFunction LINEAR_EXACT or SIGMOID (PS3.3, C.11.2.1): correct or remove it"
+    )
+    return [DataWarning("dicom_invalid_window", text, tuple(names))]
+
+
 def pixel_warnings(
     dicom: DicomFiles, paths: Sequence[Path], scale: PixelScale
 ) -> list[DataWarning]:

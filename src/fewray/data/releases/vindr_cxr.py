@@ -46,7 +46,8 @@ def read(folder: Path) -> Listing:
 def _listed(path: Path, split: str) -> list[ListedImage]:
     table = read_table(path)
     image = table.index("image_id")
-    columns = [(SAME.get(n, n), i) for n, i in table.columns.items() if n not in NOT_FINDINGS]
+    named = {name: i for name, i in table.columns.items() if name and name not in NOT_FINDINGS}
+    columns = [(SAME.get(name, name), i) for name, i in named.items()]
     others = StrangeCells(table, "1 (yes), 0 (no) or nothing")
     readers = Counter[str]()
     reports: dict[str, Counter[str]] = {}
