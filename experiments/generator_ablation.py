@@ -8,8 +8,11 @@ generator_scores, whose results in docs/results/ablation/ become a table of docs
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 
 from experiments.generator_scores import measure
@@ -54,12 +57,24 @@ VARIANTS: dict[str, GanOptions] = {
 }
 COLUMNS = {
     "KID, unseen patients (lite0)": ("lite0", "kid_held_out"),
+    "(lite2)": ("lite2", "kid_held_out"),
     "(texture)": ("texture", "kid_held_out"),
     "KID, training images (lite0)": ("lite0", "kid"),
-    "(lite2)": ("lite2", "kid"),
     "coverage (lite0)": ("lite0", "coverage"),
+    "copies (%)": ("lite0", "copies"),
+    "copied windows (%)": ("lite0", "windows"),
 }
-"""Heads of the table's columns: an extractor and a score."""
+"""Heads of the table's columns: an extractor and a score, means over the classes."""
+
+
+def value(run: Mapping[str, Any], extractor: str, key: str) -> float:
+    """Return a score of a run, as the mean over its classes."""
+    found = [scores[key] for scores in run["scores"][extractor].values()]
+    if key == "copies":
+        found = [100 * copies / run["synthetic"] for copies in found]
+    if key == "windows":
+        found = [100 * synthetic for synthetic, _ in found]
+    return float(np.mean(found))
 
 
 def main(data: str, folder: Path, seeds: list[int]) -> None:
@@ -97,21 +112,19 @@ def render() -> str:
         found = [read_json(path) for path in sorted(RESULTS.glob(f"{slug}-seed*.json"))]
         if not found:
             continue
-        cells = []
-        for extractor, key in COLUMNS.values():
-            means = [
-                sum(scores[key] for scores in run["scores"][extractor].values())
-                / len(run["scores"][extractor])
-                for run in found
-            ]
-            spread = f" ({min(means):.2f} to {max(means):.2f})" if len(means) > 1 else ""
-            cells.append(f"{sum(means) / len(means):.2f}{spread}")
+        measured = [[value(run, *column) for run in found] for column in COLUMNS.values()]
+        measured.append([float(np.mean(run["accuracy_from_synthetic"])) for run in found])
+        cells = [
+            f"{np.mean(each):.2f}"
+            + (f" ({min(each):.2f} to {max(each):.2f})" if len(each) > 1 else "")
+            for each in measured
+        ]
         minutes = sum(run["core_minutes"] for run in found) / len(found)
         rows.append(f"| {name} | {len(found)} | {minutes:.0f} | {' | '.join(cells)} |")
     if not rows:
         return "No run has been measured yet.\n"
-    head = f"| | seeds | core-minutes | {' | '.join(COLUMNS)} |\n"
-    return head + "| --- " * (3 + len(COLUMNS)) + "|\n" + "\n".join(rows) + "\n"
+    head = f"| | seeds | core-minutes | {' | '.join(COLUMNS)} | accuracy |\n"
+    return head + "| --- " * (4 + len(COLUMNS)) + "|\n" + "\n".join(rows) + "\n"
 
 
 if __name__ == "__main__":

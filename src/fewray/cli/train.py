@@ -80,7 +80,6 @@ def train(
     """
     from fewray import api
     from fewray.compute.machine import Machine, MachineOptions
-    from fewray.compute.process import cores
     from fewray.data.hold_out import check_no_synthetic, training_rows
     from fewray.data.layout.outputs import check_out_folder
     from fewray.generators.run import epochs_done
@@ -110,8 +109,6 @@ def train(
     done = epochs_done(out) if resume else {}
     notes = [why] if why else []
     notes += [f"{name}: resumes after epoch {epoch}" for name, epoch in done.items()]
-    if options.pooled and not threads and executor == "local" and (have := cores()) > 1:
-        notes.append(f"training uses one of {have} cores; --threads {have} would use all of them")
     for label, count in rows.counts().get("train", {}).items():
         size = options.batch_size if options.family == "dcgan" else 0  # the others draw at random
         if count + options.classic_images < size and (not chosen or label in chosen):

@@ -91,7 +91,7 @@ def _requirements(found: Found, names: Mapping[str, str]) -> list[Section]:
             name or None,
             each.text,
             "pass" if each.passed else "fail",
-            *(f"{v:.6g}" if (v := each.values[label]) is not None else "–" for label in labels),
+            *(f"{v:.4g}" if (v := each.values[label]) is not None else "–" for label in labels),
             each.reason,
         )
         for name, each in checked
