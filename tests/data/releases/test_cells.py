@@ -17,7 +17,7 @@ def test_cells_without_a_patient_name_none():
     for cell in ("", "  ", "nan", "NaN", "None", "unknown", "#N/A", "-"):
         assert patient_of("padchest", cell) == nih_patient(cell) == ""
     assert patient_of("padchest", " 17 ") == "padchest-17"
-    assert nih_patient("17") == nih_patient("00000017") == "nih-00000017"
+    assert nih_patient("17") == nih_patient("00000017") == nih_patient("17.0") == "nih-00000017"
     assert nih_patient("0") == "nih-00000000"
 
 

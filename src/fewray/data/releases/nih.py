@@ -5,6 +5,7 @@ Wang et al. (2017), ChestX-ray8, CVPR, arXiv 1705.02315.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from fewray.data.manifest import DataWarning
@@ -24,7 +25,7 @@ def nih_patient(number: str) -> str:
 
     The name is the same in the releases of the NIH and of the RSNA. COVIDx has patients of its own.
     """
-    known = patient_in_cell(number)
+    known = re.sub(r"\.0+$", "", patient_in_cell(number))  # as pandas writes a column with gaps
     return f"nih-{known.lstrip('0'):0>8}" if known else ""
 
 
