@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 from pathlib import Path
 
 import pytest
@@ -190,6 +191,17 @@ def test_an_error_of_the_app_is_a_page_without_traceback(
     answer = client.get("/runs/gan.json")
     assert (answer.status_code, answer.json()["error"]) == (422, "unreadable")
     assert answer.json()["message"] == "stats.jsonl: cannot be read (Permission denied)."
+
+
+def test_a_study_says_how_many_images_were_copies(served: Served):
+    client = client_of(served)
+    study = json.loads((served.runs / "study" / "study.json").read_text())
+    copies = sum(each["rejected"] for each in study["rejected_copies"].values())
+    shown = client.get("/runs/study.json").json()
+    assert f"{copies} of " in shown["memorised"]
+    page = client.get("/runs/study").text
+    assert page.index(shown["verdicts"][0]) < page.index(shown["memorised"])
+    assert page.index(shown["memorised"]) < page.index("<table")
 
 
 def test_a_study_is_read_again_when_it_changes(served: Served):
