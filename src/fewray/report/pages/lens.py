@@ -38,8 +38,8 @@ def lens_blocks(found: dict[str, ClassImages]) -> tuple[Block, ...]:
         "The first synthetic images of the first fold, not chosen, each with the training image of "
         "its class that is nearest after small shifts, scalings, rotations and mirroring. "
         "Distance: 0 for the same image, about 1 for unrelated detail. Area owed, in colour: "
-        f"windows nearer to a training image than {100 - PERCENTILE:g}% of windows of real images are to "
-        "another real image. Click an image, or move with the arrow keys."
+        f"windows nearer to a training image than {100 - PERCENTILE:g}% of windows of real images "
+        "are to another real image. Click an image, or move with the arrow keys."
     )
     return (Text(how, "soft", html_only=True), *lenses)
 
