@@ -117,6 +117,8 @@ def test_marks_feed_a_list_that_generate_honours(served: Served):
     assert any("reject list" in warning for warning in again.about["warnings"])
     sources = json.loads((served.runs / "made" / "generators.json").read_text())
     assert (sources["a"]["marked_seeds"], sources["b"]["marked_seeds"]) == ([0, 1, 4], [])
+    notes = api.measure_quality(served.real, served.runs / "made", extractor="pixels").notes
+    assert [note for note in notes if note.startswith("3 images were left out by hand")]
     # The list stays, and a removed mark ends it.
     form = {"csrf": token_of(page.text), "run": "gan", "class": "a", "seed": "0", "marked": "0"}
     assert client.post("/marks", data=form).status_code == 200

@@ -13,8 +13,10 @@ from fewray.app.runs.compare import Comparison
 from fewray.app.runs.state import is_locked, training_progress
 from fewray.app.server import create_app, open_sockets
 from fewray.generators.log import read_log
+from fewray.results.files import write_study
 from fewray.results.training import EpochRow
 from tests.app.conftest import ORIGIN, Served, client_of
+from tests.crossval_study import crossval_study
 
 
 def row(epoch: int, **values: float) -> EpochRow:
@@ -190,6 +192,19 @@ def test_an_error_of_the_app_is_a_page_without_traceback(
     answer = client.get("/runs/gan.json")
     assert (answer.status_code, answer.json()["error"]) == (422, "unreadable")
     assert answer.json()["message"] == "stats.jsonl: cannot be read (Permission denied)."
+
+
+def test_a_study_says_how_many_images_were_copies(served: Served):
+    study = crossval_study()
+    assert study.rejected_copies
+    write_study(served.runs / "study", study)
+    client = client_of(served)
+    copies = sum(each.rejected for each in study.rejected_copies.values())
+    shown = client.get("/runs/study.json").json()
+    assert f"{copies} of " in shown["memorised"]
+    page = client.get("/runs/study").text
+    assert page.index(shown["memorised"]) < page.index("<table")
+    assert page.index("Main caveat") < page.index(shown["memorised"])
 
 
 def test_a_study_is_read_again_when_it_changes(served: Served):

@@ -1,6 +1,7 @@
 """A folder that holds another study is refused before anything is read or trained."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest, Row
 from fewray.results.crossval import EarlierStudy
 from fewray.study.crossval.run import run_crossval
+from fewray.study.protocols import plan_study
 from fewray.study.published.run import run_published
 from fewray.study.resume import PIN, FoldAssignment, check_folds, check_protocol
+from tests.dicom_files import pixels_of, write_dicom
 from tests.helpers import OPTIONS, SERIAL, manifest_of, noise_dataset, refused
 
 DATA = manifest_of("a", "a", "b", "b")
@@ -61,6 +64,26 @@ def test_other_images_and_other_patients_are_refused(tmp_path: Path):
     with refused("other_folds", "--group-regex") as caught:
         check_folds(out, FoldAssignment.of(moved, OPTIONS))
     assert caught.value.fields["differs"] == "patients"
+
+
+def test_dicom_patients_of_another_key_name_the_file_of_the_key(tmp_path: Path):
+    for label in "ab":
+        for person in range(4):
+            path = tmp_path / "set" / label / f"{person}"
+            write_dicom(path, pixels_of(ord(label) + person, 16), PatientID=f"{label}{person}")
+    data, out = load_dataset(tmp_path / "set"), tmp_path / "out"
+    FoldAssignment.of(data, OPTIONS).pin(out)
+    (out / "jobs").mkdir()
+    check_folds(out, FoldAssignment.of(load_dataset(tmp_path / "set"), OPTIONS))
+    key = tmp_path / "set" / ".fewray-patient-key"
+    key.unlink()
+    data = load_dataset(tmp_path / "set")  # with a new key
+    planned = partial(plan_study, generators=None, external=None, on_progress=print)
+    for run in (run_crossval, planned):
+        with refused("other_folds", f"hashed with the key in {key}.*FEWRAY_PATIENT_KEY") as caught:
+            run(data, OPTIONS, out, machine=SERIAL)
+        assert caught.value.fields["differs"] == "patients"
+        assert caught.value.fields["key_file"] == str(key)
 
 
 def test_options_that_do_not_change_the_folds_may_change(tmp_path: Path):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from fewray.data.dicom.classes import check_folder_names
 from fewray.data.dicom.files import ALL, DicomFiles, DicomOptions
+from fewray.data.dicom.names import NameMask
 from fewray.data.dicom.warnings import no_view_text, skipped_dicom
 from fewray.data.layout.classes import class_folders
 from fewray.data.layout.masks import mask_warnings, masks_in
@@ -43,7 +46,7 @@ def load_folder(
         kinds = ", ".join(sorted({kind.name for kind in outputs.values()}))
         message = f"{root}: holds only what fewray wrote ({kinds}), and no data"
         raise InputError("only_outputs", message, folder=str(root))
-    layout = class_folders(tree, SPLITS)
+    layout = class_folders(tree, SPLITS, _without_names(tree, dicom))
     given, root, places = root, layout.root, layout.places
     below = {folder: list(tree.below(folder)) for _, folder in places}
     kept = {part for _, folder in places for part in folder.relative_to(root).parts}
@@ -63,7 +66,9 @@ def load_folder(
         if not chosen or scan.damaged.keys() >= set(chosen):
             text = no_view_text(scan) if images and not chosen else no_images_text(files, scan)
             text += _left_out(folder, whole, masks.files, scan)
-            raise InputError("empty_class", f"{folder}: {text}", folder=str(folder))
+            # A folder that gives no class may be named after a patient, as exports do.
+            place = replace(scan.mask, keep=frozenset(SPLITS)).shown(folder)
+            raise InputError("empty_class", f"{place}: {text}", folder=str(place))
         for path in chosen:
             name = path.relative_to(root).as_posix()
             collector.add(path, folder.name, split, name=name)
@@ -94,6 +99,19 @@ def load_folder(
     ]
     name = (root.resolve() if root == given else scan.mask.shown(root)).name
     return collector.manifest(name, str(given), warnings)
+
+
+def _without_names(tree: Tree, dicom: DicomOptions) -> Callable[[Path], Path]:
+    """Return how errors about folders show a path below ``tree``, before the classes are known.
+
+    The headers, which say what names a patient, are read at the first call.
+    """
+
+    @functools.cache
+    def mask() -> NameMask:
+        return DicomFiles.scan(tree.root, tree.below(tree.root), dicom, SPLITS).mask
+
+    return lambda path: path if dicom.show_names else mask().shown(path)
 
 
 def _left_out(folder: Path, whole: Tree, masks: Collection[Path], scan: DicomFiles) -> str:

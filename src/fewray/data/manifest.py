@@ -92,6 +92,11 @@ class Manifest:
     def __repr__(self) -> str:
         return f"Manifest({self.name!r}, {len(self)} images of {', '.join(self.classes)})"
 
+    @property
+    def patient_key(self) -> str:
+        """The file of the key that hashes the patients of DICOM files; empty without such files."""
+        return self.dicom.key_file if self.dicom else ""
+
     def labels(self) -> np.ndarray:
         """Return int64 (n,): each row's index in ``classes``."""
         index = {label: i for i, label in enumerate(self.classes)}

@@ -10,7 +10,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fewray.data.dicom.files import DicomFiles
-from fewray.data.dicom.warnings import header_warnings, pixel_warnings, shape_warning
+from fewray.data.dicom.warnings import (
+    header_warnings,
+    invalid_window_warning,
+    pixel_warnings,
+    shape_warning,
+)
 from fewray.data.layout.outputs import PHANTOM, Outputs
 from fewray.data.manifest import PATIENTS, DataWarning, Manifest, Origin, Row
 from fewray.data.patients import (
@@ -151,6 +156,7 @@ class RowCollector:
         classes = tuple(sorted({row.label for row in rows}))
         summary = self.dicom.summary(groups)
         found += [*header_warnings(summary), *shape_warning(self.dicom, list(groups))]
+        found += invalid_window_warning(self.dicom, list(groups))
         scale, depths = self._pixel_scale(source)
         found += [*depths, *pixel_warnings(self.dicom, list(groups), scale)]
         found += _similar_labels(classes)

@@ -180,3 +180,17 @@ def keep_training_images(real: Manifest, sources: Sources) -> tuple[Manifest, li
 def training_hashes(sources: Sources, label: str) -> set[str]:
     """Return the hashes of the training images of the generator of ``label``; empty if unknown."""
     return set(sources[label].training_set.training_hashes) if label in sources else set()
+
+
+def hand_picked_notes(sources: Sources, labels: Sequence[str]) -> list[str]:
+    """Return a note if images were left out because a person marked them as artefacts."""
+    marked = {label: len(sources[label].marked_seeds) for label in labels if label in sources}
+    count = sum(marked.values())
+    if not count:
+        return []
+    images = "1 image was" if count == 1 else f"{count} images were"
+    named = ", ".join(f"{label} {number}" for label, number in marked.items() if number)
+    return [
+        f"{images} left out by hand as artefacts ({named}): the scores are better than those of "
+        "the generator."
+    ]

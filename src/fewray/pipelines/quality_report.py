@@ -25,6 +25,7 @@ from fewray.pipelines.independence import check_independent, independence_notes
 from fewray.pipelines.provenance import (
     Sources,
     generator_sources,
+    hand_picked_notes,
     joint_sources,
     keep_training_images,
     real_images,
@@ -139,7 +140,8 @@ def measure(
                     chosen, fakes[name], classifier, held_out=others, seed=seed, device=device
                 )
             _, missing = keep_training_images(images, own)
-            about = [*notes, *missing, *independence_notes(compute.name, own, measured)]
+            about = [*notes, *missing, *hand_picked_notes(own, measured)]
+            about += independence_notes(compute.name, own, measured)
             report = msgspec.structs.replace(
                 report,
                 classes=_with_pieces(report, own),

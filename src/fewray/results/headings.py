@@ -42,6 +42,7 @@ DICOM = {
     "dicom_for_processing": "raw detector images",
     "dicom_excess_bits": "bits above BitsStored",
     "dicom_polarity": "contradictory polarity in DICOM headers",
+    "dicom_invalid_window": "invalid DICOM windows",
     "dicom_dark": "nearly black DICOM images",
     "windows_not_used": "DICOM windows not used",
     "other_views": "images of other views",

@@ -60,7 +60,7 @@ def plan_study(
         check_protocol(out, options.protocol)
     if isinstance(options, CrossvalOptions):
         if out is not None:
-            check_folds(out, FoldAssignment.of(rows, options))
+            check_folds(out, FoldAssignment.of(rows, options), rows.patient_key)
         return plan_crossval(
             rows, options, external=external, machine=machine, on_progress=on_progress
         )

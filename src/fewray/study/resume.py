@@ -14,12 +14,14 @@ from typing import NoReturn, TypeVar
 import msgspec
 
 from fewray.config import CrossvalOptions
+from fewray.data.dicom.patient_key import VARIABLE
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
 from fewray.results.files import STUDY
 from fewray.storage.files import write_json
 
 PIN = "fold_assignment.json"
+SAME = "Give the same, or choose another --out."
 _Kind = TypeVar("_Kind")
 
 
@@ -79,8 +81,11 @@ def check_protocol(out: Path, protocol: str) -> None:
         )
 
 
-def check_folds(out: Path, now: FoldAssignment) -> None:
-    """Raise InputError if ``out`` was begun with other folds; no pin, or a damaged one, is none."""
+def check_folds(out: Path, now: FoldAssignment, patient_key: str = "") -> None:
+    """Raise InputError if ``out`` was begun with other folds; no pin, or a damaged one, is none.
+
+    ``patient_key`` is the file of the key that hashes the patients, if some files are DICOM.
+    """
     begun = (out / "jobs").exists() or (out / "generators").exists()
     then = _read(out / PIN, FoldAssignment) if begun else None
     if then is None:
@@ -94,17 +99,25 @@ def check_folds(out: Path, now: FoldAssignment) -> None:
     if then.images != now.images:
         _refuse(out, "images", f"with other images (then {then.data}, now {now.data})")
     if then.patients != now.patients:
-        _refuse(out, "patients", "with other patients (see --group-regex and the column `group`)")
+        _other_patients(out, patient_key)
 
 
-def _refuse(out: Path, what: str, how: str) -> NoReturn:
-    raise InputError(
-        "other_folds",
-        f"{out}: this study was begun {how}, so its folds differ. Give the same, or choose "
-        "another --out.",
-        path=out,
-        differs=what,
+def _other_patients(out: Path, patient_key: str) -> NoReturn:
+    """Refuse other patients: of DICOM files, a new key gives all of them other names."""
+    given = "--group-regex and the column `group`"
+    if not patient_key:
+        _refuse(out, "patients", f"with other patients (see {given})")
+    remedy = (
+        f"Patients of DICOM files are hashed with the key in {patient_key}. If this key is new, "
+        f"put the file of the first run back there, or name it in {VARIABLE}; if it is lost, "
+        f"choose another --out. If the key is the same, see {given}."
     )
+    _refuse(out, "patients", "with other patients", remedy, key_file=patient_key)
+
+
+def _refuse(out: Path, what: str, how: str, remedy: str = SAME, **more: str) -> NoReturn:
+    message = f"{out}: this study was begun {how}, so its folds differ. {remedy}"
+    raise InputError("other_folds", message, path=out, differs=what, **more)
 
 
 def _read(path: Path, kind: type[_Kind]) -> _Kind | None:

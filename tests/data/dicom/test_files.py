@@ -213,38 +213,6 @@ def test_the_images_of_a_patient_are_in_order_of_their_dates(tmp_path: Path):
     assert "2001" not in str(audit(data).to_json())
 
 
-@pytest.mark.parametrize("photometric", ["MONOCHROME1", "MONOCHROME2"])
-@pytest.mark.parametrize(("bits", "warns"), [(16, True), (12, False)])
-def test_values_of_fewer_bits_than_declared(
-    tmp_path: Path, bits: int, warns: bool, photometric: str
-):
-    root = folder_of(tmp_path / "set", PhotometricInterpretation=photometric)
-    pixels = pixels_of(1, bits=12)
-    pixels[:10] = 2**bits - 1  # padding does not hide it
-    padding = {"PixelPaddingValue": 2**bits - 1, "PhotometricInterpretation": photometric}
-    write_dicom(root / "a" / "x", pixels, bits, **padding)
-    assert [w.items for w in warned(load_dataset(root), "dicom_dark")] == [("a/x",)] * warns
-    write_dicom(root / "a" / "x", pixels, bits, WindowCenter=2000, WindowWidth=4000, **padding)
-    assert len(warned(load_dataset(root), "dicom_dark")) == warns  # no window for the others
-    for path in (root / "b").rglob("IM*"):
-        path.unlink()
-    write_dicom(root / "b" / "y", pixels_of(2), WindowCenter=2000, WindowWidth=4000)
-    for path in (root / "a").rglob("IM*"):
-        path.unlink()
-    assert not warned(load_dataset(root), "dicom_dark")
-
-
-def test_bits_above_bits_stored_are_told_once(tmp_path: Path):
-    root = folder_of(tmp_path / "set", WindowCenter=2000, WindowWidth=4000)
-    write_dicom(root / "a" / "x", pixels_of(1, bits=14), 12)
-    (warning,) = warned(data := load_dataset(root), "dicom_excess_bits")
-    assert warning.items == ("a/x",)
-    (found,) = [each for each in audit(data).findings if each.code == "dicom_excess_bits"]
-    assert found.items == ("a/x",)
-    write_dicom(root / "a" / "x", pixels_of(1, bits=12), 12)
-    assert not warned(load_dataset(root), "dicom_excess_bits")
-
-
 def test_views_of_data_that_have_none_are_refused():
     with refused("view_unused"):
         load_dataset("phantom", views=("PA",))
@@ -265,11 +233,3 @@ def test_folders_of_patients_are_no_classes(tmp_path: Path):
     assert [row.sha256 for row in same.rows] == [row.sha256 for row in data.rows]
     with refused("not_classes"):
         load_dataset(tmp_path / "DICOMDIR")
-
-
-def test_headers_that_contradict_themselves_are_named(tmp_path: Path):
-    root = folder_of(tmp_path / "set", PresentationLUTShape="IDENTITY")
-    assert not warned(load_dataset(root), "dicom_polarity")
-    write_dicom(root / "a" / "one", pixels_of(1), PresentationLUTShape="INVERSE")
-    (warning,) = warned(load_dataset(root), "dicom_polarity")
-    assert warning.items == ("a/one",)

@@ -114,6 +114,28 @@ def test_what_does_not_match_is_counted(export: list[Path], tmp_path: Path):
     assert found["dicom_not_in_table"].items == ("d/4", "d/5", "d/6")
 
 
+@pytest.mark.parametrize("column", ["AccessionNumber", "Anforderung"])
+@pytest.mark.parametrize("form", ["{}.0", "{}.00", "00{}.0", "{}"])
+def test_numbers_as_pandas_writes_them(export: list[Path], tmp_path: Path, column: str, form: str):
+    rows = [(form.format(n), "ab"[n % 2]) for n in range(1, 7)]
+    path = table(tmp_path / "export" / "labels.csv", column, [*rows, ("", "a")])
+    data = load_dataset(path, read=ReadOptions(path_column=column))
+    assert {(row.path.name, row.label) for row in data.rows} == {
+        (f"{index}", "ab"[(min(index, 5) + 1) % 2]) for index in range(7)
+    }
+    assert codes(data) == ["dicom_rows_without_file"]
+
+
+def test_a_number_that_fits_two_identifiers_names_none(export: list[Path], tmp_path: Path):
+    write_dicom(export[0], pixels_of(0), AccessionNumber="002.0", PatientID="person 0")
+    rows = [("2", "a"), ("3.0", "b")]
+    data = load_dataset(table(tmp_path / "export" / "labels.csv", "AccessionNumber", rows))
+    assert [row.path.name for row in data.rows] == ["2"]
+    rows = [("002.0", "a"), ("002", "b")]
+    data = load_dataset(table(tmp_path / "export" / "labels.csv", "AccessionNumber", rows))
+    assert {row.path.name: row.label for row in data.rows} == {"0": "a", "1": "b"}
+
+
 def test_contradictions_are_refused_without_identifiers(export: list[Path], tmp_path: Path):
     (uid, *_) = values(export, "SOPInstanceUID")
     path = tmp_path / "export" / "labels.csv"

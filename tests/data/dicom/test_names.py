@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fewray.data.dicom.files import DicomOptions
 from fewray.data.dicom.patient_key import FILE
 from fewray.data.loading import load_dataset
 from tests.dicom_files import pixels_of, write_dicom
@@ -62,6 +63,38 @@ def test_folders_named_after_patients_are_no_classes(tmp_path: Path, *, identifi
     with refused("not_classes") as caught:
         load_dataset(tmp_path, strict=False)
     assert "ZQ" not in caught.value.message.removeprefix(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("folders", "code"),
+    [
+        (["ZQMUELLER_HANS/IM1", "train/b/IM2"], "folder_layout"),  # beside a split
+        (["ZQMUELLER_HANS/train/b/IM1", "test/b/IM2"], "folder_layout"),  # with splits of its own
+        (["ZQMUELLER_HANS/test/IM1", "b/IM2"], "folder_layout"),  # a split in it
+        (["ZQMUELLER_HANS/val/b/IM1", "ZQMUELLER_HANS/train/b/IM2"], "folder_layout"),  # a wrapper
+        (["ZQMUELLER_HANS/", "b/IM1"], "empty_class"),
+        (["ZQMUELLER_HANS/sub/", "b/IM1"], "empty_class"),
+        (["ZQMUELLER_HANS/train/case1/IM1", "ZQMUELLER_HANS/train/case2/IM2"], "not_classes"),
+        (["1234/IM1", "1235/IM2", "ZQMUELLER_HANS.csv"], "not_classes"),
+    ],
+)
+def test_errors_about_folders_hide_names(tmp_path: Path, folders: list[str], code: str):
+    root = tmp_path / "set"
+    for seed, name in enumerate(folders):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith("/"):
+            (root / name).mkdir(parents=True)
+        elif name.endswith(".csv"):
+            (root / name).write_text("path,label\n")
+        else:
+            person = "ZQMUELLER^HANS" if seed == 0 or len(folders) < 3 else "ZQSCHMIDT^EVA"
+            write_dicom(root / name, pixels_of(seed), PatientName=person, PatientID="ZQ777")
+    with refused(code, "/set") as caught:
+        load_dataset(root)
+    assert "ZQ" not in json.dumps([caught.value.message, str(caught.value.fields)])
+    with refused(code) as caught:
+        load_dataset(root, dicom=DicomOptions(show_names=True))
+    assert "ZQMUELLER" in str(caught.value)
 
 
 def test_classes_that_patients_are_called_after_stay(tmp_path: Path):

@@ -68,13 +68,8 @@ def nih(root: Path) -> Miniature:
     (root / "test_list.txt").write_text("\n".join(names[12:]))
     counts = {"train": {"No Finding": 3, "Pneumonia": 6}, "test": {"No Finding": 0, "Pneumonia": 2}}
     codes = frozenset({"release_files_missing", "release_not_listed", LeftOut.NONE.value})
-    return Miniature(
-        source=f"nih:{root}",
-        labels=("Pneumonia", "No Finding"),
-        counts=counts,
-        patients=8,
-        codes=codes,
-    )
+    labels = ("Pneumonia", "No Finding")
+    return Miniature(source=f"nih:{root}", labels=labels, counts=counts, patients=8, codes=codes)
 
 
 def chexpert(root: Path) -> Miniature:
@@ -225,13 +220,8 @@ def covidx(root: Path) -> Miniature:
             save(root / split / name, i + 100 * n)
         (root / f"{split}.txt").write_text("\n".join(lines) + "\n")
     counts = {"train": {"negative": 4, "positive": 4}, "test": {"negative": 2, "positive": 2}}
-    return Miniature(
-        source=f"covidx:{root}",
-        labels=(),
-        counts=counts,
-        patients=6,
-        codes=frozenset({"confounded_source"}),
-    )
+    codes = frozenset({"confounded_source"})
+    return Miniature(source=f"covidx:{root}", labels=(), counts=counts, patients=6, codes=codes)
 
 
 def covid_radiography(root: Path) -> Miniature:

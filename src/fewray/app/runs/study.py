@@ -13,6 +13,7 @@ from fewray.app.library import QUALITY, STARTED, generator_runs, kind_of
 from fewray.app.runs.state import Progress, State, is_locked, last_change
 from fewray.app.runs.training import TrainingView, view_training
 from fewray.errors import InputError
+from fewray.report.pages.first_screen import memorised_sentence
 from fewray.results.crossval import CrossvalStudy
 from fewray.results.files import STUDY, read_study
 from fewray.results.names import VERDICT_NAMES, arm_name
@@ -66,6 +67,8 @@ class StudyView(msgspec.Struct, frozen=True, kw_only=True):
     preset: str = ""
     verdicts: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    memorised: str = ""
+    """How many synthetic images were copies of training images."""
     reference: str = ""
     arms: tuple[ArmView, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
@@ -126,7 +129,9 @@ def view_study(folder: Path) -> StudyView:
     if isinstance(study, CrossvalStudy):
         facts = [("Images", str(study.data.images)), ("Patients", str(study.data.patients))]
         facts += [("Preset", study.preset), ("Seeds", str(len(study.seeds)))]
-        view = msgspec.structs.replace(view, facts=(*facts, *view.facts))
+        view = msgspec.structs.replace(
+            view, facts=(*facts, *view.facts), memorised=memorised_sentence(study)
+        )
     else:
         arms = tuple(
             ArmView(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from fewray.data.dicom.files import DicomFiles
@@ -48,13 +48,16 @@ def check_folder_names(
         if not found or not named or len({scan.headers[path].patient for path in found}) > 1:
             return
     if len(folders) > 1:
-        raise _patients(root, len(folders))
+        raise _patients(root, len(folders), scan.mask.shown)
 
 
-def _patients(root: Path, count: int) -> InputError:
+def _patients(
+    root: Path, count: int, shown: Callable[[Path], Path] = lambda path: path
+) -> InputError:
+    tables, root = [shown(path) for path in sorted(root.iterdir())], shown(root)
     what = (
         f"each of the {count} folders holds the DICOM images of one patient, so they are no "
         f"classes. Give a table with columns label and {TITLES} instead of the folder: "
         f"--data {root / 'TABLE.csv'}, or dicom:{root},labels=TABLE.csv if it is elsewhere"
     )
-    return not_classes(root, what, "patients", sorted(root.iterdir()))
+    return not_classes(root, what, "patients", tables)

@@ -7,6 +7,7 @@ the identifiers.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ KINDS = {
     "accession": "AccessionNumber",
     "patient": "PatientID",
 }
+DECIMALS = re.compile(r"^(\d+)\.0+$", re.ASCII)
 TITLES = "SOPInstanceUID, StudyInstanceUID, AccessionNumber or PatientID"
 REMEDIES = {
     "sop_instance": "Remove one of the rows.",
@@ -94,8 +96,8 @@ def identifiers_in(values: Iterable[str], scan: DicomFiles) -> dict[str, int]:
     counts: dict[str, int] = {}
     for attribute in COLUMNS.values():
         index = _index(scan, attribute)
-        shorter = _without_zeros(index)
-        counts[attribute] = sum(v in index or v.lstrip("0") in shorter for v in cells if v)
+        shorter = _by_short(index)
+        counts[attribute] = sum(v in index or _short(v) in shorter for v in cells if v)
     return counts
 
 
@@ -111,11 +113,11 @@ def match_records(
     and ``dicom_two_labels`` if rows with different labels name the same file.
     """
     index = _index(scan, join.attribute)
-    shorter = _without_zeros(index)
+    shorter = _by_short(index)
 
     def named(record: Record) -> Sequence[Path]:
         value = (record.get(join.cell) or "").strip()
-        return index.get(value) or (value and shorter.get(value.lstrip("0"))) or ()
+        return index.get(value) or (value and shorter.get(_short(value))) or ()
 
     found: dict[Path, tuple[int, Record]] = {}
     empty: list[int] = []
@@ -176,14 +178,20 @@ def _index(scan: DicomFiles, attribute: str) -> dict[str, list[Path]]:
     return dict(index)
 
 
-def _without_zeros(index: Mapping[str, list[Path]]) -> dict[str, list[Path]]:
-    """Return the files by identifier without leading zeros, which spreadsheet programs drop.
+def _short(identifier: str) -> str:
+    """Return an identifier without what programs change when they take it for a number.
 
-    Identifiers that differ in nothing else are left out.
+    Spreadsheets drop leading zeros. pandas writes ``123.0`` where another cell of the column is
+    empty.
     """
+    return DECIMALS.sub(r"\1", identifier).lstrip("0")
+
+
+def _by_short(index: Mapping[str, list[Path]]) -> dict[str, list[Path]]:
+    """Return the files by :func:`_short` identifiers, without those that several have."""
     alike = defaultdict[str, list[str]](list)
     for key in index:
-        alike[key.lstrip("0")].append(key)
+        alike[_short(key)].append(key)
     return {short: index[keys[0]] for short, keys in alike.items() if len(keys) == 1}
 
 

@@ -56,14 +56,28 @@ def shape_warning(dicom: DicomFiles, paths: Sequence[Path]) -> list[DataWarning]
     return [DataWarning("dicom_polarity", text, tuple(names))]
 
 
+def invalid_window_warning(dicom: DicomFiles, paths: Sequence[Path]) -> list[DataWarning]:
+    """Return the warning that the windows of some files at ``paths`` are invalid and ignored."""
+    found = [path for path in paths if path in dicom.headers and dicom.headers[path].invalid_window]
+    if not found:
+        return []
+    names = [dicom.mask.shown_below(path) for path in found]
+    text = (
+        f"{plural(names, 'DICOM image')} with an invalid window, which is ignored, as in DCMTK: "
+        f"{listed(names)}; it needs a WindowCenter, and a WindowWidth of at least 1, or above 0 "
+        "with VOILUTFunction LINEAR_EXACT or SIGMOID (PS3.3, C.11.2.1): correct or remove it"
+    )
+    return [DataWarning("dicom_invalid_window", text, tuple(names))]
+
+
 def pixel_warnings(
     dicom: DicomFiles, paths: Sequence[Path], scale: PixelScale
 ) -> list[DataWarning]:
     """Return warnings about pixels that do not fit BitsStored, as far as seen.
 
-    They use bits above it; or the images are nearly black or white, because BitsStored is the scale
-    and too large. Only ``SEEN`` of the files at ``paths`` are decoded, evenly spaced; `fewray data
-    check` decodes all and says it of all.
+    They use bits above it; or the images are nearly black or white, because BitsStored or a window
+    is the scale and too large. Only ``SEEN`` of the files at ``paths`` are decoded, evenly spaced;
+    `fewray data check` decodes all and says it of all.
     """
     mine = [path for path in paths if path in dicom.headers and not dicom.fault(path)]
     images = {path: _decoded(path) for path in mine[:: max(1, -(-len(mine) // SEEN))]}
@@ -71,10 +85,8 @@ def pixel_warnings(
     found = excess_warning([name for name, image in seen.items() if image.excess_bits])
     if scale.dicom_window is False:
         found += windows_warning(dicom, mine)
-        found += dark_warning(
-            [name for name, image in seen.items() if image.is_narrow()], len(seen)
-        )
-    return found
+    narrow = [name for name, image in seen.items() if image.is_narrow(scale)]
+    return found + dark_warning(narrow, len(seen), with_window=bool(scale.dicom_window))
 
 
 def windows_warning(dicom: DicomFiles, paths: Sequence[Path]) -> list[DataWarning]:
@@ -102,18 +114,23 @@ def excess_warning(names: Sequence[str]) -> list[DataWarning]:
     return [DataWarning("dicom_excess_bits", text, tuple(names))]
 
 
-def dark_warning(names: Sequence[str], of: int) -> list[DataWarning]:
+def dark_warning(names: Sequence[str], of: int, *, with_window: bool) -> list[DataWarning]:
     """Return the warning that the DICOM images ``names``, of ``of`` images, are nearly black.
 
-    They are those that :meth:`fewray.imaging.dicom.grey.DicomImage.is_narrow` finds in a data set
-    whose ``pixel_scale.dicom_window`` is False.
+    They are those that :meth:`fewray.imaging.dicom.grey.DicomImage.is_narrow` finds.
+    ``with_window`` says whether windows are used.
     """
     if not names:
         return []
+    what = "in their window" if with_window else "that BitsStored declares"
+    remedy = (
+        "correct WindowCenter and WindowWidth, and BitsStored if it is too large"
+        if with_window
+        else "correct BitsStored, or give all files a window (WindowCenter and WindowWidth)"
+    )
     text = (
         f"{len(names)} of {of} DICOM images looked at use at most a quarter of the grey levels "
-        f"that BitsStored declares, so they are nearly black or white: {listed(names)}; correct "
-        "BitsStored, or give all files a window (WindowCenter and WindowWidth)"
+        f"{what}, so they are nearly black or white: {listed(names)}; {remedy}"
     )
     return [DataWarning("dicom_dark", text, tuple(names))]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +45,9 @@ PART = re.compile(
 """Names of the parts of an archive, such as ``images_001``."""
 
 
+Shown = Callable[[Path], Path]
+
+
 @dataclass(frozen=True)
 class ClassFolders:
     """The folder of a data set and of each class, with its split."""
@@ -54,10 +57,13 @@ class ClassFolders:
     places: tuple[tuple[str, Path], ...]
 
 
-def class_folders(tree: Tree, splits: Mapping[str, str]) -> ClassFolders:
+def class_folders(
+    tree: Tree, splits: Mapping[str, str], shown: Shown = lambda path: path
+) -> ClassFolders:
     """Return the class folders of ``tree``.
 
     ``splits`` are the names of split folders, in lower case, and the split that each stands for.
+    ``shown`` is how errors show a path: folders may be named after patients.
     A folder that holds one folder with several classes, or with splits, is stepped through. Raises
     InputError ``folder_layout`` for another layout, and ``not_classes`` if the folders are named as
     patients, as parts of an archive or as folders of images are.
@@ -72,15 +78,15 @@ def class_folders(tree: Tree, splits: Mapping[str, str]) -> ClassFolders:
             (splits[split.name.lower()], each) for split in top for each in tree.folders[split]
         ]
     elif len(others) < len(top):
-        raise _mixed(tree, root, others, splits)
+        raise _mixed(tree, root, others, splits, shown)
     else:
         places = [("", folder) for folder in top]
         for folder in top:
             if inside := [p for p in tree.folders[folder] if p.name.lower() in splits]:
-                raise _fault(inside[0], f"a split inside a class; {LAYOUT}")
+                raise _fault(shown(inside[0]), f"a split inside a class; {LAYOUT}")
     if not places:
-        raise _no_classes(tree, root)
-    _check_names(tree, [folder for _, folder in places])
+        raise _no_classes(tree, root, shown)
+    _check_names(tree, [folder for _, folder in places], shown)
     return ClassFolders(root, tuple(places))
 
 
@@ -104,25 +110,29 @@ def _wrapped(tree: Tree, root: Path, splits: Mapping[str, str]) -> Path | None:
     return None
 
 
-def _mixed(tree: Tree, root: Path, others: Sequence[Path], splits: Mapping[str, str]) -> InputError:
+def _mixed(
+    tree: Tree, root: Path, others: Sequence[Path], splits: Mapping[str, str], shown: Shown
+) -> InputError:
     """Return the error for folders beside train or test."""
-    listed = ", ".join(path.name for path in others)
+    listed = ", ".join(shown(path).name for path in others)
     message = f"folders {listed} beside train or test; {LAYOUT}"
     for path in others:
         if any(inside.name.lower() in splits for inside in tree.folders[path]):
-            message += f". {path.name} holds splits too: give --data {path}, or remove {path.name}"
+            place = shown(path)
+            message += f". {place.name} holds splits too: give --data {place}, or remove it"
         elif path.name.lower() in VALIDATION:
             message += (
                 f". A study makes validation sets of its own: move the images in {path.name} to "
                 "train, or move the folder away"
             )
-    return _fault(root, message)
+    return _fault(shown(root), message)
 
 
-def _no_classes(tree: Tree, root: Path) -> InputError:
+def _no_classes(tree: Tree, root: Path, shown: Shown) -> InputError:
     files = [path for path in tree.files[root] if not has_image_name(path)]
-    if packed := [path.name for path in files if path.suffix.lower() in ARCHIVES]:
-        return _fault(root, f"no class folders. Unpack {', '.join(packed[:SHOWN])}; {LAYOUT}")
+    if packed := [shown(path).name for path in files if path.suffix.lower() in ARCHIVES]:
+        what = f"no class folders. Unpack {', '.join(packed[:SHOWN])}; {LAYOUT}"
+        return _fault(shown(root), what)
     if _may_be_images(tree, root):
         parent = root.resolve().parent
         what = (
@@ -130,11 +140,11 @@ def _no_classes(tree: Tree, root: Path) -> InputError:
             f"each class in a folder of its own. If {root.resolve().name} is one of the classes, "
             f"give the folder that holds all classes, {parent}"
         )
-        return _fault(root, what)
-    return _fault(root, f"no class folders; {LAYOUT}")
+        return _fault(shown(root), what)
+    return _fault(shown(root), f"no class folders; {LAYOUT}")
 
 
-def _check_names(tree: Tree, folders: Sequence[Path]) -> None:
+def _check_names(tree: Tree, folders: Sequence[Path], shown: Shown) -> None:
     """Raise InputError ``not_classes`` if the names say that the folders are no classes."""
     kind = _kind_of([folder.name for folder in folders])
     if not kind:
@@ -155,8 +165,8 @@ def _check_names(tree: Tree, folders: Sequence[Path]) -> None:
         "Public releases are read by name: see `fewray data list`"
     )
     above = dict.fromkeys((tree.root, place, place.parent))
-    files = [file for folder in above for file in tree.files.get(folder, ())]
-    raise not_classes(place, f"{count} {what}: {listed}. {advice}", kind, files)
+    files = [shown(file) for folder in above for file in tree.files.get(folder, ())]
+    raise not_classes(shown(place), f"{count} {what}: {listed}. {advice}", kind, files)
 
 
 def _kind_of(names: Sequence[str]) -> str:

@@ -9,6 +9,13 @@ import functools
 from operator import itemgetter
 from pathlib import Path
 
+from fewray.data.releases.layout.cells import (
+    UNCERTAIN,
+    YES,
+    StrangeCells,
+    finding_value,
+    patient_of,
+)
 from fewray.data.releases.layout.files import FolderIndex
 from fewray.data.releases.layout.listing import ListedImage, Listing, Release
 from fewray.data.releases.layout.tables import find_root, first_file, missing_table, read_table
@@ -33,13 +40,15 @@ FINDINGS = (
     "Fracture",
     "Support Devices",
 )
-POSITIVE, UNCERTAIN = {"1.0", "1"}, {"-1.0", "-1"}
 END = 3
 """A file is found by patient, study and view: the folders above differ between the releases."""
 
 
 def read(folder: Path) -> Listing:
-    """Return what both tables list. 1 is a finding, -1 an uncertain one; 0 and empty are none."""
+    """Return what both tables list. 1 is a finding, -1 an uncertain one; 0 and empty are none.
+
+    Raises InputError ``finding_value`` for other cells.
+    """
     root, _ = find_root(folder, [TABLES["train"]], ADDRESS)
     images: list[ListedImage] = []
     for split, name in TABLES.items():
@@ -59,30 +68,32 @@ def _listed(path: Path, split: str) -> list[ListedImage]:
     table = read_table(path)
     place, side, view = (table.index(name) for name in ("Path", "Frontal/Lateral", "AP/PA"))
     cells = itemgetter(*(table.index(name) for name in FINDINGS))
+    others = StrangeCells(table, "1 (yes), 0 (no), -1 (uncertain) or nothing")
     images = []
-    for row in table.rows():
+    for line, row in table.lines():
         parts = row[place].rsplit("/", END)[-END:]
-        positive, uncertain = _findings(cells(row))
+        positive, uncertain, unknown = _findings(cells(row))
+        others.add(unknown, line)
         images.append(
             ListedImage(
                 file="/".join(parts),
                 positive=positive,
                 uncertain=uncertain,
-                patient=f"chexpert-{parts[0]}",
+                patient=patient_of("chexpert", parts[0]),
                 split=split,
                 view=row[view] if row[side] == "Frontal" else row[side],
             )
         )
+    others.check()
     return images
 
 
 @functools.lru_cache(maxsize=1 << 16)
-def _findings(cells: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the findings that are there, and those that are uncertain."""
-    pairs = list(zip(FINDINGS, cells, strict=True))
-    return (
-        tuple(name for name, cell in pairs if cell in POSITIVE),
-        tuple(name for name, cell in pairs if cell in UNCERTAIN),
+def _findings(cells: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """Return the findings that are there, those that are uncertain, and those of other cells."""
+    pairs = [(name, finding_value(cell)) for name, cell in zip(FINDINGS, cells, strict=True)]
+    return tuple(
+        tuple(n for n, found in pairs if found == value) for value in (YES, UNCERTAIN, None)
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fewray.data.manifest import CONFOUNDED, DataWarning
+from fewray.data.releases.layout.cells import patient_of
 from fewray.data.releases.layout.files import FolderIndex
 from fewray.data.releases.layout.listing import ListedImage, Listing, Release
 from fewray.data.releases.layout.tables import find_root, first_file, missing_table
@@ -67,7 +68,7 @@ def _listed(path: Path, split: str) -> list[ListedImage]:
             ListedImage(
                 file=f"{split}/{' '.join(words)}",
                 positive=(label,),
-                patient=f"{origin}-{patient}",
+                patient=patient_of(origin, patient),
                 split="test" if split == "test" else "train",
             )
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fewray.data.manifest import CONFOUNDED, DataWarning
+from fewray.data.releases.layout.cells import patient_of
 from fewray.data.releases.layout.files import FolderIndex
 from fewray.data.releases.layout.listing import ListedImage, Listing, Release
 from fewray.data.releases.layout.tables import find_root, read_table
@@ -37,7 +38,7 @@ def read(folder: Path) -> Listing:
                 ListedImage(
                     file=row[name].strip(),
                     positive=tuple(part.strip() for part in row[finding].split("/")),
-                    patient=f"ieee8023-{row[patient].strip()}",
+                    patient=patient_of("ieee8023", row[patient]),
                     view=row[view],
                 )
             )

@@ -5,9 +5,11 @@ Wang et al. (2017), ChestX-ray8, CVPR, arXiv 1705.02315.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from fewray.data.manifest import DataWarning
+from fewray.data.patients import patient_in_cell
 from fewray.data.releases.layout.files import FolderIndex
 from fewray.data.releases.layout.listing import ListedImage, Listing, Release
 from fewray.data.releases.layout.tables import find_root, first_file, read_table
@@ -19,11 +21,12 @@ TEST = ("test_list.txt", "test_list_NIH.txt")
 
 
 def nih_patient(number: str) -> str:
-    """Return the patient of a ``Patient ID``, or of the start of an image's name.
+    """Return the patient of a ``Patient ID``, or of the start of an image's name; empty if none.
 
     The name is the same in the releases of the NIH and of the RSNA. COVIDx has patients of its own.
     """
-    return f"nih-{number.strip().lstrip('0'):0>8}"
+    known = re.sub(r"\.0+$", "", patient_in_cell(number))  # as pandas writes a column with gaps
+    return f"nih-{known.lstrip('0'):0>8}" if known else ""
 
 
 def read(folder: Path) -> Listing:

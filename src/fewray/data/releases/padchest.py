@@ -9,6 +9,7 @@ import functools
 import re
 from pathlib import Path
 
+from fewray.data.releases.layout.cells import patient_of
 from fewray.data.releases.layout.files import FolderIndex
 from fewray.data.releases.layout.listing import ListedImage, Listing, Release
 from fewray.data.releases.layout.tables import find_root, read_table
@@ -29,7 +30,7 @@ def read(folder: Path) -> Listing:
         ListedImage(
             file=row[name],
             positive=labels(row[findings]),
-            patient=f"padchest-{row[patient]}",
+            patient=patient_of("padchest", row[patient]),
             view=row[view],
         )
         for row in table.rows()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from fewray.data.releases.layout.cells import NO, YES, StrangeCells, finding_value
 from fewray.data.releases.layout.files import FolderIndex
 from fewray.data.releases.layout.listing import ListedImage, Listing, Release
 from fewray.data.releases.layout.tables import find_root, first_file, missing_table, read_table
@@ -20,14 +21,13 @@ TABLES = {
 NOT_FINDINGS = {"image_id", "rad_id", "rad_ID"}
 SAME = {"Other disease": "Other diseases"}
 """A finding that the two tables spell differently."""
-POSITIVE = {"1", "1.0"}
 
 
 def read(folder: Path) -> Listing:
     """Return the findings of each image.
 
     A finding that all readers of an image report is positive. One that only some of them report is
-    uncertain.
+    uncertain. Raises InputError ``finding_value`` for cells other than 1, 0 and empty ones.
     """
     root, _ = find_root(folder, [TABLES["train"]], ADDRESS)
     images: list[ListedImage] = []
@@ -46,13 +46,18 @@ def read(folder: Path) -> Listing:
 def _listed(path: Path, split: str) -> list[ListedImage]:
     table = read_table(path)
     image = table.index("image_id")
-    columns = [(SAME.get(n, n), i) for n, i in table.columns.items() if n not in NOT_FINDINGS]
+    named = {name: i for name, i in table.columns.items() if name and name not in NOT_FINDINGS}
+    columns = [(SAME.get(name, name), i) for name, i in named.items()]
+    others = StrangeCells(table, "1 (yes), 0 (no) or nothing")
     readers = Counter[str]()
     reports: dict[str, Counter[str]] = {}
-    for row in table.rows():
+    for line, row in table.lines():
         readers[row[image]] += 1
         found = reports.setdefault(row[image], Counter())
-        found.update(name for name, i in columns if row[i] in POSITIVE)
+        cells = [(name, finding_value(row[i])) for name, i in columns]
+        found.update(name for name, value in cells if value == YES)
+        others.add((name for name, value in cells if value not in (YES, NO)), line)
+    others.check()
     return [
         ListedImage(
             file=f"{split}/{name}.dicom",

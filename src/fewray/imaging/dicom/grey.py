@@ -68,9 +68,7 @@ class DicomImage:
         """Return uint8 (H, W); None if ``scale`` does not say how DICOM images are read."""
         if scale.dicom_window is None:
             return None
-        with_window = scale.dicom_window and self.windowed is not None
-        table = self.windowed if with_window else self.plain
-        assert table is not None
+        table = self._levels(scale)
         grey = np.empty(self.stored.shape, np.uint8)
         for top in range(0, len(grey), BLOCK):
             index = self.stored[top : top + BLOCK]
@@ -79,19 +77,24 @@ class DicomImage:
             table.take(index, mode="clip", out=grey[top : top + BLOCK])
         return _square_pixels(grey, self.height_by_width)
 
-    def is_narrow(self) -> bool:
-        """Whether the pixels use at most a quarter of the range that BitsStored declares.
+    def _levels(self, scale: PixelScale) -> np.ndarray:
+        """Return the table that is used with ``scale``."""
+        return self.windowed if scale.dicom_window and self.windowed is not None else self.plain
 
-        Writers that declare 12-bit values as 16 bits do this. Without a window the image is nearly
-        black (MONOCHROME2) or white (MONOCHROME1). Padding and outliers do not count, and images of
-        one grey level are no such images.
+    def is_narrow(self, scale: PixelScale) -> bool:
+        """Whether the pixels use at most a quarter of the grey levels with ``scale``.
+
+        Writers that declare 12-bit values as 16 bits, or 8-bit values as 12 bits, do this. The
+        image is nearly black (MONOCHROME2) or white (MONOCHROME1), without a window, or with one
+        that covers the declared range. Padding and outliers do not count, and images of one stored
+        value are no such images.
         """
         counts = np.bincount(self.stored.ravel().astype(np.int64) - self.lowest)
         used = counts[: len(self.plain)] * ~self.padding[: len(counts)]
         share = np.cumsum(used) / max(1, used.sum())
         low, high = np.searchsorted(share, [OUTLIERS, 1 - OUTLIERS])
-        span = abs(int(self.plain[min(high, len(self.plain) - 1)]) - int(self.plain[low]))
-        return bool(low < high) and span <= NARROW
+        shown = self._levels(scale)[low : high + 1][used[low : high + 1] > 0]
+        return bool(low < high) and int(np.ptp(shown)) <= NARROW
 
     def grey(self, scale: PixelScale) -> np.ndarray:
         """Return uint8 (H, W), by the image's own window if ``scale`` does not cover DICOM."""

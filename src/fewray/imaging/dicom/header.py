@@ -104,6 +104,8 @@ class DicomHeader:
     laterality: str = ""
     window: bool = False
     """Whether the file has a VOI LUT or a usable window."""
+    invalid_window: bool = False
+    """Whether it has a window that the standard does not allow, and no VOI LUT."""
     synthetic: bool = False
     burned_in: bool = False
     for_processing: bool = False
@@ -164,7 +166,8 @@ def _header(data: Elements, left: int) -> DicomHeader:
         modality=intern(data.text("Modality").upper()),
         view=intern(data.text("ViewPosition").upper()),
         laterality=intern((data.text("ImageLaterality") or data.text("Laterality")).upper()),
-        window=has_window(data),
+        window=(window := has_window(data)),
+        invalid_window=not window and any(data.texts("WindowWidth")),
         synthetic=data.text("SyntheticData").upper() == "YES",
         burned_in=data.text("BurnedInAnnotation").upper() == "YES",
         for_processing=data.text("PresentationIntentType").upper() == "FOR PROCESSING",
@@ -188,7 +191,12 @@ def _is_image_class(kind: str) -> bool:
 
 
 def has_window(data: Elements) -> bool:
-    """Whether a data set has a VOI LUT, or a window that the standard allows."""
+    """Whether a data set has a VOI LUT, or a window that the standard allows.
+
+    A LINEAR window must be at least 1 wide (PS3.3, C.11.2.1.2). Narrower ones are ignored, as in
+    DCMTK, and a warning says so. To read them as a step would be the larger change: pydicom refuses
+    them, and an image of black and white alone is hardly what was meant.
+    """
     if data.has("VOILUTSequence"):
         return True
     centers, widths = data.texts("WindowCenter"), data.texts("WindowWidth")

@@ -37,9 +37,9 @@ def lens_blocks(found: dict[str, ClassImages]) -> tuple[Block, ...]:
     how = (
         "The first synthetic images of the first fold, not chosen, each with the training image of "
         "its class that is nearest after small shifts, scalings, rotations and mirroring. "
-        "Distance: 0 for the same image, about 1 for unrelated detail. Area owed: windows nearer "
-        f"to a training image than {100 - PERCENTILE:g}% of windows of real images are to another "
-        "real image, in colour. Click an image, or move with the arrow keys."
+        "Distance: 0 for the same image, about 1 for unrelated detail. Area owed, in colour: "
+        f"windows nearer to a training image than {100 - PERCENTILE:g}% of windows of real images "
+        "are to another real image. Click an image, or move with the arrow keys."
     )
     return (Text(how, "soft", html_only=True), *lenses)
 
@@ -50,7 +50,9 @@ def _lens(name: Name, images: ClassImages) -> Lens:
     some = real[:REAL]
     others = ~np.eye(len(some), dtype=bool)
     usual = float(np.median(nearest_aligned(some[:SHOWN], some, others[:SHOWN]).distance))
-    threshold = window_threshold(nearest_windows(some, some, others).distance, PERCENTILE)
+    near = nearest_windows(some, some, others)
+    threshold = window_threshold(near.distance, PERCENTILE)
+    among_real = float(owed_areas(near, threshold).owed.max())
     near = nearest_windows(made, real)
     owed = owed_areas(near, threshold)
     items = []
@@ -63,7 +65,10 @@ def _lens(name: Name, images: ClassImages) -> Lens:
             painted = _painted(image[0], owed_map(chosen, near.distance[index], threshold))
             same = owed.index[index] == nearest.index[index]
             whom = "this training image" if same else "another training image"
-            facts += f" {percent(float(owed.owed[index]), 1)} of its area is owed to {whom}."
+            facts += (
+                f" {percent(float(owed.owed[index]), 1)} of its area is owed to {whom} (at most "
+                f"{percent(among_real, 1)} between real images)."
+            )
         else:
             facts += " No window is copied."
         items.append(

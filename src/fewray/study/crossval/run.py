@@ -56,7 +56,7 @@ def run_crossval(
         store = JobStore(out / "jobs")
         store.check_folder()
         assignment = FoldAssignment.of(manifest, options)
-        check_folds(out, assignment)
+        check_folds(out, assignment, manifest.patient_key)
         clock = Clock(out / "timing.json", lambda text: on_progress("stage", {"text": text}))
         clock.run = folder if needs_generators else None
 

@@ -35,14 +35,18 @@ class Table:
 
     def rows(self) -> Iterator[list[str]]:
         """Yield the cells of each row; rows of another length are filled or cut."""
+        return (row for _, row in self.lines())
+
+    def lines(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield the rows with the number of the line that each ends on."""
         lines = csv.reader(io.StringIO(self.text, newline=""))
         try:
             width = len(next(lines))
             for row in lines:
                 if len(row) == width:
-                    yield row
+                    yield lines.line_num, row
                 elif row:
-                    yield (row + [""] * width)[:width]
+                    yield lines.line_num, (row + [""] * width)[:width]
         except csv.Error as error:
             raise _unreadable(self.path, f"line {lines.line_num}: {error}") from None
 
