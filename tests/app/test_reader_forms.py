@@ -94,7 +94,7 @@ def test_a_form_that_is_refused_comes_back_as_it_was_filled_in(owner: TestClient
     answer = owner.post("/reader-studies", data=form)
     assert answer.status_code == 422
     text = html.unescape(answer.text)
-    assert "real images of a: 9 patients, expected at least" in text
+    assert "Real images of a: 9 different files, expected at least" in text
     assert text.index("expected at least") < text.index("<form")
     for name, value in (("name", "my-study"), ("num_real", "60"), ("seconds", "7")):
         assert re.search(f'name="{name}"[^>]* value="{value}"', text)

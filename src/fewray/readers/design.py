@@ -9,7 +9,7 @@ import numpy as np
 
 from fewray.compute.seeds import child_seed
 from fewray.config import ReaderStudyOptions
-from fewray.data.manifest import Manifest, Row
+from fewray.data.manifest import PATIENTS, Manifest, Row
 from fewray.errors import InputError
 from fewray.results.readers.study import Kind
 
@@ -99,7 +99,8 @@ def _draw(
         pool = _pick(rows, label, kind, need, seen, draw)
         if len(pool) < need:
             what = f"{kind} images of {label}" + (f" by {generator}" if generator else "")
-            unit = "patients" if kind == "real" else "different files"
+            unknown = any(warning.code == PATIENTS for warning in rows.warnings)
+            unit = "patients" if kind == "real" and not unknown else "different files"
             message = f"{what}: {len(pool)} {unit}, expected at least {need}; ask for fewer images"
             raise InputError(
                 "too_few_images", message, label=label, kind=kind, found=len(pool), expected=need
