@@ -353,7 +353,7 @@ def test_the_sentence_is_true_on_both_sides_of_guessing(
     found = analyse_study(study)
     each = msgspec.structs.replace(found.averaged[0], auc=auc, ci=ci, p=0.2)
     line, *_ = sentences(msgspec.structs.replace(found, averaged=(each,)))
-    start = f"a: 4 readers told synthetic from real images with AUC {auc:.2f} "
+    start = f"a: 4 readers distinguished synthetic from real images with AUC {auc:.2f} "
     assert line.startswith(start + f"[{ci[0]:.2f}, {ci[1]:.2f}] (0.5 is guessing; p = 0.200): ")
     assert said in line
 

@@ -34,7 +34,9 @@ def _averaged(each: AveragedAuc, results: ReaderResults) -> str:
     number = len(results.readers)
     kind = "simulated reader" if results.simulated else "reader"
     who = f"{number} {kind}{'s' if number > 1 else ''}"
-    start = f"{each.generator}: {who} told synthetic from real images with AUC {each.auc:.2f}"
+    start = (
+        f"{each.generator}: {who} distinguished synthetic from real images with AUC {each.auc:.2f}"
+    )
     if each.ci is None or each.p is None:
         return f"{start} (0.5 is guessing); no interval ({each.undefined})."
     low, high = each.ci
