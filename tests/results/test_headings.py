@@ -28,6 +28,7 @@ VARIABLE = {
         "release_not_listed",
         "release_doubles",
     },
+    "readers/study.py": {"unequal_real_classes", "unequal_synthetic_classes"},
     "study/warnings.py": {"simple_models_near_best_arm", "only_simple_models_beat_majority"},
 }
 """By file: the codes that it takes from variables."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from fewray.report.figures import new_figure, to_svg
@@ -70,6 +71,7 @@ def _draw_comparison(axes: Any, y: int, name: Name, found: Comparison) -> None:
     _name(drawn, name)
 
 
+@lru_cache(maxsize=256)
 def _text_width(text: str, size: float, weight: str) -> float:
     """Return the width of ``text`` in points."""
     from matplotlib.font_manager import FontProperties

@@ -178,8 +178,8 @@ class Requirement(Model, frozen=True, kw_only=True):
         known = {label: value for label, value in self.values.items() if value is not None}
         if not self.failed:
             worst = (max if self.operator[0] == "<" else min)(known, key=known.__getitem__)
-            return f"at worst {known[worst]:.4g} ({worst})"
-        parts = [f"{label} {known[label]:.4g}" for label in self.failed if label in known]
+            return f"at worst {known[worst]:.6g} ({worst})"
+        parts = [f"{label} {known[label]:.6g}" for label in self.failed if label in known]
         for why in dict.fromkeys(self.undefined.values()):
             labels = [label for label, reason in self.undefined.items() if reason == why]
             parts.append(f"{', '.join(labels)} not measured ({why})")
