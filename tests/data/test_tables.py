@@ -37,6 +37,7 @@ def test_csv_with_all_columns_and_a_byte_order_mark(tmp_path: Path):
     [
         ("file,label\n1.png,a\n", "csv_columns", "no column path"),
         ("path,label\n1.png,\n", "no_images", "the label of every row is blank"),
+        ("path,label\n1.png,a\n2.png,\n", ["rows_without_label"], "row 3: the label is blank"),
         ("path,label\n1.png,a\n,b\n", ["missing_cell"], "row 3: column 'path' is empty, but"),
         ("path,label\n1.png,,a\n", ["too_many_cells"], "row 2: more cells than columns"),
         ("path,label,split\n1.png,a,validation\n", ["unknown_split"], "row 2: split 'validation'"),

@@ -192,7 +192,8 @@ SkipUnreadable = Annotated[
     bool,
     typer.Option(
         "--skip-unreadable",
-        help="Leave out image files that cannot be read, with a warning, instead of stopping.",
+        help="Leave out image files that cannot be read, and rows of a table without a label, "
+        "with a warning, instead of stopping.",
     ),
 ]
 Device = Annotated[

@@ -76,7 +76,8 @@ class ReadOptions(FindingOptions):
     views: Sequence[str] = ()
     """The ViewPositions of the DICOM images to use, such as PA; empty for all."""
     skip_unreadable: bool = False
-    """Whether images that cannot be decoded are left out, with a warning; else they are errors."""
+    """Whether images that cannot be decoded, and rows of a table without a label, are left out with
+    a warning; else they are errors."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

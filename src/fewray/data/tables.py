@@ -121,8 +121,9 @@ def load_csv(
     NaN, NA, None or null names no patient, and such a label no class. A file must match its sha256
     if one is given. Rows that repeat another are left out with a warning. ``strict_labels`` refuses
     labels that join findings or mark doubt, and a file with two patients or splits. Rows with a
-    blank label are left out with a warning. A label without a path is an error: nothing else would
-    tell that an image of the study is missing. Raises InputError that lists the faulty rows.
+    blank label are errors, or left out with a warning (``read.skip_unreadable``). A label without a
+    path is an error: nothing else would tell that an image of the study is missing. Raises
+    InputError that lists the faulty rows.
     """
     folder = images or path.parent
     table = _Table.open(path, folder, read)
@@ -193,6 +194,9 @@ def load_csv(
             sha256=cells["sha256"],
             origin=cast(Origin, cells["origin"] or "real"),
         )
+    for number, _ in () if read.skip_unreadable else blank:
+        text = f"row {number}: the label is blank; fill it in, or use --skip-unreadable"
+        collector.fault("rows_without_label", text)
     whole = path.name == MANIFEST
     skipped = not_in_manifest(path.parent, collector.rows, SPLITS) if whole else []
     strange = [] if collector.faults else table.reader.check(str(path), strict=strict_labels)

@@ -55,9 +55,12 @@ def warned(data: Manifest) -> dict[str, tuple[tuple[str, ...], str]]:
     return {warning.code: (warning.items, warning.text) for warning in data.warnings}
 
 
-def test_a_blank_label_leaves_the_row_out(tmp_path: Path, rows: list[list[str]]):
+def test_a_blank_label_is_named_or_the_row_left_out(tmp_path: Path, rows: list[list[str]]):
     rows[2][4] = ""
-    data = read(tmp_path, rows, "Accession No.")
+    with refused("invalid_data", "row 4: .*--skip-unreadable") as caught:
+        read(tmp_path, rows, "Accession No.")
+    assert caught.value.fields["faults"] == ["rows_without_label"]
+    data = read(tmp_path, rows, "Accession No.", skip_unreadable=True)
     assert len(data) == 3
     found = warned(data)
     items, text = found["rows_without_label"]
@@ -73,10 +76,11 @@ def test_a_blank_label_leaves_the_row_out(tmp_path: Path, rows: list[list[str]])
 def test_a_patient_with_a_label_and_a_blank_one_is_left_out(tmp_path: Path, rows: list[list[str]]):
     """The label may be that of the other examination."""
     rows += [[*rows[0][:2], "5", "1.2.3.4.5", ""], [*rows[1][:2], "6", "1.2.3.4.6", "b"]]
-    found = warned(read(tmp_path, rows, "Pat.-Nr."))
+    skip = {"skip_unreadable": True}
+    found = warned(read(tmp_path, rows, "Pat.-Nr.", **skip))
     assert found["dicom_label_unclear"][0] == ("export/IM0",)
     assert found["rows_without_label"][0] == ("6",)
-    assert "dicom_label_unclear" not in warned(read(tmp_path, rows, "Accession No."))
+    assert "dicom_label_unclear" not in warned(read(tmp_path, rows, "Accession No.", **skip))
 
 
 def test_blank_labels_of_images_with_paths(tmp_path: Path):
@@ -84,7 +88,9 @@ def test_blank_labels_of_images_with_paths(tmp_path: Path):
         save_noise(tmp_path / f"{index}.png", seed=index)
     lines = ["path,label,note", "0.png,a,", "1.png,,ask", "2.png,b,", "3.png, ,", ",,note"]
     (tmp_path / "t.csv").write_text("\n".join(lines))
-    data = load_dataset(tmp_path / "t.csv")
+    with refused("invalid_data", "row 3: .*row 5: .*row 6: "):
+        load_dataset(tmp_path / "t.csv")
+    data = load_dataset(tmp_path / "t.csv", read=ReadOptions(skip_unreadable=True))
     assert [row.path.name for row in data.rows] == ["0.png", "2.png"]
     assert warned(data)["rows_without_label"][0] == ("3", "5", "6")
     assert "rows 3, 5, 6;" in warned(data)["rows_without_label"][1]

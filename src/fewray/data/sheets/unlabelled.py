@@ -21,10 +21,11 @@ def labelled_rows(
 ) -> tuple[list[tuple[int, Cells]], list[tuple[int, Cells]], list[DataWarning]]:
     """Return the rows that have a label, the others, and the warning ``rows_without_label``.
 
-    A row with a blank label is left out. Words such as NA or None stay: they may be the name of a
-    class. So do rows with too many cells, whose label may be elsewhere, and all rows if
-    ``read.labels`` are chosen: blank labels are then counted as ``no_chosen_label``
-    (:mod:`fewray.data.findings`). Raises InputError ``no_images`` if no row is left.
+    The caller leaves out rows with a blank label only with ``read.skip_unreadable``. Words such as
+    NA or None count as labels: they may be the name of a class. So do the labels of rows with too
+    many cells, which may be elsewhere, and those of all rows if ``read.labels`` are chosen: blank
+    labels are then counted as ``no_chosen_label`` (:mod:`fewray.data.findings`). Raises InputError
+    ``no_images`` if no row is left.
     """
     if read.labels:
         return list(records), [], []
