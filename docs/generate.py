@@ -83,10 +83,10 @@ def metrics() -> str:
 
 def generators() -> str:
     """Return docs/generators.md with its tables from docs/results/generators/."""
-    from experiments import generator_ablation, generator_scores
+    from experiments import generator_ablation, generator_tables
 
     page = (DOCS / "generators.md").read_text(encoding="utf-8")
-    page = _filled(page, "generators", generator_scores.render())
+    page = _filled(page, "generators", generator_tables.render())
     return _filled(page, "ablation", generator_ablation.render())
 
 
@@ -133,9 +133,9 @@ def schemas() -> dict[str, str]:
 
 def recipe_scores() -> str:
     """Return src/fewray/recipe_scores.json: what `fewray recipes` shows, from docs/results/."""
-    from experiments import generator_scores
+    from experiments import generator_tables
 
-    return json.dumps(generator_scores.recipe_scores(), indent=1) + "\n"
+    return json.dumps(generator_tables.recipe_scores(), indent=1) + "\n"
 
 
 PICTURES = {

@@ -1,9 +1,9 @@
-"""Measure generators that were trained with a hold-out, and write the table of docs/generators.md.
+"""Measure generators that were trained with a hold-out, for the tables of docs/generators.md.
 
 Run `python -m experiments.generator_scores RUN [IMAGES]` for a folder made by `fewray train
 --hold-out 0.2 --quality-every 0`. The synthetic images of every class are compared with the
 training images and with those of the held-out patients. The scores of a run lie in
-docs/results/generators/; `make docs` makes the table.
+docs/results/generators/; generator_tables.py makes tables of them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,28 +34,14 @@ from fewray.pipelines.tstr import measure_tstr
 from fewray.presets import RECIPES, recipe_text
 from fewray.quality.evaluate import measure_quality
 from fewray.quality.image_set import ImageSet
-from fewray.results.training import read_run_options
-from fewray.storage.files import read_json, write_json
+from fewray.results.training import EpochRow, read_run_options
+from fewray.storage.files import write_json
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "generators"
 EXTRACTORS = ("lite0", "lite2", "texture")
 SOURCES = ("src/fewray/generators", "src/fewray/quality")
 CLASSIFIER, CLASSIFIERS = ClassifierOptions(batch_size=64, steps=600), 3
 """The paper's CNN, and how many are trained on real and on synthetic images."""
-SCORES = {
-    "kid": "KID, training images",
-    "kid_held_out": "KID, unseen patients",
-    "precision": "precision",
-    "coverage": "coverage",
-}
-
-
-STATISTICS = {
-    "mean": "mean grey level",
-    "sd": "SD within an image",
-    "gradient": "difference of neighbours",
-    "between": "SD between images",
-}
 
 
 def statistics(images: np.ndarray) -> dict[str, float]:
@@ -77,6 +63,12 @@ def statistics(images: np.ndarray) -> dict[str, float]:
 def with_evaluations(options: GanOptions, evaluations: int) -> GanOptions:
     """Return ``options`` with this number of evaluations of a diffusion model."""
     return options.with_(diffusion=options.diffusion.with_(sampling_steps=evaluations))
+
+
+def training_seconds(log: Sequence[EpochRow]) -> float:
+    """Return the median duration of an epoch times their number, so that pauses do not count."""
+    durations = np.diff([0.0, *(row.seconds for row in log)])
+    return float(np.median(durations)) * len(log)
 
 
 def image_set(rows: Manifest, size: int, fit: str) -> ImageSet:
@@ -140,7 +132,7 @@ def measure(run: Path, count: int, *, averaged: bool = True) -> dict[str, Any]:
         measure_tstr(training, fake, CLASSIFIER, held_out=held_out, seed=seed)
         for seed in range(CLASSIFIERS)
     ]
-    logs = [read_log(folder)[-1] for folder in sorted({path.parent for path in paths.values()})]
+    logs = [read_log(folder) for folder in sorted({path.parent for path in paths.values()})]
     return {
         "recipe": recipe_text(with_evaluations(options.gan, evaluations)),
         "seed": options.seed,
@@ -149,8 +141,8 @@ def measure(run: Path, count: int, *, averaged: bool = True) -> dict[str, Any]:
         "hold_out": options.hold_out,
         "training_images": {label: len(each.images) for label, each in training.items()},
         "held_out_images": {label: len(each.images) for label, each in held_out.items()},
-        "images_seen": sum(row.images_seen for row in logs),
-        "core_minutes": round(sum(row.seconds for row in logs) * options.threads / 60, 1),
+        "images_seen": sum(log[-1].images_seen for log in logs),
+        "core_minutes": round(sum(training_seconds(log) for log in logs) * options.threads / 60, 1),
         "device": options.device,
         "precision": options.precision,
         "synthetic": count,
@@ -168,113 +160,8 @@ def measure(run: Path, count: int, *, averaged: bool = True) -> dict[str, Any]:
     }
 
 
-def stored_runs() -> dict[str, list[Mapping[str, Any]]]:
-    """Return the stored runs by recipe."""
-    runs: dict[str, list[Mapping[str, Any]]] = {}
-    for path in sorted(RESULTS.glob("*.json")):
-        found = read_json(path)
-        runs.setdefault(found["recipe"], []).append(found)
-    return runs
-
-
-def recipe_scores() -> dict[str, dict[str, Any]]:
-    """Return what `fewray recipes` shows of each recipe: means over seeds and classes."""
-    return {
-        name: {
-            "data": runs[0]["data"],
-            "seeds": len(runs),
-            "core_minutes": round(float(np.mean([run["core_minutes"] for run in runs]))),
-            "kid_held_out": {
-                extractor: round(_mean(runs, extractor, "kid_held_out"), 2)
-                for extractor in EXTRACTORS
-            },
-            "copies": round(_mean(runs, "lite0", "copies") / runs[0]["synthetic"], 3),
-            "copied_windows": round(_mean(runs, "lite0", "windows"), 3),
-            "accuracy": round(float(np.mean([run["accuracy_from_synthetic"] for run in runs])), 2),
-            "accuracy_real": round(float(np.mean([run["accuracy_from_real"] for run in runs])), 2),
-        }
-        for name, runs in stored_runs().items()
-        if name in RECIPES
-    }
-
-
-def _mean(runs: list[Mapping[str, Any]], extractor: str, key: str) -> float:
-    values = [each[key] for run in runs for each in run["scores"][extractor].values()]
-    return float(np.mean([value[0] if key == "windows" else value for value in values]))
-
-
-def _has_baseline(run: Mapping[str, Any]) -> bool:
-    return all("real_kid" in each for each in run["scores"]["lite0"].values())
-
-
-def render() -> str:
-    """Return two Markdown tables of all stored runs: means over seeds, classes side by side."""
-    if not (runs := stored_runs()):
-        return "No run has been measured yet.\n"
-    classes = sorted({label for each in runs.values() for label in each[0]["scores"]["lite0"]})
-    lines = [
-        f"Classes: {' / '.join(classes)}. Means over seeds.\n",
-        f"| recipe | seeds | core-minutes | extractor | {' | '.join(SCORES.values())} |",
-        "| --- " * (4 + len(SCORES)) + "|",
-    ]
-
-    def cell(found: list[Mapping[str, Any]], name: str, key: str, digits: int = 2) -> str:
-        means = [np.mean([run["scores"][name][label][key] for run in found]) for label in classes]
-        return " / ".join(f"{value:.{digits}f}" for value in means)
-
-    for recipe, found in runs.items():
-        cost = np.mean([run["core_minutes"] for run in found])
-        for index, name in enumerate(EXTRACTORS):
-            start = f"| {recipe} | {len(found)} | {cost:.0f} |" if not index else "| | | |"
-            lines.append(f"{start} {name} | {' | '.join(cell(found, name, k) for k in SCORES)} |")
-    compared = [run for each in runs.values() for run in each if _has_baseline(run)]
-    for index, name in enumerate(EXTRACTORS if compared else ()):
-        start = "| training images | | |" if not index else "| | | |"
-        lines.append(f"{start} {name} | | {cell(compared[:1], name, 'real_kid')} | | |")
-    head = ("recipe", "images", "copies", "copied windows (%)", "of unseen real images (%)")
-    head += ("accuracy, trained on real", "on synthetic")
-    lines += ["", f"| {' | '.join(head)} |", "| --- " * len(head) + "|"]
-    for recipe, found in runs.items():
-        shares = []
-        for side in (0, 1):
-            means = [
-                100 * np.mean([run["scores"]["lite0"][label]["windows"][side] for run in found])
-                for label in classes
-            ]
-            shares.append(" / ".join(f"{value:.1f}" for value in means))
-        copies = cell(found, "lite0", "copies", 1)
-        shares += [
-            f"{np.mean([run[f'accuracy_from_{side}'] for run in found]):.2f}"
-            for side in ("real", "synthetic")
-        ]
-        lines.append(f"| {recipe} | {found[0]['synthetic']} | {copies} | {' | '.join(shares)} |")
-    return "\n".join([*lines, "", *_statistics_table(runs)]) + "\n"
-
-
-def _statistics_table(runs: Mapping[str, list[Mapping[str, Any]]]) -> list[str]:
-    """Return the lines of a table of grey-level statistics; of real images once per size."""
-    lines = [f"| grey levels | {' | '.join(STATISTICS.values())} |", "| --- " * 5 + "|"]
-    real: dict[str, str] = {}
-    made: list[str] = []
-
-    def row(name: str, found: list[Mapping[str, Any]], side: str) -> str:
-        cells = [
-            np.mean([each[key] for run in found for each in run["statistics"][side].values()])
-            for key in STATISTICS
-        ]
-        return f"| {name} | {' | '.join(f'{cell:.1f}' for cell in cells)} |"
-
-    for recipe, found in runs.items():
-        if known := [run for run in found if "statistics" in run]:
-            name = f"real, {known[0]['image_size']} px"
-            real.setdefault(name, row(name, known[:1], "training"))
-            made.append(row(recipe, known, "synthetic"))
-    return [*lines, *real.values(), *made] if made else []
-
-
 if __name__ == "__main__":
     torch.set_num_threads(1)
     folder = Path(sys.argv[1])
     RESULTS.mkdir(parents=True, exist_ok=True)
     write_json(RESULTS / f"{folder.name}.json", measure(folder, int((*sys.argv, "200")[2])))
-    print(render())

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from experiments import generator_ablation, generator_scores
+from experiments import generator_ablation, generator_scores, generator_tables
 from fewray.config import ClassifierOptions, DiffusionOptions
 from fewray.data.loading import load_dataset
 from fewray.generators import epochs
 from fewray.pipelines.train_generators import train_generators
 from fewray.presets import RECIPES
+from fewray.results.training import EpochRow
 from fewray.storage.files import write_json
 from tests.helpers import SERIAL
 
@@ -26,9 +27,41 @@ def results(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "results"
 
 
+def test_pauses_do_not_count_as_training():
+    rows = [
+        EpochRow(epoch=i + 1, epochs=4, batches=1, step=i + 1, images_seen=32, seconds=seconds)
+        for i, seconds in enumerate((10.0, 20.0, 5000.0, 5010.0))
+    ]
+    assert generator_scores.training_seconds(rows) == 40
+
+
+def test_kid_is_compared_with_that_of_paper(results: Path):
+    def run(recipe: str, kid: float, **more: object) -> dict[str, object]:
+        scores = {"kid": kid, "kid_held_out": 2 * kid, "precision": 1, "coverage": 1}
+        classes = {name: {**scores, "copies": 0, "windows": [0.1, 0.2]} for name in ("a", "b")}
+        return {
+            "recipe": recipe,
+            "data": "x",
+            "core_minutes": 1,
+            "synthetic": 10,
+            "scores": dict.fromkeys(generator_scores.EXTRACTORS, classes),
+            "accuracy_from_real": [0.5],
+            "accuracy_from_synthetic": [0.5],
+            **more,
+        }
+
+    write_json(results / "a.json", run("diffusion", 0.5))
+    assert "as a share" not in generator_tables.render()
+    write_json(results / "b.json", run("paper", 2.0))
+    write_json(results / "c.json", run("diffusion: 128 px images", 1.0, image_size=128))
+    table = generator_tables.render()
+    assert f"| diffusion | {' | '.join(['0.25'] * 6)} |" in table
+    assert "128 px images | 0.50" not in table
+
+
 @pytest.mark.long
 def test_a_run_is_measured_against_its_own_rows(results: Path, tmp_path: Path):
-    assert "No run" in generator_scores.render()
+    assert "No run" in generator_tables.render()
     rows = load_dataset(DATA).where(split="train")
     options = RECIPES["diffusion"].with_(
         epochs=1, diffusion=DiffusionOptions(channels=(8, 8), blocks=1, sampling_steps=2)
@@ -48,7 +81,7 @@ def test_a_run_is_measured_against_its_own_rows(results: Path, tmp_path: Path):
     assert scores["kid"] > 0.5  # an untrained network makes no radiographs
     assert 0 <= scores["coverage"] <= 1
     write_json(results / "run.json", found)
-    table = generator_scores.render()
+    table = generator_tables.render()
     assert f"{scores['kid']:.2f}" in table
     assert "No run" in generator_ablation.render()
     write_json(results / "the-recipe-seed3.json", {"variant": "the recipe", **found})
