@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 
 from experiments import simulated_cohorts as cohort
+from experiments.calibration_tables import RESULT, render
 from experiments.provenance import made_by
 from experiments.rules import decisions, resampling
 from fewray.classify.scores import wilson
 from fewray.storage.files import read_json, write_json
 from fewray.study.statistics.compare import compare
 
-RESULT = Path(__file__).parents[1] / "docs" / "results" / "calibration.json"
 SOURCES = (
     "src/fewray/study/statistics/compare.py",
     "src/fewray/study/statistics/patients.py",
@@ -272,8 +272,6 @@ def main() -> None:
         **measure(cohort.phantom_population(), scale, Parts(asked.resume, scale)),
     }
     if asked.quick:
-        from experiments.calibration_tables import render
-
         print(render(found))
     else:
         write_json(RESULT, found)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from experiments import simulated_cohorts as cohort
-from experiments.calibration import RESULT
 from fewray.storage.files import read_json
+
+RESULT = Path(__file__).parents[1] / "docs" / "results" / "calibration.json"
 
 
 def render(found: Mapping[str, Any] | None = None) -> str:

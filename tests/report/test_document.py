@@ -13,11 +13,11 @@ import fewray.report
 from fewray.config import ReadOptions
 from fewray.report.commands import study_command
 from fewray.report.html import pdf
-from fewray.report.html.document import SCRIPTS, STYLES
+from fewray.report.html.document import SCRIPTS, STYLES, page_html
 from fewray.report.html.drawings import click_map, interval_bar
 from fewray.report.html.references import REFERENCES
 from fewray.report.html.svg import themed_svg
-from fewray.report.page import Page, Section, Text, page_html
+from fewray.report.page import Page, Section, Text
 from fewray.report.render import LAST, ordered, write_report
 from fewray.results.crossval import CrossvalStudy
 from fewray.results.files import write_study

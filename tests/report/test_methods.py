@@ -9,9 +9,9 @@ import pytest
 from fewray.config import ClassicAugmentation
 from fewray.report.checklist import AUTHORS, TOPICS, checklist_table, claim_items
 from fewray.report.files import Timing
+from fewray.report.html.document import page_html
 from fewray.report.limits import limits
 from fewray.report.methods import DUPLICATE, augmentation, methods_paragraph
-from fewray.report.page import page_html
 from fewray.report.pages.crossval import crossval_page
 from fewray.report.phrases import cohort, detectable, earlier, splits, title
 from fewray.results.crossval import CrossvalStudy, EarlierStudy, Selection

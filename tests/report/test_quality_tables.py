@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from fewray.report.page import Page, page_html, page_markdown
+from fewray.report.html.document import page_html
+from fewray.report.page import Page, page_markdown
 from fewray.report.pages.quality import quality_sections, quality_tables
 from fewray.report.tables import print_table
 from fewray.results.quality import METRICS, QualityReport

@@ -126,7 +126,7 @@ def check(
 def _write_page(found: DataCheck, rows: Manifest, out: Path) -> None:
     """Write the page of a data check, and say where."""
     from fewray.data.audit.thumbnails import thumbnails
-    from fewray.report.page import page_html
+    from fewray.report.html.document import page_html
     from fewray.report.pages.data_check import data_check_page
     from fewray.storage.files import write_bytes
 

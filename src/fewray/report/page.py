@@ -28,7 +28,6 @@ from fewray.report.blocks import Picture as Picture
 from fewray.report.blocks import Strip as Strip
 from fewray.report.blocks import Text as Text
 from fewray.report.blocks import walk as walk
-from fewray.report.html.document import page_html as page_html
 from fewray.report.tables import Table, markdown_text, to_markdown
 from fewray.report.traced import Name
 

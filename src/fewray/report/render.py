@@ -9,8 +9,9 @@ from pathlib import Path
 from fewray.errors import InputError
 from fewray.generators.log import LOG
 from fewray.report.files import read_run, read_timing, read_training_report
+from fewray.report.html.document import page_html
 from fewray.report.limits import limits
-from fewray.report.page import Bullets, Code, Page, Section, Text, page_html, page_markdown
+from fewray.report.page import Bullets, Code, Page, Section, Text, page_markdown
 from fewray.report.pages import crossval_checks, crossval_tables
 from fewray.report.pages.crossval import crossval_page, forest_block
 from fewray.report.pages.generators import read_training, training_page, training_tables

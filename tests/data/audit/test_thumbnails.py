@@ -19,7 +19,7 @@ from fewray.data.audit.thumbnails import (
     thumbnails,
 )
 from fewray.data.loading import load_dataset
-from fewray.report.page import page_html
+from fewray.report.html.document import page_html
 from fewray.report.pages.data_check import data_check_page
 from fewray.results.data_check import Finding
 from tests.dicom_files import pixels_of, secrets_of, write_dicom

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 from fewray.report.html.references import REFERENCES, Reference
 from fewray.report.html.svg import themed_svg
 from fewray.report.html.tables import to_html
+from fewray.report.page import Page
 
 if TYPE_CHECKING:
     import jinja2
-
-    from fewray.report.page import Page
 
 NOT_CLINICAL = "Not for clinical use."
 STYLES = ("colours.css", "page.css", "tables.css", "first_screen.css", "images.css", "toolbox.css",
