@@ -50,6 +50,7 @@ _DIFFUSION = GanOptions(
     classic_images=0,
     learning_rate=1e-3,
     ema_half_life=6000.0,
+    diffusion=DiffusionOptions(muon_rate=6e-3),
     quality_images=100,
 )
 

@@ -69,6 +69,8 @@ class DiffusionOptions(Options):
     """Mean and SD of the logarithm of the noise level in training."""
     ambient_sigma: float = 0.0
     """Noise level above which training sees noisy images only; 0: all levels see the images."""
+    muon_rate: float = 0.0
+    """Learning rate of Muon (Jordan et al. 2024) for the weights inside the network; 0: Adam."""
     sampling_steps: int = 12
     """Evaluations of the network per image."""
     layout_sigma: float = 0.0
@@ -82,6 +84,7 @@ class DiffusionOptions(Options):
         check_range("blocks", self.blocks, 1)
         check_range("dropout", self.dropout, 0, 0.9)
         check_range("noise_sd", self.noise_sd, 0, above=True)
+        check_range("muon_rate", self.muon_rate, 0)
         check_range("sampling_steps", self.sampling_steps, 2)
 
 

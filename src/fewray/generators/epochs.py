@@ -100,7 +100,7 @@ def follow(average: nn.Module, network: nn.Module, options: GanOptions, step: in
         torch._foreach_lerp_(averaged, current, weight)  # pyright: ignore[reportPrivateImportUsage]
 
 
-def set_rate(optimiser: torch.optim.Adam, rate: float) -> None:
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
     """Set the learning rate of an optimiser, in place where it is a tensor (CUDA graphs)."""
     group = optimiser.param_groups[0]
     if isinstance(group["lr"], Tensor):

@@ -15,9 +15,9 @@ from fewray.compute.device import autocast
 from fewray.compute.seeds import child_seed, seeded
 from fewray.config import GanOptions
 from fewray.errors import InputError
-from fewray.generators.adam import adam_tensors, below, load_adam
 from fewray.generators.family import OnBatch, Tick, check_training_images, ignore_batch
 from fewray.generators.models.dcgan import Discriminator, Generator, initialise
+from fewray.generators.optimiser_state import below, load_optimiser, optimiser_tensors
 from fewray.generators.sampling import between, draw_latents, images_of, latents, sample
 
 LOGGED = ("loss_d", "loss_g", "d_x", "d_g_z1", "d_g_z2", "diversity")
@@ -83,7 +83,7 @@ class Dcgan:
         for name, network in self._networks().items():
             found |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
         for name, optimiser in self._optimisers().items():
-            found |= adam_tensors(name, optimiser)
+            found |= optimiser_tensors(name, optimiser)
         return found
 
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
@@ -91,7 +91,7 @@ class Dcgan:
         for name, network in self._networks().items():
             network.load_state_dict(below(tensors, name))
         for name, optimiser in self._optimisers().items():
-            load_adam(name, optimiser, tensors)
+            load_optimiser(name, optimiser, tensors)
 
     def _networks(self) -> dict[str, nn.Module]:
         networks: dict[str, nn.Module] = {"G": self.G, "D": self.D}

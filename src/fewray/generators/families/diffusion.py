@@ -15,7 +15,6 @@ from fewray.compute.device import autocast, choose_precision
 from fewray.compute.seeds import child_seed, seeded
 from fewray.config import MOST_POOLED_CLASSES, DiffusionOptions, GanOptions
 from fewray.errors import InputError
-from fewray.generators.adam import adam_tensors, below, load_adam
 from fewray.generators.epochs import batches_per_epoch, drawn_epochs, follow, set_rate
 from fewray.generators.family import (
     OnBatch,
@@ -28,6 +27,8 @@ from fewray.generators.models.augmentation import PARAMETERS, augment
 from fewray.generators.models.edm import denoising_loss, noise_levels, solve
 from fewray.generators.models.layout import FACTOR, Layout, fit_layout, noisy_layout
 from fewray.generators.models.unet import UNet, haar, initialise, inverse_haar
+from fewray.generators.muon import Muon
+from fewray.generators.optimiser_state import below, load_optimiser, optimiser_tensors
 from fewray.generators.sampling import between
 from fewray.imaging.arrays import to_uint8
 
@@ -46,7 +47,7 @@ def new_network(options: DiffusionOptions) -> UNet:
 
 
 class Diffusion:
-    """A denoising network, its average over training, and Adam.
+    """A denoising network, its average over training, and its optimisers.
 
     Implements :class:`fewray.generators.family.Family`.
     """
@@ -67,19 +68,30 @@ class Diffusion:
             network.to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.average.load_state_dict(self.network.state_dict())
         self.average.eval()
-        rate = torch.zeros((), device=device)
-        self.optimiser = torch.optim.Adam(
-            self.network.parameters(),
-            rate if device.type == "cuda" else options.learning_rate,
-            (0.9, 0.99),
-            fused=device.type != "mps",
-            capturable=device.type == "cuda",
-        )
+        self.optimisers = self._optimisers()
 
     @staticmethod
     def batches_per_epoch(count: int, options: GanOptions) -> int:
         """Return the same for every ``count``."""
         return batches_per_epoch(options)
+
+    def _optimisers(self) -> dict[str, torch.optim.Optimizer]:
+        """Return Adam, and Muon if it trains the weights inside the network."""
+        options, on_gpu = self.options, self.device.type == "cuda"
+        inner = self.network.inner_weights() if options.diffusion.muon_rate else []
+        known = set(inner)
+        rates = [
+            torch.zeros((), device=self.device) if on_gpu else rate
+            for rate in (options.learning_rate, options.diffusion.muon_rate)
+        ]
+        adam = torch.optim.Adam(
+            [p for p in self.network.parameters() if p not in known],
+            rates[0],
+            (0.9, 0.99),
+            fused=self.device.type != "mps",
+            capturable=on_gpu,
+        )
+        return {"adam": adam, "muon": Muon(inner, rates[1])} if inner else {"adam": adam}
 
     @torch.inference_mode()
     def sample(self, seeds: Sequence[int]) -> np.ndarray:
@@ -142,18 +154,21 @@ class Diffusion:
         return math.isfinite(float(sum(p.detach().abs().sum() for p in self.network.parameters())))
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return the weights, their average, the moments of Adam and the layouts."""
+        """Return the weights, their average, the states of the optimisers and the layouts."""
         found = {f"network.{name}": t for name, t in self.network.state_dict().items()}
         found |= {f"average.{name}": t for name, t in self.average.state_dict().items()}
         for index, layout in enumerate(self.layouts):
             found |= {f"layout.{index}.mean": layout.mean, f"layout.{index}.axes": layout.axes}
-        return found | adam_tensors("adam", self.optimiser)
+        for name, optimiser in self.optimisers.items():
+            found |= optimiser_tensors(name, optimiser)
+        return found
 
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Restore the weights, their average, the moments of Adam and the layouts."""
+        """Restore the weights, their average, the states of the optimisers and the layouts."""
         for name, network in (("network", self.network), ("average", self.average)):
             network.load_state_dict(below(tensors, name))
-        load_adam("adam", self.optimiser, tensors)
+        for name, optimiser in self.optimisers.items():
+            load_optimiser(name, optimiser, tensors)
         found = below(tensors, "layout")
         self.layouts = [
             Layout(found[f"{index}.mean"], found[f"{index}.axes"])
@@ -182,6 +197,8 @@ class Diffusion:
         classes = torch.from_numpy(given).to(device)
         kept = self._kept_noise(len(images)) if options.diffusion.ambient_sigma else None
         draws = torch.Generator(device)
+        if isinstance(muon := self.optimisers.get("muon"), Muon):
+            muon.dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self.network.draw_from(draws)
         self.network.train()
 
@@ -225,15 +242,19 @@ class Diffusion:
         loss = denoising_loss(
             network, clean, sigma, noise, kept_noise=kept_noise, ambient_sigma=options.ambient_sigma
         ).mean()
-        self.optimiser.zero_grad()
+        for optimiser in self.optimisers.values():
+            optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimiser.step()
+        for optimiser in self.optimisers.values():
+            optimiser.step()
         return loss.detach()[None]
 
     def set_rate(self, rate: float) -> None:
-        """Set the learning rate."""
-        set_rate(self.optimiser, rate)
+        """Set the learning rate of Adam, and that of Muon in proportion."""
+        set_rate(self.optimisers["adam"], rate)
+        if muon := self.optimisers.get("muon"):
+            set_rate(muon, rate * self.options.diffusion.muon_rate / self.options.learning_rate)
 
     def follow(self, step: int) -> None:
         """Move the average towards the weights."""

@@ -15,7 +15,6 @@ from fewray.compute.device import autocast
 from fewray.compute.seeds import child_seed, seeded
 from fewray.config import MOST_POOLED_CLASSES, GanOptions
 from fewray.errors import InputError
-from fewray.generators.adam import adam_tensors, below, load_adam
 from fewray.generators.epochs import batches_per_epoch, drawn_epochs, follow, set_rate
 from fewray.generators.family import (
     OnBatch,
@@ -27,6 +26,7 @@ from fewray.generators.family import (
 from fewray.generators.models.augmentation import augment
 from fewray.generators.models.residual_gan import Discriminator, Generator
 from fewray.generators.models.unet import haar, initialise, inverse_haar
+from fewray.generators.optimiser_state import below, load_optimiser, optimiser_tensors
 from fewray.generators.sampling import between
 from fewray.imaging.arrays import to_uint8
 
@@ -129,16 +129,16 @@ class RelativisticGan:
         }
         return (
             found
-            | adam_tensors("adam_g", self.optimiser_g)
-            | adam_tensors("adam_d", self.optimiser_d)
+            | optimiser_tensors("adam_g", self.optimiser_g)
+            | optimiser_tensors("adam_d", self.optimiser_d)
         )
 
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         """Restore the weights, the average and the moments of Adam."""
         for name, network in (("G", self.G), ("average", self.average), ("D", self.D)):
             network.load_state_dict(below(tensors, name))
-        load_adam("adam_g", self.optimiser_g, tensors)
-        load_adam("adam_d", self.optimiser_d, tensors)
+        load_optimiser("adam_g", self.optimiser_g, tensors)
+        load_optimiser("adam_d", self.optimiser_d, tensors)
 
     def fit(
         self,

@@ -166,6 +166,11 @@ class UNet(nn.Module):
         blocks = [module.second for module in self.modules() if isinstance(module, Block)]
         return [*blocks, self.attention.out, self.last]
 
+    def inner_weights(self) -> list[nn.Parameter]:
+        """Return the weights of all layers but those at the network's inputs and output."""
+        ends = {self.first.weight, self.embed[0].weight, self.last.weight}
+        return [p for p in self.parameters() if p.ndim > 1 and p not in ends]
+
     def draw_from(self, generator: torch.Generator) -> None:
         """Draw dropout masks from ``generator`` instead of the global random state."""
         for module in self.modules():

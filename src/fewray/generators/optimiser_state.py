@@ -1,4 +1,4 @@
-"""The state of Adam as named tensors, for checkpoints."""
+"""The state of an optimiser as named tensors, for checkpoints."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 
-def adam_tensors(name: str, optimiser: torch.optim.Adam) -> dict[str, Tensor]:
+def optimiser_tensors(name: str, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
     """Return moments and step counts as ``name.<parameter>.<field>``."""
     return {
         f"{name}.{index}.{key}": torch.as_tensor(value)
@@ -17,8 +17,10 @@ def adam_tensors(name: str, optimiser: torch.optim.Adam) -> dict[str, Tensor]:
     }
 
 
-def load_adam(name: str, optimiser: torch.optim.Adam, tensors: Mapping[str, Tensor]) -> None:
-    """Restore what :func:`adam_tensors` returned under the same name, if it is there."""
+def load_optimiser(
+    name: str, optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor]
+) -> None:
+    """Restore what :func:`optimiser_tensors` returned under the same name, if it is there."""
     moments: dict[int, dict[str, Tensor]] = {}
     parameters = optimiser.param_groups[0]["params"]
     for key, value in below(tensors, name).items():
