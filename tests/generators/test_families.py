@@ -35,7 +35,7 @@ SMALL = {
         classic_images=0,
         learning_rate=1e-3,
         ema_half_life=2000.0,
-        diffusion=DiffusionOptions(channels=(8, 16), blocks=1, sampling_steps=3),
+        diffusion=DiffusionOptions(channels=(8, 16), blocks=1, sampling_steps=3, muon_rate=6e-3),
     ),
     "diffusion, ambient, from a layout": GanOptions(
         recipe="test",
