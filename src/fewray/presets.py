@@ -63,7 +63,7 @@ RECIPES: dict[str, GanOptions] = {
         learning_rate=2e-3,
         ema_half_life=1000.0,
         diffusion=DiffusionOptions(
-            channels=(32, 64, 96), blocks=1, sampling_steps=10, layout_sigma=2.0
+            channels=(32, 64, 96), blocks=1, muon_rate=6e-3, sampling_steps=10, layout_sigma=2.0
         ),
     ),
     "gan": GanOptions(
