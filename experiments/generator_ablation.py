@@ -49,6 +49,8 @@ LAST_WEIGHTS = "no averaged network"
 VARIANTS: dict[str, GanOptions] = {
     "the recipe": WHOLE,
     LAST_WEIGHTS: WHOLE,
+    "Adam for all weights": network(muon_rate=0.0),
+    "Adam at four times its rate": network(muon_rate=0.0).with_(learning_rate=4e-3),
     "no augmentation": network(augmented=False),
     "one generator per class": shortened(EPOCHS // 4).with_(pooled=False),
     "no dropout": network(dropout=0.0),
