@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,9 @@ from fewray.pipelines.extractors import open_extractor
 from fewray.pipelines.tstr import measure_tstr
 from fewray.presets import RECIPES, recipe_text
 from fewray.quality.evaluate import measure_quality
+from fewray.quality.features.extractor import Extractor
 from fewray.quality.image_set import ImageSet
+from fewray.quality.metrics.kid import mmd2
 from fewray.results.training import EpochRow, read_run_options
 from fewray.storage.files import write_json
 
@@ -92,6 +94,24 @@ def real_images(run: Path) -> tuple[dict[str, ImageSet], dict[str, ImageSet]]:
             mine = replace(data, rows=tuple(row for row in rows if row.sha256 in hashes))
             side[label] = image_set(mine, options.gan.image_size, options.gan.fit)
     return training, held_out
+
+
+def mean_kids(
+    sides: Sequence[Mapping[str, ImageSet]], fake: Mapping[str, np.ndarray], extractor: Extractor
+) -> list[float]:
+    """Return the KID of uint8 ``fake`` (n, 1, S, S) to each side, as the mean over its classes."""
+    made = {label: extractor(images).matrix for label, images in fake.items()}
+    return [
+        float(
+            np.mean(
+                [
+                    mmd2(extractor(real.images).matrix, made[label], groups=np.array(real.groups))
+                    for label, real in side.items()
+                ]
+            )
+        )
+        for side in sides
+    ]
 
 
 def measure(run: Path, count: int, *, averaged: bool = True) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from experiments.generator_scores import CLASSIFIER, CLASSIFIERS, EXTRACTORS, real_images
+from experiments.generator_scores import CLASSIFIER, CLASSIFIERS, EXTRACTORS, mean_kids, real_images
 from fewray.compute.device import choose_device
 from fewray.generators.checkpoint import load_checkpoint
 from fewray.generators.families.diffusion import Diffusion
@@ -29,7 +29,6 @@ from fewray.pipelines.tstr import measure_tstr
 from fewray.quality.evaluate import measure_quality
 from fewray.quality.features.standardise import standardised
 from fewray.quality.image_set import ImageSet
-from fewray.quality.metrics.kid import mmd2
 
 PAIRS = "6:0,8:0,10:0,12:0,18:0,25:0,8:2,10:2,12:4"
 
@@ -64,16 +63,8 @@ def main(run: Path, count: int, pairs: str) -> None:
         spent = 1000 * (time.process_time() - started) / (count * len(fake))
         cells = []
         for extractor in extractors:
-            for side in (training, held_out):
-                found = [
-                    mmd2(
-                        extractor(real.images).matrix,
-                        extractor(fake[label]).matrix,
-                        groups=np.array(real.groups),
-                    )
-                    for label, real in side.items()
-                ]
-                cells.append(f"{np.mean(found):.2f}")
+            found = mean_kids((training, held_out), fake, extractor)
+            cells += [f"{kid:.2f}" for kid in found]
         sets = {label: ImageSet.of(made) for label, made in fake.items()}
         report, *_ = measure_quality(training, sets, open_extractor("lite0"), held_out=held_out)
         found = report.classes.values()
