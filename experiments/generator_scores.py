@@ -1,7 +1,8 @@
 """Measure generators that were trained with a hold-out, for the tables of docs/generators.md.
 
 Run `python -m experiments.generator_scores RUN [IMAGES]` for a folder made by `fewray train
---hold-out 0.2 --quality-every 0`. The synthetic images of every class are compared with the
+--hold-out 0.2 --quality-every 0`; with `RUN IMAGES pca`, PCA samples of its training images are
+measured in place of its generator. The synthetic images of every class are compared with the
 training images and with those of the held-out patients. The scores of a run lie in
 docs/results/generators/; generator_tables.py makes tables of them.
 """
@@ -29,6 +30,7 @@ from fewray.generators.checkpoint import load_checkpoint, read_header
 from fewray.generators.families.diffusion import Diffusion
 from fewray.generators.generate import run_classes
 from fewray.generators.log import read_log
+from fewray.generators.models.pca_gaussian import pca_gaussian
 from fewray.pipelines.extractors import open_extractor
 from fewray.pipelines.tstr import measure_tstr
 from fewray.presets import RECIPES, recipe_text
@@ -36,7 +38,7 @@ from fewray.quality.evaluate import measure_quality
 from fewray.quality.features.extractor import Extractor
 from fewray.quality.image_set import ImageSet
 from fewray.quality.metrics.kid import mmd2
-from fewray.results.training import EpochRow, read_run_options
+from fewray.results.training import EpochRow, RunOptions, read_run_options
 from fewray.storage.files import write_json
 
 RESULTS = Path(__file__).parents[1] / "docs" / "results" / "generators"
@@ -44,6 +46,9 @@ EXTRACTORS = ("lite0", "lite2", "texture")
 SOURCES = ("src/fewray/generators", "src/fewray/quality")
 CLASSIFIER, CLASSIFIERS = ClassifierOptions(batch_size=64, steps=600), 3
 """The paper's CNN, and how many are trained on real and on synthetic images."""
+PCA = "PCA samples"
+"""The name of the baseline in place of a recipe's."""
+Sets = Mapping[str, ImageSet]
 
 
 def statistics(images: np.ndarray) -> dict[str, float]:
@@ -114,25 +119,8 @@ def mean_kids(
     ]
 
 
-def measure(run: Path, count: int, *, averaged: bool = True) -> dict[str, Any]:
-    """Return the scores of ``count`` synthetic images per class by extractor and class.
-
-    A diffusion model makes an image with as many evaluations as its recipe does today. Without
-    ``averaged``, it samples from its last weights instead of their average.
-    """
-    options = read_run_options(run / "options.json")
-    evaluations = RECIPES[options.gan.recipe].diffusion.sampling_steps
-    paths = run_classes(run)
-    training, held_out = real_images(run)
-    device = choose_device("auto")
-    fake = {}
-    for label, path in paths.items():
-        generator = load_checkpoint(path, device, label)
-        generator.options = with_evaluations(generator.options, evaluations)
-        if not averaged:
-            assert isinstance(generator, Diffusion)
-            generator.average.load_state_dict(generator.network.state_dict())
-        fake[label] = ImageSet.of(generator.sample(range(count)))
+def measure_images(training: Sets, held_out: Sets, fake: Sets) -> dict[str, Any]:
+    """Return the scores of synthetic images by extractor and class, and of classifiers."""
     scores: dict[str, dict[str, Any]] = {}
     for name in EXTRACTORS:
         report, *_ = measure_quality(training, fake, open_extractor(name), held_out=held_out)
@@ -152,20 +140,10 @@ def measure(run: Path, count: int, *, averaged: bool = True) -> dict[str, Any]:
         measure_tstr(training, fake, CLASSIFIER, held_out=held_out, seed=seed)
         for seed in range(CLASSIFIERS)
     ]
-    logs = [read_log(folder) for folder in sorted({path.parent for path in paths.values()})]
     return {
-        "recipe": recipe_text(with_evaluations(options.gan, evaluations)),
-        "seed": options.seed,
-        "image_size": options.gan.image_size,
-        "data": options.data,
-        "hold_out": options.hold_out,
         "training_images": {label: len(each.images) for label, each in training.items()},
         "held_out_images": {label: len(each.images) for label, each in held_out.items()},
-        "images_seen": sum(log[-1].images_seen for log in logs),
-        "core_minutes": round(sum(training_seconds(log) for log in logs) * options.threads / 60, 1),
-        "device": options.device,
-        "precision": options.precision,
-        "synthetic": count,
+        "synthetic": max(len(each.images) for each in fake.values()),
         "scores": scores,
         "statistics": {
             side: {label: statistics(each.images) for label, each in sets.items()}
@@ -180,8 +158,67 @@ def measure(run: Path, count: int, *, averaged: bool = True) -> dict[str, Any]:
     }
 
 
+def measure(run: Path, count: int, *, averaged: bool = True) -> dict[str, Any]:
+    """Return the scores of ``count`` synthetic images per class of a trained generator.
+
+    A diffusion model makes an image with as many evaluations as its recipe does today. Without
+    ``averaged``, it samples from its last weights instead of their average.
+    """
+    options = read_run_options(run / "options.json")
+    evaluations = RECIPES[options.gan.recipe].diffusion.sampling_steps
+    paths = run_classes(run)
+    device = choose_device("auto")
+    fake = {}
+    for label, path in paths.items():
+        generator = load_checkpoint(path, device, label)
+        generator.options = with_evaluations(generator.options, evaluations)
+        if not averaged:
+            assert isinstance(generator, Diffusion)
+            generator.average.load_state_dict(generator.network.state_dict())
+        fake[label] = ImageSet.of(generator.sample(range(count)))
+    logs = [read_log(folder) for folder in sorted({path.parent for path in paths.values()})]
+    return {
+        "recipe": recipe_text(with_evaluations(options.gan, evaluations)),
+        **_of_run(options),
+        "images_seen": sum(log[-1].images_seen for log in logs),
+        "core_minutes": round(sum(training_seconds(log) for log in logs) * options.threads / 60, 1),
+        "device": options.device,
+        "precision": options.precision,
+        **measure_images(*real_images(run), fake),
+    }
+
+
+def measure_pca(run: Path, count: int) -> dict[str, Any]:
+    """Return the scores of ``count`` PCA samples per class, fitted to the training images of a run.
+
+    They are what a trial's arm ``pca`` adds.
+    """
+    options = read_run_options(run / "options.json")
+    training, held_out = real_images(run)
+    fake = {
+        label: ImageSet.of(pca_gaussian(real.images, count, seed=options.seed))
+        for label, real in training.items()
+    }
+    found = measure_images(training, held_out, fake)
+    return {"recipe": PCA, **_of_run(options), "core_minutes": 0.0, **found}
+
+
+def _of_run(options: RunOptions) -> dict[str, Any]:
+    return {
+        "seed": options.seed,
+        "image_size": options.gan.image_size,
+        "data": options.data,
+        "hold_out": options.hold_out,
+    }
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    folder = Path(sys.argv[1])
+    folder, given = Path(sys.argv[1]), sys.argv[2:]
+    images = int((*given, "200")[0])
     RESULTS.mkdir(parents=True, exist_ok=True)
-    write_json(RESULTS / f"{folder.name}.json", measure(folder, int((*sys.argv, "200")[2])))
+    if given[1:] == ["pca"]:
+        scores = measure_pca(folder, images)
+        write_json(RESULTS / f"pca-seed{scores['seed']}.json", scores)
+    else:
+        write_json(RESULTS / f"{folder.name}.json", measure(folder, images))

@@ -85,7 +85,7 @@ def _side_by_side(values: Sequence[float], digits: int) -> str:
 
 
 def _size(runs: Sequence[Run]) -> int:
-    return runs[0].get("image_size", 64)
+    return runs[0]["image_size"]
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -120,11 +120,7 @@ def _fidelity(runs: Mapping[str, list[Run]]) -> list[str]:
         add((recipe, f"{len(found)}", minutes), found, tuple(SCORES))
     sizes: dict[int, list[Run]] = {}
     for found in runs.values():
-        baseline = [
-            run for run in found if all("real_kid" in x for x in run["scores"]["lite0"].values())
-        ]
-        if baseline:
-            sizes.setdefault(_size(found), baseline[:1])
+        sizes.setdefault(_size(found), found[:1])
     for size, found in sorted(sizes.items()):
         add((f"training images, {size} px", "", ""), found, ("", "real_kid", "", ""))
     return _table(["recipe", "seeds", "core-minutes", "extractor", *SCORES.values()], rows)
@@ -182,8 +178,7 @@ def _grey_levels(runs: Mapping[str, list[Run]]) -> list[str]:
         return [f"{np.mean([each[key] for each in classes]):.1f}" for key in STATISTICS]
 
     for recipe, found in runs.items():
-        if known := [run for run in found if "statistics" in run]:
-            size = _size(known)
-            real.setdefault(size, [f"real, {size} px", *cells(known[:1], "training")])
-            made.append([recipe, *cells(known, "synthetic")])
-    return _table(["grey levels", *STATISTICS.values()], [*real.values(), *made]) if made else []
+        size = _size(found)
+        real.setdefault(size, [f"real, {size} px", *cells(found[:1], "training")])
+        made.append([recipe, *cells(found, "synthetic")])
+    return _table(["grey levels", *STATISTICS.values()], [*real.values(), *made])

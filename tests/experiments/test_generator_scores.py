@@ -37,11 +37,14 @@ def test_pauses_do_not_count_as_training():
 
 def test_kid_is_compared_with_that_of_paper(results: Path):
     def run(recipe: str, kid: float, **more: object) -> dict[str, object]:
-        scores = {"kid": kid, "kid_held_out": 2 * kid, "precision": 1, "coverage": 1}
+        scores = {"kid": kid, "kid_held_out": 2 * kid, "real_kid": 0, "precision": 1, "coverage": 1}
         classes = {name: {**scores, "copies": 0, "windows": [0.1, 0.2]} for name in ("a", "b")}
+        grey = dict.fromkeys(generator_tables.STATISTICS, 1.0)
         return {
             "recipe": recipe,
             "data": "x",
+            "image_size": 64,
+            "statistics": {key: {"a": grey, "b": grey} for key in ("training", "synthetic")},
             "core_minutes": 1,
             "synthetic": 10,
             "scores": dict.fromkeys(generator_scores.EXTRACTORS, classes),
@@ -83,6 +86,12 @@ def test_a_run_is_measured_against_its_own_rows(results: Path, tmp_path: Path):
     write_json(results / "run.json", found)
     table = generator_tables.render()
     assert f"{scores['kid']:.2f}" in table
+    pca = generator_scores.measure_pca(tmp_path / "run", 6)
+    assert pca["recipe"] not in RECIPES
+    assert pca["tested_images"] == found["tested_images"]
+    assert pca["scores"]["lite0"]["covid"]["kid"] < scores["kid"]
+    write_json(results / "pca.json", pca)
+    assert f"| {pca['recipe']} | 1 | 0 |" in generator_tables.render()
     assert "No run" in generator_ablation.render()
     write_json(results / "the-recipe-seed3.json", {"variant": "the recipe", **found})
     assert "| the recipe | 1 |" in generator_ablation.render()
