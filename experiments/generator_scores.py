@@ -158,6 +158,25 @@ def measure_images(training: Sets, held_out: Sets, fake: Sets) -> dict[str, Any]
     }
 
 
+def in_short(found: Mapping[str, Any]) -> str:
+    """Return the main scores of :func:`measure_images` in lines, means over classes."""
+
+    def mean(extractor: str, key: str) -> float:
+        return float(np.mean([each[key] for each in found["scores"][extractor].values()]))
+
+    lines = [
+        f"{name}: KID {mean(name, 'kid'):.2f}, unseen {mean(name, 'kid_held_out'):.2f}"
+        for name in EXTRACTORS
+    ]
+    windows = [each["windows"][0] for each in found["scores"]["lite0"].values()]
+    lines += [
+        f"copies {mean('lite0', 'copies') / found['synthetic']:.1%}",
+        f"copied windows {np.mean(windows):.1%}",
+        f"accuracy {np.mean(found['accuracy_from_synthetic']):.2f}",
+    ]
+    return "\n".join(lines)
+
+
 def measure(run: Path, count: int, *, averaged: bool = True) -> dict[str, Any]:
     """Return the scores of ``count`` synthetic images per class of a trained generator.
 

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from experiments.generator_scores import EXTRACTORS, measure_images, real_images
+from experiments.generator_scores import in_short, measure_images, real_images
 from fewray.compute.seeds import child_seed
 from fewray.generators.models.edm import noise_levels
 from fewray.imaging.arrays import to_float, to_uint8
@@ -97,15 +97,7 @@ def main(run: Path, count: int) -> None:
             for i in range(count)
         ]
         fake[label] = ImageSet.of(to_uint8(torch.stack(made)))
-    found = measure_images(training, held_out, fake)
-    for name in EXTRACTORS:
-        scores = found["scores"][name].values()
-        cells = {key: np.mean([each[key] for each in scores]) for key in ("kid", "kid_held_out")}
-        print(name, {key: round(float(value), 2) for key, value in cells.items()})
-    scores = found["scores"]["lite0"].values()
-    print(f"copies {np.mean([each['copies'] for each in scores]) / count:.1%}")
-    print(f"copied windows {np.mean([each['windows'][0] for each in scores]):.1%}")
-    print(f"accuracy {np.mean(found['accuracy_from_synthetic']):.2f}")
+    print(in_short(measure_images(training, held_out, fake)))
 
 
 if __name__ == "__main__":
