@@ -1,7 +1,7 @@
 """Fine-tuning: a short training, on one class alone, of a diffusion model of all classes.
 
 Run `python -m experiments.fine_tuning RUN [IMAGES] [EPOCHS] [SHARE]` for a folder made by `fewray
-train --recipe diffusion --hold-out 0.2`. For every class, training goes on from the averaged
+train --recipe diffusion --hold-out 0.2`. For every class, training resumes from the averaged
 network for EPOCHS epochs (of as many images as before) with images of that class only, at SHARE of
 the recipe's learning rates, which fall to 0. Prints the scores that generator_scores measures.
 """

@@ -210,7 +210,7 @@ def measure(run: Path, count: int, *, averaged: bool = True) -> dict[str, Any]:
 def measure_pca(run: Path, count: int) -> dict[str, Any]:
     """Return the scores of ``count`` PCA samples per class, fitted to the training images of a run.
 
-    They are what a trial's arm ``pca`` adds.
+    They are what a study's arm ``pca`` adds.
     """
     options = read_run_options(run / "options.json")
     training, held_out = real_images(run)

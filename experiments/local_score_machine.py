@@ -48,13 +48,13 @@ def estimate(noisy: Tensor, known: Tensor, sigma: float, width: int) -> Tensor:
 
     ``known`` (m, S, S) are training images.
     """
-    apart = (noisy - known).square()[None]
+    squares = (noisy - known).square()[None]
     if width >= 2 * noisy.shape[-1] - 1:
-        apart = apart.sum((2, 3), keepdim=True)
+        squares = squares.sum((2, 3), keepdim=True)
     else:
         for box, border in (((width, 1), (width // 2, 0)), ((1, width), (0, width // 2))):
-            apart = functional.avg_pool2d(apart, box, 1, border, divisor_override=1)
-    weight = (-apart[0] / (2 * sigma**2)).softmax(0)
+            squares = functional.avg_pool2d(squares, box, 1, border, divisor_override=1)
+    weight = (-squares[0] / (2 * sigma**2)).softmax(0)
     return (weight * known).sum(0)
 
 

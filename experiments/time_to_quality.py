@@ -35,7 +35,7 @@ EXTRACTORS = ("lite0", "lite2")
 SIDES = {"training images": "kid", "unseen patients": "kid_held_out"}
 
 
-def finished_paper() -> tuple[dict[str, list[float]], int]:
+def scores_of_paper() -> tuple[dict[str, list[float]], int]:
     """Return the KIDs of `paper` by extractor, as (training, unseen), and the steps that it takes.
 
     Means over classes and over the runs measured by generator_scores.
@@ -80,7 +80,7 @@ def seconds_per_step() -> float:
 
 def main(folder: Path, seed: int) -> None:
     """Train, measure and print a Markdown table."""
-    rows, (goal, steps) = training_rows(load_dataset(DATA)), finished_paper()
+    rows, (goal, steps) = training_rows(load_dataset(DATA)), scores_of_paper()
     timed, lines = [], []
     for epochs in EPOCHS:
         timed.append(seconds_per_step())
