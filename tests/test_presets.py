@@ -1,10 +1,18 @@
 """Options survive JSON; recipe `paper` has the paper's values."""
 
 import json
+import math
 
 import pytest
 
-from fewray.config import MOST_POOLED_CLASSES, ClassicAugmentation, GanOptions, PublishedOptions
+from fewray.config import (
+    MOST_POOLED_CLASSES,
+    ClassicAugmentation,
+    DiffusionOptions,
+    GanOptions,
+    Options,
+    PublishedOptions,
+)
 from fewray.errors import InputError
 from fewray.generators.checkpoint import batches_per_epoch
 from fewray.pipelines.train_generators import recipe_for
@@ -18,7 +26,7 @@ from fewray.presets import (
 )
 from fewray.study.crossval.design import candidates
 from fewray.study.options import preset_options, with_auto_recipe
-from tests.helpers import manifest_of
+from tests.helpers import manifest_of, refused
 
 
 @pytest.mark.parametrize(
@@ -93,3 +101,21 @@ def test_what_was_measured_is_of_known_recipes():
     scores = recipe_scores()
     assert {"diffusion", "patches"} <= scores.keys() <= RECIPES.keys()
     assert all(0 <= each["accuracy"] <= 1 and each["seeds"] for each in scores.values())
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        (GanOptions, {"learning_rate": math.inf}),
+        (GanOptions, {"beta1": 2.0}),
+        (GanOptions, {"beta2": math.nan}),
+        (GanOptions, {"init_std": math.nan}),
+        (GanOptions, {"dropout": (2.0, 0.0, 0.0)}),
+        (GanOptions, {"image_size": 100_000}),
+        (DiffusionOptions, {"muon_rate": math.inf}),
+        (DiffusionOptions, {"noise_mean": math.nan}),
+    ],
+)
+def test_options_outside_their_range_are_refused(kind: type[Options], changes: dict[str, object]):
+    with refused("out_of_range"):
+        kind(**changes)

@@ -45,11 +45,14 @@ class RunFailed(_CodedError, RuntimeError):
 def check_range(
     option: str, value: float, least: float, most: float = math.inf, *, above: bool = False
 ) -> None:
-    """Raise ``out_of_range`` unless ``least <= value <= most`` (``above``: ``least < value``)."""
-    if (least < value if above else least <= value) and value <= most:
+    """Raise ``out_of_range`` unless ``value`` is finite and ``least <= value <= most``.
+
+    With ``above``, ``value`` must not equal ``least``.
+    """
+    if (least < value if above else least <= value) and value <= most and math.isfinite(value):
         return
     expected = f"{'above' if above else 'at least'} {least:g}"
-    expected += "" if most == math.inf else f" and at most {most:g}"
+    expected += " and finite" if most == math.inf else f" and at most {most:g}"
     message = f"{option} {value:g}: expected {expected}"
     raise InputError("out_of_range", message, option=option, value=value, least=least, most=most)
 

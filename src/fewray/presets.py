@@ -91,7 +91,8 @@ RECIPES: dict[str, GanOptions] = {
 AUTO = "auto"
 """In place of the name of a recipe: the one that :func:`choose_recipe` chooses."""
 LONGEST_HOURS = 4.0
-"""Hours on one CPU core that ``--recipe auto`` accepts; recipe diffusion takes one at 64 px."""
+"""Hours on one CPU core that ``--recipe auto`` accepts; at 64 px, recipe diffusion takes less than
+one."""
 FEW_IMAGES = 20
 """Images per class below which ``--recipe auto`` warns of copies."""
 

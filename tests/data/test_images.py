@@ -63,3 +63,28 @@ def test_hold_out_keeps_near_duplicates_on_one_side(tmp_path: Path):
         assert len(held_out) == 6
     alone = replace(data, rows=data.rows[::2])
     assert len(split_hold_out(alone, 0.25, seed=0)[1]) == 2
+
+
+def test_hold_out_keeps_a_patient_of_two_classes_on_one_side(tmp_path: Path):
+    """Patient p has images of both classes; image 0 of class b is a near-duplicate of one of a."""
+    rng = np.random.default_rng(0)
+    pixels = {
+        (label, i): rng.integers(0, 256, (64, 64)).astype(np.uint8)
+        for label in "ab"
+        for i in range(8)
+    }
+    pixels["b", 0] = np.clip(pixels["a", 1].astype(int) + 1, 0, 255).astype(np.uint8)
+    rows = []
+    for (label, i), image in pixels.items():
+        path = tmp_path / f"{label}{i}.png"
+        save_png(image, path)
+        group = f"p{i}" if i >= 4 else path.stem
+        rows.append(Row(path=path, label=label, group=group, sha256=sha256_of(path)))
+    data = Manifest(name="ab", classes=("a", "b"), rows=tuple(rows))
+    patients = {"b0": "a1"}
+    for seed in range(10):
+        sides = split_hold_out(data, 0.3, seed=seed)
+        names = [{patients.get(row.group, row.group) for row in m.rows} for m in sides]
+        assert names[0].isdisjoint(names[1])
+        assert len(sides[0]) + len(sides[1]) == 16
+        assert all(len(sides[1].where(label=label)) >= 3 for label in "ab")

@@ -1,6 +1,7 @@
 """Findings from planted logs, each with its absence; stopping on held-out films, resumed with the same bits."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,7 @@ def kinds(rows: list[EpochRow]) -> list[str]:
         ("discriminator_winning", {"d_x": 0.99, "d_g_z1": 0.01}, {"d_x": 0.99, "d_g_z1": 0.1}),
         ("generator_collapse", {"diversity": 0.3}, {"diversity": 0.6}),
         ("divergence", {"loss_g": 14.0}, {"loss_g": 8.0}),
+        ("divergence", {"loss": 14.0}, {"loss": 1.0}),
         (
             "oscillation",
             {"d_x": lambda e: 0.5 + 0.2 * (-1) ** e},
@@ -242,11 +244,23 @@ def test_it_stops_when_done_and_samples_from_the_best(
         with_epochs, without = read_header(folder / name), read_header(other / name)
         assert with_epochs.epoch == without.epoch
     assert sha256_of(folder / CHECKPOINT) == sha256_of(other / CHECKPOINT)
+    # A crash before the copy of the best epoch: it is made again. A copy of another epoch is removed.
+    best = sha256_of(folder / BEST)
+    planted(monkeypatch, [1.0, 0.5])
+    train_generators(train, OPTIONS.with_(epochs=2), tmp_path / "crash", **options)
+    crash = tmp_path / "crash" / "normal"
+    wanted = sha256_of(crash / BEST)
+    (crash / BEST).unlink()
     planted(monkeypatch, [])
+    train_generators(train, OPTIONS.with_(epochs=2), tmp_path / "crash", resume=True, **options)
+    assert sha256_of(crash / BEST) == wanted
+    shutil.copy(folder / CHECKPOINT, folder / BEST)
     train_generators(
         train, OPTIONS, tmp_path / "whole", resume=True, **options
     )  # ended: nothing more is done
     assert len(read_jsonl(folder / "stats.jsonl")) == 4
+    assert not (folder / BEST).exists()
+    assert best != wanted  # of other numbers of epochs
 
 
 def test_a_resumed_run_measures_with_the_same_extractor(data: Manifest, tmp_path: Path):

@@ -1,9 +1,22 @@
-"""The interval of an AUC: closed values, the edges, monotonicity, coverage at a dozen films."""
+"""Recognition of training images, and the interval of an AUC: closed values, edges, coverage."""
+
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor, nn
 
-from fewray.generators.membership import auc_interval
+from fewray.config import AdversarialOptions, DiffusionOptions, GanOptions
+from fewray.errors import InputError
+from fewray.generators.checkpoint import new_generator, save_checkpoint
+from fewray.generators.families.diffusion import Diffusion
+from fewray.generators.membership import auc_interval, membership
+from fewray.generators.models.edm import SIGMA_DATA
+from fewray.generators.models.unet import haar
+from fewray.imaging.arrays import to_float
+from fewray.results.training import TrainingSet
+from tests.helpers import noise_images
 
 Z = 1.959964
 
@@ -52,3 +65,73 @@ def test_it_covers_the_auc_behind_a_dozen_films(shift: float):
         [low <= true <= high for low, high in (auc_interval(float(auc), 14, 10) for auc in aucs)]
     )
     assert 0.925 <= covered <= 0.99
+
+
+CPU = torch.device("cpu")
+FAMILIES = {
+    "dcgan": GanOptions(base_channels=4),
+    "gan": GanOptions(family="gan", latent_dim=8, adversarial=AdversarialOptions(channels=(8, 16))),
+    "diffusion": GanOptions(
+        family="diffusion", diffusion=DiffusionOptions(channels=(8, 16), blocks=1)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_score_of_an_image_does_not_depend_on_the_others(name: str):
+    generator, images = new_generator(FAMILIES[name], seed=0, device=CPU), noise_images(5)
+    scores = generator.recognition(images)
+    assert scores.shape == (5,)
+    assert np.isfinite(scores).all()
+    alone = np.concatenate([generator.recognition(images[i : i + 1]) for i in range(5)])
+    assert np.allclose(scores, alone, atol=1e-4)
+
+
+class Memory(nn.Module):
+    """A network whose denoiser knows only ``known`` (m, c, H, W): the posterior mean."""
+
+    def __init__(self, known: Tensor) -> None:
+        super().__init__()
+        self.known = known
+
+    def forward(self, x: Tensor, level: Tensor, described: Tensor) -> Tensor:
+        s = (4 * level).exp()[:, None, None, None]
+        total = s**2 + SIGMA_DATA**2
+        noisy = x * total.sqrt()
+        squares = (noisy[:, None] - self.known).square().sum((2, 3, 4))
+        weights = (-squares / (2 * s[:, :, 0, 0] ** 2)).softmax(1)
+        clean = torch.einsum("nm,mchw->nchw", weights, self.known)
+        return (clean - SIGMA_DATA**2 / total * noisy) * total.sqrt() / (s * SIGMA_DATA)
+
+
+def test_a_diffusion_model_that_remembers_is_found_out():
+    generator = new_generator(FAMILIES["diffusion"], seed=0, device=CPU)
+    assert isinstance(generator, Diffusion)
+    images = noise_images(12)
+    generator.average = Memory(haar(to_float(images[:6])))  # pyright: ignore[reportAttributeAccessIssue]
+    scores = generator.recognition(images)
+    assert scores[:6].min() > scores[6:].max()
+    assert scores[:6].min() > -1e-6
+
+
+def test_an_untrained_model_recognises_nothing_and_collages_refuse(tmp_path: Path):
+    known = TrainingSet(
+        label="a",
+        num_train=5,
+        classic_images=0,
+        training_hashes=("x",),
+        held_out_hashes=(),
+        rows_sha256="y",
+        origin="phantom",
+    )
+    path = tmp_path / "c.safetensors"
+    images = noise_images(60)
+    save_checkpoint(new_generator(FAMILIES["diffusion"], seed=0, device=CPU), path, known)
+    found = membership(path, "a", images[:30], images[30:])
+    assert found.ci is not None
+    assert found.ci[0] < 0.5 < found.ci[1]
+    assert membership(path, "a", images[:3], images[:0]).auc is None
+    collage = new_generator(GanOptions(family="patches"), seed=0, device=CPU)
+    with pytest.raises(InputError) as caught:
+        collage.recognition(images)
+    assert caught.value.code == "no_recognition"

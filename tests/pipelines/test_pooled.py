@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -125,13 +126,46 @@ def test_a_run_is_continued_only_when_asked_and_with_the_same_classes(
     data: Manifest, tmp_path: Path
 ):
     rows = data.where(split="train")
-    train(rows, tmp_path, POOLED.with_(epochs=1))
+    with pytest.raises(KeyboardInterrupt):
+        train(rows, tmp_path, checkpoint_every=1, on_epoch=interrupt)
+    path = tmp_path / ALL_CLASSES / CHECKPOINT
+    assert read_header(path).epoch == 1
     with refused("already_trained"):
         train(rows, tmp_path)
+    renamed = {label: f"no {label}" for label in data.classes}
+    other_names = tuple(replace(row, label=renamed[row.label]) for row in rows.rows)
+    turned = data.classes[1:] + data.classes[:1]
+    other_labels = dict(zip(data.classes, turned, strict=True))
+    swapped = tuple(replace(row, label=other_labels[row.label]) for row in rows.rows)
+    for other in (
+        replace(rows, classes=tuple(renamed.values()), rows=other_names),
+        replace(rows, rows=swapped),
+    ):
+        with refused("other_training_run"):
+            train(other, tmp_path, resume=True)
     with refused("other_training_run"):
         train(rows, tmp_path, classes=data.classes[:2], resume=True)
-    train(rows, tmp_path, resume=True)
-    assert read_header(tmp_path / ALL_CLASSES / CHECKPOINT).epoch == 2
+    with refused("other_training_run"):  # its learning rate would fall otherwise
+        train(rows, tmp_path, POOLED.with_(epochs=3), resume=True)
+    train(rows, tmp_path, classes=turned, resume=True)
+    assert read_header(path).epoch == 2
+    assert read_header(path).training_set.classes == data.classes
+
+
+def interrupt(label: str, row: object) -> None:
+    """Stop as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def test_errors_come_before_any_file(data: Manifest, tmp_path: Path):
+    rows = data.where(split="train")
+    with refused("image_size_unsupported"):
+        train(rows, tmp_path / "out", POOLED.with_(image_size=65))
+    labels = [f"c{index:02}" for index in range(17)]
+    many = tuple(replace(row, label=labels[i % 17]) for i, row in enumerate(rows.rows))
+    with refused("too_many_classes"):
+        train(replace(rows, classes=tuple(labels), rows=many), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def die(out: str) -> None:

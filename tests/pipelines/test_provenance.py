@@ -115,10 +115,10 @@ def test_only_films_that_the_generator_saw_are_its_training_films(
     real = module.membership
 
     def watched(
-        checkpoint: Path, train: np.ndarray, held_out: np.ndarray, *, device: str
+        checkpoint: Path, label: str, train: np.ndarray, held_out: np.ndarray, *, device: str
     ) -> Membership:
         asked.extend([train, held_out])
-        return real(checkpoint, train, held_out, device=device)
+        return real(checkpoint, label, train, held_out, device=device)
 
     monkeypatch.setattr(module, "membership", watched)
     made = fewray.generate(run, tmp_path / "made", per_class=6)

@@ -45,8 +45,8 @@ def generate(
 ) -> None:
     """Generate synthetic images from trained generators.
 
-    Writes OUT/<class>/seedNNNNNN.png (or .dcm); the same seed always gives the same image.
-    Images from an earlier call are removed from OUT.
+    Writes OUT/<class>/seedNNNNNN.png (or .dcm); the same seed always gives the same image, up
+    to rounding. Images from an earlier call are removed from OUT.
     """
     from fewray import api
 

@@ -68,7 +68,7 @@ def quality(
     ),
     classes: Classes = "",
     run: Path | None = path_option(
-        "Folder made by `fewray train`: test whether its discriminators can tell training images "
+        "Folder made by `fewray train`: test whether its networks can tell training images "
         "from held-out ones. Needs --held-out.",
         "--run",
     ),

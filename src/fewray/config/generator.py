@@ -40,6 +40,8 @@ class ClassicAugmentation(Options):
             check_range(f"{name}_repeats", getattr(self, f"{name}_repeats"), 0)
 
 
+LARGEST_SIZE = 1024
+"""Largest width of synthetic images, in pixels."""
 MOST_POOLED_CLASSES = 16
 """Classes that one generator can learn."""
 
@@ -83,6 +85,7 @@ class DiffusionOptions(Options):
         _check_channels(self.channels)
         check_range("blocks", self.blocks, 1)
         check_range("dropout", self.dropout, 0, 0.9)
+        check_range("noise_mean", self.noise_mean, -10, 10)
         check_range("noise_sd", self.noise_sd, 0, above=True)
         check_range("muon_rate", self.muon_rate, 0)
         check_range("sampling_steps", self.sampling_steps, 2)
@@ -133,7 +136,7 @@ class GanOptions(Options):
     family: str = "dcgan"
     """Family of generators: a key of :data:`fewray.generators.checkpoint.FAMILIES`."""
     pooled: bool = False
-    """Whether one generator learns all classes, with the class as an input (family diffusion)."""
+    """Whether one generator learns all classes, with the class as an input."""
     image_size: int = 64
     fit: Fit = "squash"
     latent_dim: int = 100
@@ -159,7 +162,7 @@ class GanOptions(Options):
     adversarial: AdversarialOptions = AdversarialOptions()
     """Used by family ``gan`` only, beside ``latent_dim``."""
     patches: PatchesOptions = PatchesOptions()
-    """Used by family ``patches`` only, which ignores the options of training."""
+    """Used by family ``patches`` only; of the options of training, it uses ``epochs``."""
     quality_images: int = 500
     """Synthetic images used for each FID, KID and IS measured during training."""
     networks_used: tuple[str, ...] = ()
@@ -175,8 +178,14 @@ class GanOptions(Options):
         check_choice("fit", self.fit, FITS)
         check_choice("latent", self.latent, ("uniform", "normal"))
         check_range("--epochs", self.epochs, 1)
-        for name in ("image_size", "latent_dim", "base_channels", "batch_size", "quality_images"):
+        check_range("image_size", self.image_size, 1, LARGEST_SIZE)
+        for name in ("latent_dim", "base_channels", "batch_size", "quality_images"):
             check_range(name, getattr(self, name), 1)
+        for share in self.dropout:
+            check_range("dropout", share, 0, 1)
+        for name in ("beta1", "beta2"):
+            check_range(name, getattr(self, name), 0, 1)
+        check_range("init_std", self.init_std, 0)
         check_range("classic_images", self.classic_images, 0)
         check_range("learning_rate", self.learning_rate, 0, above=True)
         check_range("ema_half_life", self.ema_half_life, 0)
@@ -185,14 +194,15 @@ class GanOptions(Options):
     def continued(self) -> GanOptions:
         """Return the options that must be equal to continue training.
 
-        Epochs and the options of other families do not matter and have their defaults.
+        The options of other families do not matter and have their defaults. Nor does the number of
+        epochs, unless the learning rate falls to 0 over them.
         """
         others = {
             name: type(getattr(self, name))()
             for family, name in OPTIONS_OF_FAMILY.items()
             if family != self.family
         }
-        return self.with_(epochs=1, **others)
+        return self.with_(epochs=self.epochs if self.family in FALLING_RATE else 1, **others)
 
     @property
     def made_of_training_images(self) -> bool:
@@ -202,3 +212,5 @@ class GanOptions(Options):
 
 OPTIONS_OF_FAMILY = {"diffusion": "diffusion", "gan": "adversarial", "patches": "patches"}
 """By family: the name of its own options in :class:`GanOptions`."""
+FALLING_RATE = ("diffusion", "gan")
+"""Families whose learning rate falls to 0 at the last epoch."""

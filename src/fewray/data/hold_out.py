@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from fewray.compute.seeds import child_seed
 from fewray.data.images import ImageSource
 from fewray.data.manifest import Manifest
 from fewray.data.near_duplicates import merge_patients
@@ -13,11 +14,13 @@ from fewray.errors import InputError
 
 
 def split_hold_out(rows: Manifest, share: float, *, seed: int) -> tuple[Manifest, Manifest]:
-    """Split the rows of one class by patient: those for training a generator, and those held out.
+    """Split the rows of all classes by patient: for training a generator, and held out.
 
-    Patients who share an image or a near-duplicate count as one, as in the folds of a study.
-    Patients are drawn until at least ``share`` of the images, and two images, are held out. Raises
-    InputError if fewer than two images would be left.
+    Patients who share an image or a near-duplicate count as one, as in the folds of a study, and
+    are on one side with their images of all classes. Patients are drawn class after class until at
+    least ``share`` of its images, and two images, are held out. The draws of a class depend on its
+    own patients and ``seed`` only. Raises InputError if a class would be left with fewer than two
+    images.
     """
     if not 0 <= share < 1:
         raise InputError(
@@ -28,22 +31,29 @@ def split_hold_out(rows: Manifest, share: float, *, seed: int) -> tuple[Manifest
     names = [row.group for row in rows.rows]
     hashes = [row.sha256 for row in rows.rows]
     codes = merge_patients(names, hashes, ImageSource(rows).for_comparison()).codes
-    sizes = np.bincount(codes)
-    held_out = np.zeros(len(sizes), bool)
-    for patient in np.random.default_rng(seed).permutation(len(sizes)):
-        if sizes[held_out].sum() >= max(2, share * len(rows)):
-            break
-        held_out[patient] = True
-    left = int(sizes[~held_out].sum())
-    if left < 2:
-        raise InputError(
-            "hold_out_too_large",
-            f"class {rows.rows[0].label}: --hold-out {share:g} leaves {left} of {len(rows)} images "
-            f"({len(sizes)} patients); expected at least 2. Add images or omit --stop-when-done.",
-            left=left,
-        )
+    labels = np.array([row.label for row in rows.rows])
+    held_out = np.zeros(len(rows), bool)
+    for label in rows.classes:
+        own = labels == label
+        patients = np.unique(codes[own])
+        draws = np.random.default_rng(child_seed(seed, "hold-out", label))
+        for index in draws.permutation(len(patients)):
+            if held_out[own].sum() >= max(2, share * own.sum()):
+                break
+            held_out |= codes == patients[index]
+    for label in rows.classes:
+        own = labels == label
+        left = int((own & ~held_out).sum())
+        if own.any() and left < 2:
+            raise InputError(
+                "hold_out_too_large",
+                f"class {label}: --hold-out {share:g} leaves {left} of {own.sum()} images "
+                f"({len(np.unique(codes[own]))} patients); expected at least 2. Lower --hold-out, "
+                "or add images.",
+                left=left,
+            )
     sides = (
-        tuple(row for row, code in zip(rows.rows, codes, strict=True) if held_out[code] == side)
+        tuple(row for row, held in zip(rows.rows, held_out, strict=True) if held == side)
         for side in (False, True)
     )
     training, others = (replace(rows, rows=side) for side in sides)

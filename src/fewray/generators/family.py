@@ -115,6 +115,14 @@ class Family(Protocol):
         """
         ...
 
+    def recognition(self, images: np.ndarray) -> np.ndarray:
+        """Return a score float32 (n,) of uint8 ``images`` (n, 1, S, S) of the class.
+
+        It is higher for images that training has fitted more closely. InputError
+        ``no_recognition`` where the family has no such score.
+        """
+        ...
+
     def is_finite(self) -> bool:
         """Return whether every weight is finite."""
         ...

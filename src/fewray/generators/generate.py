@@ -67,15 +67,14 @@ def generate(
     """Write ``per_class`` images of each class to ``out`` and return their manifest.
 
     ``format`` is ``png`` or ``dicom`` (:mod:`fewray.imaging.dicom.writing`). Image
-    ``seedNNNNNN.png`` (or ``.dcm``) depends on the generator and its seed only. Images of earlier
-    calls are removed; a call that fails or is interrupted leaves ``out`` unchanged.
-    ``generators.json`` holds
-    the provenance of each class. An image that ``reject`` refuses is replaced by the next seed's;
-    the refused seeds, ``copy_threshold`` and ``copy_extractor`` are in ``generators.json``, their
-    numbers by class in the manifest's ``about``, beside ``warnings`` about the images. Seeds on the
-    reject lists of ``run`` and ``out`` (:mod:`fewray.storage.rejects`) are passed over. InputError
-    if ``out`` holds files that `fewray generate` did not write; RunFailed if twenty times as many
-    seeds do not suffice.
+    ``seedNNNNNN.png`` (or ``.dcm``) depends on the generator and its seed only, up to rounding.
+    Images of earlier calls are removed; a call that fails or is interrupted leaves ``out``
+    unchanged. ``generators.json`` holds the provenance of each class. An image that ``reject``
+    refuses is replaced by the next seed's; the refused seeds, ``copy_threshold`` and
+    ``copy_extractor`` are in ``generators.json``, their numbers by class in the manifest's
+    ``about``, beside ``warnings`` about the images. Seeds on the reject lists of ``run`` and
+    ``out`` (:mod:`fewray.storage.rejects`) are passed over. InputError if ``out`` holds files that
+    `fewray generate` did not write; RunFailed if twenty times as many seeds do not suffice.
     """
     if per_class < 1:
         raise InputError("per_class", f"--per-class {per_class}, expected at least 1.")

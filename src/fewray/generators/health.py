@@ -35,7 +35,8 @@ class Thresholds:
     collapse: float = 0.5
     """Diversity below it: synthetic images of a batch are too alike."""
     diverging_loss: float = 10.0
-    """Loss_D or Loss_G above it: a probability below 5 in 100,000."""
+    """A loss above it. For a DCGAN: a probability below 5 in 100,000; a denoising loss begins at
+    1."""
     swing: float = 0.2
     """Mean change of D(x) per epoch; below 0.03 near equilibrium."""
     rising: float = 1.1
@@ -128,7 +129,7 @@ def _finite(row: EpochRow) -> bool:
 
 
 def _beyond(row: EpochRow, t: Thresholds) -> bool:
-    losses = (row.loss_d or 0.0, row.loss_g or 0.0)
+    losses = (row.loss or 0.0, row.loss_d or 0.0, row.loss_g or 0.0)
     return not _finite(row) or max(losses) > t.diverging_loss
 
 

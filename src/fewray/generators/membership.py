@@ -1,17 +1,13 @@
-"""Whether a discriminator recognises its training images: a sign of overfitting."""
+"""Whether a generator recognises its training images: a sign of overfitting."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from fewray.compute.device import choose_device
-from fewray.errors import InputError
 from fewray.generators.checkpoint import load_checkpoint
-from fewray.generators.families.dcgan import Dcgan
-from fewray.imaging.arrays import to_float
 from fewray.results.quality import Membership
 
 Z95 = 1.959964
@@ -19,33 +15,20 @@ STEPS = 60
 """Bisections of 0 to 1: exact to float64."""
 
 
-@torch.inference_mode()
-def discriminator_scores(
-    checkpoint: Path, images: np.ndarray, *, device: str = "auto"
-) -> np.ndarray:
-    """Return D's logits float32 (n,) of uint8 ``images`` (n, 1, S, S), computed in fp32."""
-    if len(images) == 0:
-        return np.zeros(0, np.float32)
-    generator = load_checkpoint(checkpoint, choose_device(device))
-    if not isinstance(generator, Dcgan):
-        message = f"{checkpoint}: a generator of family {generator.options.family}"
-        raise InputError("no_discriminator", f"{message} has no discriminator.")
-    D = generator.D.eval()
-    parts = to_float(images).split(100)
-    return np.concatenate([D(part.to(generator.device)).cpu().numpy() for part in parts])
-
-
 def membership(
-    checkpoint: Path, train: np.ndarray, held_out: np.ndarray, *, device: str = "auto"
+    checkpoint: Path, label: str, train: np.ndarray, held_out: np.ndarray, *, device: str = "auto"
 ) -> Membership:
-    """Return how well D's score separates training from held-out images, all uint8 (n, 1, S, S).
+    """Return how well a generator tells training from held-out images, all uint8 (n, 1, S, S).
 
-    A membership inference attack (Hayes et al. 2019, arXiv 1705.07663). Its interval is
-    :func:`auc_interval`, wide at sixty images. Sets from different sources are separated by their
-    source as well.
+    A membership inference attack (Hayes et al. 2019, arXiv 1705.07663) with the score of the family
+    (:meth:`fewray.generators.family.Family.recognition`) for images of class ``label``. Its
+    interval is :func:`auc_interval`, wide at sixty images. Sets from different sources are
+    separated by their source as well. InputError ``no_recognition`` for families without a score.
     """
+    generator = load_checkpoint(checkpoint, choose_device(device), label)
     first, second = (
-        discriminator_scores(checkpoint, images, device=device) for images in (train, held_out)
+        generator.recognition(images) if len(images) else np.zeros(0)
+        for images in (train, held_out)
     )
     n, m = len(first), len(second)
     auc = ci = None

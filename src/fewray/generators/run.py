@@ -88,6 +88,7 @@ def train_run(
     kept = [row for row in read_log(folder) if row.epoch <= generator.epoch]
     _check_extractor(folder, kept, probe)
     write_log(folder, kept)
+    _settle_best(generator, folder / BEST, kept, training_set)
     if not kept or not (folder / "reals.png").exists():
         shown = np.zeros(len(images), np.int64) if labels is None else labels
         each = GRID_IMAGES // classes
@@ -124,16 +125,18 @@ def train_run(
             row = msgspec.structs.replace(row, seconds=seconds)
         kept.append(row)
         last = last or bool(patience and is_done(kept, patience))
-        if row.kid_held_out is not None and best_epoch(kept) == tick.epoch:
-            save_checkpoint(generator, folder / BEST, training_set, selected_with=measured_with)
+        best = row.kid_held_out is not None and best_epoch(kept) == tick.epoch
         # The log comes first: the next start removes a row that a crash left without checkpoint.
         append_jsonl(folder / LOG, msgspec.to_builtins(row))
         if last or tick.epoch % checkpoint_every == 0:
             seeds = [child_seed(seed, "grid", index) for index in range(GRID_IMAGES // classes)]
             made = np.concatenate(_of_classes(generator, seeds, classes))
             save_png(grid(made, 8), folder / f"fakes-{tick.epoch:06d}.png")
+        if best or last or tick.epoch % checkpoint_every == 0:
             stopped_with = measured_with if patience else None
             save_checkpoint(generator, path, training_set, selected_with=stopped_with)
+        if best:
+            save_checkpoint(generator, folder / BEST, training_set, selected_with=measured_with)
         on_tick(row)
         if last:
             break
@@ -167,6 +170,22 @@ def _start(
     return generator
 
 
+def _settle_best(
+    generator: Family, path: Path, rows: Sequence[EpochRow], training_set: TrainingSet
+) -> None:
+    """Make ``path`` the checkpoint of the best epoch in the log, or remove it.
+
+    A crash can come between the checkpoint of the best epoch and its copy.
+    """
+    best = best_epoch(rows)
+    if best == (read_header(path).epoch if path.exists() else None):
+        return
+    if best == generator.epoch:
+        save_checkpoint(generator, path, training_set, selected_with=rows[-1].extractor)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def check_continues(
     path: Path, options: GanOptions, *, seed: int, training_set: TrainingSet
 ) -> None:
@@ -174,7 +193,7 @@ def check_continues(
     header = read_header(path)
     now, then = (each.continued().to_json() for each in (options, header.options))
     changed = [name for name in now if now[name] != then[name]]
-    for name in ("rows_sha256", "label"):
+    for name in ("rows_sha256", "label", "classes"):
         if getattr(header.training_set, name) != getattr(training_set, name):
             changed.append(name)
     if header.seed != seed:

@@ -35,7 +35,7 @@ def measure_quality(
     not see are left out. ``classes`` defaults to all; both sides must have them.
 
     ``held_out`` are real images that no generator saw (the test split of a data set with splits).
-    ``run`` is the folder of the generators, for the membership score of their discriminators.
+    ``run`` is the folder of the generators, for the membership test of their networks.
     ``require`` is a list such as ``kid<0.3,copies<=0.01``; the report says which classes meet it.
     ``group_regex`` and ``read`` are for ``real`` and ``held_out``, by default those of the
     training. ``out`` receives quality.json, copies.csv, copied-areas.csv and pictures of close

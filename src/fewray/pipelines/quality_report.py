@@ -10,13 +10,14 @@ from pathlib import Path
 
 import msgspec
 
-from fewray.config import ClassifierOptions, GanOptions, QualityOptions, ReadOptions
+from fewray.config import ClassifierOptions, QualityOptions, ReadOptions
 from fewray.data.images import ImageSource
 from fewray.data.layout.image_names import names_among
 from fewray.data.layout.outputs import check_out_folder
 from fewray.data.loading import load_dataset
 from fewray.data.manifest import Manifest
 from fewray.errors import InputError
+from fewray.generators.checkpoint import read_header
 from fewray.generators.generate import run_classes
 from fewray.generators.membership import membership
 from fewray.pipelines.extractors import open_extractor
@@ -116,6 +117,12 @@ def measure(
         training = image_sets(images, images.classes, size, fit)
         fakes = {name: image_sets(each, measured, size, fit) for name, each in sets.items()}
         others = None if unseen is None else image_sets(unseen, held_out_classes, size, fit)
+        recognised: dict[str, Membership] = {}
+        if unseen is not None:
+            recognised = {
+                label: _membership(generators[label], rows, unseen, device)
+                for label, rows in trained.items()
+            }
         found = measure_sets(
             training,
             fakes,
@@ -127,12 +134,7 @@ def measure(
         )
         reports: dict[str, QualityReport] = {}
         for name, (report, nearest, areas) in found.items():
-            own, tstr, scores = sources[name], None, {}
-            if unseen is not None:
-                scores = {
-                    label: _membership(generators[label], rows, unseen, own[label].options, device)
-                    for label, rows in trained.items()
-                }
+            own, tstr = sources[name], None
             if options.tstr_steps:
                 chosen = {label: training[label] for label in measured}
                 classifier = ClassifierOptions(steps=options.tstr_steps, image_size=size)
@@ -147,7 +149,7 @@ def measure(
                 classes=_with_pieces(report, own),
                 fit=fit,
                 notes=tuple(dict.fromkeys(about)),
-                membership=scores,
+                membership=recognised,
                 tstr=tstr,
             )
             report = msgspec.structs.replace(report, requirements=checked(report, asked))
@@ -169,15 +171,14 @@ def _generators(run: Path | None, measured: tuple[str, ...]) -> dict[str, Path]:
     return found
 
 
-def _membership(
-    generator: Path, train: Manifest, unseen: Manifest, options: GanOptions, device: str
-) -> Membership:
+def _membership(generator: Path, train: Manifest, unseen: Manifest, device: str) -> Membership:
     (label,) = {row.label for row in train.rows}
+    options = read_header(generator).options
     sides = (
         ImageSource(rows).at(options.image_size, options.fit)
         for rows in (train, unseen.where(label=label))
     )
-    return membership(generator, *sides, device=device)
+    return membership(generator, label, *sides, device=device)
 
 
 def _with_pieces(report: QualityReport, sources: Sources) -> dict[str, ClassQuality]:

@@ -87,12 +87,14 @@ def train_generators(
     check_range("--quality-every", probe_every, 0)
     check_no_synthetic(manifest)
     check_out_folder(manifest, out, (*manifest.classes, ALL_CLASSES))
-    selected = tuple(dict.fromkeys(classes or manifest.classes))
-    names = generator_names(selected, options)
-    for label in selected:
+    for label in classes or ():
         if label not in manifest.classes:
             message = f"--classes {label}: the classes are {', '.join(manifest.classes)}."
             raise InputError("class_unknown", message, label=label)
+    # In the order of the data set: a class is a number for a pooled generator.
+    selected = tuple(label for label in manifest.classes if not classes or label in classes)
+    names = generator_names(selected, options)
+    for label in selected:
         if len(manifest.where(label=label)) == 0:
             message = f"class {label}: no training images, expected at least 1."
             raise InputError("too_few_images", message, label=label)
@@ -167,13 +169,9 @@ def _split(
     manifest: Manifest, classes: Sequence[str], share: float, seed: int
 ) -> tuple[Manifest, Manifest]:
     """Return the rows of ``classes`` to train on, and those that are held out of each class."""
-    parts = [
-        split_hold_out(manifest.where(label=label), share, seed=child_seed(seed, "hold-out", label))
-        for label in classes
-    ]
-    sides = (tuple(row for side in part for row in side.rows) for part in zip(*parts, strict=True))
-    training, held_out = (replace(manifest, classes=tuple(classes), rows=rows) for rows in sides)
-    return training, held_out
+    rows = tuple(row for label in classes for row in manifest.where(label=label).rows)
+    learnt = replace(manifest, classes=tuple(classes), rows=rows)
+    return split_hold_out(learnt, share, seed=seed)
 
 
 def _as_started(folder: Path, asked: Machine, settled: Machine) -> Machine:

@@ -65,9 +65,16 @@ def check_one(
 
     Every image is decoded and the extractor opened; an existing checkpoint must be of this run.
     """
+    import torch
+
+    from fewray.generators.checkpoint import new_generator
+    from fewray.generators.family import check_labels
     from fewray.generators.run import CHECKPOINT, check_continues
     from fewray.pipelines.extractors import open_extractor
 
+    new_generator(options, seed=seed, device=torch.device("cpu"))
+    if options.pooled:
+        check_labels(np.arange(len(rows.classes)), len(rows.classes))
     for part in (rows, held_out):
         ImageSource(part).at(options.image_size, options.fit)
     if probe_every:
@@ -170,6 +177,7 @@ def training_set_of(
 ) -> TrainingSet:
     """Return the record of a training set that is kept in the checkpoint."""
     seen = tuple(sorted(row.sha256 for row in rows.rows))
+    labelled = sorted(f"{row.sha256} {row.label}" for row in rows.rows)
     return TrainingSet(
         label=label,
         classes=tuple(classes_of(rows)) if options.pooled else (),
@@ -177,7 +185,7 @@ def training_set_of(
         classic_images=options.classic_images,
         training_hashes=seen,
         held_out_hashes=tuple(sorted(row.sha256 for row in held_out.rows)),
-        rows_sha256=hashlib.sha256("\n".join(seen).encode()).hexdigest(),
+        rows_sha256=hashlib.sha256("\n".join(labelled).encode()).hexdigest(),
         origin="phantom" if all(row.origin == "phantom" for row in rows.rows) else "real",
         group_regex=rows.group_regex,
         read=rows.read,

@@ -32,7 +32,7 @@ NAMES = {
     "held_out.kid_ci": "its 95% interval: both ends must meet the requirement",
     "held_out.c_t": "data-copying test C_T, in its standard deviations",
     "held_out.copies": "share of synthetic images as near to a held-out image as copies are",
-    "membership.auc": "AUC of the discriminator, training against held-out images",
+    "membership.auc": "AUC of the generator's score, training against held-out images",
 }
 """Name of a metric, as in quality.json, to what it is."""
 MISSING = {

@@ -125,7 +125,7 @@ class ClassQuality(Model, frozen=True, kw_only=True):
 
 
 class Membership(Model, frozen=True, kw_only=True):
-    """How well a discriminator's score separates its training images from held-out images."""
+    """How well a generator's networks separate its training images from held-out images."""
 
     auc: float | None
     """0.5: not at all; 1: every training image scores higher. None if a side is empty."""
@@ -207,7 +207,7 @@ class QualityReport(Model, frozen=True, kw_only=True):
     pooled_held_out: HeldOutQuality | None = None
     """All classes of ``held_out`` pooled; None without held-out images."""
     membership: dict[str, Membership]
-    """By class; empty without the generators' discriminators and held-out images."""
+    """By class; empty without the generators and held-out images."""
     tstr: Tstr | None
     notes: tuple[str, ...]
     """Sentences about images that are missing or were left out."""
@@ -259,7 +259,7 @@ class QualityReport(Model, frozen=True, kw_only=True):
         for label, found in self.membership.items():
             if found.auc is not None and found.ci is not None:
                 lines.append(
-                    f"{label}: the discriminator separates {found.num_train} training from "
+                    f"{label}: the generator's networks separate {found.num_train} training from "
                     f"{found.num_held_out} held-out images with AUC {found.auc:.2f} "
                     f"[{found.ci[0]:.2f}, {found.ci[1]:.2f}] (0.5: not at all)."
                 )

@@ -59,9 +59,9 @@ class EpochRow(Model, frozen=True, kw_only=True, omit_defaults=True):
     loss: float | None = None
     """Denoising loss. None, as all values, for another family or if it was not finite."""
     loss_d: float | None = None
-    """-log D(x) - log(1 - D(G(z)))."""
+    """-log D(x) - log(1 - D(G(z))); of family ``gan`` the relativistic loss."""
     loss_g: float | None = None
-    """-log D(G(z)), after the discriminator's update."""
+    """-log D(G(z)), after the discriminator's update; of family ``gan`` the relativistic loss."""
     d_x: float | None = None
     d_g_z1: float | None = None
     """Mean D(G(z)) before the discriminator's update,"""
@@ -99,7 +99,7 @@ class TrainingSet(Model, frozen=True, kw_only=True):
     held_out_hashes: tuple[str, ...]
     """and of the images that were held out to measure it."""
     rows_sha256: str
-    """Hash of ``training_hashes``."""
+    """Hash of the training images and their classes."""
     origin: Origin
     group_regex: str | None = None
     """The pattern that found the patients in the file names."""

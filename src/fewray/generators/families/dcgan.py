@@ -19,6 +19,7 @@ from fewray.generators.family import OnBatch, Tick, check_training_images, ignor
 from fewray.generators.models.dcgan import Discriminator, Generator, initialise
 from fewray.generators.optimiser_state import below, load_optimiser, optimiser_tensors
 from fewray.generators.sampling import between, draw_latents, images_of, latents, sample
+from fewray.imaging.arrays import to_float
 
 LOGGED = ("loss_d", "loss_g", "d_x", "d_g_z1", "d_g_z2", "diversity")
 """What a step returns: fields of :class:`fewray.results.training.EpochRow`."""
@@ -71,6 +72,13 @@ class Dcgan:
         """Return uint8 images (n, 1, 64, 64) between those of two seeds (0 and 1 in ``at``)."""
         z = between(latents([first, second], self.options), at, self.options.latent)
         return images_of(self.G if self.G_ema is None else self.G_ema, z)
+
+    @torch.inference_mode()
+    def recognition(self, images: np.ndarray) -> np.ndarray:
+        """Return D's logits float32 (n,) of uint8 ``images`` (n, 1, S, S), computed in fp32."""
+        D = self.D.eval()
+        parts = to_float(images).split(100)
+        return np.concatenate([D(part.to(self.device)).cpu().numpy() for part in parts])
 
     def is_finite(self) -> bool:
         """Return whether every parameter of G and D is finite (their sum is not, if one is not)."""

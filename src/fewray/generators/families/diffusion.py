@@ -30,12 +30,14 @@ from fewray.generators.models.unet import UNet, haar, initialise, inverse_haar
 from fewray.generators.muon import Muon
 from fewray.generators.optimiser_state import below, load_optimiser, optimiser_tensors
 from fewray.generators.sampling import between
-from fewray.imaging.arrays import to_uint8
+from fewray.imaging.arrays import to_float, to_uint8
 
 CONDITIONS = MOST_POOLED_CLASSES + PARAMETERS
 """Length of the vector that describes class and augmentation."""
 LOWEST, HIGHEST = 0.01, 80.0
 """Noise levels between which images are generated."""
+RECOGNISED_AT = (0.1, 0.2, 0.4, 0.8, 1.6)
+"""Noise levels at which images are compared with training images."""
 BATCH = 50
 
 
@@ -148,6 +150,29 @@ class Diffusion:
         if parameters is None:
             parameters = one_hot.new_zeros(len(one_hot), PARAMETERS)
         return torch.cat([2 * one_hot, parameters], 1)
+
+    @torch.inference_mode()
+    def recognition(self, images: np.ndarray) -> np.ndarray:
+        """Return minus the denoising loss float32 (n,) of uint8 ``images`` (n, 1, S, S), in fp32.
+
+        It is the mean over ``RECOGNISED_AT`` with noise that is the same for all images: the attack
+        of Matsumoto et al. 2023 (arXiv 2302.03262).
+        """
+        noise, found = self._noise(0), []
+        for part in to_float(images).split(BATCH):
+            clean = haar(part.to(self.device))
+            described = self._conditions(torch.full((len(clean),), self.class_index))
+            losses = [
+                denoising_loss(
+                    lambda x, level: self.average(x, level, described),  # noqa: B023 (called here)
+                    clean,
+                    clean.new_full((len(clean),), sigma),
+                    noise.to(self.device).expand_as(clean),
+                )
+                for sigma in RECOGNISED_AT
+            ]
+            found.append(-torch.stack(losses).mean(0).cpu().numpy())
+        return np.concatenate(found)
 
     def is_finite(self) -> bool:
         """Return whether every weight is finite."""

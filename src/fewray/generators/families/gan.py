@@ -28,7 +28,7 @@ from fewray.generators.models.residual_gan import Discriminator, Generator
 from fewray.generators.models.unet import haar, initialise, inverse_haar
 from fewray.generators.optimiser_state import below, load_optimiser, optimiser_tensors
 from fewray.generators.sampling import between
-from fewray.imaging.arrays import to_uint8
+from fewray.imaging.arrays import to_float, to_uint8
 
 LOGGED = ("loss_d", "loss_g", "diversity")
 SHIFTED, CHANGED = 0.8, 0.4
@@ -113,6 +113,15 @@ class RelativisticGan:
 
     def _one_hot(self, labels: Tensor) -> Tensor:
         return functional.one_hot(labels.to(self.device), MOST_POOLED_CLASSES).float()
+
+    @torch.inference_mode()
+    def recognition(self, images: np.ndarray) -> np.ndarray:
+        """Return D's logits float32 (n,) of uint8 ``images`` (n, 1, S, S) as those of the class."""
+        found = []
+        for part in to_float(images).split(BATCH):
+            described = self._one_hot(torch.full((len(part),), self.class_index))
+            found.append(self.D(haar(part.to(self.device)), described).cpu().numpy())
+        return np.concatenate(found)
 
     def is_finite(self) -> bool:
         """Return whether every weight is finite."""

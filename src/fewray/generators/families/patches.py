@@ -111,6 +111,11 @@ class Patches:
             "between two such images.",
         )
 
+    def recognition(self, images: np.ndarray) -> np.ndarray:
+        """Raise InputError: the training images are stored, and nothing else could know them."""
+        message = "patches: the generator is made of its training images; there is nothing to test."
+        raise InputError("no_recognition", message)
+
     @torch.inference_mode()
     def _assembled(self, seeds: Sequence[int]) -> Tensor:
         """Return float (n, S, S), before details are amplified."""
