@@ -60,9 +60,14 @@ def make(run: Path, out: Path, seed: int) -> None:
 
 
 def right(out: Path, called_real: str) -> tuple[int, int]:
-    """Return how many images are sorted right, and how many there are."""
+    """Return how many images are sorted right, and how many there are.
+
+    ``called_real`` lists numbers of images, with commas between; ValueError for other numbers.
+    """
     count, numbers = (out / "key.txt").read_text().split()
     real, called = ({int(number) for number in text.split(",")} for text in (numbers, called_real))
+    if others := sorted(called - set(range(1, int(count) + 1))):
+        raise ValueError(f"expected numbers from 1 to {count}, got {others}")
     return int(count) - len(real ^ called), int(count)
 
 

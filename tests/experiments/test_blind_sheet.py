@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from experiments import blind_sheet
 
@@ -13,6 +14,9 @@ def test_the_count_of_images_sorted_right(tmp_path: Path):
     assert blind_sheet.right(tmp_path, "2,4,5") == (0, 6)
     assert blind_sheet.right(tmp_path, "1,3") == (5, 6)
     assert blind_sheet.right(tmp_path, "1,2,6") == (4, 6)
+    for wrong in ("1,7", "0", ""):
+        with pytest.raises(ValueError):  # noqa: PT011 (the code does not matter)
+            blind_sheet.right(tmp_path, wrong)
 
 
 def test_every_image_is_on_the_sheet_once():
