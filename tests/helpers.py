@@ -19,6 +19,7 @@ from fewray.data.images import COMPARISON_FIT, COMPARISON_SIZE, ImageSource
 from fewray.data.layout.outputs import Outputs
 from fewray.data.manifest import Manifest, Row
 from fewray.errors import InputError
+from fewray.results.training import TrainingSet
 
 GAN = GanOptions(
     recipe="test", fit="pad", base_channels=4, epochs=2, batch_size=16, classic_images=8
@@ -61,6 +62,13 @@ class SerialMachine(Machine):
 
 
 SERIAL = SerialMachine(device="cpu", precision="fp32", processes=1, threads=1)
+
+
+def one_image_seen(**changes: Any) -> TrainingSet:
+    """Return the record of one real training image of class a, with ``changes``."""
+    known = {"label": "a", "num_train": 1, "classic_images": 0, "origin": "real"}
+    hashes = {"training_hashes": ("x",), "held_out_hashes": (), "rows_sha256": "x"}
+    return TrainingSet(**(known | hashes | changes))
 
 
 def noise_images(n: int, size: int = 64, seed: int = 0) -> np.ndarray:

@@ -20,20 +20,13 @@ from fewray.generators.log import read_log
 from fewray.generators.run import CHECKPOINT, train_run
 from fewray.generators.sampling import latents
 from fewray.quality.probe import ProbeResult
-from fewray.results.training import EpochRow, TrainingSet
+from fewray.results.training import EpochRow
 from fewray.storage.files import read_jsonl, sha256_of
+from tests.helpers import one_image_seen
 
 CPU = torch.device("cpu")
 SMALL = GanOptions(base_channels=4, epochs=3, batch_size=8, classic_images=0)
-TRAINING_SET = TrainingSet(
-    label="a",
-    num_train=20,
-    classic_images=0,
-    training_hashes=("x",),
-    held_out_hashes=(),
-    rows_sha256="x",
-    origin="real",
-)
+TRAINING_SET = one_image_seen(num_train=20)
 
 
 def pictures(n: int = 20, seed: int = 0) -> np.ndarray:

@@ -13,9 +13,9 @@ import fewray.generators.generate as module
 from fewray.config import GanOptions
 from fewray.data.images import ImageSource
 from fewray.data.loading import load_dataset
-from fewray.results.training import GeneratorSource, TrainingSet
+from fewray.results.training import GeneratorSource
 from tests.dicom_files import pixels_of
-from tests.helpers import refused, run_cli
+from tests.helpers import one_image_seen, refused, run_cli
 
 
 class Drawn:
@@ -28,15 +28,7 @@ class Drawn:
 @pytest.fixture(autouse=True)
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a run of two classes, whose generator is Drawn."""
-    seen = TrainingSet(
-        label="a",
-        num_train=1,
-        classic_images=0,
-        training_hashes=("x",),
-        held_out_hashes=(),
-        rows_sha256="x",
-        origin="real",
-    )
+    seen = one_image_seen()
     source = GeneratorSource(
         checkpoint_sha256="x",
         epoch=1,

@@ -21,8 +21,7 @@ from fewray.generators.families import diffusion, patches
 from fewray.generators.family import Family
 from fewray.generators.summary import summarise_recipe
 from fewray.presets import RECIPES
-from fewray.results.training import TrainingSet
-from tests.helpers import noise_images, refused
+from tests.helpers import noise_images, one_image_seen, refused
 
 CPU = torch.device("cpu")
 SMALL = {
@@ -67,15 +66,7 @@ SMALL = {
         patches=PatchesOptions(patch=7, window=1, passes=1),
     ),
 }
-KNOWN = TrainingSet(
-    label="a",
-    num_train=5,
-    classic_images=0,
-    training_hashes=("x",),
-    held_out_hashes=(),
-    rows_sha256="y",
-    origin="phantom",
-)
+KNOWN = one_image_seen()
 
 
 @pytest.fixture(autouse=True)

@@ -245,7 +245,6 @@ def test_it_stops_when_done_and_samples_from_the_best(
         assert with_epochs.epoch == without.epoch
     assert sha256_of(folder / CHECKPOINT) == sha256_of(other / CHECKPOINT)
     # A crash before the copy of the best epoch: it is made again. A copy of another epoch is removed.
-    best = sha256_of(folder / BEST)
     planted(monkeypatch, [1.0, 0.5])
     train_generators(train, OPTIONS.with_(epochs=2), tmp_path / "crash", **options)
     crash = tmp_path / "crash" / "normal"
@@ -260,7 +259,6 @@ def test_it_stops_when_done_and_samples_from_the_best(
     )  # ended: nothing more is done
     assert len(read_jsonl(folder / "stats.jsonl")) == 4
     assert not (folder / BEST).exists()
-    assert best != wanted  # of other numbers of epochs
 
 
 def test_a_resumed_run_measures_with_the_same_extractor(data: Manifest, tmp_path: Path):

@@ -15,8 +15,7 @@ from fewray.generators.membership import auc_interval, membership
 from fewray.generators.models.edm import SIGMA_DATA
 from fewray.generators.models.unet import haar
 from fewray.imaging.arrays import to_float
-from fewray.results.training import TrainingSet
-from tests.helpers import noise_images
+from tests.helpers import noise_images, one_image_seen
 
 Z = 1.959964
 
@@ -115,15 +114,7 @@ def test_a_diffusion_model_that_remembers_is_found_out():
 
 
 def test_an_untrained_model_recognises_nothing_and_collages_refuse(tmp_path: Path):
-    known = TrainingSet(
-        label="a",
-        num_train=5,
-        classic_images=0,
-        training_hashes=("x",),
-        held_out_hashes=(),
-        rows_sha256="y",
-        origin="phantom",
-    )
+    known = one_image_seen()
     path = tmp_path / "c.safetensors"
     images = noise_images(60)
     save_checkpoint(new_generator(FAMILIES["diffusion"], seed=0, device=CPU), path, known)

@@ -12,8 +12,9 @@ from fewray.errors import InputError
 from fewray.generators.output_folder import check_own
 from fewray.generators.run import CHECKPOINT
 from fewray.imaging.arrays import save_png
-from fewray.results.training import GeneratorSource, TrainingSet
+from fewray.results.training import GeneratorSource
 from fewray.storage.files import write_json
+from tests.helpers import one_image_seen
 
 
 @pytest.fixture
@@ -63,15 +64,7 @@ def test_our_files_and_files_that_are_not_images_are_accepted(out: Path):
     film(out / ".unfinished" / "normal" / "seed000000.png")
     (out / "notes.txt").write_text("x")
     check_own(out, ["normal"])
-    training_set = TrainingSet(
-        label="normal",
-        num_train=1,
-        classic_images=0,
-        training_hashes=("x",),
-        held_out_hashes=(),
-        rows_sha256="x",
-        origin="real",
-    )
+    training_set = one_image_seen(label="normal")
     source = GeneratorSource(
         checkpoint_sha256="x", epoch=1, seed=0, options=GanOptions(), training_set=training_set
     )

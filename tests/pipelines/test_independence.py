@@ -19,9 +19,9 @@ from fewray.imaging.arrays import save_png
 from fewray.pipelines.independence import check_independent, independence_notes
 from fewray.pipelines.provenance import generator_sources
 from fewray.pipelines.train_generators import train_generators
-from fewray.results.training import GeneratorSource, TrainingSet
+from fewray.results.training import GeneratorSource
 from fewray.study.published.run import run_published
-from tests.helpers import GAN, PUBLISHED, SERIAL, refused, smooth_images
+from tests.helpers import GAN, PUBLISHED, SERIAL, one_image_seen, refused, smooth_images
 
 OPTIONS = GAN.with_(fit="squash", epochs=2, quality_images=8)
 NAMED: dict[str, Any] = {"classes": ["a"], "extractor": "pixels"}
@@ -118,15 +118,7 @@ def test_the_same_network_at_another_size_is_the_same(extractor: str, used: str,
 
 
 def source(**more: Any) -> GeneratorSource:
-    training_set = TrainingSet(
-        label="a",
-        num_train=1,
-        classic_images=0,
-        training_hashes=("1",),
-        held_out_hashes=(),
-        rows_sha256="x",
-        origin="real",
-    )
+    training_set = one_image_seen(training_hashes=("1",))
     given = {"checkpoint_sha256": "x", "epoch": 1, "seed": 0, "networks_used": ()}
     return GeneratorSource(options=OPTIONS, training_set=training_set, **(given | more))
 

@@ -18,7 +18,8 @@ from fewray.imaging.arrays import load_images, save_png
 from fewray.pipelines import quality_report as module
 from fewray.presets import RECIPES
 from fewray.results.quality import Membership
-from fewray.results.training import GeneratorSource, TrainingSet
+from fewray.results.training import GeneratorSource
+from tests.helpers import one_image_seen
 
 
 @pytest.fixture(scope="module")
@@ -55,15 +56,7 @@ def copied(films: Path, folder: Path, fit: str) -> Path:
 
 def source(label: str, fit: str, hashes: tuple[str, ...]) -> dict[str, Any]:
     """Return an entry of ``generators.json``."""
-    training_set = TrainingSet(
-        label=label,
-        num_train=len(hashes),
-        classic_images=0,
-        training_hashes=hashes,
-        held_out_hashes=(),
-        rows_sha256="x",
-        origin="real",
-    )
+    training_set = one_image_seen(label=label, num_train=len(hashes), training_hashes=hashes)
     options = RECIPES["quick"].with_(fit=fit)
     return msgspec.to_builtins(
         GeneratorSource(

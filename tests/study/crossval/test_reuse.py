@@ -12,9 +12,9 @@ from fewray.compute.machine import Machine
 from fewray.compute.process import fixed_threads
 from fewray.data.manifest import Manifest
 from fewray.generators.log import write_options
-from fewray.results.training import ClassOptions, TrainingSet
+from fewray.results.training import ClassOptions
 from fewray.study.crossval.run import run_crossval
-from tests.helpers import OPTIONS
+from tests.helpers import OPTIONS, one_image_seen
 
 SMALL = OPTIONS.with_(arms=("no_augmentation", "classic"), seeds=1)
 LARGE = OPTIONS.with_(arms=("no_augmentation", "classic", "pca"), seeds=2)
@@ -66,15 +66,8 @@ def test_settings_of_existing_generators_hold_for_every_arm(phantoms: Manifest, 
     stored = tmp_path / "generators" / "repeat-0-fold-0" / "covid"
     stored.mkdir(parents=True)
     (stored / "checkpoint.safetensors").touch()
-    training_set = TrainingSet(
-        label="covid",
-        num_train=1,
-        classic_images=0,
-        training_hashes=("0",),
-        held_out_hashes=(),
-        rows_sha256="0",
-        origin="phantom",
-        group_regex=None,
+    training_set = one_image_seen(
+        label="covid", training_hashes=("0",), rows_sha256="0", origin="phantom"
     )
     recorded = ClassOptions(
         options=OPTIONS.gan,
