@@ -14,7 +14,7 @@ def bench(
     subjects: Annotated[
         list[str] | None,
         typer.Argument(
-            help="gan, classifier, features, quality, loading, study or gpu. Default: all."
+            help="gan, families, classifier, features, quality, loading, study, gpu. Default: all."
         ),
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds per comparison.")] = 3,

@@ -16,7 +16,7 @@ from fewray.compute.device import choose_device, choose_precision
 from fewray.compute.process import busy, cores
 from fewray.errors import InputError
 
-SUBJECTS = ("gan", "classifier", "features", "quality", "loading", "study", "gpu")
+SUBJECTS = ("gan", "families", "classifier", "features", "quality", "loading", "study", "gpu")
 
 
 def measure(

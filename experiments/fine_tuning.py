@@ -50,7 +50,7 @@ def main(run: Path, count: int, epochs: int, share: float) -> None:
         assert isinstance(whole, Diffusion)
         own = fine_tuned(whole, training[label].images, epochs, share)
         fake[label] = ImageSet.of(own.sample(range(count)))
-    print(in_short(measure_images(training, held_out, fake)))
+    print(in_short(measure_images(training, held_out, fake, real=False)))
 
 
 if __name__ == "__main__":

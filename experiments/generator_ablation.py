@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from experiments.generator_scores import measure
+from experiments.generator_tables import with_range
 from fewray.compute.machine import Machine
 from fewray.config import GanOptions
 from fewray.data.hold_out import training_rows
@@ -100,7 +101,7 @@ def main(data: str, folder: Path, seeds: list[int]) -> None:
                 probe_every=0,
                 hold_out=HOLD_OUT,
             )
-            found = {"variant": name, **measure(run, IMAGES, averaged=averaged)}
+            found = {"variant": name, **measure(run, IMAGES, averaged=averaged, real=False)}
             RESULTS.mkdir(parents=True, exist_ok=True)
             write_json(RESULTS / f"{slug}.json", found)
             print(slug, flush=True)
@@ -116,13 +117,9 @@ def render() -> str:
             continue
         measured = [[value(run, *column) for run in found] for column in COLUMNS.values()]
         measured.append([float(np.mean(run["accuracy_from_synthetic"])) for run in found])
-        cells = [
-            f"{np.mean(each):.2f}"
-            + (f" ({min(each):.2f} to {max(each):.2f})" if len(each) > 1 else "")
-            for each in measured
-        ]
-        minutes = sum(run["core_minutes"] for run in found) / len(found)
-        rows.append(f"| {name} | {len(found)} | {minutes:.0f} | {' | '.join(cells)} |")
+        minutes = with_range([run["core_minutes"] for run in found], 0)
+        cells = [minutes, *map(with_range, measured)]
+        rows.append(f"| {name} | {len(found)} | {' | '.join(cells)} |")
     if not rows:
         return "No run has been measured yet.\n"
     head = f"| | seeds | core-minutes | {' | '.join(COLUMNS)} | accuracy |\n"

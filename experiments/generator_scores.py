@@ -32,7 +32,7 @@ from fewray.generators.generate import run_classes
 from fewray.generators.log import read_log
 from fewray.generators.models.pca_gaussian import pca_gaussian
 from fewray.pipelines.extractors import open_extractor
-from fewray.pipelines.tstr import measure_tstr
+from fewray.pipelines.tstr import accuracies
 from fewray.presets import RECIPES, recipe_text
 from fewray.quality.evaluate import measure_quality
 from fewray.quality.features.extractor import Extractor
@@ -119,8 +119,13 @@ def mean_kids(
     ]
 
 
-def measure_images(training: Sets, held_out: Sets, fake: Sets) -> dict[str, Any]:
-    """Return the scores of synthetic images by extractor and class, and of classifiers."""
+def measure_images(
+    training: Sets, held_out: Sets, fake: Sets, *, real: bool = True
+) -> dict[str, Any]:
+    """Return the scores of synthetic images by extractor and class, and of classifiers.
+
+    Without ``real``, no classifiers are trained on the real images.
+    """
     scores: dict[str, dict[str, Any]] = {}
     for name in EXTRACTORS:
         report, *_ = measure_quality(training, fake, open_extractor(name), held_out=held_out)
@@ -136,10 +141,14 @@ def measure_images(training: Sets, held_out: Sets, fake: Sets) -> dict[str, Any]
             }
             for label, found in report.classes.items()
         }
-    tested = [
-        measure_tstr(training, fake, CLASSIFIER, held_out=held_out, seed=seed)
-        for seed in range(CLASSIFIERS)
-    ]
+    sides = {"real": training, "synthetic": fake} if real else {"synthetic": fake}
+    tested = {
+        f"accuracy_from_{name}": [
+            accuracies(side, [held_out], tuple(training), CLASSIFIER, seed=seed)[0]
+            for seed in range(CLASSIFIERS)
+        ]
+        for name, side in sides.items()
+    }
     return {
         "training_images": {label: len(each.images) for label, each in training.items()},
         "held_out_images": {label: len(each.images) for label, each in held_out.items()},
@@ -149,9 +158,8 @@ def measure_images(training: Sets, held_out: Sets, fake: Sets) -> dict[str, Any]
             side: {label: statistics(each.images) for label, each in sets.items()}
             for side, sets in (("training", training), ("synthetic", fake))
         },
-        "tested_images": tested[0].num_test,
-        "accuracy_from_real": [found.train_real_test_real for found in tested],
-        "accuracy_from_synthetic": [found.train_synthetic_test_real for found in tested],
+        "tested_images": sum(len(each) for each in held_out.values()),
+        **tested,
         "hardware": platform.processor() or platform.machine(),
         "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
         "made_by": made_by(*SOURCES),
@@ -177,11 +185,12 @@ def in_short(found: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def measure(run: Path, count: int, *, averaged: bool = True) -> dict[str, Any]:
+def measure(run: Path, count: int, *, averaged: bool = True, real: bool = True) -> dict[str, Any]:
     """Return the scores of ``count`` synthetic images per class of a trained generator.
 
     A diffusion model makes an image with as many evaluations as its recipe does today. Without
-    ``averaged``, it samples from its last weights instead of their average.
+    ``averaged``, it samples from its last weights instead of their average; ``real`` as in
+    :func:`measure_images`.
     """
     options = read_run_options(run / "options.json")
     evaluations = RECIPES[options.gan.recipe].diffusion.sampling_steps
@@ -203,7 +212,7 @@ def measure(run: Path, count: int, *, averaged: bool = True) -> dict[str, Any]:
         "core_minutes": round(sum(training_seconds(log) for log in logs) * options.threads / 60, 1),
         "device": options.device,
         "precision": options.precision,
-        **measure_images(*real_images(run), fake),
+        **measure_images(*real_images(run), fake, real=real),
     }
 
 

@@ -98,7 +98,7 @@ def render() -> str:
     if not (runs := stored_runs()):
         return "No run has been measured yet.\n"
     labels = sorted(next(iter(runs.values()))[0]["scores"]["lite0"])
-    lines = [f"Classes: {' / '.join(labels)}. Means over seeds."]
+    lines = [f"Classes: {' / '.join(labels)}. Means over seeds, some with their range."]
     lines += _fidelity(runs) + _relative(runs) + _copies(runs) + _grey_levels(runs)
     return "\n".join(lines) + "\n"
 
@@ -116,7 +116,7 @@ def _fidelity(runs: Mapping[str, list[Run]]) -> list[str]:
             start = ("", "", "")
 
     for recipe, found in runs.items():
-        minutes = f"{_mean(found, 'core_minutes'):.0f}"
+        minutes = with_range([run["core_minutes"] for run in found], 0)
         add((recipe, f"{len(found)}", minutes), found, tuple(SCORES))
     sizes: dict[int, list[Run]] = {}
     for found in runs.values():
@@ -127,7 +127,11 @@ def _fidelity(runs: Mapping[str, list[Run]]) -> list[str]:
 
 
 def _relative(runs: Mapping[str, list[Run]]) -> list[str]:
-    """Return the lines of a table of KID (mean over classes) divided by that of ``paper``."""
+    """Return the lines of a table of KID (mean over classes) divided by that of ``paper``.
+
+    A run is compared with that of ``paper`` of the same seed, whose patients are the same, or with
+    the mean over the runs of ``paper`` if there is none.
+    """
     reference = runs.get(REFERENCE)
     if reference is None:
         return []
@@ -140,12 +144,26 @@ def _relative(runs: Mapping[str, list[Run]]) -> list[str]:
     for recipe, found in runs.items():
         if recipe == REFERENCE or _size(found) != _size(reference):
             continue
-        ratios = [
-            _over_classes(found, *column) / _over_classes(reference, *column)
-            for column in columns.values()
-        ]
-        rows.append([recipe, *(f"{ratio:.2f}" for ratio in ratios)])
+        cells = []
+        for column in columns.values():
+            ratios = [
+                _over_classes([run], *column) / _over_classes(_paired(run, reference), *column)
+                for run in found
+            ]
+            cells.append(with_range(ratios))
+        rows.append([recipe, *cells])
     return _table([f"KID as a share of that of `{REFERENCE}`", *columns], rows) if rows else []
+
+
+def _paired(run: Run, reference: Sequence[Run]) -> Sequence[Run]:
+    """Return the runs of ``reference`` with the seed of ``run``, or all if there is none."""
+    return [other for other in reference if other["seed"] == run["seed"]] or reference
+
+
+def with_range(values: Sequence[float], digits: int = 2) -> str:
+    """Return the mean, with the smallest and the largest if there are several values."""
+    mean, low, high = (f"{each:.{digits}f}" for each in (np.mean(values), min(values), max(values)))
+    return f"{mean} ({low} to {high})" if len(values) > 1 else mean
 
 
 def _copies(runs: Mapping[str, list[Run]]) -> list[str]:
@@ -160,7 +178,10 @@ def _copies(runs: Mapping[str, list[Run]]) -> list[str]:
             f"{found[0]['synthetic']}",
             percent(_by_class(found, "lite0", "copies"), found[0]["synthetic"]),
             *(percent(_by_class(found, "lite0", "windows", side)) for side in (0, 1)),
-            *(f"{_mean(found, f'accuracy_from_{side}'):.2f}" for side in ("real", "synthetic")),
+            *(
+                with_range([float(np.mean(run[f"accuracy_from_{side}"])) for run in found])
+                for side in ("real", "synthetic")
+            ),
         ]
         for recipe, found in runs.items()
     ]

@@ -97,7 +97,7 @@ def main(run: Path, count: int) -> None:
             for i in range(count)
         ]
         fake[label] = ImageSet.of(to_uint8(torch.stack(made)))
-    print(in_short(measure_images(training, held_out, fake)))
+    print(in_short(measure_images(training, held_out, fake, real=False)))
 
 
 if __name__ == "__main__":

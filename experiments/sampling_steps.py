@@ -25,7 +25,7 @@ from fewray.generators.families.diffusion import Diffusion
 from fewray.generators.generate import run_classes
 from fewray.generators.models.layout import fit_layout
 from fewray.pipelines.extractors import open_extractor
-from fewray.pipelines.tstr import measure_tstr
+from fewray.pipelines.tstr import accuracies
 from fewray.quality.evaluate import measure_quality
 from fewray.quality.features.standardise import standardised
 from fewray.quality.image_set import ImageSet
@@ -70,11 +70,12 @@ def main(run: Path, count: int, pairs: str) -> None:
         found = report.classes.values()
         cells.append(f"{np.mean([len(each.copies) for each in found]) / count:.1%}")
         cells.append(f"{np.mean([each.areas.copied_windows for each in found if each.areas]):.2%}")
-        tested = [
-            measure_tstr(training, sets, CLASSIFIER, held_out=held_out, seed=seed)
-            for seed in range(CLASSIFIERS)
-        ]
-        accuracy = np.mean([found.train_synthetic_test_real for found in tested])
+        accuracy = np.mean(
+            [
+                accuracies(sets, [held_out], tuple(training), CLASSIFIER, seed=seed)
+                for seed in range(CLASSIFIERS)
+            ]
+        )
         print(
             f"| {steps} | {sigma} | {spent:.0f} | {' | '.join(cells)} | {accuracy:.2f} |",
             flush=True,

@@ -17,14 +17,15 @@ from torch import nn
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import classifier, features, gan, loading, peak, quality, study, textbook
+from benchmarks import classifier, families, features, gan, loading, peak, quality, study, textbook
 from benchmarks.pairs import Side, Timed
 from benchmarks.table import paired
 from fewray.classify.networks import build_network
 from fewray.classify.training import train_classifier
 from fewray.compute.seeds import child_seed
-from fewray.config import ClassifierOptions
+from fewray.config import AdversarialOptions, ClassifierOptions, DiffusionOptions
 from fewray.generators.families.dcgan import Dcgan
+from fewray.generators.families.diffusion import CONDITIONS, new_network
 from fewray.generators.models.dcgan import BitDropout
 from fewray.imaging import arrays
 from fewray.presets import RECIPES
@@ -135,6 +136,46 @@ def test_both_sides_do_all_of_the_work(monkeypatch: pytest.MonkeyPatch):
         with counted_updates() as count:
             reference()
         assert count == [updates]
+
+
+@pytest.mark.parametrize("recipe", families.TRAINED)
+def test_families_do_all_steps_and_images(recipe: str, monkeypatch: pytest.MonkeyPatch):
+    small = RECIPES[recipe].with_(
+        diffusion=DiffusionOptions(channels=(8, 8), blocks=1, muon_rate=6e-3, sampling_steps=2),
+        adversarial=AdversarialOptions(channels=(8, 8)),
+    )
+    monkeypatch.setitem(RECIPES, recipe, small)
+    work = families.steps(0, recipe=recipe, precision="fp32", count=3)
+    for _ in range(2):  # a round begins where the first one began
+        with counted_updates() as count:
+            assert work() is True
+        assert count == [2 * 3]
+    assert families.images(0, recipe=recipe, count=5)() is True
+
+
+def test_the_operations_of_a_diffusion_step_are_those_of_its_products():
+    network = new_network(RECIPES["diffusion"].diffusion)
+    x, level, conditions = torch.zeros(32, 4, 32, 32), torch.zeros(32), torch.zeros(32, CONDITIONS)
+    with FlopCounterMode(display=False) as counter:
+        network(x, level, conditions).sum().backward()
+    once = counter.get_total_flops()
+    assert once < families.step_flops("diffusion") < 1.1 * once  # Muon multiplies matrices too
+
+
+@pytest.mark.parametrize(("seconds", "finite", "reached"), [
+    (0.5, True, [True] * 5), (2, True, [False, False, True, True, True]),
+    (61, True, [False] * 5), (0.5, False, [False] * 5),
+])  # fmt: skip
+def test_families_reach_their_targets(
+    seconds: float, finite: bool, reached: list[bool], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(families, "step_flops", lambda recipe: 1e9)
+    planned(monkeypatch, families, other=took(seconds, finite))
+    per_second = families.cores() * families.STEPS  # GFLOP/s if a round takes a second
+    peak = {"gflops_fp32": 1.0, "gflops_bf16": float(per_second)}
+    found = families.measure(peak, rounds=1)
+    assert [row.reached for row in found] == reached
+    assert found[0].peak_share == pytest.approx(1 / seconds)
 
 
 def planned(monkeypatch: pytest.MonkeyPatch, module: object, **given: Timed) -> list[Side]:

@@ -17,7 +17,7 @@ from fewray.generators import generate as generation
 from fewray.generators.families.dcgan import Dcgan
 from fewray.imaging.arrays import load_images, save_png
 from fewray.pipelines.quality_report import image_sets
-from fewray.pipelines.tstr import measure_tstr
+from fewray.pipelines.tstr import accuracies, measure_tstr
 from fewray.presets import RECIPES
 from fewray.results.quality import read_quality
 
@@ -299,6 +299,9 @@ def test_tstr_separates_informative_from_shuffled_images(data: Manifest):
     assert found.num_test == 20
     assert found.train_synthetic_test_real == found.train_real_test_real == 1.0
     assert found.train_real_test_synthetic == 1.0
+    classes = tuple(real)
+    assert accuracies(fake, [held_out, real], classes, options) == [1.0, 1.0]
+    assert accuracies(fake, [real], tuple(reversed(classes)), options) == [1.0]
     swapped = measure_tstr(real, dict(zip(fake, reversed(fake.values()), strict=True)), options)
     assert swapped.train_synthetic_test_real == 0.0
     assert swapped.train_real_test_real is None

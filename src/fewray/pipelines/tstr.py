@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,37 +40,56 @@ def measure_tstr(
     """
     if len(real) < 2:
         raise InputError("too_few_classes", "TSTR: a classifier needs at least 2 classes.")
-    labels = {label: index for index, label in enumerate(real)}
-    train, made = _stacked(real, labels, options), _stacked(fake, labels, options)
-    tested = _stacked(held_out, labels, options) if held_out else train
-
-    def accuracies(side: _Side, tests: list[_Side]) -> list[float]:
-        trained = train_classifier(
-            side.images,
-            side.labels,
-            options,
-            n_classes=len(real),
-            seed=child_seed(seed, "usefulness"),
-            device=device,
-            precision=precision,
-        )
-        return [
-            float((predict(trained.model, test.images).argmax(1) == test.labels).mean())
-            for test in tests
-        ]
-
-    *real_real, real_synthetic = accuracies(train, [tested, made] if held_out else [made])
-    (synthetic_real,) = accuracies(made, [tested])
+    tested = held_out or real
+    settings = {"seed": seed, "device": device, "precision": precision}
+    classes = tuple(real)
+    *real_real, real_synthetic = accuracies(
+        real, [tested, fake] if held_out else [fake], classes, options, **settings
+    )
+    (synthetic_real,) = accuracies(fake, [tested], classes, options, **settings)
     return Tstr(
         steps=options.steps,
         batch_size=options.batch_size,
         seed=seed,
         tested_on="held_out" if held_out else "training",
-        num_test=len(tested.labels),
+        num_test=sum(len(each) for each in tested.values()),
         train_real_test_real=real_real[0] if real_real else None,
         train_synthetic_test_real=synthetic_real,
         train_real_test_synthetic=real_synthetic,
     )
+
+
+def accuracies(
+    train: Mapping[str, ImageSet],
+    tests: Sequence[Mapping[str, ImageSet]],
+    classes: Sequence[str],
+    options: ClassifierOptions,
+    *,
+    seed: int = 0,
+    device: str = "auto",
+    precision: str = "auto",
+) -> list[float]:
+    """Return the accuracy on each of ``tests`` of a classifier trained on ``train``.
+
+    All sides map names in ``classes`` to images. InputError for images of another size than the
+    classifier's.
+    """
+    labels = {label: index for index, label in enumerate(classes)}
+    side = _stacked(train, labels, options)
+    stacked = [_stacked(test, labels, options) for test in tests]
+    trained = train_classifier(
+        side.images,
+        side.labels,
+        options,
+        n_classes=len(labels),
+        seed=child_seed(seed, "usefulness"),
+        device=device,
+        precision=precision,
+    )
+    return [
+        float((predict(trained.model, test.images).argmax(1) == test.labels).mean())
+        for test in stacked
+    ]
 
 
 def _stacked(
