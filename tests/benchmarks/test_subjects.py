@@ -154,7 +154,7 @@ def test_families_do_all_steps_and_images(recipe: str, monkeypatch: pytest.Monke
 
 
 def test_the_operations_of_a_diffusion_step_are_those_of_its_products():
-    network = new_network(RECIPES["diffusion"].diffusion)
+    network = new_network(RECIPES["diffusion"])
     x, level, conditions = torch.zeros(32, 4, 32, 32), torch.zeros(32), torch.zeros(32, CONDITIONS)
     with FlopCounterMode(display=False) as counter:
         network(x, level, conditions).sum().backward()

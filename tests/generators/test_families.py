@@ -173,7 +173,7 @@ def test_a_pooled_generator_refuses_too_many_classes():
 def test_the_table_of_layers_has_every_parameter(name: str):
     options = RECIPES[name]
     (table,) = summarise_recipe(options).values()
-    network = diffusion.new_network(options.diffusion)
+    network = diffusion.new_network(options)
     assert table.params == sum(p.numel() for p in network.parameters())
 
 
@@ -186,12 +186,21 @@ def test_classes_do_not_share_their_noise():
     assert max(np.abs(across)) < 0.2, across
 
 
-def test_diffusion_makes_images_of_128_pixels():
-    options = SMALL["diffusion"].with_(image_size=128, epochs=1)
+@pytest.mark.parametrize(
+    ("size", "given", "levels"), [(128, 0, 2), (128, 1, 1), (256, 0, 3), (40, 0, 1)]
+)
+def test_larger_images_are_transformed_more_often(size: int, given: int, levels: int):
+    options = SMALL["diffusion"].with_(image_size=size, epochs=1)
+    options = options.with_(diffusion=options.diffusion.with_(haar_levels=given, layout_sigma=2.0))
     found = new(options)
-    (tick,) = found.fit(noise_images(3, 128))
+    assert found.network.first.in_channels == 4**levels
+    (tick,) = found.fit(noise_images(3, size))
     assert tick.values["loss"] > 0
-    assert found.sample([1]).shape == (1, 1, 128, 128)
+    images = found.sample([1])
+    assert images.shape == (1, 1, size, size)
+    again = new(options)
+    again.load_tensors(found.tensors())
+    assert np.array_equal(again.sample([1]), images)
 
 
 def test_diffusion_learns_two_flat_images(monkeypatch: pytest.MonkeyPatch):

@@ -68,7 +68,12 @@ class DiffusionOptions(Options):
     """Whether training images are moved and changed, and how is an input of the network."""
     noise_mean: float = -1.2
     noise_sd: float = 1.2
-    """Mean and SD of the logarithm of the noise level in training."""
+    """Mean and SD of the logarithm of the noise level in training, up to 64 pixels.
+
+    In larger images, noise hides less: the mean grows by log(size / 64) (Hoogeboom et al. 2023).
+    """
+    haar_levels: int = 0
+    """Haar transforms before the network, which halve its images; 0: down to 32 pixels or more."""
     ambient_sigma: float = 0.0
     """Noise level above which training sees noisy images only; 0: all levels see the images."""
     muon_rate: float = 0.0
@@ -87,6 +92,7 @@ class DiffusionOptions(Options):
         check_range("dropout", self.dropout, 0, 0.9)
         check_range("noise_mean", self.noise_mean, -10, 10)
         check_range("noise_sd", self.noise_sd, 0, above=True)
+        check_range("haar_levels", self.haar_levels, 0, 5)
         check_range("muon_rate", self.muon_rate, 0)
         check_range("sampling_steps", self.sampling_steps, 2)
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 from fewray.compute.cuda_graph import StepGraph
 from fewray.compute.device import autocast, choose_precision
 from fewray.compute.seeds import child_seed, seeded
-from fewray.config import MOST_POOLED_CLASSES, DiffusionOptions, GanOptions
+from fewray.config import MOST_POOLED_CLASSES, GanOptions
 from fewray.errors import InputError
 from fewray.generators.epochs import batches_per_epoch, drawn_epochs, follow, set_rate
 from fewray.generators.family import (
@@ -26,7 +26,7 @@ from fewray.generators.family import (
 from fewray.generators.models.augmentation import PARAMETERS, augment
 from fewray.generators.models.edm import denoising_loss, noise_levels, solve
 from fewray.generators.models.layout import FACTOR, Layout, fit_layout, noisy_layout
-from fewray.generators.models.unet import UNet, haar, initialise, inverse_haar
+from fewray.generators.models.unet import UNet, haar, initialise, inverse_haar, levels_for
 from fewray.generators.muon import Muon
 from fewray.generators.optimiser_state import below, load_optimiser, optimiser_tensors
 from fewray.generators.sampling import between
@@ -41,11 +41,22 @@ RECOGNISED_AT = (0.1, 0.2, 0.4, 0.8, 1.6)
 BATCH = 50
 
 
-def new_network(options: DiffusionOptions) -> UNet:
+def new_network(options: GanOptions) -> UNet:
     """Return the denoising network with PyTorch's initial weights."""
+    own = options.diffusion
     return UNet(
-        options.channels, blocks=options.blocks, conditions=CONDITIONS, dropout=options.dropout
+        own.channels,
+        blocks=own.blocks,
+        conditions=CONDITIONS,
+        bands=4 ** haar_levels(options),
+        dropout=own.dropout,
     )
+
+
+def haar_levels(options: GanOptions) -> int:
+    """Return the number of Haar transforms before the network."""
+    factor = 2 ** (len(options.diffusion.channels) - 1)
+    return options.diffusion.haar_levels or levels_for(options.image_size, factor)
 
 
 class Diffusion:
@@ -55,15 +66,18 @@ class Diffusion:
     """
 
     def __init__(self, options: GanOptions, *, seed: int, device: torch.device) -> None:
-        factor = max(FACTOR, 2 ** len(options.diffusion.channels))
+        self.levels = haar_levels(options)
+        factor = max(FACTOR, 2 ** (self.levels + len(options.diffusion.channels) - 1))
         if options.image_size % factor:
             message = f"image_size {options.image_size}: expected a multiple of {factor}."
             raise InputError("image_size_unsupported", message, value=options.image_size)
+        size = options.image_size
+        self._shape = haar(torch.zeros(1, 1, size, size), self.levels).shape[1:]
         self.options, self.seed, self.device = options, seed, device
         self.epoch = self.class_index = 0
         self.layouts: list[Layout] = []
         with seeded(0):  # layers draw from the global random state, which must not change
-            self.network, self.average = (new_network(options.diffusion) for _ in range(2))
+            self.network, self.average = (new_network(options) for _ in range(2))
         draws = torch.Generator().manual_seed(child_seed(seed, "init"))
         initialise(self.network, draws, self.network.last_of_shortcuts())
         for network in (self.network, self.average):
@@ -137,13 +151,12 @@ class Diffusion:
         return to_uint8(inverse_haar(clean).clamp(-1, 1))
 
     def _noise(self, seed: int) -> Tensor:
-        """Return the noise (4, S/2, S/2) of an image.
+        """Return the noise (c, H, W) of an image, like its Haar coefficients.
 
         It depends on the class: images of two classes with one seed would resemble each other.
         """
         drawn = torch.Generator().manual_seed(child_seed(seed, "latent", self.class_index))
-        half = self.options.image_size // 2
-        return torch.randn(4, half, half, generator=drawn)
+        return torch.randn(self._shape, generator=drawn)
 
     def _conditions(self, labels: Tensor, parameters: Tensor | None = None) -> Tensor:
         one_hot = functional.one_hot(labels.to(self.device), MOST_POOLED_CLASSES).float()
@@ -160,7 +173,7 @@ class Diffusion:
         """
         noise, found = self._noise(0), []
         for part in to_float(images).split(BATCH):
-            clean = haar(part.to(self.device))
+            clean = haar(part.to(self.device), self.levels)
             described = self._conditions(torch.full((len(clean),), self.class_index))
             losses = [
                 denoising_loss(
@@ -238,10 +251,9 @@ class Diffusion:
         )
 
     def _kept_noise(self, count: int) -> Tensor:
-        """Return the noise (count, 4, S/2, S/2) that images keep at high noise levels."""
-        drawn, half = torch.Generator(), self.options.image_size // 2
-        drawn.manual_seed(child_seed(self.seed, "kept noise"))
-        return torch.randn(count, 4, half, half, generator=drawn).to(self.device)
+        """Return the noise (count, c, H, W) that images keep at high noise levels."""
+        drawn = torch.Generator().manual_seed(child_seed(self.seed, "kept noise"))
+        return torch.randn(count, *self._shape, generator=drawn).to(self.device)
 
     def _step(
         self,
@@ -254,10 +266,11 @@ class Diffusion:
         """Update the weights on one batch; return its loss, still on the device."""
         options = self.options.diffusion
         placed, parameters = augment(images, draws) if options.augmented else (images, None)
-        clean = haar(placed)
+        clean = haar(placed, self.levels)
         described = self._conditions(labels, parameters)
         drawn = torch.randn(len(clean), generator=draws, device=self.device)
-        sigma = torch.exp(options.noise_mean + options.noise_sd * drawn)
+        mean = options.noise_mean + math.log(max(1.0, self.options.image_size / 64))
+        sigma = torch.exp(mean + options.noise_sd * drawn)
         noise = torch.randn(clean.shape, generator=draws, device=self.device)
 
         def network(x: Tensor, level: Tensor) -> Tensor:

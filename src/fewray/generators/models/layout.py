@@ -44,7 +44,7 @@ def fit_layout(images: np.ndarray) -> Layout:
 
 
 def noisy_layout(layout: Layout, noise: Tensor, sigma: float) -> Tensor:
-    """Return Haar coefficients (n, 4, H, W) at noise level ``sigma`` for white ``noise`` like them.
+    """Return Haar coefficients (n, c, H, W) at noise level ``sigma`` for white ``noise`` like them.
 
     They are where the exact path of the Gaussian arrives that begins with this noise.
     """
@@ -57,4 +57,5 @@ def noisy_layout(layout: Layout, noise: Tensor, sigma: float) -> Tensor:
     fine = functional.interpolate(
         moved.view(-1, 1, side, side) / FACTOR, scale_factor=float(FACTOR), mode="nearest"
     )
-    return haar(sigma * white + fine)
+    levels = (white.shape[-1] // noise.shape[-1]).bit_length() - 1
+    return haar(sigma * white + fine, levels)

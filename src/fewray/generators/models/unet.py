@@ -1,9 +1,10 @@
 """A small U-Net that denoises the Haar coefficients of grey images.
 
 The layout follows the network of Karras et al. 2022 (EDM, arXiv 2206.00364), with one group
-normalisation per block, attention at the coarsest level only, and a one-level Haar transform before
-the first and after the last layer: half the width and height at four times the channels, without
-loss (compare Hoogeboom et al. 2023, arXiv 2301.11093).
+normalisation per block, attention at the coarsest level only, and a Haar transform before the first
+and after the last layer: half the width and height at four times the channels, without loss. Larger
+images are transformed more than once, so that they cost no more (compare Hoogeboom et al. 2023,
+arXiv 2301.11093).
 """
 
 from __future__ import annotations
@@ -21,19 +22,39 @@ from fewray.generators.models.fused_silu import NormSilu, affine_silu
 FREQUENCIES = 32
 """Pairs of a sine and a cosine that encode the noise level."""
 GROUPS = 8
+SMALLEST = 32
+"""Width in pixels below which images are not transformed again."""
 
 
-def haar(x: Tensor) -> Tensor:
-    """Return the orthonormal one-level Haar coefficients (n, 4, H/2, W/2) of ``x`` (n, 1, H, W)."""
-    a, b, c, d = x[..., ::2, ::2], x[..., ::2, 1::2], x[..., 1::2, ::2], x[..., 1::2, 1::2]
-    return torch.cat([a + b + c + d, a - b + c - d, a + b - c - d, a - b - c + d], 1) / 2
+def haar(x: Tensor, levels: int = 1) -> Tensor:
+    """Return the orthonormal Haar coefficients (n, 4 c, H/2, W/2) of ``x`` (n, c, H, W).
+
+    With more ``levels``, all of them are transformed again: (n, 4^levels c, H/2^levels, ...).
+    """
+    for _ in range(levels):
+        a, b, c, d = x[..., ::2, ::2], x[..., ::2, 1::2], x[..., 1::2, ::2], x[..., 1::2, 1::2]
+        x = torch.cat([a + b + c + d, a - b + c - d, a + b - c - d, a - b - c + d], 1) / 2
+    return x
 
 
 def inverse_haar(y: Tensor) -> Tensor:
-    """Return the images (n, 1, H, W) whose :func:`haar` coefficients are ``y``."""
-    s, p, q, r = y.chunk(4, 1)
-    pixels = torch.cat([s + p + q + r, s - p + q - r, s + p - q - r, s - p - q + r], 1) / 2
-    return functional.pixel_shuffle(pixels, 2)
+    """Return the images (n, 1, H, W) whose :func:`haar` coefficients are ``y``, at any level."""
+    while y.shape[1] > 1:
+        s, p, q, r = y.chunk(4, 1)
+        corners = [s + p + q + r, s - p + q - r, s + p - q - r, s - p - q + r]
+        y = functional.pixel_shuffle(torch.stack(corners, 2).flatten(1, 2) / 2, 2)
+    return y
+
+
+def levels_for(size: int, factor: int) -> int:
+    """Return how often images are transformed: once, then while SMALLEST pixels or more are left.
+
+    ``size`` is their width; what is left is a multiple of ``factor`` after the second time.
+    """
+    levels = 1
+    while size // 2 ** (levels + 1) >= SMALLEST and size % (2 ** (levels + 1) * factor) == 0:
+        levels += 1
+    return levels
 
 
 class KeptConv2d(nn.Conv2d):
@@ -98,7 +119,7 @@ class Attention(nn.Module):
 
 
 class UNet(nn.Module):
-    """Map noisy Haar coefficients (n, 4, H, W) to an estimate of the same shape.
+    """Map noisy Haar coefficients (n, bands, H, W) to an estimate of the same shape.
 
     ``channels`` are those of each level, finest first; every level halves width and height.
     ``conditions`` is the length of the vector that describes class and augmentation.
@@ -112,6 +133,7 @@ class UNet(nn.Module):
         *,
         blocks: int = 2,
         conditions: int,
+        bands: int = 4,
         embedding: int = 192,
         dropout: float = 0.1,
     ) -> None:
@@ -129,7 +151,7 @@ class UNet(nn.Module):
         def level(width: int) -> nn.ModuleList:
             return nn.ModuleList(Block(width, embedding, dropout) for _ in range(blocks))
 
-        self.first = nn.Conv2d(4, channels[0], 3, padding=1)
+        self.first = nn.Conv2d(bands, channels[0], 3, padding=1)
         self.down = nn.ModuleList(level(width) for width in channels)
         self.narrow = nn.ModuleList(nn.Conv2d(fine, coarse, 1) for fine, coarse in pairs)
         self.attention = Attention(channels[-1])
@@ -140,7 +162,7 @@ class UNet(nn.Module):
         )
         self.up = nn.ModuleList(level(fine) for fine, _ in pairs)
         self.norm = NormSilu(GROUPS, channels[0])
-        self.last = nn.Conv2d(channels[0], 4, 3, padding=1)
+        self.last = nn.Conv2d(channels[0], bands, 3, padding=1)
 
     def forward(self, x: Tensor, level: Tensor, conditions: Tensor) -> Tensor:
         """Return the estimate for noise ``level`` (n,) and ``conditions`` (n, conditions)."""
