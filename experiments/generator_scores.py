@@ -124,7 +124,8 @@ def measure_images(
 ) -> dict[str, Any]:
     """Return the scores of synthetic images by extractor and class, and of classifiers.
 
-    Without ``real``, no classifiers are trained on the real images.
+    Without ``real``, no classifiers are trained on the real images; without images of the
+    classifier's size, none at all.
     """
     scores: dict[str, dict[str, Any]] = {}
     for name in EXTRACTORS:
@@ -142,6 +143,8 @@ def measure_images(
             for label, found in report.classes.items()
         }
     sides = {"real": training, "synthetic": fake} if real else {"synthetic": fake}
+    if next(iter(fake.values())).images.shape[2] != CLASSIFIER.image_size:
+        sides = {}
     tested = {
         f"accuracy_from_{name}": [
             accuracies(side, [held_out], tuple(training), CLASSIFIER, seed=seed)[0]

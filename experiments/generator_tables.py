@@ -178,15 +178,17 @@ def _copies(runs: Mapping[str, list[Run]]) -> list[str]:
             f"{found[0]['synthetic']}",
             percent(_by_class(found, "lite0", "copies"), found[0]["synthetic"]),
             *(percent(_by_class(found, "lite0", "windows", side)) for side in (0, 1)),
-            *(
-                with_range([float(np.mean(run[f"accuracy_from_{side}"])) for run in found])
-                for side in ("real", "synthetic")
-            ),
+            *(_accuracy(found, side) for side in ("real", "synthetic")),
         ]
         for recipe, found in runs.items()
     ]
     head = ("recipe", "images", "copies (%)", "copied windows (%)", "of unseen real images (%)")
     return _table([*head, "accuracy, trained on real", "on synthetic"], rows)
+
+
+def _accuracy(runs: Sequence[Run], side: str) -> str:
+    key = f"accuracy_from_{side}"
+    return with_range([float(np.mean(run[key])) for run in runs]) if key in runs[0] else ""
 
 
 def _grey_levels(runs: Mapping[str, list[Run]]) -> list[str]:

@@ -62,13 +62,22 @@ def test_auto_chooses_by_size_device_and_number_of_classes():
     assert options == recipe("diffusion")
     assert "diffusion" in why
     assert choose_recipe(four, image_size=128)[0] == recipe("diffusion").with_(image_size=128)
-    assert choose_recipe(four, image_size=256)[0].recipe == "diffusion_quick"
-    assert choose_recipe(four, image_size=256, on_gpu=True)[0].recipe == "diffusion"
+    assert choose_recipe(four, image_size=512)[0].recipe == "diffusion"
+    assert choose_recipe(four, image_size=264)[0].recipe == "diffusion_quick"  # 8 x 33
+    assert choose_recipe(four, image_size=264, on_gpu=True)[0].recipe == "diffusion"
     many = dict.fromkeys(map(str, range(MOST_POOLED_CLASSES + 1)), 60)
     assert not choose_recipe(many)[0].pooled
     del many["0"]
     assert choose_recipe(many)[0].pooled
     assert "b (5)" in choose_recipe({"a": 60, "b": 5})[1]
+
+
+@pytest.mark.parametrize(
+    ("size", "levels"), [(16, 1), (64, 1), (96, 1), (128, 2), (200, 1), (192, 2), (512, 4)]
+)
+def test_large_images_are_transformed_down_to_32_pixels(size: int, levels: int):
+    assert DiffusionOptions().levels(size) == levels
+    assert DiffusionOptions(haar_levels=3).levels(size) == 3
 
 
 def test_the_recipe_may_be_auto_in_a_study_and_in_training():

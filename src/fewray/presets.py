@@ -9,6 +9,7 @@ from typing import Any
 
 from fewray.config import (
     MOST_POOLED_CLASSES,
+    SMALLEST_SIDE,
     ClassicAugmentation,
     ClassifierOptions,
     CrossvalOptions,
@@ -91,7 +92,7 @@ RECIPES: dict[str, GanOptions] = {
 AUTO = "auto"
 """In place of the name of a recipe: the one that :func:`choose_recipe` chooses."""
 LONGEST_HOURS = 4.0
-"""Hours on one CPU core that ``--recipe auto`` accepts; at 64 px, recipe diffusion takes less than
+"""Hours on one CPU core that ``--recipe auto`` accepts; at 64 px, recipe diffusion takes about
 one."""
 FEW_IMAGES = 20
 """Images per class below which ``--recipe auto`` warns of copies."""
@@ -190,7 +191,8 @@ def choose_recipe(
     A function of its arguments alone, so that a run resumes with the same options on a machine of
     the same kind. What it rests on is measured in docs/generators.md, at 64 px only.
     """
-    hours = (image_size / 64) ** 2
+    side = image_size / 2 ** RECIPES["diffusion"].diffusion.levels(image_size)
+    hours = (side / SMALLEST_SIDE) ** 2
     name = "diffusion" if on_gpu or hours <= LONGEST_HOURS else "diffusion_quick"
     options = RECIPES[name].with_(image_size=image_size)
     reasons = [f"recipe {name}, the default, measured at 64 px only"]

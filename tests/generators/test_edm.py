@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from fewray.generators.models.augmentation import PARAMETERS, augment
 from fewray.generators.models.edm import SIGMA_DATA, denoise, denoising_loss, noise_levels, solve
-from fewray.generators.models.unet import UNet, haar, initialise, inverse_haar, levels_for
+from fewray.generators.models.unet import UNet, haar, initialise, inverse_haar
 
 
 def silent(x: torch.Tensor, level: torch.Tensor) -> torch.Tensor:
@@ -40,14 +40,6 @@ def test_the_transform_of_a_transform_is_inverted(levels: int):
     flat = haar(torch.ones(1, 1, 16, 16), levels)
     assert torch.equal(flat[:, 0], torch.full_like(flat[:, 0], 2.0**levels))
     assert not flat[:, 1:].any()
-
-
-@pytest.mark.parametrize(
-    ("size", "factor", "levels"),
-    [(16, 4, 1), (64, 4, 1), (96, 4, 1), (128, 4, 2), (200, 4, 1), (192, 4, 2), (512, 4, 4)],
-)
-def test_images_are_transformed_down_to_32_pixels(size: int, factor: int, levels: int):
-    assert levels_for(size, factor) == levels
 
 
 def test_the_estimate_of_gaussian_images_is_their_posterior_mean():

@@ -42,6 +42,8 @@ class ClassicAugmentation(Options):
 
 LARGEST_SIZE = 1024
 """Largest width of synthetic images, in pixels."""
+SMALLEST_SIDE = 32
+"""Width in pixels below which Haar coefficients are not transformed again."""
 MOST_POOLED_CLASSES = 16
 """Classes that one generator can learn."""
 
@@ -73,7 +75,10 @@ class DiffusionOptions(Options):
     In larger images, noise hides less: the mean grows by log(size / 64) (Hoogeboom et al. 2023).
     """
     haar_levels: int = 0
-    """Haar transforms before the network, which halve its images; 0: down to 32 pixels or more."""
+    """Haar transforms before the network, each of which halves width and height.
+
+    0: one, and more while ``SMALLEST_SIDE`` pixels are left.
+    """
     ambient_sigma: float = 0.0
     """Noise level above which training sees noisy images only; 0: all levels see the images."""
     muon_rate: float = 0.0
@@ -95,6 +100,22 @@ class DiffusionOptions(Options):
         check_range("haar_levels", self.haar_levels, 0, 5)
         check_range("muon_rate", self.muon_rate, 0)
         check_range("sampling_steps", self.sampling_steps, 2)
+
+    @property
+    def factor(self) -> int:
+        """How often the network halves its images, as a factor."""
+        return 2 ** (len(self.channels) - 1)
+
+    def levels(self, image_size: int) -> int:
+        """Return the number of Haar transforms of images of this width."""
+        if self.haar_levels:
+            return self.haar_levels
+        levels = 1
+        while image_size >> (levels + 1) >= SMALLEST_SIDE:
+            if image_size % (2 ** (levels + 1) * self.factor):
+                break
+            levels += 1
+        return levels
 
 
 @dataclass(frozen=True, kw_only=True)

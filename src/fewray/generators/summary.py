@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from fewray.config import MOST_POOLED_CLASSES, GanOptions
-from fewray.generators.families.diffusion import CONDITIONS, haar_levels, new_network
+from fewray.generators.families.diffusion import CONDITIONS, new_network
 from fewray.generators.families.gan import new_networks
 from fewray.generators.models.dcgan import BitDropout, Discriminator, Generator
 from fewray.generators.models.unet import haar
@@ -110,7 +110,7 @@ def summarise_recipe(options: GanOptions) -> dict[str, NetworkSummary]:
     if options.family == "diffusion":
         network = new_network(options)
         conditions = torch.zeros(1, CONDITIONS)
-        noisy = haar(torch.zeros(1, 1, size, size), haar_levels(options))
+        noisy = haar(torch.zeros(1, 1, size, size), options.diffusion.levels(size))
         return {"network": summarise(network, noisy, torch.zeros(1), conditions)}
     if options.family == "gan":
         G, D = new_networks(options)

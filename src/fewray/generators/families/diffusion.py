@@ -26,7 +26,7 @@ from fewray.generators.family import (
 from fewray.generators.models.augmentation import PARAMETERS, augment
 from fewray.generators.models.edm import denoising_loss, noise_levels, solve
 from fewray.generators.models.layout import FACTOR, Layout, fit_layout, noisy_layout
-from fewray.generators.models.unet import UNet, haar, initialise, inverse_haar, levels_for
+from fewray.generators.models.unet import UNet, haar, initialise, inverse_haar
 from fewray.generators.muon import Muon
 from fewray.generators.optimiser_state import below, load_optimiser, optimiser_tensors
 from fewray.generators.sampling import between
@@ -48,15 +48,9 @@ def new_network(options: GanOptions) -> UNet:
         own.channels,
         blocks=own.blocks,
         conditions=CONDITIONS,
-        bands=4 ** haar_levels(options),
+        bands=4 ** own.levels(options.image_size),
         dropout=own.dropout,
     )
-
-
-def haar_levels(options: GanOptions) -> int:
-    """Return the number of Haar transforms before the network."""
-    factor = 2 ** (len(options.diffusion.channels) - 1)
-    return options.diffusion.haar_levels or levels_for(options.image_size, factor)
 
 
 class Diffusion:
@@ -66,12 +60,11 @@ class Diffusion:
     """
 
     def __init__(self, options: GanOptions, *, seed: int, device: torch.device) -> None:
-        self.levels = haar_levels(options)
-        factor = max(FACTOR, 2 ** (self.levels + len(options.diffusion.channels) - 1))
-        if options.image_size % factor:
-            message = f"image_size {options.image_size}: expected a multiple of {factor}."
-            raise InputError("image_size_unsupported", message, value=options.image_size)
-        size = options.image_size
+        size, own = options.image_size, options.diffusion
+        self.levels = own.levels(size)
+        if size % (factor := max(FACTOR, 2**self.levels * own.factor)):
+            message = f"image_size {size}: expected a multiple of {factor}."
+            raise InputError("image_size_unsupported", message, value=size)
         self._shape = haar(torch.zeros(1, 1, size, size), self.levels).shape[1:]
         self.options, self.seed, self.device = options, seed, device
         self.epoch = self.class_index = 0

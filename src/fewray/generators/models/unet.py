@@ -22,8 +22,6 @@ from fewray.generators.models.fused_silu import NormSilu, affine_silu
 FREQUENCIES = 32
 """Pairs of a sine and a cosine that encode the noise level."""
 GROUPS = 8
-SMALLEST = 32
-"""Width in pixels below which images are not transformed again."""
 
 
 def haar(x: Tensor, levels: int = 1) -> Tensor:
@@ -44,17 +42,6 @@ def inverse_haar(y: Tensor) -> Tensor:
         corners = [s + p + q + r, s - p + q - r, s + p - q - r, s - p - q + r]
         y = functional.pixel_shuffle(torch.stack(corners, 2).flatten(1, 2) / 2, 2)
     return y
-
-
-def levels_for(size: int, factor: int) -> int:
-    """Return how often images are transformed: once, then while SMALLEST pixels or more are left.
-
-    ``size`` is their width; what is left is a multiple of ``factor`` after the second time.
-    """
-    levels = 1
-    while size // 2 ** (levels + 1) >= SMALLEST and size % (2 ** (levels + 1) * factor) == 0:
-        levels += 1
-    return levels
 
 
 class KeptConv2d(nn.Conv2d):
