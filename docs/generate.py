@@ -83,10 +83,11 @@ def metrics() -> str:
 
 def generators() -> str:
     """Return docs/generators.md with its tables from docs/results/generators/."""
-    from experiments import generator_ablation, generator_tables
+    from experiments import generator_ablation, generator_aims, generator_tables
 
     page = (DOCS / "generators.md").read_text(encoding="utf-8")
     page = _filled(page, "generators", generator_tables.render())
+    page = _filled(page, "aims", generator_aims.render())
     return _filled(page, "ablation", generator_ablation.render())
 
 

@@ -50,11 +50,11 @@ def recipe_scores() -> dict[str, dict[str, Any]]:
             "seeds": len(runs),
             "core_minutes": round(_mean(runs, "core_minutes")),
             "kid_held_out": {
-                extractor: round(_over_classes(runs, extractor, "kid_held_out"), 2)
+                extractor: round(over_classes(runs, extractor, "kid_held_out"), 2)
                 for extractor in EXTRACTORS
             },
-            "copies": round(_over_classes(runs, "lite0", "copies") / runs[0]["synthetic"], 3),
-            "copied_windows": round(_over_classes(runs, "lite0", "windows"), 3),
+            "copies": round(over_classes(runs, "lite0", "copies") / runs[0]["synthetic"], 3),
+            "copied_windows": round(over_classes(runs, "lite0", "windows"), 3),
             "accuracy": round(_mean(runs, "accuracy_from_synthetic"), 2),
             "accuracy_real": round(_mean(runs, "accuracy_from_real"), 2),
         }
@@ -76,7 +76,8 @@ def _by_class(runs: Sequence[Run], extractor: str, key: str, side: int = 0) -> l
     return list(np.mean(values, axis=0))
 
 
-def _over_classes(runs: Sequence[Run], extractor: str, key: str) -> float:
+def over_classes(runs: Sequence[Run], extractor: str, key: str) -> float:
+    """Return the mean of a score over runs and classes."""
     return float(np.mean(_by_class(runs, extractor, key)))
 
 
@@ -88,7 +89,8 @@ def _size(runs: Sequence[Run]) -> int:
     return runs[0]["image_size"]
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a Markdown table."""
     lines = [f"| {' | '.join(row)} |".replace("  ", " ") for row in (head, *rows)]
     return ["", lines[0], "| --- " * len(head) + "|", *lines[1:]]
 
@@ -123,15 +125,11 @@ def _fidelity(runs: Mapping[str, list[Run]]) -> list[str]:
         sizes.setdefault(_size(found), found[:1])
     for size, found in sorted(sizes.items()):
         add((f"training images, {size} px", "", ""), found, ("", "real_kid", "", ""))
-    return _table(["recipe", "seeds", "core-minutes", "extractor", *SCORES.values()], rows)
+    return table(["recipe", "seeds", "core-minutes", "extractor", *SCORES.values()], rows)
 
 
 def _relative(runs: Mapping[str, list[Run]]) -> list[str]:
-    """Return the lines of a table of KID (mean over classes) divided by that of ``paper``.
-
-    A run is compared with that of ``paper`` of the same seed, whose patients are the same, or with
-    the mean over the runs of ``paper`` if there is none.
-    """
+    """Return the lines of a table of KID divided by that of ``paper``."""
     reference = runs.get(REFERENCE)
     if reference is None:
         return []
@@ -140,24 +138,29 @@ def _relative(runs: Mapping[str, list[Run]]) -> list[str]:
         for extractor in EXTRACTORS
         for key, side in (("kid", "training images"), ("kid_held_out", "unseen patients"))
     }
-    rows = []
-    for recipe, found in runs.items():
-        if recipe == REFERENCE or _size(found) != _size(reference):
-            continue
-        cells = []
-        for column in columns.values():
-            ratios = [
-                _over_classes([run], *column) / _over_classes(_paired(run, reference), *column)
-                for run in found
-            ]
-            cells.append(with_range(ratios))
-        rows.append([recipe, *cells])
-    return _table([f"KID as a share of that of `{REFERENCE}`", *columns], rows) if rows else []
+    rows = [
+        [recipe, *(with_range(shares(found, reference, *column)) for column in columns.values())]
+        for recipe, found in runs.items()
+        if recipe != REFERENCE and _size(found) == _size(reference)
+    ]
+    return table([f"KID as a share of that of `{REFERENCE}`", *columns], rows) if rows else []
 
 
-def _paired(run: Run, reference: Sequence[Run]) -> Sequence[Run]:
-    """Return the runs of ``reference`` with the seed of ``run``, or all if there is none."""
-    return [other for other in reference if other["seed"] == run["seed"]] or reference
+def shares(runs: Sequence[Run], reference: Sequence[Run], extractor: str, key: str) -> list[float]:
+    """Return a score (mean over classes) of each run divided by that of ``reference``.
+
+    A run is compared with the run of ``reference`` of the same seed, whose patients are the same,
+    or with the mean over all of them if there is none.
+    """
+    return [
+        over_classes([run], extractor, key)
+        / over_classes(
+            [other for other in reference if other["seed"] == run["seed"]] or reference,
+            extractor,
+            key,
+        )
+        for run in runs
+    ]
 
 
 def with_range(values: Sequence[float], digits: int = 2) -> str:
@@ -183,7 +186,7 @@ def _copies(runs: Mapping[str, list[Run]]) -> list[str]:
         for recipe, found in runs.items()
     ]
     head = ("recipe", "images", "copies (%)", "copied windows (%)", "of unseen real images (%)")
-    return _table([*head, "accuracy, trained on real", "on synthetic"], rows)
+    return table([*head, "accuracy, trained on real", "on synthetic"], rows)
 
 
 def _accuracy(runs: Sequence[Run], side: str) -> str:
@@ -204,4 +207,4 @@ def _grey_levels(runs: Mapping[str, list[Run]]) -> list[str]:
         size = _size(found)
         real.setdefault(size, [f"real, {size} px", *cells(found[:1], "training")])
         made.append([recipe, *cells(found, "synthetic")])
-    return _table(["grey levels", *STATISTICS.values()], [*real.values(), *made])
+    return table(["grey levels", *STATISTICS.values()], [*real.values(), *made])

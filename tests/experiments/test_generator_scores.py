@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments import generator_ablation, generator_scores, generator_tables
+from experiments import generator_ablation, generator_aims, generator_scores, generator_tables
 from fewray.config import ClassifierOptions, DiffusionOptions
 from fewray.data.loading import load_dataset
 from fewray.generators import epochs
@@ -35,25 +35,29 @@ def test_pauses_do_not_count_as_training():
     assert generator_scores.training_seconds(rows) == 40
 
 
-def test_kid_is_compared_with_that_of_paper(results: Path):
-    def run(recipe: str, kid: float, seed: int = 0, **more: object) -> dict[str, object]:
-        scores = {"kid": kid, "kid_held_out": 2 * kid, "real_kid": 0, "precision": 1, "coverage": 1}
-        classes = {name: {**scores, "copies": 0, "windows": [0.1, 0.2]} for name in ("a", "b")}
-        grey = dict.fromkeys(generator_tables.STATISTICS, 1.0)
-        return {
-            "recipe": recipe,
-            "seed": seed,
-            "data": "x",
-            "image_size": 64,
-            "statistics": {key: {"a": grey, "b": grey} for key in ("training", "synthetic")},
-            "core_minutes": 1,
-            "synthetic": 10,
-            "scores": dict.fromkeys(generator_scores.EXTRACTORS, classes),
-            "accuracy_from_real": [0.5],
-            "accuracy_from_synthetic": [0.5],
-            **more,
-        }
+def run(
+    recipe: str, kid: float, seed: int = 0, copies: int = 0, **more: object
+) -> dict[str, object]:
+    """Return stored scores of two classes, ten images each; the KID to unseen patients is twice ``kid``."""
+    scores = {"kid": kid, "kid_held_out": 2 * kid, "real_kid": 0, "precision": 1, "coverage": 1}
+    classes = {name: {**scores, "copies": copies, "windows": [0.1, 0.2]} for name in ("a", "b")}
+    grey = dict.fromkeys(generator_tables.STATISTICS, 1.0)
+    return {
+        "recipe": recipe,
+        "seed": seed,
+        "data": "x",
+        "image_size": 64,
+        "statistics": {key: {"a": grey, "b": grey} for key in ("training", "synthetic")},
+        "core_minutes": 1,
+        "synthetic": 10,
+        "scores": dict.fromkeys(generator_scores.EXTRACTORS, classes),
+        "accuracy_from_real": [0.5],
+        "accuracy_from_synthetic": [0.5],
+        **more,
+    }
 
+
+def test_kid_is_compared_with_that_of_paper(results: Path):
     write_json(results / "a.json", run("diffusion", 0.5))
     assert "as a share" not in generator_tables.render()
     write_json(results / "b.json", run("paper", 2.0))
@@ -68,6 +72,22 @@ def test_kid_is_compared_with_that_of_paper(results: Path):
     assert f"| diffusion | {' | '.join(['0.38 (0.25 to 0.50)'] * 6)} |" in generator_tables.render()
     write_json(results / "e.json", run("paper", 4.0, seed=1))  # seed 1 has other patients
     assert f"| diffusion | {' | '.join(['0.25 (0.25 to 0.25)'] * 6)} |" in generator_tables.render()
+
+
+def test_missed_aims_are_marked(results: Path):
+    assert "Not measured yet: diffusion, paper, patches" in generator_aims.render()
+    write_json(results / "a.json", run("paper", 3.0))
+    write_json(results / "b.json", run("patches", 0.6))  # a fifth: more than a sixth
+    write_json(results / "c.json", run("diffusion", 0.6, core_minutes=200, copies=3))
+    rows = [line.strip("|").split(" | ") for line in generator_aims.render().splitlines()]
+    cells = {row[0].strip(): [cell.strip(" |") for cell in row[-2:]] for row in rows}
+    share = "share of `paper` (lite0)"
+    assert cells[f"KID to training images, {share}"] == ["0.20, **missed**", "0.20"]
+    assert cells[f"KID to unseen patients, {share}"] == ["0.20", "0.20"]
+    assert cells["copies, points above unseen real images"] == ["-2.0", "28.0, **missed**"]
+    assert cells["copied windows, ratio to unseen real images"] == ["0.50", "0.50"]
+    assert cells["precision"] == ["1.00", "1.00"]
+    assert cells["core-minutes for four classes"] == ["1", "200, **missed**"]
 
 
 @pytest.mark.long
