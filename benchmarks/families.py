@@ -24,7 +24,7 @@ PEAK_TARGET, SECONDS_TARGET = 0.7, 60
 
 
 class _Enough(Exception):
-    """As many steps as wanted are done."""
+    """As many steps as asked for are done."""
 
 
 class _Counter(TorchDispatchMode):
