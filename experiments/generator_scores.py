@@ -128,8 +128,11 @@ def measure_images(
     classifier's size, none at all.
     """
     scores: dict[str, dict[str, Any]] = {}
+    real_copies: dict[str, float] = {}
     for name in EXTRACTORS:
         report, *_ = measure_quality(training, fake, open_extractor(name), held_out=held_out)
+        limit = report.copy_threshold
+        real_copies[name] = limit.real_flagged / limit.num_held_out
         scores[name] = {
             label: {
                 "kid": found.kid,
@@ -157,6 +160,7 @@ def measure_images(
         "held_out_images": {label: len(each.images) for label, each in held_out.items()},
         "synthetic": max(len(each.images) for each in fake.values()),
         "scores": scores,
+        "real_copies": real_copies,
         "statistics": {
             side: {label: statistics(each.images) for label, each in sets.items()}
             for side, sets in (("training", training), ("synthetic", fake))
@@ -183,8 +187,9 @@ def in_short(found: Mapping[str, Any]) -> str:
     lines += [
         f"copies {mean('lite0', 'copies') / found['synthetic']:.1%}",
         f"copied windows {np.mean(windows):.1%}",
-        f"accuracy {np.mean(found['accuracy_from_synthetic']):.2f}",
     ]
+    if accuracy := found.get("accuracy_from_synthetic"):
+        lines.append(f"accuracy {np.mean(accuracy):.2f}")
     return "\n".join(lines)
 
 

@@ -100,7 +100,7 @@ def render() -> str:
     if not (runs := stored_runs()):
         return "No run has been measured yet.\n"
     labels = sorted(next(iter(runs.values()))[0]["scores"]["lite0"])
-    lines = [f"Classes: {' / '.join(labels)}. Means over seeds, some with their range."]
+    lines = [f"Classes: {' / '.join(labels)}. Means over seeds, in places with their range."]
     lines += _fidelity(runs) + _relative(runs) + _copies(runs) + _grey_levels(runs)
     return "\n".join(lines) + "\n"
 
@@ -165,7 +165,10 @@ def shares(runs: Sequence[Run], reference: Sequence[Run], extractor: str, key: s
 
 def with_range(values: Sequence[float], digits: int = 2) -> str:
     """Return the mean, with the smallest and the largest if there are several values."""
-    mean, low, high = (f"{each:.{digits}f}" for each in (np.mean(values), min(values), max(values)))
+    found = (
+        round(float(each), digits) + 0.0 for each in (np.mean(values), min(values), max(values))
+    )
+    mean, low, high = (f"{each:.{digits}f}" for each in found)
     return f"{mean} ({low} to {high})" if len(values) > 1 else mean
 
 

@@ -23,6 +23,7 @@ from fewray.presets import (
     choose_recipe,
     recipe,
     recipe_scores,
+    recipe_text,
 )
 from fewray.study.crossval.design import candidates
 from fewray.study.options import preset_options, with_auto_recipe
@@ -61,10 +62,8 @@ def test_auto_chooses_by_size_device_and_number_of_classes():
     options, why = choose_recipe(four)
     assert options == recipe("diffusion")
     assert "diffusion" in why
-    assert choose_recipe(four, image_size=128)[0] == recipe("diffusion").with_(image_size=128)
+    assert choose_recipe(four, image_size=128)[0] == recipe("diffusion", 128)
     assert choose_recipe(four, image_size=512)[0].recipe == "diffusion"
-    assert choose_recipe(four, image_size=264)[0].recipe == "diffusion_quick"  # 8 x 33
-    assert choose_recipe(four, image_size=264, on_gpu=True)[0].recipe == "diffusion"
     many = dict.fromkeys(map(str, range(MOST_POOLED_CLASSES + 1)), 60)
     assert not choose_recipe(many)[0].pooled
     del many["0"]
@@ -73,11 +72,26 @@ def test_auto_chooses_by_size_device_and_number_of_classes():
 
 
 @pytest.mark.parametrize(
-    ("size", "levels"), [(16, 1), (64, 1), (96, 1), (128, 2), (200, 1), (192, 2), (512, 4)]
+    ("size", "levels", "side"),
+    [(16, 1, 8), (64, 1, 32), (96, 1, 48), (128, 2, 32), (192, 2, 48), (1024, 5, 32)],
 )
-def test_large_images_are_transformed_down_to_32_pixels(size: int, levels: int):
-    assert DiffusionOptions().levels(size) == levels
-    assert DiffusionOptions(haar_levels=3).levels(size) == 3
+def test_the_network_of_a_diffusion_model_hardly_grows_with_the_images(
+    size: int, levels: int, side: int
+):
+    options = recipe("diffusion", size)
+    assert (options.image_size, options.diffusion.haar_levels) == (size, levels)
+    assert size / 2**levels == side
+    assert options.diffusion.noise_scale == max(1, size / 64)
+    assert options.at_size(64) == recipe("diffusion")
+    assert recipe_text(options) == ("diffusion" if size == 64 else f"diffusion: {size} px images")
+
+
+def test_a_run_without_haar_levels_in_its_options_had_one():
+    stored = recipe("diffusion").with_(image_size=128).to_json()
+    del stored["diffusion"]["haar_levels"], stored["diffusion"]["noise_scale"]
+    read = GanOptions.from_json(stored)
+    assert (read.diffusion.haar_levels, read.diffusion.noise_scale) == (1, 1.0)
+    assert "haar_levels 1" in recipe_text(read)
 
 
 def test_the_recipe_may_be_auto_in_a_study_and_in_training():

@@ -172,10 +172,10 @@ PROTOCOLS: dict[str, Mapping[str, CrossvalOptions | PublishedOptions]] = {
 """Presets by protocol; the first is the default."""
 
 
-def recipe(name: str) -> GanOptions:
-    """Return the recipe called ``name``; InputError lists the known ones."""
+def recipe(name: str, image_size: int = 64) -> GanOptions:
+    """Return the recipe called ``name`` for a size; InputError lists the known ones."""
     check_choice("--recipe", name, tuple(RECIPES))
-    return RECIPES[name]
+    return RECIPES[name].at_size(image_size)
 
 
 def check_recipe(name: str) -> None:
@@ -191,10 +191,10 @@ def choose_recipe(
     A function of its arguments alone, so that a run resumes with the same options on a machine of
     the same kind. What it rests on is measured in docs/generators.md, at 64 px only.
     """
-    side = image_size / 2 ** RECIPES["diffusion"].diffusion.levels(image_size)
+    side = image_size / 2 ** RECIPES["diffusion"].diffusion.at_size(image_size).haar_levels
     hours = (side / SMALLEST_SIDE) ** 2
     name = "diffusion" if on_gpu or hours <= LONGEST_HOURS else "diffusion_quick"
-    options = RECIPES[name].with_(image_size=image_size)
+    options = recipe(name, image_size)
     reasons = [f"recipe {name}, the default, measured at 64 px only"]
     if name != "diffusion":
         reasons = [f"recipe {name}, because diffusion would take about {hours:.0f} hours on a CPU"]
@@ -217,7 +217,8 @@ def recipe_text(options: GanOptions) -> str:
     if named is None:
         return options.recipe
     same = {"fit": named.fit, "quality_images": named.quality_images}
-    before, after = (_flat(each.to_json()) for each in (named, options.with_(**same)))
+    usual = named.at_size(options.image_size).with_(image_size=named.image_size)
+    before, after = (_flat(each.to_json()) for each in (usual, options.with_(**same)))
     words = {"epochs": "epochs", "image_size": "px images"}
     words["classic_images"] = "augmented images added per class"
     changes = [

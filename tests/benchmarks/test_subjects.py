@@ -162,6 +162,21 @@ def test_the_operations_of_a_diffusion_step_are_those_of_its_products():
     assert once < families.step_flops("diffusion") < 1.1 * once  # Muon multiplies matrices too
 
 
+def test_double_gradients_are_counted():
+    x, weight = (
+        torch.ones(1, 2, 4, 4, requires_grad=True),
+        torch.ones(3, 2, 3, 3, requires_grad=True),
+    )
+    once = 2 * 3 * 4 * 4 * 2 * 3 * 3
+    with families.Counter() as counter:
+        y = torch.nn.functional.conv2d(x, weight, padding=1)
+        assert counter.flops == once
+        (slope,) = torch.autograd.grad(y.square().sum(), x, create_graph=True)
+        assert counter.flops == 2 * once
+        slope.square().sum().backward(inputs=[weight])
+    assert counter.flops == (2 + 3) * once  # to y, and twice to the weight
+
+
 @pytest.mark.parametrize(("seconds", "finite", "reached"), [
     (0.5, True, [True] * 5), (2, True, [False, False, True, True, True]),
     (61, True, [False] * 5), (0.5, False, [False] * 5),

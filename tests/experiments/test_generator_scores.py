@@ -50,6 +50,7 @@ def run(
         "statistics": {key: {"a": grey, "b": grey} for key in ("training", "synthetic")},
         "core_minutes": 1,
         "synthetic": 10,
+        "real_copies": {"lite0": 0.01},
         "scores": dict.fromkeys(generator_scores.EXTRACTORS, classes),
         "accuracy_from_real": [0.5],
         "accuracy_from_synthetic": [0.5],
@@ -75,19 +76,27 @@ def test_kid_is_compared_with_that_of_paper(results: Path):
 
 
 def test_missed_aims_are_marked(results: Path):
-    assert "Not measured yet: diffusion, paper, patches" in generator_aims.render()
+    assert "Not measured yet: diffusion, paper" in generator_aims.render()
     write_json(results / "a.json", run("paper", 3.0))
-    write_json(results / "b.json", run("patches", 0.6))  # a fifth: more than a sixth
-    write_json(results / "c.json", run("diffusion", 0.6, core_minutes=200, copies=3))
+    write_json(results / "b.json", run("patches", 0.6))
+    write_json(results / "c.json", run("diffusion", 0.9, core_minutes=200, copies=3))
     rows = [line.strip("|").split(" | ") for line in generator_aims.render().splitlines()]
-    cells = {row[0].strip(): [cell.strip(" |") for cell in row[-2:]] for row in rows}
+    cells = {row[0].strip(): [cell.strip(" |") for cell in row[1:]] for row in rows}
     share = "share of `paper` (lite0)"
-    assert cells[f"KID to training images, {share}"] == ["0.20, **missed**", "0.20"]
-    assert cells[f"KID to unseen patients, {share}"] == ["0.20", "0.20"]
-    assert cells["copies, points above unseen real images"] == ["-2.0", "28.0, **missed**"]
-    assert cells["copied windows, ratio to unseen real images"] == ["0.50", "0.50"]
-    assert cells["precision"] == ["1.00", "1.00"]
-    assert cells["core-minutes for four classes"] == ["1", "200, **missed**"]
+    missed, reached = "0.200, **missed** (`patches`)", "0.200 (`patches`)"
+    assert cells[f"KID to training images, {share}"] == [
+        missed, "at most 0.167", "0.300, **missed**", "at most 0.250"
+    ]  # fmt: skip
+    assert cells[f"KID to unseen patients, {share}"][::2] == [reached, "0.300"]
+    assert cells["copies, percentage points above real images"][-2] == "29.0, **missed**"
+    assert cells["copied windows, ratio to unseen real images"][-2] == "0.50"
+    assert cells["precision"][0] == "1.00 (`patches`)"
+    assert cells["core-minutes for four classes"][::2] == ["1 (`patches`)", "200, **missed**"]
+
+
+def test_no_score_is_a_negative_zero():
+    assert generator_tables.with_range([-0.001]) == "0.00"
+    assert generator_tables.with_range([-0.2, 0.1]) == "-0.05 (-0.20 to 0.10)"
 
 
 @pytest.mark.long

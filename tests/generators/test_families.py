@@ -186,21 +186,56 @@ def test_classes_do_not_share_their_noise():
     assert max(np.abs(across)) < 0.2, across
 
 
-@pytest.mark.parametrize(
-    ("size", "given", "levels"), [(128, 0, 2), (128, 1, 1), (256, 0, 3), (40, 0, 1)]
-)
-def test_larger_images_are_transformed_more_often(size: int, given: int, levels: int):
-    options = SMALL["diffusion"].with_(image_size=size, epochs=1)
-    options = options.with_(diffusion=options.diffusion.with_(haar_levels=given, layout_sigma=2.0))
+@pytest.mark.parametrize(("size", "levels"), [(128, 2), (128, 1), (256, 3)])
+@pytest.mark.parametrize("more", [{"layout_sigma": 2.0}, {"ambient_sigma": 0.7}])
+def test_larger_images_are_transformed_more_often(size: int, levels: int, more: dict[str, float]):
+    options = SMALL["diffusion"].at_size(size).with_(epochs=1)
+    options = options.with_(diffusion=options.diffusion.with_(haar_levels=levels, **more))
     found = new(options)
     assert found.network.first.in_channels == 4**levels
     (tick,) = found.fit(noise_images(3, size))
     assert tick.values["loss"] > 0
     images = found.sample([1])
     assert images.shape == (1, 1, size, size)
+    assert np.isfinite(found.recognition(images)).all()
     again = new(options)
     again.load_tensors(found.tensors())
     assert np.array_equal(again.sample([1]), images)
+
+
+def test_noise_levels_have_a_scale(monkeypatch: pytest.MonkeyPatch):
+    """Images of twice the noise and no network to tell them apart: all levels are twice as high."""
+    seen: list[np.ndarray] = []
+
+    def loss(network: object, clean: torch.Tensor, sigma: torch.Tensor, *_: object, **more: float):
+        seen.append(np.append(sigma.numpy(), more.get("ambient_sigma", 0)))
+        return sum(p.sum() for p in found.network.parameters()) * torch.zeros(len(clean))
+
+    def solved(network: object, noisy: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
+        seen.append(levels.numpy())
+        return noisy
+
+    monkeypatch.setattr(diffusion, "denoising_loss", loss)
+    monkeypatch.setattr(diffusion, "solve", solved)
+    calls = []
+    for scale in (1.0, 2.0):
+        options = SMALL["diffusion"].with_(epochs=1)
+        own = options.diffusion.with_(noise_scale=scale, ambient_sigma=0.7, layout_sigma=0.0)
+        found = new(options.with_(diffusion=own))
+        list(found.fit(noise_images(3)))
+        found.sample([1])
+        found.recognition(noise_images(1))
+        calls.append(np.concatenate(seen))
+        seen.clear()
+    assert len(calls[0]) > 32
+    assert calls[1] == pytest.approx(2 * calls[0], rel=1e-5)
+
+
+def test_a_transform_that_does_not_fit_is_refused():
+    options = SMALL["diffusion"].with_(image_size=96)
+    with pytest.raises(InputError) as raised:
+        new(options.with_(diffusion=options.diffusion.with_(haar_levels=5)))
+    assert raised.value.code == "image_size_unsupported"
 
 
 def test_diffusion_learns_two_flat_images(monkeypatch: pytest.MonkeyPatch):

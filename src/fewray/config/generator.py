@@ -43,7 +43,7 @@ class ClassicAugmentation(Options):
 LARGEST_SIZE = 1024
 """Largest width of synthetic images, in pixels."""
 SMALLEST_SIDE = 32
-"""Width in pixels below which Haar coefficients are not transformed again."""
+"""Smallest width that a further Haar transform may leave, in pixels."""
 MOST_POOLED_CLASSES = 16
 """Classes that one generator can learn."""
 
@@ -70,15 +70,11 @@ class DiffusionOptions(Options):
     """Whether training images are moved and changed, and how is an input of the network."""
     noise_mean: float = -1.2
     noise_sd: float = 1.2
-    """Mean and SD of the logarithm of the noise level in training, up to 64 pixels.
-
-    In larger images, noise hides less: the mean grows by log(size / 64) (Hoogeboom et al. 2023).
-    """
-    haar_levels: int = 0
-    """Haar transforms before the network, each of which halves width and height.
-
-    0: one, and more while ``SMALLEST_SIDE`` pixels are left.
-    """
+    """Mean and SD of the logarithm of the noise level in training, before ``noise_scale``."""
+    noise_scale: float = 1.0
+    """Factor of the noise levels: in larger images, noise hides less (Hoogeboom et al. 2023)."""
+    haar_levels: int = 1
+    """Haar transforms before the network, each of which halves width and height."""
     ambient_sigma: float = 0.0
     """Noise level above which training sees noisy images only; 0: all levels see the images."""
     muon_rate: float = 0.0
@@ -97,25 +93,19 @@ class DiffusionOptions(Options):
         check_range("dropout", self.dropout, 0, 0.9)
         check_range("noise_mean", self.noise_mean, -10, 10)
         check_range("noise_sd", self.noise_sd, 0, above=True)
-        check_range("haar_levels", self.haar_levels, 0, 5)
+        check_range("noise_scale", self.noise_scale, 0, above=True)
+        check_range("haar_levels", self.haar_levels, 1, 5)
         check_range("muon_rate", self.muon_rate, 0)
         check_range("sampling_steps", self.sampling_steps, 2)
 
-    @property
-    def factor(self) -> int:
-        """How often the network halves its images, as a factor."""
-        return 2 ** (len(self.channels) - 1)
+    def at_size(self, image_size: int) -> DiffusionOptions:
+        """Return the options for images of this width.
 
-    def levels(self, image_size: int) -> int:
-        """Return the number of Haar transforms of images of this width."""
-        if self.haar_levels:
-            return self.haar_levels
-        levels = 1
-        while image_size >> (levels + 1) >= SMALLEST_SIDE:
-            if image_size % (2 ** (levels + 1) * self.factor):
-                break
-            levels += 1
-        return levels
+        Haar transforms leave the network at least ``SMALLEST_SIDE`` pixels and less than twice as
+        many. Above 64 pixels, noise levels grow in proportion.
+        """
+        levels = max(1, (image_size // SMALLEST_SIDE).bit_length() - 1)
+        return self.with_(haar_levels=levels, noise_scale=max(1.0, image_size / 64))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,6 +207,10 @@ class GanOptions(Options):
         check_range("learning_rate", self.learning_rate, 0, above=True)
         check_range("ema_half_life", self.ema_half_life, 0)
         check_range("ema_ramp_up", self.ema_ramp_up, 0)
+
+    def at_size(self, image_size: int) -> GanOptions:
+        """Return the options for images of this width, in pixels."""
+        return self.with_(image_size=image_size, diffusion=self.diffusion.at_size(image_size))
 
     def continued(self) -> GanOptions:
         """Return the options that must be equal to continue training.

@@ -110,7 +110,7 @@ def summarise_recipe(options: GanOptions) -> dict[str, NetworkSummary]:
     if options.family == "diffusion":
         network = new_network(options)
         conditions = torch.zeros(1, CONDITIONS)
-        noisy = haar(torch.zeros(1, 1, size, size), options.diffusion.levels(size))
+        noisy = haar(torch.zeros(1, 1, size, size), options.diffusion.haar_levels)
         return {"network": summarise(network, noisy, torch.zeros(1), conditions)}
     if options.family == "gan":
         G, D = new_networks(options)

@@ -46,7 +46,7 @@ def recipe_for(
 ) -> tuple[GanOptions, str]:
     """Return the options of the recipe ``name`` at a size; for ``auto``, also why it was chosen."""
     if name != AUTO:
-        return recipe(name).with_(image_size=image_size), ""
+        return recipe(name, image_size), ""
     counts = Counter(row.label for row in rows.rows)
     images = {label: counts[label] for label in classes or rows.classes}
     on_gpu = choose_device(device).type != "cpu"

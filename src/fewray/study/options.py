@@ -46,8 +46,8 @@ def preset_options(
         if protocol == "published":
             message = "--image-size: not an option of protocol published"
             raise InputError("option_of_other_protocol", message, protocol=protocol)
-        made, taken = (o.with_(image_size=image_size) for o in (options.gan, options.classifier))
-        options = options.with_(gan=made, classifier=taken)
+        classifier = options.classifier.with_(image_size=image_size)
+        options = options.with_(gan=options.gan.at_size(image_size), classifier=classifier)
     trained = {"steps": steps, "double_softmax": double_softmax}
     given = {name: value for name, value in trained.items() if value is not None}
     options = options.with_(classifier=options.classifier.with_(**given))

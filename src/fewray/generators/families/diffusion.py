@@ -35,9 +35,9 @@ from fewray.imaging.arrays import to_float, to_uint8
 CONDITIONS = MOST_POOLED_CLASSES + PARAMETERS
 """Length of the vector that describes class and augmentation."""
 LOWEST, HIGHEST = 0.01, 80.0
-"""Noise levels between which images are generated."""
+"""Noise levels between which images are generated, times ``noise_scale``."""
 RECOGNISED_AT = (0.1, 0.2, 0.4, 0.8, 1.6)
-"""Noise levels at which images are compared with training images."""
+"""Noise levels at which images are compared with training images, times ``noise_scale``."""
 BATCH = 50
 
 
@@ -48,7 +48,7 @@ def new_network(options: GanOptions) -> UNet:
         own.channels,
         blocks=own.blocks,
         conditions=CONDITIONS,
-        bands=4 ** own.levels(options.image_size),
+        bands=4**own.haar_levels,
         dropout=own.dropout,
     )
 
@@ -61,11 +61,10 @@ class Diffusion:
 
     def __init__(self, options: GanOptions, *, seed: int, device: torch.device) -> None:
         size, own = options.image_size, options.diffusion
-        self.levels = own.levels(size)
-        if size % (factor := max(FACTOR, 2**self.levels * own.factor)):
+        if size % (factor := max(FACTOR, 2 ** (own.haar_levels + len(own.channels) - 1))):
             message = f"image_size {size}: expected a multiple of {factor}."
             raise InputError("image_size_unsupported", message, value=size)
-        self._shape = haar(torch.zeros(1, 1, size, size), self.levels).shape[1:]
+        self._shape = haar(torch.zeros(1, 1, size, size), own.haar_levels).shape[1:]
         self.options, self.seed, self.device = options, seed, device
         self.epoch = self.class_index = 0
         self.layouts: list[Layout] = []
@@ -129,8 +128,9 @@ class Diffusion:
     def _denoised(self, noise: Tensor) -> np.ndarray:
         """Return the uint8 images (n, 1, S, S) of the class that ``noise`` leads to."""
         options, precision = self.options.diffusion, choose_precision(self.device, "auto")
-        highest = options.layout_sigma if self.layouts else HIGHEST
-        levels = noise_levels(options.sampling_steps, LOWEST, highest)
+        highest = options.noise_scale * (options.layout_sigma if self.layouts else HIGHEST)
+        lowest = options.noise_scale * LOWEST
+        levels = noise_levels(options.sampling_steps, lowest, highest)
         described = self._conditions(torch.full((len(noise),), self.class_index))
 
         def network(x: Tensor, level: Tensor) -> Tensor:
@@ -144,7 +144,7 @@ class Diffusion:
         return to_uint8(inverse_haar(clean).clamp(-1, 1))
 
     def _noise(self, seed: int) -> Tensor:
-        """Return the noise (c, H, W) of an image, like its Haar coefficients.
+        """Return the noise (c, H, W) of an image, in the shape of its Haar coefficients.
 
         It depends on the class: images of two classes with one seed would resemble each other.
         """
@@ -164,15 +164,15 @@ class Diffusion:
         It is the mean over ``RECOGNISED_AT`` with noise that is the same for all images: the attack
         of Matsumoto et al. 2023 (arXiv 2302.03262).
         """
-        noise, found = self._noise(0), []
+        options, noise, found = self.options.diffusion, self._noise(0), []
         for part in to_float(images).split(BATCH):
-            clean = haar(part.to(self.device), self.levels)
+            clean = haar(part.to(self.device), options.haar_levels)
             described = self._conditions(torch.full((len(clean),), self.class_index))
             losses = [
                 denoising_loss(
                     lambda x, level: self.average(x, level, described),  # noqa: B023 (called here)
                     clean,
-                    clean.new_full((len(clean),), sigma),
+                    clean.new_full((len(clean),), options.noise_scale * sigma),
                     noise.to(self.device).expand_as(clean),
                 )
                 for sigma in RECOGNISED_AT
@@ -259,22 +259,23 @@ class Diffusion:
         """Update the weights on one batch; return its loss, still on the device."""
         options = self.options.diffusion
         placed, parameters = augment(images, draws) if options.augmented else (images, None)
-        clean = haar(placed, self.levels)
+        clean = haar(placed, options.haar_levels)
         described = self._conditions(labels, parameters)
         drawn = torch.randn(len(clean), generator=draws, device=self.device)
-        mean = options.noise_mean + math.log(max(1.0, self.options.image_size / 64))
-        sigma = torch.exp(mean + options.noise_sd * drawn)
+        sigma = options.noise_scale * torch.exp(options.noise_mean + options.noise_sd * drawn)
         noise = torch.randn(clean.shape, generator=draws, device=self.device)
 
         def network(x: Tensor, level: Tensor) -> Tensor:
             with autocast(self.device, precision):
                 return self.network(x, level, described)
 
-        loss = denoising_loss(
-            network, clean, sigma, noise, kept_noise=kept_noise, ambient_sigma=options.ambient_sigma
-        ).mean()
+        ambient = options.noise_scale * options.ambient_sigma
+        losses = denoising_loss(
+            network, clean, sigma, noise, kept_noise=kept_noise, ambient_sigma=ambient
+        )
         for optimiser in self.optimisers.values():
             optimiser.zero_grad()
+        loss = losses.mean()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         for optimiser in self.optimisers.values():

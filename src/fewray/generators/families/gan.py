@@ -189,7 +189,8 @@ class RelativisticGan:
         penalty = sum(slope.float().square().sum((1, 2, 3)).mean() for slope in slopes)
         loss_d = functional.softplus(of_fake - of_real).mean()
         self.optimiser_d.zero_grad()
-        (loss_d + 0.5 * self.options.adversarial.penalty * penalty).backward()
+        whole = loss_d + 0.5 * self.options.adversarial.penalty * penalty
+        whole.backward(inputs=list(D.parameters()))
         self.optimiser_d.step()
 
         D.requires_grad_(False)

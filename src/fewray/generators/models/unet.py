@@ -3,7 +3,7 @@
 The layout follows the network of Karras et al. 2022 (EDM, arXiv 2206.00364), with one group
 normalisation per block, attention at the coarsest level only, and a Haar transform before the first
 and after the last layer: half the width and height at four times the channels, without loss. Larger
-images are transformed more than once, so that they cost no more (compare Hoogeboom et al. 2023,
+images are transformed more often, so that they cost little more (compare Hoogeboom et al. 2023,
 arXiv 2301.11093).
 """
 
@@ -27,7 +27,7 @@ GROUPS = 8
 def haar(x: Tensor, levels: int = 1) -> Tensor:
     """Return the orthonormal Haar coefficients (n, 4 c, H/2, W/2) of ``x`` (n, c, H, W).
 
-    With more ``levels``, all of them are transformed again: (n, 4^levels c, H/2^levels, ...).
+    With more ``levels``, all coefficients are transformed again: (n, 4^levels c, H/2^levels, ...).
     """
     for _ in range(levels):
         a, b, c, d = x[..., ::2, ::2], x[..., ::2, 1::2], x[..., 1::2, ::2], x[..., 1::2, 1::2]

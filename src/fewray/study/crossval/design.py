@@ -213,8 +213,8 @@ def _by_arm(conditions: Sequence[Condition]) -> dict[str, Condition]:
 def candidates(options: CrossvalOptions) -> dict[str, SelectedConfig]:
     """Return the candidates to select from, by name; InputError for unknown recipes."""
     if options.select == "recipe":
-        form = {"fit": options.classifier.fit, "image_size": options.classifier.image_size}
-        gans = {name: recipe(name).with_(**form) for name in options.candidates}
+        fit, size = options.classifier.fit, options.classifier.image_size
+        gans = {name: recipe(name, size).with_(fit=fit) for name in options.candidates}
         return {name: SelectedConfig(ratio=options.ratio, gan=gan) for name, gan in gans.items()}
     ratios = {name: options.ratio_of(name) for name in options.candidates}
     return {name: SelectedConfig(ratio=ratio, gan=options.gan) for name, ratio in ratios.items()}
