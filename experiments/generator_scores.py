@@ -236,7 +236,9 @@ def measure_pca(run: Path, count: int) -> dict[str, Any]:
         for label, real in training.items()
     }
     found = measure_images(training, held_out, fake)
-    return {"recipe": PCA, **_of_run(options), "core_minutes": 0.0, **found}
+    size = options.gan.image_size
+    name = PCA if size == 64 else f"{PCA}: {size} px images"
+    return {"recipe": name, **_of_run(options), "core_minutes": 0.0, **found}
 
 
 def _of_run(options: RunOptions) -> dict[str, Any]:
@@ -255,6 +257,6 @@ if __name__ == "__main__":
     RESULTS.mkdir(parents=True, exist_ok=True)
     if given[1:] == ["pca"]:
         scores = measure_pca(folder, images)
-        write_json(RESULTS / f"pca-seed{scores['seed']}.json", scores)
+        write_json(RESULTS / f"pca-{scores['image_size']}-seed{scores['seed']}.json", scores)
     else:
         write_json(RESULTS / f"{folder.name}.json", measure(folder, images))
