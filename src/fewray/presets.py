@@ -9,7 +9,6 @@ from typing import Any
 
 from fewray.config import (
     MOST_POOLED_CLASSES,
-    SMALLEST_SIDE,
     ClassicAugmentation,
     ClassifierOptions,
     CrossvalOptions,
@@ -91,9 +90,6 @@ RECIPES: dict[str, GanOptions] = {
 
 AUTO = "auto"
 """In place of the name of a recipe: the one that :func:`choose_recipe` chooses."""
-LONGEST_HOURS = 4.0
-"""Hours on one CPU core that ``--recipe auto`` accepts; at 64 px, recipe diffusion takes about
-one."""
 FEW_IMAGES = 20
 """Images per class below which ``--recipe auto`` warns of copies."""
 
@@ -183,21 +179,17 @@ def check_recipe(name: str) -> None:
     check_choice("--recipe", name, (*RECIPES, AUTO))
 
 
-def choose_recipe(
-    images: Mapping[str, int], *, image_size: int = 64, on_gpu: bool = False
-) -> tuple[GanOptions, str]:
+def choose_recipe(images: Mapping[str, int], image_size: int = 64) -> tuple[GanOptions, str]:
     """Return the options of ``--recipe auto`` for ``images`` per class, and why, as a sentence.
 
-    A function of its arguments alone, so that a run resumes with the same options on a machine of
-    the same kind. What it rests on is measured in docs/generators.md, at 64 px only.
+    It is ``diffusion``, the best of the trained recipes in docs/generators.md on any device; a
+    number of classes that one generator cannot learn changes it. A function of its arguments alone,
+    so that a run resumes with the same options.
     """
-    side = image_size / 2 ** RECIPES["diffusion"].diffusion.at_size(image_size).haar_levels
-    hours = (side / SMALLEST_SIDE) ** 2
-    name = "diffusion" if on_gpu or hours <= LONGEST_HOURS else "diffusion_quick"
-    options = recipe(name, image_size)
-    reasons = [f"recipe {name}, the default, measured at 64 px only"]
-    if name != "diffusion":
-        reasons = [f"recipe {name}, because diffusion would take about {hours:.0f} hours on a CPU"]
+    options = recipe("diffusion", image_size)
+    reasons = ["recipe diffusion, the default"]
+    if image_size > 64:
+        reasons.append("above 64 pixels, its images are further from real ones")
     if len(images) > MOST_POOLED_CLASSES:
         options = options.with_(pooled=False)
         reasons.append(f"{len(images)} classes are too many for one generator: one per class")

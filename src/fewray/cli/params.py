@@ -18,7 +18,9 @@ PUBLISHED = "Published protocol (--protocol published)"
 SHARED = "Both protocols"
 MACHINE = "Machine"
 RECIPE_NAMES = ", ".join(RECIPES)
-RECIPE_HELP = f"Generator recipe: {RECIPE_NAMES}; or auto, which chooses one and says why."
+RECIPE_HELP = (
+    f"Generator recipe: {RECIPE_NAMES}; or auto, which adapts diffusion to the data and says how."
+)
 SIZE_HELP = "Width and height of the images in pixels. The DCGANs make 64 only."
 SOURCES = (
     "Data set: phantom[:key=value,...] (`fewray data list` shows the keys), covid4, a folder "

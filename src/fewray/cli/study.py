@@ -224,7 +224,7 @@ def study(
     for warning in data_warnings(rows) if crossval else []:
         log(f"note: {warning.text}")
     if recipe == AUTO:
-        options, why = with_auto_recipe(options, rows, device)
+        options, why = with_auto_recipe(options, rows)
         log(f"note: {why}")
     if dry_run:
         plan = api.plan_study(

@@ -92,7 +92,7 @@ def train(
     rows = training_rows(loaded)
     check_no_synthetic(rows)
     chosen = listed(classes)
-    options, why = recipe_for(rows, recipe, classes=chosen, image_size=image_size, device=device)
+    options, why = recipe_for(rows, recipe, classes=chosen, image_size=image_size)
     if epochs is not None:
         options = options.with_(epochs=epochs)
     machine = MachineOptions(

@@ -8,7 +8,6 @@ from fewray.config.base import FITS, Fit, Options
 from fewray.config.classifier import ClassifierOptions
 from fewray.config.generator import (
     MOST_POOLED_CLASSES,
-    SMALLEST_SIDE,
     AdversarialOptions,
     ClassicAugmentation,
     DiffusionOptions,
@@ -35,7 +34,6 @@ __all__ = [
     "MOST_POOLED_CLASSES",
     "PUBLISHED_ARMS",
     "SELECTION_ARM",
-    "SMALLEST_SIDE",
     "SMALL_AUGMENTATION",
     "AdversarialOptions",
     "ClassicAugmentation",

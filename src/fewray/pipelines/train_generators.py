@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from fewray.compute.dask.cluster import connected
-from fewray.compute.device import choose_device
 from fewray.compute.machine import Machine
 from fewray.compute.seeds import child_seed
 from fewray.config import GanOptions
@@ -37,20 +36,14 @@ OnRow = Callable[[str, Mapping[str, Any]], None]
 
 
 def recipe_for(
-    rows: Manifest,
-    name: str,
-    *,
-    classes: Sequence[str] | None = None,
-    image_size: int = 64,
-    device: str = "auto",
+    rows: Manifest, name: str, *, classes: Sequence[str] | None = None, image_size: int = 64
 ) -> tuple[GanOptions, str]:
     """Return the options of the recipe ``name`` at a size; for ``auto``, also why it was chosen."""
     if name != AUTO:
         return recipe(name, image_size), ""
     counts = Counter(row.label for row in rows.rows)
     images = {label: counts[label] for label in classes or rows.classes}
-    on_gpu = choose_device(device).type != "cpu"
-    return choose_recipe(images, image_size=image_size, on_gpu=on_gpu)
+    return choose_recipe(images, image_size)
 
 
 def train_generators(
@@ -80,8 +73,7 @@ def train_generators(
     class, a class without images, synthetic images, or a folder that holds other generators.
     """
     if isinstance(options, str):
-        device = machine.device if machine else "auto"
-        options, _ = recipe_for(manifest, options, classes=classes, device=device)
+        options, _ = recipe_for(manifest, options, classes=classes)
     check_range("--seed", seed, 0)
     check_range("--checkpoint-every", checkpoint_every, 1)
     check_range("--quality-every", probe_every, 0)

@@ -57,11 +57,11 @@ def preset_options(
 
 
 def with_auto_recipe(
-    options: CrossvalOptions | PublishedOptions, rows: Manifest, device: str = "auto"
+    options: CrossvalOptions | PublishedOptions, rows: Manifest
 ) -> tuple[CrossvalOptions | PublishedOptions, str]:
     """Return ``options`` with the recipe that suits ``rows``, and why."""
     size = options.classifier.image_size
-    gan, why = recipe_for(rows, AUTO, image_size=size, device=device)
+    gan, why = recipe_for(rows, AUTO, image_size=size)
     return options.with_(gan=gan.with_(fit=options.gan.fit)), why
 
 
