@@ -374,6 +374,6 @@ def test_a_gpu_part_ends_at_its_limit_and_errors_are_kept(tmp_path: Path):
 
 
 def test_unknown_subjects_are_rejected():
-    with pytest.raises(InputError, match="gan, classifier"):
+    with pytest.raises(InputError, match="gan, families, classifier"):
         measure(["gans"])
     assert "study" in SUBJECTS
