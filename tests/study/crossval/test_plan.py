@@ -50,7 +50,9 @@ def test_sets_of_larger_ratios_and_of_replicates_are_planned(films: Manifest):
 
 def test_each_recipe_is_planned(films: Manifest, monkeypatch: pytest.MonkeyPatch):
     recipes = {"short": OPTIONS.gan.with_(epochs=1), "long": OPTIONS.gan.with_(epochs=5)}
-    monkeypatch.setattr("fewray.study.crossval.design.recipe", recipes.__getitem__)
+    monkeypatch.setattr(
+        "fewray.study.crossval.design.recipe", lambda name, size: recipes[name].at_size(size)
+    )
     options = ARMS.with_(select="recipe", candidates=("short", "long"))
     plan = {row["job"]: row for row in plan_crossval(films, options, machine=SERIAL)}
     steps = {
