@@ -141,7 +141,9 @@ def test_the_selection_uses_training_rows_alone(
     candidates: tuple[str, str],
 ):
     recipes = {"first": OPTIONS.gan.with_(epochs=1), "second": OPTIONS.gan.with_(epochs=2)}
-    monkeypatch.setattr("fewray.study.crossval.design.recipe", recipes.__getitem__)
+    monkeypatch.setattr(
+        "fewray.study.crossval.design.recipe", lambda name, size: recipes[name].at_size(size)
+    )
     options = ARMS.with_(select=what, candidates=candidates)
     found = run_crossval(phantoms, options, tmp_path, machine=SERIAL)
     assert [(row.repeat, row.fold) for row in found.selections] == [(0, 0), (0, 1)]
