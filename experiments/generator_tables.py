@@ -34,10 +34,10 @@ REFERENCE = "paper"
 
 
 def stored_runs() -> dict[str, list[Run]]:
-    """Return the stored runs by recipe."""
+    """Return the stored runs by recipe, smaller images first."""
     runs: dict[str, list[Run]] = {}
-    for path in sorted(generator_scores.RESULTS.glob("*.json")):
-        found = read_json(path)
+    stored = [read_json(path) for path in sorted(generator_scores.RESULTS.glob("*.json"))]
+    for found in sorted(stored, key=lambda found: found["image_size"]):
         runs.setdefault(found["recipe"], []).append(found)
     return runs
 
