@@ -182,7 +182,7 @@ def check_recipe(name: str) -> None:
 def choose_recipe(images: Mapping[str, int], image_size: int = 64) -> tuple[GanOptions, str]:
     """Return the options of ``--recipe auto`` for ``images`` per class, and why, as a sentence.
 
-    It is ``diffusion``, the best of the trained recipes in docs/generators.md on any device; a
+    It is ``diffusion``, the best trained recipe measured in docs/generators.md (on CPUs); a
     number of classes that one generator cannot learn changes it. A function of its arguments alone,
     so that a run resumes with the same options.
     """
