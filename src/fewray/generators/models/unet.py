@@ -3,8 +3,8 @@
 The layout follows the network of Karras et al. 2022 (EDM, arXiv 2206.00364), with one group
 normalisation per block, attention at the coarsest level only, and a Haar transform before the first
 and after the last layer: half the width and height at four times the channels, without loss. Larger
-images are transformed more often: up to 256 pixels they cost little more, and three times as much at
-1024 (compare Hoogeboom et al. 2023, arXiv 2301.11093).
+images are transformed more often: up to 256 pixels they cost little more, at 1024 three times as
+much (compare Hoogeboom et al. 2023, arXiv 2301.11093).
 """
 
 from __future__ import annotations
